@@ -1,0 +1,90 @@
+//! Where things are kept.
+
+use std::path::{Path, PathBuf};
+
+/// The user's folders: config, data and cache.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Home {
+    /// Holds `config.toml`.
+    pub config: PathBuf,
+    /// Holds `ledger.db`, `sessions/`, `outputs/`.
+    pub data: PathBuf,
+    /// Holds what can be made again.
+    pub cache: PathBuf,
+}
+
+impl Home {
+    /// Finds the folders: `DISTIQ_HOME` (all inside), else XDG, else below `HOME`.
+    ///
+    /// Relative values are ignored, as the XDG specification asks. `None` where none is set.
+    pub fn find(env: &dyn Fn(&str) -> Option<String>) -> Option<Self> {
+        let absolute = |name: &str| env(name).map(PathBuf::from).filter(|p| p.is_absolute());
+        if let Some(home) = env("DISTIQ_HOME").filter(|h| !h.is_empty()) {
+            let home = std::path::absolute(home).ok()?;
+            return Some(Self {
+                config: home.join("config"),
+                data: home.join("data"),
+                cache: home.join("cache"),
+            });
+        }
+        let user = absolute("HOME");
+        let folder = |name: &str, below: &str| {
+            absolute(name).or_else(|| Some(user.as_ref()?.join(below))).map(|p| p.join("distiq"))
+        };
+        Some(Self {
+            config: folder("XDG_CONFIG_HOME", ".config")?,
+            data: folder("XDG_DATA_HOME", ".local/share")?,
+            cache: folder("XDG_CACHE_HOME", ".cache")?,
+        })
+    }
+
+    /// Returns the user's config file.
+    pub fn config_file(&self) -> PathBuf {
+        self.config.join("config.toml")
+    }
+
+    /// Returns the ledger's database.
+    pub fn ledger(&self) -> PathBuf {
+        self.data.join("ledger.db")
+    }
+
+    /// Returns the folder of session logs.
+    pub fn sessions(&self) -> PathBuf {
+        self.data.join("sessions")
+    }
+
+    /// Returns the folder of full tool outputs that were folded in a session.
+    pub fn outputs(&self) -> PathBuf {
+        self.data.join("outputs")
+    }
+}
+
+/// Finds a project's root: the nearest folder at or above `start` that holds `.git`, else `start`.
+pub fn project_root(start: &Path) -> PathBuf {
+    start
+        .ancestors()
+        .find(|folder| folder.join(".git").exists())
+        .unwrap_or(start)
+        .to_path_buf()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn distiq_home_wins_over_xdg_and_relative_xdg_is_ignored() {
+        let with = |pairs: &'static [(&'static str, &'static str)]| {
+            Home::find(&|name| {
+                pairs.iter().find(|(n, _)| *n == name).map(|(_, v)| (*v).to_owned())
+            })
+        };
+        let home = with(&[("DISTIQ_HOME", "/d"), ("HOME", "/h")]).unwrap();
+        assert_eq!(home.ledger(), Path::new("/d/data/ledger.db"));
+        let home = with(&[("XDG_CONFIG_HOME", "rel"), ("XDG_DATA_HOME", "/x"), ("HOME", "/h")]);
+        let home = home.unwrap();
+        assert_eq!(home.config_file(), Path::new("/h/.config/distiq/config.toml"));
+        assert_eq!(home.sessions(), Path::new("/x/distiq/sessions"));
+        assert_eq!(with(&[]), None);
+    }
+}

@@ -1,0 +1,62 @@
+//! Ports: what one crate offers another that it must not know.
+
+use std::path::Path;
+
+/// Counts tokens as one model family does.
+pub trait CountTokens: Send + Sync {
+    /// Returns the number of tokens of `text`; never fails, at worst an estimate.
+    fn count(&self, text: &str) -> u64;
+
+    /// Names the method, such as `o200k` or `estimate`.
+    fn name(&self) -> &'static str;
+}
+
+/// Finds syntax errors.
+pub trait SyntaxCheck: Send + Sync {
+    /// Returns the errors of `text`, first ones first, at most 20; the language goes by `path`'s
+    /// name. `None` where the language is not known or the text is too large to check.
+    fn check(&self, path: &Path, text: &str) -> Option<Vec<SyntaxError>>;
+}
+
+/// One place where a parser gave up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SyntaxError {
+    /// 1-based line.
+    pub line: u32,
+    /// 1-based column in characters.
+    pub column: u32,
+    /// What is wrong, such as "Unexpected `}`" or "Missing `)`".
+    pub message: String,
+}
+
+/// A question that only the user may answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Question {
+    /// The tool that asks.
+    pub tool: String,
+    /// What it would do, in one line.
+    pub summary: String,
+    /// The parts that would be allowed, such as each command of a line.
+    pub parts: Vec<String>,
+    /// Why it asks.
+    pub reason: String,
+}
+
+/// The user's answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// This time.
+    Once,
+    /// For exactly the parts shown, from now on, in this session.
+    Always,
+    /// No, with a word for the model.
+    No(String),
+    /// Nobody is there to answer.
+    Nobody,
+}
+
+/// Asks the user; may block for as long as the user takes, so callers run it off the async threads.
+pub trait Ask: Send + Sync {
+    /// Returns the user's answer.
+    fn ask(&self, question: &Question) -> Answer;
+}
