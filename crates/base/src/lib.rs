@@ -18,9 +18,11 @@
 
 pub mod atomic;
 pub mod clock;
+pub mod env;
 pub mod error;
 pub mod event;
 pub mod ids;
+pub mod kill;
 pub mod message;
 pub mod money;
 pub mod paths;

@@ -157,7 +157,15 @@ impl Content {
     }
 
     /// Makes a tool result of one text.
-    pub fn tool_result(call_id: impl Into<String>, text: impl Into<String>, is_error: bool) -> Self {
-        Content::ToolResult { call_id: call_id.into(), content: vec![Content::text(text)], is_error }
+    pub fn tool_result(
+        call_id: impl Into<String>,
+        text: impl Into<String>,
+        is_error: bool,
+    ) -> Self {
+        Content::ToolResult {
+            call_id: call_id.into(),
+            content: vec![Content::text(text)],
+            is_error,
+        }
     }
 }

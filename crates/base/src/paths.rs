@@ -61,11 +61,7 @@ impl Home {
 
 /// Finds a project's root: the nearest folder at or above `start` that holds `.git`, else `start`.
 pub fn project_root(start: &Path) -> PathBuf {
-    start
-        .ancestors()
-        .find(|folder| folder.join(".git").exists())
-        .unwrap_or(start)
-        .to_path_buf()
+    start.ancestors().find(|folder| folder.join(".git").exists()).unwrap_or(start).to_path_buf()
 }
 
 #[cfg(test)]
@@ -75,9 +71,7 @@ mod tests {
     #[test]
     fn distiq_home_wins_over_xdg_and_relative_xdg_is_ignored() {
         let with = |pairs: &'static [(&'static str, &'static str)]| {
-            Home::find(&|name| {
-                pairs.iter().find(|(n, _)| *n == name).map(|(_, v)| (*v).to_owned())
-            })
+            Home::find(&|name| pairs.iter().find(|(n, _)| *n == name).map(|(_, v)| (*v).to_owned()))
         };
         let home = with(&[("DISTIQ_HOME", "/d"), ("HOME", "/h")]).unwrap();
         assert_eq!(home.ledger(), Path::new("/d/data/ledger.db"));

@@ -180,11 +180,9 @@ fn begin(block: &BlockStart) -> Content {
         BlockStart::Text => Content::text(""),
         BlockStart::Thinking => Content::Thinking { text: String::new(), signature: None },
         BlockStart::RedactedThinking { data } => Content::RedactedThinking { data: data.clone() },
-        BlockStart::ToolCall { id, name } => Content::ToolCall {
-            id: id.clone(),
-            name: name.clone(),
-            arguments: String::new(),
-        },
+        BlockStart::ToolCall { id, name } => {
+            Content::ToolCall { id: id.clone(), name: name.clone(), arguments: String::new() }
+        }
         BlockStart::Other { dialect, json } => {
             Content::Other { dialect: *dialect, json: json.clone() }
         }

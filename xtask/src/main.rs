@@ -1,0 +1,82 @@
+//! Distiq's own checks and generators: `cargo xtask check|arrows|env|docs`.
+//!
+//! It must never be needed by a user, and it knows the crates only through their files and
+//! through `cargo metadata`.
+
+#![allow(clippy::print_stdout, clippy::print_stderr)] // A terminal program.
+
+mod arrows;
+mod check;
+mod docs;
+mod env_table;
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+
+use anyhow::{Context, Result, bail};
+
+const HELP: &str = "\
+Usage: cargo xtask COMMAND
+
+  check [--since REV]  format, lints and tests of what changed since REV (default HEAD)
+  arrows               which crate may import which, held against `cargo metadata`
+  env                  every environment variable that code reads, held against its table
+  docs [--check]       writes docs/ from the code, or tells whether they are up to date
+";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match run(&arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &[String]) -> Result<()> {
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match words.as_slice() {
+        ["check"] => check::run("HEAD"),
+        ["check", "--since", revision] => check::run(revision),
+        ["arrows"] => arrows::run(),
+        ["env"] => env_table::run(),
+        ["docs"] => docs::run(docs::Action::Write),
+        ["docs", "--check"] => docs::run(docs::Action::Check),
+        [] | ["help" | "--help" | "-h"] => {
+            print!("{HELP}");
+            Ok(())
+        }
+        _ => bail!("Unknown command `{}`\n{HELP}", words.join(" ")),
+    }
+}
+
+/// Returns the repository's root.
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new(".")).to_path_buf()
+}
+
+/// Runs a program in the root with the terminal as it is; failing is an error.
+fn step(program: &str, arguments: &[&str]) -> Result<()> {
+    eprintln!("$ {program} {}", arguments.join(" "));
+    let status = Command::new(program)
+        .args(arguments)
+        .current_dir(root())
+        .status()
+        .with_context(|| format!("Cannot run `{program}`"))?;
+    if status.success() { Ok(()) } else { bail!("`{program}` failed") }
+}
+
+/// Runs a program in the root and returns its standard output.
+fn output(program: &str, arguments: &[&str]) -> Result<String> {
+    let output = Command::new(program)
+        .args(arguments)
+        .current_dir(root())
+        .output()
+        .with_context(|| format!("Cannot run `{program}`"))?;
+    if !output.status.success() {
+        bail!("`{program}` failed: {}", String::from_utf8_lossy(&output.stderr).trim());
+    }
+    String::from_utf8(output.stdout).with_context(|| format!("`{program}` printed no UTF-8"))
+}
