@@ -1,0 +1,232 @@
+//! The history: what a log says the model has heard and said, ready for the next request.
+//!
+//! Append-only: nothing that was sent is ever changed or left out. What a crash left open is closed
+//! by appending (every call gets a result), never by rewriting.
+
+use std::path::Path;
+
+use distiq_base::clock::Clock;
+use distiq_base::event::EVENT_SCHEMA;
+use distiq_base::{Content, Event, Message, Role, SystemBlock, ToolDef};
+use serde::Deserialize;
+
+use crate::log::{LogError, RawRecord, SessionLog};
+
+/// What every request of a session begins with.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+pub struct Prefix {
+    /// The system prompt.
+    pub system: Vec<SystemBlock>,
+    /// The tools.
+    pub tools: Vec<ToolDef>,
+    /// The key for the vendor's prompt cache.
+    pub cache_key: String,
+}
+
+/// A session's conversation so far.
+#[derive(Clone, Debug, Default)]
+pub struct History {
+    /// What requests begin with; `None` before the first turn.
+    pub prefix: Option<Prefix>,
+    /// The conversation.
+    pub messages: Vec<Message>,
+    /// Turns begun.
+    pub turns: u32,
+    /// The model of the last turn.
+    pub model: Option<String>,
+    /// The provider of the last turn.
+    pub provider: Option<String>,
+    /// The project's root.
+    pub root: String,
+}
+
+/// Results of tools that ended after the last message; lost unless they join it on resume.
+type LooseResults = Vec<(String, String, bool)>;
+
+#[derive(Deserialize)]
+struct MessageLine {
+    message: Message,
+}
+
+#[derive(Deserialize)]
+struct StartedLine {
+    schema: u32,
+    root: String,
+}
+
+#[derive(Deserialize)]
+struct TurnLine {
+    turn: u32,
+    provider: String,
+    model: String,
+}
+
+#[derive(Deserialize)]
+struct ToolLine {
+    call_id: String,
+    ok: bool,
+    text: String,
+}
+
+/// Folds log lines into a history; lines that it does not need are not parsed.
+#[derive(Debug, Default)]
+pub struct Folder {
+    history: History,
+    loose: LooseResults,
+}
+
+impl Folder {
+    /// Takes one line in.
+    ///
+    /// # Errors
+    /// [`LogError::Damaged`] or [`LogError::Newer`].
+    pub fn take(&mut self, line: RawRecord<'_>) -> Result<(), LogError> {
+        match line.kind() {
+            b"message" => {
+                self.history.messages.push(line.parse::<MessageLine>()?.message);
+                self.loose.clear();
+            }
+            b"tool_finished" => {
+                let tool: ToolLine = line.parse()?;
+                self.loose.push((tool.call_id, tool.text, tool.ok));
+            }
+            b"turn_started" => {
+                let turn: TurnLine = line.parse()?;
+                self.history.turns = turn.turn;
+                self.history.model = Some(turn.model);
+                self.history.provider = Some(turn.provider);
+            }
+            b"prefix" => self.history.prefix = Some(line.parse()?),
+            b"session_started" => {
+                let started: StartedLine = line.parse()?;
+                if started.schema > EVENT_SCHEMA {
+                    return Err(LogError::Newer {
+                        path: line.path.to_owned(),
+                        found: started.schema,
+                        known: EVENT_SCHEMA,
+                    });
+                }
+                self.history.root = started.root;
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Returns the history and, where the last message has calls without results, the message that
+    /// closes them.
+    pub fn finish(self) -> (History, Option<Message>) {
+        let repair = close_calls(&self.history.messages, &self.loose);
+        (self.history, repair)
+    }
+}
+
+const INTERRUPTED: &str = "Interrupted: distiq ended before this call's result was recorded. It may have run; \
+     check before you repeat it.";
+
+fn close_calls(messages: &[Message], loose: &LooseResults) -> Option<Message> {
+    let last = messages.last().filter(|m| m.role == Role::Assistant)?;
+    let results: Vec<Content> = last
+        .tool_calls()
+        .map(|(id, ..)| match loose.iter().find(|(call, ..)| call == id) {
+            Some((_, text, ok)) => Content::tool_result(id, text, !ok),
+            None => Content::tool_result(id, INTERRUPTED, true),
+        })
+        .collect();
+    (!results.is_empty()).then_some(Message { role: Role::User, content: results })
+}
+
+/// Opens a session's log and its history; calls that a crash left open are closed in both.
+///
+/// # Errors
+/// As [`LogError`] tells.
+pub fn reopen(path: &Path, clock: Clock) -> Result<(SessionLog, History), LogError> {
+    let mut folder = Folder::default();
+    let mut log = SessionLog::reopen(path, clock, &mut |line| folder.take(line))?;
+    let (mut history, repair) = folder.finish();
+    if let Some(message) = repair {
+        log.append(Event::Message { message: message.clone() })?;
+        history.messages.push(message);
+    }
+    Ok((log, history))
+}
+
+/// Reads a session's history without continuing it.
+///
+/// # Errors
+/// As [`LogError`] tells.
+pub fn read(path: &Path) -> Result<History, LogError> {
+    let mut folder = Folder::default();
+    crate::log::scan(path, &mut |line| folder.take(line))?;
+    let (mut history, repair) = folder.finish();
+    history.messages.extend(repair);
+    Ok(history)
+}
+
+#[cfg(test)]
+mod tests {
+    use distiq_base::SessionId;
+
+    use super::*;
+
+    fn write(path: &Path, events: Vec<Event>) {
+        let mut log = SessionLog::create(path, Clock::System).unwrap();
+        for event in events {
+            log.append(event).unwrap();
+        }
+    }
+
+    fn call(id: &str) -> Content {
+        Content::ToolCall { id: id.into(), name: "read".into(), arguments: "{}".into() }
+    }
+
+    #[test]
+    fn open_calls_are_closed_once_with_the_results_that_were_recorded() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("s.jsonl");
+        write(
+            &path,
+            vec![
+                Event::SessionStarted {
+                    session_id: SessionId::generate(),
+                    schema: EVENT_SCHEMA,
+                    version: "0".into(),
+                    root: "/p".into(),
+                    forked_from: None,
+                },
+                Event::Message { message: Message::user("go") },
+                Event::Message {
+                    message: Message { role: Role::Assistant, content: vec![call("a"), call("b")] },
+                },
+                Event::ToolFinished {
+                    call_id: "a".into(),
+                    name: "read".into(),
+                    ok: true,
+                    text: "seen".into(),
+                    files_changed: vec![],
+                    duration_ms: 1,
+                },
+            ],
+        );
+        let (log, history) = reopen(&path, Clock::System).unwrap();
+        drop(log);
+        assert_eq!(
+            history.messages[2].content,
+            [
+                Content::tool_result("a", "seen", false),
+                Content::tool_result("b", INTERRUPTED, true)
+            ]
+        );
+        let (_log, again) = reopen(&path, Clock::System).unwrap();
+        assert_eq!(again.messages, history.messages);
+    }
+
+    #[test]
+    fn a_newer_log_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("s.jsonl");
+        let line = r#"{"seq":0,"at":"2026-11-21T00:00:00Z","type":"session_started","schema":99,"root":"/"}"#;
+        std::fs::write(&path, format!("{line}\n")).unwrap();
+        assert!(matches!(read(&path), Err(LogError::Newer { found: 99, .. })));
+    }
+}
