@@ -18,6 +18,7 @@
 
 pub mod atomic;
 pub mod clock;
+pub mod config;
 pub mod env;
 pub mod error;
 pub mod event;

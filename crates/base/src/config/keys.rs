@@ -1,0 +1,261 @@
+//! The table of settings: what each is called, what fits it, who may set it.
+
+use std::fmt;
+
+use crate::event::Mode;
+use crate::money::Money;
+
+/// A setting.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Key {
+    /// Its dotted name; `NAME` stands for any name.
+    pub name: &'static str,
+    /// What fits it.
+    pub kind: Kind,
+    /// Who may set it.
+    pub layering: Layering,
+    /// Its default, as text.
+    pub default: Option<&'static str>,
+    /// What it does, in one line.
+    pub doc: &'static str,
+}
+
+/// Whether a project's own file may set a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Layering {
+    /// It may not.
+    User,
+    /// Only to something tighter than the user's.
+    Tighten,
+    /// It may.
+    Project,
+}
+
+/// What fits a key.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Kind {
+    /// Any text that is not empty.
+    Text,
+    /// An address.
+    Url,
+    /// A file.
+    File,
+    /// One of these.
+    OneOf(&'static [&'static str]),
+    /// Dollars.
+    Money,
+    /// A whole number from the first to the second.
+    Integer(u64, u64),
+    /// A part of one.
+    Share,
+    /// Yes or no.
+    Bool,
+    /// A time zone.
+    Zone,
+}
+
+/// A setting's value.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Value {
+    /// Text, a name, an address, a file.
+    Text(String),
+    /// A permission mode.
+    Mode(Mode),
+    /// Dollars.
+    Money(Money),
+    /// A whole number.
+    Integer(u64),
+    /// A part of one.
+    Share(f64),
+    /// Yes or no.
+    Bool(bool),
+}
+
+impl Value {
+    /// Tells whether this allows more than `other`.
+    pub fn is_looser_than(&self, other: &Value) -> bool {
+        match (self, other) {
+            (Value::Mode(this), Value::Mode(other)) => looseness(*this) > looseness(*other),
+            (Value::Money(this), Value::Money(other)) => this > other,
+            (Value::Integer(this), Value::Integer(other)) => this > other,
+            (Value::Share(this), Value::Share(other)) => this > other,
+            _ => false,
+        }
+    }
+}
+
+const fn looseness(mode: Mode) -> u8 {
+    match mode {
+        Mode::ReadOnly => 0,
+        Mode::Ask => 1,
+        Mode::AutoEdit => 2,
+        Mode::Full => 3,
+    }
+}
+
+impl fmt::Display for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Value::Text(text) => f.write_str(text),
+            Value::Mode(mode) => f.write_str(mode.as_str()),
+            Value::Money(money) => write!(f, "{money}"),
+            Value::Integer(number) => write!(f, "{number}"),
+            Value::Share(share) => write!(f, "{share}"),
+            Value::Bool(yes) => write!(f, "{yes}"),
+        }
+    }
+}
+
+const MODES: Kind = Kind::OneOf(&["read-only", "ask", "auto-edit", "full"]);
+const TIMEOUT: Kind = Kind::Integer(1, 3_600_000);
+
+const fn user(name: &'static str, kind: Kind, doc: &'static str) -> Key {
+    Key { name, kind, layering: Layering::User, default: None, doc }
+}
+
+impl Key {
+    const fn or(self, default: &'static str) -> Self {
+        Self { default: Some(default), ..self }
+    }
+
+    const fn tightened(self) -> Self {
+        Self { layering: Layering::Tighten, ..self }
+    }
+}
+
+/// All settings.
+pub const KEYS: &[Key] = &[
+    user("provider", Kind::Text, "The provider to use; default the first one with a key"),
+    Key {
+        layering: Layering::Project,
+        ..user("model", Kind::Text, "The model to use; default the provider's")
+    },
+    user("mode", MODES, "What may be done without asking").or("ask").tightened(),
+    user("max_cost", Kind::Money, "Most dollars that one run may cost").tightened(),
+    user("max_turns", Kind::Integer(1, 100_000), "Most requests that one turn may take")
+        .or("200")
+        .tightened(),
+    user("max_time_s", Kind::Integer(1, 604_800), "Most seconds that one turn may take")
+        .tightened(),
+    user("limits.session", Kind::Money, "Most dollars a session").tightened(),
+    user("limits.day", Kind::Money, "Most dollars a day, over all projects").tightened(),
+    user("limits.month", Kind::Money, "Most dollars a month, over all projects").tightened(),
+    user("limits.alert_share", Kind::Share, "The part of a limit at which a notice comes")
+        .or("0.8")
+        .tightened(),
+    user(
+        "policy",
+        Kind::OneOf(&["fixed", "cheapest", "balanced", "best"]),
+        "How models are chosen; for now only `fixed` (the model that you name) has an effect",
+    )
+    .or("fixed"),
+    user(
+        "providers.NAME.dialect",
+        Kind::OneOf(&["anthropic", "openai"]),
+        "How the provider is spoken to",
+    ),
+    user("providers.NAME.base_url", Kind::Url, "Its address; for `openai` with `/v1`"),
+    user("providers.NAME.key_env", Kind::Text, "The environment variable that holds its key"),
+    user("providers.NAME.model", Kind::Text, "Its model, where none is named"),
+    user("providers.NAME.headers.HEADER", Kind::Text, "A further header of every request"),
+    user("timeouts.head_ms", TIMEOUT, "Longest wait for a response's head").or("60000"),
+    user("timeouts.first_byte_ms", TIMEOUT, "Longest wait for an answer's first byte").or("60000"),
+    user("timeouts.idle_ms", TIMEOUT, "Longest silence within an answer").or("120000"),
+    user("retry.attempts", Kind::Integer(1, 10), "Most attempts of a request, the first included")
+        .or("4"),
+    user("retry.base_ms", Kind::Integer(1, 60_000), "The first pause before a retry").or("500"),
+    user("retry.max_delay_ms", TIMEOUT, "The longest pause before a retry").or("60000"),
+    user("prices", Kind::File, "Your own price file, read over the built-in one"),
+    user("tz", Kind::Zone, "The time zone in which days and months are counted"),
+    user("ca_file", Kind::File, "A PEM file of further certificate authorities"),
+    user(
+        "sandbox",
+        Kind::OneOf(&["auto", "require", "off"]),
+        "Whether commands run in a sandbox; accepted, without effect in this version",
+    )
+    .or("auto"),
+    user("plain", Kind::Bool, "No colour and no moving parts, for screen readers").or("false"),
+];
+
+/// Returns the key of a dotted name.
+pub fn find(name: &str) -> Option<&'static Key> {
+    KEYS.iter().find(|key| matches(key.name, name))
+}
+
+/// Tells whether keys lie below a dotted name.
+pub fn is_table(name: &str) -> bool {
+    let depth = name.split('.').count();
+    KEYS.iter().any(|key| {
+        let above: Vec<&str> = key.name.split('.').take(depth).collect();
+        above.len() < key.name.split('.').count() && matches(&above.join("."), name)
+    })
+}
+
+/// Tells whether a dotted name fits a key's, where `NAME` and `HEADER` stand for any name.
+fn matches(pattern: &str, name: &str) -> bool {
+    let (mut pattern, mut name) = (pattern.split('.'), name.split('.'));
+    loop {
+        match (pattern.next(), name.next()) {
+            (None, None) => return true,
+            (Some("NAME" | "HEADER"), Some(name)) if is_name(name) => {}
+            (Some(pattern), Some(name)) if pattern == name => {}
+            _ => return false,
+        }
+    }
+}
+
+fn is_name(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+}
+
+impl Kind {
+    /// Reads a value; `None` where it does not fit.
+    pub fn parse(self, text: &str) -> Option<Value> {
+        let text = text.trim();
+        match self {
+            Kind::Text | Kind::File if text.is_empty() || text.contains(['\n', '\0']) => None,
+            Kind::Text | Kind::File => Some(Value::Text(text.to_owned())),
+            Kind::Url => {
+                let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+                let fits = rest.is_some_and(|rest| {
+                    !rest.is_empty() && !rest.contains(char::is_whitespace) && !rest.contains('@')
+                });
+                fits.then(|| Value::Text(text.trim_end_matches('/').to_owned()))
+            }
+            kind if kind == MODES => Mode::parse(text).map(Value::Mode),
+            Kind::OneOf(names) => names.contains(&text).then(|| Value::Text(text.to_owned())),
+            Kind::Money => text.parse().ok().map(Value::Money),
+            Kind::Integer(least, most) => text
+                .parse()
+                .ok()
+                .filter(|number| (least..=most).contains(number))
+                .map(Value::Integer),
+            Kind::Share => text.parse().ok().filter(|s| (0.0..=1.0).contains(s)).map(Value::Share),
+            Kind::Bool => match text {
+                "true" | "1" | "yes" => Some(Value::Bool(true)),
+                "false" | "0" | "no" => Some(Value::Bool(false)),
+                _ => None,
+            },
+            Kind::Zone => jiff::tz::TimeZone::get(text).ok().map(|_| Value::Text(text.to_owned())),
+        }
+    }
+
+    /// Says what fits, as in "expected …".
+    pub fn expected(self) -> String {
+        match self {
+            Kind::Text => "a text".to_owned(),
+            Kind::Url => "an address that begins with `https://` or `http://`, without a key in it"
+                .to_owned(),
+            Kind::File => "the path of a file".to_owned(),
+            Kind::OneOf(names) => {
+                let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+                format!("one of {}", names.join(", "))
+            }
+            Kind::Money => "dollars such as `0.50`".to_owned(),
+            Kind::Integer(least, most) => format!("a whole number from {least} to {most}"),
+            Kind::Share => "a number from 0 to 1".to_owned(),
+            Kind::Bool => "`true` or `false`".to_owned(),
+            Kind::Zone => "a time zone such as `Europe/Berlin` or `UTC`".to_owned(),
+        }
+    }
+}

@@ -1,0 +1,188 @@
+//! The settings, typed, for those who act on them.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use super::keys::Value;
+use super::{Config, Entry};
+use crate::event::Mode;
+use crate::message::Dialect;
+use crate::money::Money;
+
+/// All settings; what has no default and nobody set is `None`.
+#[derive(Clone, Debug, PartialEq)]
+#[allow(missing_docs)] // Each is documented once, in the table of keys.
+pub struct Settings {
+    pub provider: Option<String>,
+    pub model: Option<String>,
+    pub mode: Mode,
+    pub max_cost: Option<Money>,
+    pub max_turns: u32,
+    pub max_time_s: Option<u64>,
+    pub limits: LimitSettings,
+    pub policy: String,
+    pub providers: BTreeMap<String, ProviderSettings>,
+    pub timeouts: TimeoutSettings,
+    pub retry: RetrySettings,
+    pub prices: Option<PathBuf>,
+    pub tz: Option<String>,
+    pub ca_file: Option<PathBuf>,
+    pub sandbox: Sandbox,
+    pub plain: bool,
+}
+
+/// Money limits.
+#[derive(Clone, Debug, PartialEq)]
+#[allow(missing_docs)]
+pub struct LimitSettings {
+    pub session: Option<Money>,
+    pub day: Option<Money>,
+    pub month: Option<Money>,
+    pub alert_share: f64,
+}
+
+/// A provider of the user's own.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct ProviderSettings {
+    pub dialect: Option<Dialect>,
+    pub base_url: Option<String>,
+    pub key_env: Option<String>,
+    pub model: Option<String>,
+    pub headers: BTreeMap<String, String>,
+}
+
+/// How long to wait, in milliseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct TimeoutSettings {
+    pub head_ms: u64,
+    pub first_byte_ms: u64,
+    pub idle_ms: u64,
+}
+
+/// How often and how soon to try again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct RetrySettings {
+    pub attempts: u32,
+    pub base_ms: u64,
+    pub max_delay_ms: u64,
+}
+
+/// Whether commands run in a sandbox.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Sandbox {
+    /// Where one can be had.
+    #[default]
+    Auto,
+    /// Or not at all.
+    Require,
+    /// No.
+    Off,
+}
+
+impl Settings {
+    pub(super) fn from_config(config: &Config) -> Self {
+        let values = Values(config);
+        Self {
+            provider: values.text("provider"),
+            model: values.text("model"),
+            mode: match values.value("mode") {
+                Some(Value::Mode(mode)) => *mode,
+                _ => Mode::default(),
+            },
+            max_cost: values.money("max_cost"),
+            max_turns: values.small("max_turns"),
+            max_time_s: values.integer("max_time_s"),
+            limits: LimitSettings {
+                session: values.money("limits.session"),
+                day: values.money("limits.day"),
+                month: values.money("limits.month"),
+                alert_share: match values.value("limits.alert_share") {
+                    Some(Value::Share(share)) => *share,
+                    _ => 1.0,
+                },
+            },
+            policy: values.text("policy").unwrap_or_default(),
+            providers: providers(config),
+            timeouts: TimeoutSettings {
+                head_ms: values.integer("timeouts.head_ms").unwrap_or_default(),
+                first_byte_ms: values.integer("timeouts.first_byte_ms").unwrap_or_default(),
+                idle_ms: values.integer("timeouts.idle_ms").unwrap_or_default(),
+            },
+            retry: RetrySettings {
+                attempts: values.small("retry.attempts"),
+                base_ms: values.integer("retry.base_ms").unwrap_or_default(),
+                max_delay_ms: values.integer("retry.max_delay_ms").unwrap_or_default(),
+            },
+            prices: values.text("prices").map(PathBuf::from),
+            tz: values.text("tz"),
+            ca_file: values.text("ca_file").map(PathBuf::from),
+            sandbox: match values.text("sandbox").as_deref() {
+                Some("require") => Sandbox::Require,
+                Some("off") => Sandbox::Off,
+                _ => Sandbox::Auto,
+            },
+            plain: values.value("plain") == Some(&Value::Bool(true)),
+        }
+    }
+}
+
+struct Values<'a>(&'a Config);
+
+impl<'a> Values<'a> {
+    fn value(&self, key: &str) -> Option<&'a Value> {
+        self.0.get(key).map(|entry| &entry.value)
+    }
+
+    fn text(&self, key: &str) -> Option<String> {
+        match self.value(key) {
+            Some(Value::Text(text)) => Some(text.clone()),
+            _ => None,
+        }
+    }
+
+    fn money(&self, key: &str) -> Option<Money> {
+        match self.value(key) {
+            Some(Value::Money(money)) => Some(*money),
+            _ => None,
+        }
+    }
+
+    fn integer(&self, key: &str) -> Option<u64> {
+        match self.value(key) {
+            Some(Value::Integer(number)) => Some(*number),
+            _ => None,
+        }
+    }
+
+    fn small(&self, key: &str) -> u32 {
+        self.integer(key).and_then(|number| number.try_into().ok()).unwrap_or(u32::MAX)
+    }
+}
+
+fn providers(config: &Config) -> BTreeMap<String, ProviderSettings> {
+    let mut providers = BTreeMap::<String, ProviderSettings>::new();
+    for (key, Entry { value, .. }) in config.entries() {
+        let Some((name, field)) = key.strip_prefix("providers.").and_then(|k| k.split_once('.'))
+        else {
+            continue;
+        };
+        let provider = providers.entry(name.to_owned()).or_default();
+        let text = value.to_string();
+        match field {
+            "dialect" if text == "anthropic" => provider.dialect = Some(Dialect::Anthropic),
+            "dialect" => provider.dialect = Some(Dialect::Openai),
+            "base_url" => provider.base_url = Some(text),
+            "key_env" => provider.key_env = Some(text),
+            "model" => provider.model = Some(text),
+            field => {
+                if let Some(header) = field.strip_prefix("headers.") {
+                    provider.headers.insert(header.to_owned(), text);
+                }
+            }
+        }
+    }
+    providers
+}
