@@ -1,0 +1,17 @@
+//! What runs in this process instead of at a vendor: for now, counting tokens.
+//!
+//! The door is [`Tokenizer`]. Nothing is loaded before the first count; loading takes a good tenth
+//! of a second and about 40 MB, so it is kept off the way to the first request (`llm` estimates).
+//!
+//! ```
+//! use distiq_base::CountTokens;
+//! use distiq_ml::Tokenizer;
+//!
+//! assert_eq!(Tokenizer::o200k().count("hello world"), 2);
+//! ```
+//!
+//! This crate must never know a network, a vendor or a file of the user.
+
+mod tokenizer;
+
+pub use tokenizer::Tokenizer;
