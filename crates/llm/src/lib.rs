@@ -1,0 +1,24 @@
+//! Distiq's way to models: what is said on the wire, and how it may fail.
+//!
+//! The door to a dialect is its module in [`wire`]: pure functions between Distiq's vocabulary and
+//! a vendor's bytes, both ways.
+//!
+//! ```
+//! use distiq_base::{Message, Request};
+//! use distiq_llm::wire::{Quirks, anthropic};
+//!
+//! let request = Request {
+//!     model: "claude-haiku-4-5".into(),
+//!     messages: vec![Message::user("hi")],
+//!     ..Request::default()
+//! };
+//! let body = anthropic::encode_request(&request, &Quirks::default());
+//! assert_eq!(body["messages"][0]["content"][0]["text"], "hi");
+//! ```
+//!
+//! This crate must never know the ledger, the tools or the terminal.
+
+pub mod error;
+pub mod wire;
+
+pub use error::{Phase, ProviderError, ProviderErrorKind};
