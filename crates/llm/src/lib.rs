@@ -18,7 +18,9 @@
 //!
 //! This crate must never know the ledger, the tools or the terminal.
 
+pub mod catalogue;
 pub mod error;
 pub mod wire;
 
+pub use catalogue::{Catalogue, ModelInfo, PriceContext, Prices};
 pub use error::{Phase, ProviderError, ProviderErrorKind};
