@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::error::ErrorKind;
 use crate::ids::{RequestId, SessionId};
 use crate::message::Message;
 use crate::money::Money;
@@ -71,6 +72,18 @@ pub enum TurnStatus {
     Denied,
     /// The user cancelled.
     Cancelled,
+}
+
+/// Why something failed, in words for the user.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Failure {
+    /// What kind of failure; sets the exit code.
+    pub kind: ErrorKind,
+    /// What failed and on what.
+    pub message: String,
+    /// What the user can do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
 }
 
 /// Everything that happens in a session.
@@ -222,8 +235,11 @@ pub enum Event {
         turn: u32,
         /// How it ended.
         status: TurnStatus,
-        /// The model's last words, or why it ended.
+        /// The model's last words.
         text: String,
+        /// Why it ended, where it was not done.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        error: Option<Failure>,
         /// Requests of the turn.
         requests: u32,
         /// Tokens of the turn.

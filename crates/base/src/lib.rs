@@ -34,7 +34,7 @@ pub mod stream;
 pub mod usage;
 
 pub use error::ErrorKind;
-pub use event::{Event, Mode, Op, Record, TurnStatus};
+pub use event::{Event, Failure, Mode, Op, Record, TurnStatus};
 pub use ids::{RequestId, SessionId};
 pub use message::{Content, Dialect, ImageSource, Message, Role};
 pub use money::{Money, Price};
