@@ -1,5 +1,27 @@
-//! Distiq's agent.
+//! Distiq's agent: it takes a request, works with a model and tools until it is done, and keeps
+//! everything that happened in the session's log.
+//!
+//! The door is [`Workbench`]: start or resume a session, submit an [`Op`](distiq_base::Op), receive
+//! [`Record`](distiq_base::Record)s that are in the log already. [`sessions`] lists, finds and searches
+//! what is on disk, [`export`] shows it, [`history`] is what a model has heard so far.
+//!
+//! ```
+//! use distiq_agent::sessions;
+//! use distiq_base::SessionId;
+//!
+//! let id = SessionId::parse("019a0000-0000-7000-8000-000000000000").unwrap();
+//! let path = sessions::path_of(std::path::Path::new("/data/sessions"), &id);
+//! assert_eq!(path.to_str().unwrap(), format!("/data/sessions/2025/10/{id}.jsonl"));
+//! ```
+//!
+//! This crate must never know a terminal, an HTTP server or a vendor's dialect.
+
+pub mod export;
+#[allow(dead_code)]
+mod facts;
 pub mod history;
 pub mod log;
 pub mod memory;
+pub mod prompt;
 pub mod sessions;
+

@@ -1,0 +1,272 @@
+//! One turn: from the user's message to the model's last word.
+//!
+//! Whatever ends it (an answer, a limit, a fault, the user), the history stays valid: every call has
+//! a result, and nothing half is in it.
+
+mod answer;
+mod calls;
+mod changes;
+mod repeats;
+mod wait;
+
+use std::time::SystemTime;
+
+use distiq_base::{
+    ErrorKind, Event, Failure, Message, Request, RequestKind, Role, StopReason, TurnStatus,
+};
+use distiq_router::{Purpose, SendError};
+use tokio_util::sync::CancellationToken;
+
+use crate::history::History;
+use crate::journal::Journal;
+use crate::log::LogError;
+use crate::workbench::{Bench, Shared};
+use answer::{Got, Spent};
+use calls::{Asked, Trace};
+use wait::{Stop, Waiting};
+
+/// How often a broken or empty answer is asked for again in one turn.
+const MAX_ASK_AGAIN: u32 = 2;
+const GO_ON: &str = "Your answer was cut at its token limit. Go on where it ended.";
+const EMPTY: &str = "Your answer was empty. Go on, or say that you are done.";
+
+/// Tells why a turn could not even be recorded.
+#[derive(Debug, thiserror::Error)]
+pub enum TurnError {
+    /// The log cannot be written: nothing more may be shown.
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// A fault of ours.
+    #[error("Internal fault: {0}")]
+    Bug(&'static str),
+}
+
+/// Whether the turn goes on.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Step {
+    GoOn,
+    Done,
+    Ended(TurnStatus, Failure),
+}
+
+impl Step {
+    fn ended(status: TurnStatus, kind: ErrorKind, message: impl Into<String>, hint: &str) -> Self {
+        let hint = (!hint.is_empty()).then(|| hint.to_owned());
+        Step::Ended(status, Failure { kind, message: message.into(), hint })
+    }
+
+    fn failed(message: impl Into<String>, hint: &str) -> Self {
+        Step::ended(TurnStatus::Failed, ErrorKind::User, message, hint)
+    }
+}
+
+/// A turn that runs.
+pub(crate) struct Turning<'a> {
+    bench: &'a Bench,
+    shared: &'a Shared,
+    journal: &'a mut Journal,
+    history: &'a mut History,
+    waiting: Waiting,
+    trace: Trace,
+    spent: Spent,
+    asked_again: u32,
+    last_words: String,
+}
+
+/// Takes one turn and returns how it ended.
+pub(crate) async fn run(
+    bench: &Bench,
+    shared: &Shared,
+    journal: &mut Journal,
+    history: &mut History,
+    message: Message,
+    cancel: CancellationToken,
+) -> Result<TurnStatus, TurnError> {
+    let began = SystemTime::now();
+    let mut turn = Turning {
+        bench,
+        shared,
+        journal,
+        history,
+        waiting: Waiting::new(cancel, bench.limits.max_time),
+        trace: Trace::default(),
+        spent: Spent::default(),
+        asked_again: 0,
+        last_words: String::new(),
+    };
+    turn.open(message).await?;
+    let end = loop {
+        match turn.step().await? {
+            Step::GoOn => {}
+            end => break end,
+        }
+    };
+    turn.close(end, began).await
+}
+
+impl Turning<'_> {
+    async fn open(&mut self, message: Message) -> Result<(), TurnError> {
+        self.history.turns += 1;
+        self.journal
+            .emit(Event::TurnStarted {
+                turn: self.history.turns,
+                provider: self.bench.provider.clone(),
+                model: self.bench.model.clone(),
+                mode: self.bench.mode,
+            })
+            .await?;
+        self.say(message).await
+    }
+
+    /// Adds a message to the log and the history.
+    async fn say(&mut self, message: Message) -> Result<(), TurnError> {
+        self.journal.emit(Event::Message { message: message.clone() }).await?;
+        self.history.messages.push(message);
+        Ok(())
+    }
+
+    async fn step(&mut self) -> Result<Step, TurnError> {
+        if let Some(stop) = self.waiting.over() {
+            return Ok(stopped(stop));
+        }
+        if self.spent.requests >= self.bench.limits.max_requests {
+            let message = format!("Limit of {} requests met", self.bench.limits.max_requests);
+            return Ok(Step::ended(TurnStatus::Limit, ErrorKind::Limit, message, RESUME));
+        }
+        for words in self.shared.take_steering() {
+            self.say(Message::user(words)).await?;
+        }
+        match answer::get(self, self.request()).await? {
+            Got::Whole(message, stop) => self.take(message, &stop).await,
+            Got::Broken(error) => self.again_after(error).await,
+            Got::Failed(error) => Ok(failed(&error)),
+            Got::Stopped(stop, partial) => {
+                if let Some(message) = partial {
+                    self.say(message).await?;
+                }
+                Ok(stopped(stop))
+            }
+        }
+    }
+
+    async fn take(&mut self, message: Message, stop: &StopReason) -> Result<Step, TurnError> {
+        let calls = Asked::of(&message);
+        let text = message.text();
+        if !text.trim().is_empty() {
+            self.last_words.clone_from(&text);
+        }
+        let empty = message.content.is_empty();
+        if !empty {
+            self.say(message).await?;
+        }
+        if !calls.is_empty() {
+            let results = calls::run(self, &calls).await?;
+            self.say(Message { role: Role::User, content: results.contents }).await?;
+            return Ok(results.step);
+        }
+        match stop {
+            StopReason::PauseTurn => Ok(Step::GoOn),
+            StopReason::MaxTokens => self.nudge(GO_ON, "The answer was cut at its token limit").await,
+            StopReason::Refusal => Ok(Step::failed("The model refused to answer", "")),
+            StopReason::ContextWindow => {
+                Ok(Step::failed("The model's context window is full", "start a new session"))
+            }
+            _ if text.trim().is_empty() => self.nudge(EMPTY, "The model answered nothing").await,
+            _ => Ok(Step::Done),
+        }
+    }
+
+    /// Says one more word to the model, a bounded number of times a turn.
+    async fn nudge(&mut self, words: &str, what: &str) -> Result<Step, TurnError> {
+        if self.asked_again >= MAX_ASK_AGAIN {
+            return Ok(Step::failed(what, "try again, or another model with `--model`"));
+        }
+        self.asked_again += 1;
+        self.say(Message::user(words)).await?;
+        Ok(Step::GoOn)
+    }
+
+    async fn again_after(&mut self, error: SendError) -> Result<Step, TurnError> {
+        if self.asked_again >= MAX_ASK_AGAIN || !error.is_retryable() {
+            return Ok(failed(&error));
+        }
+        self.asked_again += 1;
+        let message = format!("The answer broke off ({error}); what was shown of it is dropped, asking again");
+        self.journal.emit(Event::Notice { message }).await?;
+        Ok(Step::GoOn)
+    }
+
+    fn request(&self) -> Request {
+        let prefix = self.history.prefix.clone().unwrap_or_default();
+        let mut request = Request {
+            model: self.bench.model.clone(),
+            system: prefix.system,
+            tools: prefix.tools,
+            messages: self.history.messages.clone(),
+            max_tokens: Some(self.bench.max_output_tokens),
+            output: self.bench.output.clone(),
+            stream: true,
+            ..Request::default()
+        };
+        request.cache = self.bench.router.cache_plan(&self.bench.provider, &request, &prefix.cache_key);
+        request
+    }
+
+    fn purpose(&self) -> Purpose {
+        Purpose {
+            kind: RequestKind::Execute,
+            session: Some(self.bench.session.clone()),
+            project: Some(self.bench.project.clone()),
+            provider: self.bench.provider.clone(),
+            route: "fixed",
+            reasons: vec!["model chosen by the user's settings".to_owned()],
+        }
+    }
+
+    async fn close(mut self, end: Step, began: SystemTime) -> Result<TurnStatus, TurnError> {
+        let (status, error) = match end {
+            Step::Ended(status, failure) => (status, Some(failure)),
+            Step::GoOn | Step::Done => (TurnStatus::Done, None),
+        };
+        if self.trace.ran_commands {
+            let changed = changes::since(&self.bench.root, began);
+            self.trace.files_changed.extend(changed);
+        }
+        self.journal
+            .emit(Event::TurnFinished {
+                turn: self.history.turns,
+                status,
+                text: std::mem::take(&mut self.last_words),
+                error,
+                requests: self.spent.requests,
+                usage: self.spent.usage,
+                cost_nanousd: self.spent.cost,
+                files_changed: std::mem::take(&mut self.trace.files_changed).into_iter().collect(),
+            })
+            .await?;
+        self.journal.sync();
+        Ok(status)
+    }
+}
+
+const RESUME: &str = "`distiq resume` goes on where it ended";
+
+fn stopped(stop: Stop) -> Step {
+    match stop {
+        Stop::Cancelled => {
+            Step::ended(TurnStatus::Cancelled, ErrorKind::Cancelled, "Cancelled", RESUME)
+        }
+        Stop::Deadline => {
+            Step::ended(TurnStatus::Limit, ErrorKind::Limit, "Time limit met", RESUME)
+        }
+    }
+}
+
+fn failed(error: &SendError) -> Step {
+    let status = match error.kind() {
+        ErrorKind::Budget => TurnStatus::Budget,
+        ErrorKind::Denied => TurnStatus::Denied,
+        _ => TurnStatus::Failed,
+    };
+    Step::ended(status, error.kind(), error.to_string(), &error.hint())
+}

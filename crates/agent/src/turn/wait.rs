@@ -1,0 +1,84 @@
+//! Waiting that never goes quiet and always can be ended: cancellation, the deadline, a heartbeat.
+
+use std::pin::Pin;
+use std::time::{Duration, Instant};
+
+use distiq_base::Event;
+use tokio_util::sync::CancellationToken;
+
+use super::TurnError;
+use crate::journal::Journal;
+
+/// The longest silence in a session's events while work goes on.
+pub const HEARTBEAT: Duration = Duration::from_secs(10);
+
+/// Why waiting ended before the work did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stop {
+    /// The user cancelled.
+    Cancelled,
+    /// The time limit was met.
+    Deadline,
+}
+
+/// What can end the waiting of a turn.
+#[derive(Debug)]
+pub struct Waiting {
+    user: CancellationToken,
+    work: CancellationToken,
+    started: Instant,
+    deadline: Option<Instant>,
+}
+
+impl Waiting {
+    /// Begins a turn that `user` can cancel and that may take `max_time`.
+    pub fn new(user: CancellationToken, max_time: Option<Duration>) -> Self {
+        let started = Instant::now();
+        let deadline = max_time.and_then(|time| started.checked_add(time));
+        Self { work: user.child_token(), user, started, deadline }
+    }
+
+    /// Returns the token that work of this turn must heed.
+    pub fn token(&self) -> CancellationToken {
+        self.work.clone()
+    }
+
+    /// Tells whether the user cancelled.
+    pub fn cancelled(&self) -> bool {
+        self.user.is_cancelled()
+    }
+
+    /// Returns why the turn must end now, if it must.
+    pub fn over(&self) -> Option<Stop> {
+        if self.user.is_cancelled() {
+            return Some(Stop::Cancelled);
+        }
+        self.deadline.filter(|d| Instant::now() >= *d).map(|_| Stop::Deadline)
+    }
+
+    /// Waits for `work`, with a heartbeat event whenever nothing else happened for a while.
+    pub async fn until<F: Future>(
+        &mut self,
+        work: &mut Pin<&mut F>,
+        waiting_for: &str,
+        journal: &mut Journal,
+    ) -> Result<Result<F::Output, Stop>, TurnError> {
+        let deadline = self.deadline.unwrap_or_else(|| Instant::now() + Duration::from_secs(86_400 * 365));
+        loop {
+            let beat = journal.last() + HEARTBEAT;
+            tokio::select! {
+                biased;
+                output = work.as_mut() => return Ok(Ok(output)),
+                () = self.user.cancelled() => return Ok(Err(Stop::Cancelled)),
+                () = tokio::time::sleep_until(deadline.into()) => return Ok(Err(Stop::Deadline)),
+                () = tokio::time::sleep_until(beat.into()) => {
+                    let elapsed = self.started.elapsed().as_millis();
+                    journal.emit(Event::Heartbeat {
+                        elapsed_ms: u64::try_from(elapsed).unwrap_or(u64::MAX),
+                        waiting_for: waiting_for.to_owned(),
+                    }).await?;
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,325 @@
+//! The agent's door: give it an [`Op`], receive [`Record`]s.
+//!
+//! A session runs as one task that owns its log and history; the workbench is the handle to it.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use distiq_base::clock::Clock;
+use distiq_base::event::EVENT_SCHEMA;
+use distiq_base::paths::Home;
+use distiq_base::{Event, Message, Mode, Op, OutputFormat, Record, SessionId};
+use distiq_router::Router;
+use distiq_tools::Toolbox;
+use jiff::tz::TimeZone;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::history::{self, History, Prefix};
+use crate::journal::Journal;
+use crate::log::{LogError, SessionLog};
+use crate::prompt::{self, Tail};
+use crate::turn::{self, TurnError};
+use crate::{facts, memory, sessions};
+
+/// Records that may wait for a slow listener before the agent waits too.
+const LISTENER_ROOM: usize = 256;
+
+/// What a turn may take.
+#[derive(Clone, Copy, Debug)]
+pub struct TurnLimits {
+    /// Requests to the model.
+    pub max_requests: u32,
+    /// Time.
+    pub max_time: Option<Duration>,
+}
+
+impl Default for TurnLimits {
+    fn default() -> Self {
+        Self { max_requests: 100, max_time: None }
+    }
+}
+
+/// What a session works with.
+pub struct Config {
+    /// The project's root, absolute.
+    pub root: PathBuf,
+    /// The folder the user stands in, at or below the root.
+    pub cwd: PathBuf,
+    /// Where sessions and memory files are kept.
+    pub home: Home,
+    /// The door to models.
+    pub router: Arc<Router>,
+    /// The tools.
+    pub toolbox: Arc<Toolbox>,
+    /// The provider's name.
+    pub provider: String,
+    /// The model's id.
+    pub model: String,
+    /// What may be done without asking.
+    pub mode: Mode,
+    /// What a turn may take.
+    pub limits: TurnLimits,
+    /// Most tokens of one answer.
+    pub max_output_tokens: u64,
+    /// The shape of the answer, where one is asked for.
+    pub output: Option<OutputFormat>,
+    /// Whether the session is kept on disk.
+    pub save: bool,
+    /// The clock.
+    pub clock: Clock,
+    /// The zone of dates that the model is told.
+    pub tz: TimeZone,
+    /// Distiq's version, for the log.
+    pub version: String,
+}
+
+/// Tells why a session cannot begin or go on.
+#[derive(Debug, thiserror::Error)]
+pub enum AgentError {
+    /// Its log cannot be used.
+    #[error(transparent)]
+    Log(#[from] LogError),
+}
+
+/// A session that runs.
+#[derive(Debug)]
+pub struct Workbench {
+    session: SessionId,
+    turns: mpsc::UnboundedSender<(Message, CancellationToken)>,
+    shared: Arc<Shared>,
+    task: JoinHandle<Result<(), TurnError>>,
+}
+
+/// What the handle and the session's task share.
+#[derive(Debug, Default)]
+pub(crate) struct Shared {
+    current: Mutex<CancellationToken>,
+    steering: Mutex<Vec<String>>,
+}
+
+impl Shared {
+    pub(crate) fn take_steering(&self) -> Vec<String> {
+        std::mem::take(&mut *self.steering.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// What every turn of a session needs.
+pub(crate) struct Bench {
+    pub session: SessionId,
+    pub root: PathBuf,
+    pub project: String,
+    pub router: Arc<Router>,
+    pub toolbox: Arc<Toolbox>,
+    pub provider: String,
+    pub model: String,
+    pub mode: Mode,
+    pub limits: TurnLimits,
+    pub max_output_tokens: u64,
+    pub output: Option<OutputFormat>,
+}
+
+impl Workbench {
+    /// Begins a session; its first record is [`Event::SessionStarted`].
+    ///
+    /// Must be called within a tokio runtime.
+    ///
+    /// # Errors
+    /// [`AgentError::Log`] where the log cannot be made.
+    pub fn start(config: Config) -> Result<(Self, mpsc::Receiver<Record>), AgentError> {
+        let session = SessionId::generate();
+        let log = if config.save {
+            let path = sessions::path_of(&config.home.sessions(), &session);
+            SessionLog::create(&path, config.clock.clone())?
+        } else {
+            SessionLog::unsaved(config.clock.clone())
+        };
+        let opening = vec![started(&config, &session, None)];
+        Ok(Self::spawn(config, session, log, History::default(), opening))
+    }
+
+    /// Goes on with a session; calls that a crash left open are closed first.
+    ///
+    /// # Errors
+    /// [`AgentError::Log`] where the log cannot be read or is in use.
+    pub fn resume(
+        config: Config,
+        session: SessionId,
+    ) -> Result<(Self, mpsc::Receiver<Record>), AgentError> {
+        let path = sessions::path_of(&config.home.sessions(), &session);
+        let (log, history) = history::reopen(&path, config.clock.clone())?;
+        Ok(Self::spawn(config, session, log, history, Vec::new()))
+    }
+
+    /// Begins a session with the history of another, which stays as it is; requests go on with the
+    /// same bytes, so that the vendor's cache is read.
+    ///
+    /// # Errors
+    /// [`AgentError::Log`] where a log cannot be read or made.
+    pub fn fork(
+        config: Config,
+        from: &SessionId,
+    ) -> Result<(Self, mpsc::Receiver<Record>), AgentError> {
+        let folder = config.home.sessions();
+        let history = history::read(&sessions::path_of(&folder, from))?;
+        let session = SessionId::generate();
+        let log = SessionLog::create(&sessions::path_of(&folder, &session), config.clock.clone())?;
+        let mut opening = vec![started(&config, &session, Some(from.clone()))];
+        opening.extend(history.prefix.clone().map(prefix_event));
+        let messages = history.messages.iter().cloned();
+        opening.extend(messages.map(|message| Event::Message { message }));
+        Ok(Self::spawn(config, session, log, history, opening))
+    }
+
+    fn spawn(
+        config: Config,
+        session: SessionId,
+        log: SessionLog,
+        history: History,
+        opening: Vec<Event>,
+    ) -> (Self, mpsc::Receiver<Record>) {
+        let (records, listener) = mpsc::channel(LISTENER_ROOM);
+        let (turns, queue) = mpsc::unbounded_channel();
+        let shared = Arc::new(Shared::default());
+        let journal = Journal::new(log, records);
+        let state = Session { config, session: session.clone(), journal, history };
+        let task = tokio::spawn(state.run(opening, queue, shared.clone()));
+        (Self { session, turns, shared, task }, listener)
+    }
+
+    /// Returns the session's id.
+    pub const fn session_id(&self) -> &SessionId {
+        &self.session
+    }
+
+    /// Asks for something; turns queue, steering and cancellation take effect at once.
+    pub fn submit(&self, op: Op) {
+        match op {
+            Op::Turn(message) => {
+                let token = CancellationToken::new();
+                *self.shared.current.lock().unwrap_or_else(PoisonError::into_inner) = token.clone();
+                // The session's task ends only with this handle or with an error that `finish` tells.
+                let _ = self.turns.send((message, token));
+            }
+            Op::Steer(words) => {
+                self.shared.steering.lock().unwrap_or_else(PoisonError::into_inner).push(words);
+            }
+            Op::Cancel => {
+                self.shared.current.lock().unwrap_or_else(PoisonError::into_inner).cancel();
+            }
+        }
+    }
+
+    /// Waits until all turns are over and the log is closed.
+    ///
+    /// # Errors
+    /// [`TurnError`] where the log could not be written.
+    pub async fn finish(self) -> Result<(), TurnError> {
+        drop(self.turns);
+        match self.task.await {
+            Ok(result) => result,
+            Err(_) => Err(TurnError::Bug("the session's task ended early")),
+        }
+    }
+}
+
+fn started(config: &Config, session: &SessionId, forked_from: Option<SessionId>) -> Event {
+    Event::SessionStarted {
+        session_id: session.clone(),
+        schema: EVENT_SCHEMA,
+        version: config.version.clone(),
+        root: config.root.display().to_string(),
+        forked_from,
+    }
+}
+
+fn prefix_event(prefix: Prefix) -> Event {
+    Event::Prefix { system: prefix.system, tools: prefix.tools, cache_key: prefix.cache_key }
+}
+
+/// The task that owns a session.
+struct Session {
+    config: Config,
+    session: SessionId,
+    journal: Journal,
+    history: History,
+}
+
+impl Session {
+    async fn run(
+        mut self,
+        opening: Vec<Event>,
+        mut queue: mpsc::UnboundedReceiver<(Message, CancellationToken)>,
+        shared: Arc<Shared>,
+    ) -> Result<(), TurnError> {
+        for event in opening {
+            self.journal.emit(event).await?;
+        }
+        let bench = self.bench();
+        while let Some((message, cancel)) = queue.recv().await {
+            let tail = Tail::read(
+                self.config.clock.now(),
+                &self.config.tz,
+                &self.config.root,
+                &self.config.cwd,
+            );
+            let message = prompt::open_turn(message, &tail);
+            self.ensure_prefix(&message).await?;
+            turn::run(&bench, &shared, &mut self.journal, &mut self.history, message, cancel).await?;
+        }
+        self.journal.sync();
+        Ok(())
+    }
+
+    fn bench(&self) -> Bench {
+        let config = &self.config;
+        Bench {
+            session: self.session.clone(),
+            root: config.root.clone(),
+            project: config.root.display().to_string(),
+            router: config.router.clone(),
+            toolbox: config.toolbox.clone(),
+            provider: config.provider.clone(),
+            model: config.model.clone(),
+            mode: config.mode,
+            limits: config.limits,
+            max_output_tokens: config.max_output_tokens,
+            output: config.output.clone(),
+        }
+    }
+
+    /// Fixes, before the first request, what all requests of the session begin with.
+    async fn ensure_prefix(&mut self, first: &Message) -> Result<(), TurnError> {
+        if self.history.prefix.is_some() {
+            return Ok(());
+        }
+        let prefix = self.prefix(first);
+        self.journal.emit(prefix_event(prefix.clone())).await?;
+        self.history.prefix = Some(prefix);
+        Ok(())
+    }
+
+    fn prefix(&self, first: &Message) -> Prefix {
+        let config = &self.config;
+        let memory = memory::read(&config.home.config, &config.root, &config.cwd);
+        let guidelines = config.toolbox.guidelines();
+        let tools = config.toolbox.definitions();
+        let mut request = distiq_base::Request {
+            model: config.model.clone(),
+            system: prompt::system(guidelines, &memory, ""),
+            tools,
+            messages: vec![first.clone()],
+            ..distiq_base::Request::default()
+        };
+        let room = config.router.facts_budget(&config.provider, &request);
+        let outline = facts::outline(&config.root, room);
+        request.system = prompt::system(guidelines, &memory, &outline);
+        Prefix {
+            system: request.system,
+            tools: request.tools,
+            cache_key: self.session.as_str().to_owned(),
+        }
+    }
+}
