@@ -10,6 +10,7 @@
 //! body's `messages` without changing the earlier ones, cache marks aside: vendors cache prompts by
 //! exact prefix.
 
+pub mod anthropic;
 mod arguments;
 mod field;
 mod headers;
@@ -67,7 +68,9 @@ impl From<WireError> for ProviderError {
         let kind = match &error {
             WireError::Vendor(inner) => return inner.clone(),
             WireError::Truncated => ProviderErrorKind::Truncated,
-            WireError::Malformed { .. } | WireError::TooLarge { .. } => ProviderErrorKind::Malformed,
+            WireError::Malformed { .. } | WireError::TooLarge { .. } => {
+                ProviderErrorKind::Malformed
+            }
         };
         Self::new(kind, error.to_string())
     }
