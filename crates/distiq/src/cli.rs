@@ -1,0 +1,78 @@
+//! The command line: what may be said, and its help. Each command's own arguments stand in its
+//! file under `commands/`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::commands::{completions, config, data, doctor, reference, schema, setup, version};
+use crate::terminal::Color;
+
+/// A coding agent that does a job and tells what it cost.
+///
+/// Data goes to standard output, words to standard error. Exit codes: 0 ok, 1 failed or refused,
+/// 2 usage, 3 configuration or key, 4 budget, 5 denied, 6 provider, 7 limit of turns or time,
+/// 70 a bug, 130/141/143 by signal.
+#[derive(Debug, Parser)]
+#[command(
+    name = "distiq",
+    version,
+    disable_help_subcommand = true,
+    after_help = "First steps: `distiq demo` (no key needed), `distiq setup`, `distiq run \"fix the failing test\"`"
+)]
+pub struct Cli {
+    /// What holds for every command.
+    #[command(flatten)]
+    pub global: Global,
+    /// The command.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// What holds for every command.
+#[derive(Args, Debug, Default)]
+#[command(next_help_heading = "Everywhere")]
+pub struct Global {
+    /// The project's root [default: the nearest `.git` above, else the working directory]
+    #[arg(long, global = true, value_name = "DIR")]
+    pub root: Option<PathBuf>,
+    /// When to use colour
+    #[arg(long, global = true, value_name = "WHEN", value_enum, default_value_t)]
+    pub color: Color,
+    /// The time zone in which days and months are counted
+    #[arg(long, global = true, value_name = "ZONE")]
+    pub tz: Option<String>,
+    /// No colour and no moving parts, for screen readers
+    #[arg(long, global = true)]
+    pub plain: bool,
+}
+
+/// Output for programs.
+#[derive(Args, Clone, Copy, Debug)]
+pub struct JsonFlag {
+    /// Print JSON; `distiq schema` prints its shape
+    #[arg(long, global = true)]
+    pub json: bool,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Store a key and install completions
+    Setup(setup::Args),
+    /// Show and change settings
+    Config(config::Args),
+    /// Check that everything Distiq needs is there
+    Doctor(doctor::Args),
+    /// Show, prune and erase what Distiq has stored
+    Data(data::Args),
+    /// Print the JSON schema of an output
+    Schema(schema::Args),
+    /// Print a completion script for a shell
+    Completions(completions::Args),
+    /// Print the version
+    Version(version::Args),
+    /// Print a page of the reference documentation
+    #[command(hide = true)]
+    Reference(reference::Args),
+}

@@ -1,0 +1,38 @@
+//! The commands, one file each, and their table.
+
+pub mod completions;
+pub mod config;
+pub mod data;
+pub mod doctor;
+pub mod reference;
+pub mod schema;
+pub mod setup;
+pub mod version;
+
+use clap::CommandFactory;
+
+use crate::cli::{Cli, Command};
+use crate::failure::Failure;
+use crate::world::env;
+use crate::{output, terminal};
+
+/// Runs the command.
+pub fn run(cli: Cli) -> Result<(), Failure> {
+    let global = cli.global;
+    let color = if global.plain { terminal::Color::Never } else { global.color };
+    terminal::settle_color(color, &env);
+    let Some(command) = cli.command else {
+        output::raw(&Cli::command().render_help().to_string());
+        return Ok(());
+    };
+    match command {
+        Command::Setup(args) => setup::run(&global, &args),
+        Command::Config(args) => config::run(&global, &args),
+        Command::Doctor(args) => doctor::run(&global, &args),
+        Command::Data(args) => data::run(&global, &args),
+        Command::Schema(args) => schema::run(&args),
+        Command::Completions(args) => completions::run(&args),
+        Command::Version(args) => version::run(&args),
+        Command::Reference(args) => reference::run(&args),
+    }
+}

@@ -1,0 +1,36 @@
+//! `distiq schema NAME`
+
+use distiq_base::ErrorKind;
+
+use crate::failure::Failure;
+use crate::output;
+
+/// The schemas; each describes an output with `--json` (or `--output-format`), which only grows.
+pub const SCHEMAS: &[(&str, &str)] = &[
+    ("error", include_str!("../../schemas/error.json")),
+    ("event", include_str!("../../schemas/event.json")),
+    ("run", include_str!("../../schemas/run.json")),
+    ("tool", include_str!("../../schemas/tool.json")),
+];
+
+/// Arguments of `schema`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Which; without it, the names are listed
+    pub name: Option<String>,
+}
+
+/// Prints a schema, or the names of all.
+pub fn run(args: &Args) -> Result<(), Failure> {
+    let Some(name) = &args.name else {
+        SCHEMAS.iter().for_each(|(name, _)| output::text(name));
+        return Ok(());
+    };
+    let Some((_, schema)) = SCHEMAS.iter().find(|(known, _)| known == name) else {
+        let known: Vec<&str> = SCHEMAS.iter().map(|(name, _)| *name).collect();
+        return Err(Failure::new(ErrorKind::Usage, format!("No schema `{name}`"))
+            .with_hint(format!("There are: {}", known.join(", "))));
+    };
+    output::raw(schema);
+    Ok(())
+}

@@ -1,0 +1,48 @@
+//! The `distiq` command: reads the command line and the settings, joins the crates, prints.
+//!
+//! One command is one file under `commands/`. Data goes to standard output, words to standard
+//! error; the exit code tells what kind of failure ended a command. Nothing here knows how an
+//! answer is made: that is the agent's and the router's business.
+
+mod cli;
+mod commands;
+mod failure;
+mod keys;
+mod output;
+mod panics;
+mod terminal;
+mod world;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::cli::Cli;
+use crate::failure::Failure;
+
+fn main() -> ExitCode {
+    hide_from_children();
+    panics::install();
+    let arguments: Vec<OsString> = std::env::args_os().collect();
+    let report = failure::Style::of(&arguments);
+    let code = match Cli::try_parse_from(&arguments) {
+        Ok(cli) => match panics::guard(|| commands::run(cli)) {
+            Ok(()) => 0,
+            Err(failure) => failure.report(report),
+        },
+        Err(error) if !error.use_stderr() => {
+            let _ = error.print();
+            0
+        }
+        Err(error) => Failure::from_usage(&error).report(report),
+    };
+    ExitCode::from(code)
+}
+
+/// Keeps the memory of this process, which may hold keys, from being read through `/proc` by the
+/// commands that it runs.
+fn hide_from_children() {
+    #[cfg(target_os = "linux")]
+    let _ = nix::sys::prctl::set_dumpable(false);
+}

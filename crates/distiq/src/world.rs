@@ -1,0 +1,84 @@
+//! What every command stands on: the environment, the folders, the project, the settings.
+
+use std::path::{Path, PathBuf};
+
+use distiq_base::ErrorKind;
+use distiq_base::config::{Config, PROJECT_FILE, Settings, Sources};
+use distiq_base::paths::{self, Home};
+
+use crate::cli::Global;
+use crate::failure::Failure;
+use crate::terminal;
+
+/// A flag that sets a setting: as written, its key, its text.
+pub type Flag = (&'static str, &'static str, String);
+
+/// What a command stands on.
+pub struct World {
+    /// The user's folders.
+    pub home: Home,
+    /// The project's root, absolute, links resolved.
+    pub root: PathBuf,
+    /// All settings with their origins.
+    pub config: Config,
+    /// All settings, typed.
+    pub settings: Settings,
+}
+
+/// Looks an environment variable up; what is no UTF-8 counts as not set.
+pub fn env(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+impl World {
+    /// Finds folders and project, and reads the settings; `flags` are the command's own.
+    pub fn open(global: &Global, flags: &[Flag]) -> Result<Self, Failure> {
+        let home = home()?;
+        let cwd = std::env::current_dir()
+            .map_err(|error| Failure::io("Cannot use the working directory", &error))?;
+        let root = root(global, &cwd)?;
+        let mut flags = flags.to_vec();
+        flags.extend(global.tz.clone().map(|zone| ("--tz", "tz", zone)));
+        flags.extend(global.plain.then(|| ("--plain", "plain", "true".to_owned())));
+        let config = Config::load(&Sources {
+            user: Some(&home.config_file()),
+            project: Some(&root.join(PROJECT_FILE)),
+            env: &env,
+            flags: &flags,
+        })?;
+        let settings = config.settings();
+        Ok(Self { home, root, config, settings })
+    }
+
+    /// Says what the project's settings asked for and did not get.
+    pub fn say_notices(&self) {
+        for notice in &self.config.notices {
+            terminal::say(&format!("note: {notice}"));
+        }
+    }
+}
+
+/// Finds the user's folders.
+pub fn home() -> Result<Home, Failure> {
+    Home::find(&env).ok_or_else(|| {
+        Failure::new(ErrorKind::Config, "No home: neither `HOME` nor `DISTIQ_HOME` is set")
+            .with_hint("Set `DISTIQ_HOME` to a folder for config, data and cache")
+    })
+}
+
+fn root(global: &Global, cwd: &Path) -> Result<PathBuf, Failure> {
+    let (given, source) = match (&global.root, env("DISTIQ_ROOT").filter(|root| !root.is_empty())) {
+        (Some(root), _) => (root.clone(), "--root"),
+        (None, Some(root)) => (PathBuf::from(root), "DISTIQ_ROOT"),
+        (None, None) => return Ok(canonical(&paths::project_root(cwd))),
+    };
+    if given.is_dir() {
+        return Ok(canonical(&given));
+    }
+    let message = format!("`{source}`: no folder at `{}`", given.display());
+    Err(Failure::new(ErrorKind::Usage, message).with_hint("Name an existing folder"))
+}
+
+fn canonical(path: &Path) -> PathBuf {
+    path.canonicalize().unwrap_or_else(|_| path.to_path_buf())
+}
