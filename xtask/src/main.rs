@@ -6,6 +6,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr)] // A terminal program.
 
 mod arrows;
+mod bench;
 mod check;
 mod docs;
 mod env_table;
@@ -21,6 +22,7 @@ Usage: cargo xtask COMMAND
   check [--since REV]  format, lints and tests of what changed since REV (default HEAD)
   arrows               which crate may import which, held against `cargo metadata`
   env                  every environment variable that code reads, held against its table
+  bench                what Distiq's own work costs, each figure beside a baseline
   docs [--check]       writes docs/ from the code, or tells whether they are up to date
 ";
 
@@ -40,6 +42,7 @@ fn run(arguments: &[String]) -> Result<()> {
     match words.as_slice() {
         ["check"] => check::run("HEAD"),
         ["check", "--since", revision] => check::run(revision),
+        ["bench"] => bench::run(),
         ["arrows"] => arrows::run(),
         ["env"] => env_table::run(),
         ["docs"] => docs::run(docs::Action::Write),
@@ -55,6 +58,14 @@ fn run(arguments: &[String]) -> Result<()> {
 /// Returns the repository's root.
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new(".")).to_path_buf()
+}
+
+/// Returns where cargo puts what it builds.
+fn target_dir() -> Result<PathBuf> {
+    let metadata = output("cargo", &["metadata", "--no-deps", "--format-version", "1"])?;
+    let metadata: serde_json::Value = serde_json::from_str(&metadata)?;
+    let folder = metadata.get("target_directory").and_then(|d| d.as_str());
+    Ok(PathBuf::from(folder.context("cargo metadata names no target directory")?))
 }
 
 /// Runs a program in the root with the terminal as it is; failing is an error.
