@@ -20,7 +20,12 @@
 
 pub mod catalogue;
 pub mod error;
+pub mod provider;
+pub mod registry;
+pub mod retry;
 pub mod wire;
 
 pub use catalogue::{Catalogue, ModelInfo, PriceContext, Prices};
 pub use error::{Phase, ProviderError, ProviderErrorKind};
+pub use provider::{ModelStream, Provider, ProviderConfig, Timeouts};
+pub use registry::{Registry, RegistryError};

@@ -1,0 +1,85 @@
+//! Servers that refuse a field which others need: which quirks send the request without it.
+
+use distiq_base::Dialect;
+
+use crate::error::{ProviderError, ProviderErrorKind};
+use crate::wire::Quirks;
+
+/// Returns quirks that leave out or rename what `error` refuses by name, or `None` where nothing
+/// can be changed about it.
+pub(super) fn without_refused(
+    quirks: &Quirks,
+    dialect: Dialect,
+    error: &ProviderError,
+) -> Option<Quirks> {
+    let refused = error.kind == ProviderErrorKind::InvalidRequest
+        && matches!(error.status, Some(400 | 422))
+        && dialect == Dialect::Openai;
+    if !refused {
+        return None;
+    }
+    let mut better = quirks.clone();
+    let names = |field: &str| error.message.contains(field);
+    if names("stream_options") || names("include_usage") {
+        better.stream_options = false;
+    } else if names("prompt_cache_key") {
+        better.prompt_cache_key = false;
+    } else if names("max_tokens") && quirks.max_tokens_field == "max_tokens" {
+        // OpenAI's own words name both: "Unsupported parameter: 'max_tokens' is not supported with
+        // this model. Use 'max_completion_tokens' instead." A limit that is too large is not meant.
+        let renamed = names("max_completion_tokens");
+        better.max_tokens_field = if renamed { "max_completion_tokens" } else { "max_tokens" };
+    } else if names("max_completion_tokens") && !names("at most") {
+        better.max_tokens_field = "max_tokens";
+    } else if names("developer") {
+        better.developer_role = false;
+    } else if names("reasoning_effort") {
+        better.reasoning_effort = false;
+    } else if names("strict") {
+        better.strict_tools = false;
+    }
+    (better != *quirks).then_some(better)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn leaves_out_what_is_refused_and_gives_up_on_the_rest() {
+        let check = |from: Quirks, message: &str, expected: Option<Quirks>| {
+            let mut error = ProviderError::new(ProviderErrorKind::InvalidRequest, message);
+            error.status = Some(400);
+            assert_eq!(without_refused(&from, Dialect::Openai, &error), expected, "{message}");
+            assert_eq!(without_refused(&from, Dialect::Anthropic, &error), None);
+            error.kind = ProviderErrorKind::ContextTooLong;
+            assert_eq!(without_refused(&from, Dialect::Openai, &error), None);
+        };
+        let plain = Quirks::default;
+        let openai = Quirks::openai;
+        check(
+            plain(),
+            "Unknown field `stream_options`",
+            Some(Quirks { stream_options: false, ..plain() }),
+        );
+        check(
+            plain(),
+            "Unsupported parameter: 'max_tokens' is not supported with this model. Use \
+             'max_completion_tokens' instead.",
+            Some(Quirks { max_tokens_field: "max_completion_tokens", ..plain() }),
+        );
+        check(
+            openai(),
+            "Unrecognized request argument supplied: max_completion_tokens",
+            Some(Quirks { max_tokens_field: "max_tokens", ..openai() }),
+        );
+        check(
+            openai(),
+            "Unexpected message role: developer",
+            Some(Quirks { developer_role: false, ..openai() }),
+        );
+        check(plain(), "max_tokens is too large: 999999", None);
+        check(plain(), "prompt_cache_key is not known", None);
+        check(plain(), "messages[0] is wrong", None);
+    }
+}

@@ -1,0 +1,225 @@
+//! One exchange over HTTP: the client, the request, and what can go wrong with both.
+
+use std::error::Error;
+use std::time::Duration;
+
+use distiq_base::Dialect;
+use jiff::Timestamp;
+use reqwest::{Client, ClientBuilder, Method, Response, redirect};
+use tokio::time::timeout;
+use url::Url;
+
+use super::{Provider, codec, is_loopback, stream};
+use crate::error::{Phase, ProviderError, ProviderErrorKind as Kind};
+use crate::wire::HeaderView;
+
+/// Most bytes of an answer's headers.
+pub const MAX_HEAD_BYTES: usize = 64 << 10;
+/// Most bytes of an answer that are kept of an error.
+const MAX_ERROR_BYTES: usize = 256 << 10;
+
+impl Provider {
+    /// Sends a body and returns the answer's head; anything but success becomes an error.
+    pub(super) async fn post(&self, path: &str, body: &[u8]) -> Result<Response, ProviderError> {
+        self.exchange(Method::POST, self.url(path), Some(body)).await
+    }
+
+    pub(super) async fn exchange(
+        &self,
+        method: Method,
+        url: Url,
+        body: Option<&[u8]>,
+    ) -> Result<Response, ProviderError> {
+        let mut request = self.client()?.request(method, url).headers(self.headers.clone());
+        if let Some(body) = body {
+            request = request.header("content-type", "application/json").body(body.to_vec());
+        }
+        let head = Duration::from_millis(self.config.timeouts.head_ms);
+        let response = match timeout(head, request.send()).await {
+            Ok(Ok(response)) => response,
+            Ok(Err(error)) => return Err(self.fail(describe(error, Kind::Connect))),
+            Err(_) => return Err(self.fail(late(Phase::Head, head))),
+        };
+        let head_bytes: usize =
+            response.headers().iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
+        if head_bytes > MAX_HEAD_BYTES {
+            let message = format!("The answer's headers are over {MAX_HEAD_BYTES} bytes long");
+            return Err(self.fail(ProviderError::new(Kind::Malformed, message)));
+        }
+        if response.status().is_success() {
+            return Ok(response);
+        }
+        Err(self.refusal(response).await)
+    }
+
+    /// Reads the body of an answer that is no success, as far as it comes in time.
+    async fn refusal(&self, mut response: Response) -> ProviderError {
+        let status = response.status().as_u16();
+        let headers = view(&response);
+        let idle = Duration::from_millis(self.config.timeouts.first_byte_ms);
+        let mut body = Vec::new();
+        while let Ok(Ok(Some(chunk))) = timeout(idle, response.chunk()).await {
+            body.extend_from_slice(&chunk);
+            if body.len() > MAX_ERROR_BYTES {
+                break;
+            }
+        }
+        let mut error = codec::decode_error(self.config.dialect, status, &headers, &body);
+        error.status = Some(status);
+        self.fail(error)
+    }
+
+    /// Wraps an answer's body.
+    pub(super) fn answer(&self, response: Response) -> stream::ModelStream {
+        let request_id = request_id(&view(&response));
+        let guard = self.guard(request_id);
+        let decoder = codec::Decoder::new(self.config.dialect, &self.quirks());
+        stream::ModelStream::new(
+            response,
+            self.config.dialect,
+            decoder,
+            self.config.timeouts,
+            guard,
+        )
+    }
+
+    /// Returns an address below the base URL, whether or not that ends in a slash or, for Anthropic,
+    /// in the `/v1` that its own tools leave out.
+    pub(super) fn url(&self, path: &str) -> Url {
+        let mut url = self.base.clone();
+        let mut base = url.path().trim_end_matches('/').to_owned();
+        if self.config.dialect == Dialect::Anthropic {
+            base = base.strip_suffix("/v1").unwrap_or(&base).to_owned();
+        }
+        url.set_path(&format!("{base}/{path}"));
+        url
+    }
+
+    fn client(&self) -> Result<&Client, ProviderError> {
+        if let Some(client) = self.client.get() {
+            return Ok(client);
+        }
+        let client = self.build_client().map_err(|error| self.fail(error))?;
+        Ok(self.client.get_or_init(|| client))
+    }
+
+    fn build_client(&self) -> Result<Client, ProviderError> {
+        let mut builder = Client::builder()
+            .user_agent(concat!("distiq/", env!("CARGO_PKG_VERSION")))
+            .redirect(redirect::Policy::none())
+            .tcp_nodelay(true)
+            .connect_timeout(Duration::from_millis(self.config.timeouts.head_ms));
+        if is_loopback(&self.base) {
+            builder = builder.no_proxy();
+        }
+        builder =
+            if self.base.scheme() == "https" { self.trust(builder)? } else { plain(builder)? };
+        builder.build().map_err(|error| match describe(error, Kind::Tls) {
+            error if error.kind == Kind::Tls => ProviderError {
+                message: format!(
+                    "{}; install `ca-certificates`, or point SSL_CERT_FILE or the setting `ca_file` \
+                     at a file of them",
+                    error.message
+                ),
+                ..error
+            },
+            error => error,
+        })
+    }
+
+    /// Trusts the system's certificate authorities and those of the user's file.
+    ///
+    /// The system's, by way of reqwest's own verifier, because companies install theirs there and
+    /// SSL_CERT_FILE is honoured; a compiled-in list would go stale with the binary. With `ring`
+    /// nothing but a C compiler is needed to build, unlike with aws-lc or OpenSSL.
+    fn trust(&self, builder: ClientBuilder) -> Result<ClientBuilder, ProviderError> {
+        // Somebody else in the process may have been first; any provider will do.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let Some(path) = &self.config.ca_file else { return Ok(builder) };
+        let fail = |problem: String| {
+            let message = format!("The certificate file `{}` {problem}", path.display());
+            ProviderError::new(Kind::Tls, message)
+        };
+        let pem = std::fs::read(path).map_err(|error| fail(format!("cannot be read: {error}")))?;
+        let certificates = reqwest::Certificate::from_pem_bundle(&pem)
+            .map_err(|_| fail("holds no PEM certificates".to_owned()))?;
+        if certificates.is_empty() {
+            return Err(fail("holds no PEM certificates".to_owned()));
+        }
+        Ok(builder.tls_certs_merge(certificates))
+    }
+
+    /// Puts the provider's name on an error and takes the key and the headers out of it.
+    pub(super) fn fail(&self, error: ProviderError) -> ProviderError {
+        self.guard(None).seal(error)
+    }
+
+    fn guard(&self, request_id: Option<String>) -> stream::Guard {
+        let headers = self.config.headers.iter().map(|(_, value)| value.clone());
+        stream::Guard {
+            provider: self.config.name.clone(),
+            secrets: self.config.key.iter().cloned().chain(headers).collect(),
+            request_id,
+        }
+    }
+}
+
+/// Prepares a client that will never speak TLS, so that no certificates are read from disk.
+fn plain(builder: ClientBuilder) -> Result<ClientBuilder, ProviderError> {
+    let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| ProviderError::new(Kind::Tls, error.to_string()))?
+        .with_root_certificates(rustls::RootCertStore::empty())
+        .with_no_client_auth();
+    Ok(builder.tls_backend_preconfigured(config))
+}
+
+/// Returns an answer's headers as the codecs read them.
+pub(super) fn view(response: &Response) -> HeaderView {
+    let pairs = response.headers().iter().filter_map(|(name, value)| {
+        value.to_str().ok().map(|value| (name.as_str().to_owned(), value.to_owned()))
+    });
+    HeaderView::new(Timestamp::now(), pairs)
+}
+
+/// Returns the vendor's id of a request.
+fn request_id(headers: &HeaderView) -> Option<String> {
+    headers.get("request-id").or_else(|| headers.get("x-request-id")).map(str::to_owned)
+}
+
+/// Makes the error of a wait that was too long.
+pub(super) fn late(phase: Phase, waited: Duration) -> ProviderError {
+    let what = match phase {
+        Phase::Head => "No answer",
+        Phase::FirstByte => "The answer did not begin",
+        Phase::Idle => "The answer stopped",
+    };
+    ProviderError::new(Kind::Timeout(phase), format!("{what} for {} ms", waited.as_millis()))
+}
+
+/// Describes a failure of the HTTP client by its innermost cause; `otherwise` is its kind where the
+/// causes do not tell.
+pub(super) fn describe(error: reqwest::Error, otherwise: Kind) -> ProviderError {
+    // The address may carry what the user would not show; the provider's name is enough.
+    let error = error.without_url();
+    if error.is_timeout() {
+        return ProviderError::new(Kind::Timeout(Phase::Head), "No connection in time");
+    }
+    let mut kind = if error.is_builder() { Kind::Tls } else { otherwise };
+    let mut cause: &(dyn Error + 'static) = &error;
+    loop {
+        let inner = cause.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        if let Some(tls) = inner.and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
+            return ProviderError::new(Kind::Tls, tls.to_string());
+        }
+        if cause.is::<rustls::Error>() {
+            kind = Kind::Tls;
+        }
+        match cause.source() {
+            Some(source) => cause = source,
+            None => break,
+        }
+    }
+    ProviderError::new(kind, cause.to_string())
+}

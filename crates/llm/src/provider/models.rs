@@ -1,0 +1,118 @@
+//! The models that a provider offers.
+
+use std::time::Duration;
+
+use distiq_base::Dialect;
+use reqwest::Method;
+use serde_json::Value;
+use tokio::time::timeout;
+
+use super::Provider;
+use super::http::{describe, late};
+use super::stream::MAX_BODY_BYTES;
+use crate::error::{Phase, ProviderError, ProviderErrorKind as Kind};
+
+/// A model as its provider lists it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ModelListing {
+    /// The id on the wire.
+    pub id: String,
+    /// Its name for people, where the provider has one.
+    pub display_name: Option<String>,
+    /// The longest prompt in tokens, where the provider tells.
+    pub context_tokens: Option<u64>,
+    /// The longest answer in tokens, where the provider tells.
+    pub max_output_tokens: Option<u64>,
+}
+
+impl Provider {
+    /// Asks the provider for its models, in its order.
+    ///
+    /// # Errors
+    /// As for a request; also where the answer is no list of models.
+    pub async fn list_models(&self) -> Result<Vec<ModelListing>, ProviderError> {
+        let url = match self.dialect() {
+            Dialect::Anthropic => {
+                let mut url = self.url("v1/models");
+                url.set_query(Some("limit=1000"));
+                url
+            }
+            Dialect::Openai => self.url("models"),
+        };
+        let mut response = self.exchange(Method::GET, url, None).await?;
+        let idle = Duration::from_millis(self.config.timeouts.idle_ms);
+        let mut body = Vec::new();
+        loop {
+            match timeout(idle, response.chunk()).await {
+                Ok(Ok(Some(chunk))) if body.len() + chunk.len() <= MAX_BODY_BYTES => {
+                    body.extend_from_slice(&chunk);
+                }
+                Ok(Ok(Some(_))) => {
+                    let message = format!("The list of models is over {MAX_BODY_BYTES} bytes long");
+                    return Err(self.fail(ProviderError::new(Kind::Malformed, message)));
+                }
+                Ok(Ok(None)) => break,
+                Ok(Err(error)) => return Err(self.fail(describe(error, Kind::Truncated))),
+                Err(_) => return Err(self.fail(late(Phase::Idle, idle))),
+            }
+        }
+        listings(&body).ok_or_else(|| {
+            let message = "The answer is no list of models";
+            self.fail(ProviderError::new(Kind::NotTheApi, message))
+        })
+    }
+}
+
+/// Reads `{"data": [{"id": …}]}`, or the bare array of Together.
+fn listings(body: &[u8]) -> Option<Vec<ModelListing>> {
+    let json: Value = serde_json::from_slice(body).ok()?;
+    let list = json.get("data").unwrap_or(&json).as_array()?;
+    let number =
+        |model: &Value, keys: &[&str]| keys.iter().find_map(|key| model.get(*key)?.as_u64());
+    let listing = |model: &Value| {
+        Some(ModelListing {
+            id: model.get("id")?.as_str()?.to_owned(),
+            display_name: ["display_name", "name"]
+                .iter()
+                .find_map(|key| model.get(*key)?.as_str())
+                .map(str::to_owned),
+            context_tokens: number(
+                model,
+                &["max_input_tokens", "context_length", "max_model_len", "context_window"],
+            ),
+            max_output_tokens: number(model, &["max_tokens", "max_completion_tokens"]),
+        })
+    };
+    Some(list.iter().filter_map(listing).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_the_vendors_lists() {
+        let listing = |id: &str| ModelListing {
+            id: id.into(),
+            display_name: None,
+            context_tokens: None,
+            max_output_tokens: None,
+        };
+        let anthropic = br#"{"data":[{"id":"a","type":"model","display_name":"A",
+            "max_input_tokens":200000,"max_tokens":64000}],"has_more":false}"#;
+        let expected = ModelListing {
+            display_name: Some("A".into()),
+            context_tokens: Some(200_000),
+            max_output_tokens: Some(64_000),
+            ..listing("a")
+        };
+        assert_eq!(listings(anthropic), Some(vec![expected]));
+        let openai = br#"{"object":"list","data":[{"id":"b","object":"model"},{"no":"id"}]}"#;
+        assert_eq!(listings(openai), Some(vec![listing("b")]));
+        let vllm = br#"[{"id":"c","max_model_len":8192}]"#;
+        let expected = ModelListing { context_tokens: Some(8192), ..listing("c") };
+        assert_eq!(listings(vllm), Some(vec![expected]));
+        assert_eq!(listings(b"<html>"), None);
+        assert_eq!(listings(b"{}"), None);
+    }
+}

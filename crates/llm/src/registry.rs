@@ -1,0 +1,307 @@
+//! Which providers there are, by the environment and the settings, and which one is meant.
+
+mod vendors;
+
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+
+use distiq_base::config::{ProviderSettings, Settings};
+use distiq_base::{Dialect, ErrorKind, Secret};
+use url::Url;
+
+use crate::provider::{Provider, ProviderConfig, ProviderSetupError, Timeouts, is_loopback};
+use vendors::{VENDORS, Vendor};
+
+/// Looks a variable of the environment up; empty ones count as absent.
+pub type Env<'a> = &'a dyn Fn(&str) -> Option<String>;
+
+/// Local servers read long prompts slowly, so unless the user says otherwise they get longer.
+const LOCAL_FIRST_BYTE_MS: u64 = 600_000;
+
+/// The providers that can be named.
+pub struct Registry {
+    entries: Vec<Entry>,
+    chosen: Option<String>,
+}
+
+struct Entry {
+    name: String,
+    model: Option<String>,
+    /// Whether it may be taken without being named.
+    offered: bool,
+    config: Result<ProviderConfig, RegistryError>,
+    provider: OnceLock<Arc<Provider>>,
+}
+
+/// Why no provider can be had.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RegistryError {
+    /// Nobody knows the name.
+    #[error("Unknown provider `{name}`")]
+    UnknownProvider {
+        /// The name.
+        name: String,
+        /// The names that there are.
+        known: Vec<String>,
+    },
+    /// Its key is not set.
+    #[error("No key for the provider `{provider}`: `{variable}` is not set")]
+    MissingKey {
+        /// The provider.
+        provider: String,
+        /// The environment variable.
+        variable: String,
+    },
+    /// No provider has a key.
+    #[error("No provider has a key")]
+    NoProvider,
+    /// A provider of the user's own has no address.
+    #[error("The provider `{provider}` has no address")]
+    NoBaseUrl {
+        /// The provider.
+        provider: String,
+    },
+    /// Its address, its key or a header cannot be used.
+    #[error(transparent)]
+    Setup(#[from] ProviderSetupError),
+}
+
+impl RegistryError {
+    /// Returns the kind, which sets the exit code.
+    pub const fn kind(&self) -> ErrorKind {
+        ErrorKind::Config
+    }
+
+    /// Returns what the user can do about it.
+    pub fn hint(&self) -> String {
+        match self {
+            Self::UnknownProvider { known, .. } => {
+                format!("Known are {}; others go under `[providers.NAME]`", known.join(", "))
+            }
+            Self::MissingKey { variable, .. } => {
+                format!("Set `{variable}`; a server on this machine needs no key")
+            }
+            Self::NoProvider => "Set `ANTHROPIC_API_KEY` or `OPENAI_API_KEY`, or name a local \
+                                 server, such as `--provider ollama`; `distiq setup` helps"
+                .to_owned(),
+            Self::NoBaseUrl { provider } => {
+                format!("Set `base_url` under `[providers.{provider}]`")
+            }
+            Self::Setup(_) => "Correct it in the config file or the environment".to_owned(),
+        }
+    }
+}
+
+impl Registry {
+    /// Finds the providers; contacts nobody and reads nothing but what it is given.
+    ///
+    /// A vendor's base URL comes from `NAME_BASE_URL`, else from `[providers.NAME]`, else it is the
+    /// vendor's own.
+    pub fn from_settings(settings: &Settings, env: Env<'_>) -> Self {
+        let env = |name: &str| {
+            env(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty())
+        };
+        let none = ProviderSettings::default();
+        let own = |name: &str| settings.providers.get(name);
+        let vendors = VENDORS.iter().map(|vendor| {
+            let own = own(vendor.name);
+            let config = vendor_config(vendor, own.unwrap_or(&none), settings, &env);
+            Entry {
+                name: vendor.name.to_owned(),
+                model: own.and_then(|own| own.model.clone()).or(vendor.model.map(str::to_owned)),
+                offered: (!vendor.local || own.is_some()) && config.is_ok(),
+                config,
+                provider: OnceLock::new(),
+            }
+        });
+        let is_vendor = |name: &str| VENDORS.iter().any(|vendor| vendor.name == name);
+        let others = settings.providers.iter().filter(|(name, _)| !is_vendor(name));
+        let others = others.map(|(name, own)| {
+            let config = own_config(name, own, settings, &env);
+            Entry {
+                name: name.clone(),
+                model: own.model.clone(),
+                offered: config.is_ok(),
+                config,
+                provider: OnceLock::new(),
+            }
+        });
+        Self { entries: vendors.chain(others).collect(), chosen: settings.provider.clone() }
+    }
+
+    /// Adds a provider, in the place of one with the same name.
+    pub fn insert(&mut self, config: ProviderConfig, model: Option<String>) {
+        self.entries.retain(|entry| entry.name != config.name);
+        self.entries.push(Entry {
+            name: config.name.clone(),
+            model,
+            offered: true,
+            config: Ok(config),
+            provider: OnceLock::new(),
+        });
+    }
+
+    /// Returns a provider by name; its client is made at the first call and shared.
+    ///
+    /// # Errors
+    /// Where the name is unknown, or the provider's key or address is missing or unusable.
+    pub fn get(&self, name: &str) -> Result<Arc<Provider>, RegistryError> {
+        let entry = self.entry(name)?;
+        if let Some(provider) = entry.provider.get() {
+            return Ok(Arc::clone(provider));
+        }
+        let provider = Arc::new(Provider::new(entry.config.clone()?)?);
+        Ok(Arc::clone(entry.provider.get_or_init(|| provider)))
+    }
+
+    /// Returns the names of the providers that have what they need, vendors first.
+    pub fn names(&self) -> Vec<&str> {
+        let usable = self.entries.iter().filter(|entry| entry.config.is_ok());
+        usable.map(|entry| entry.name.as_str()).collect()
+    }
+
+    /// Returns the names of all providers, usable or not.
+    pub fn known(&self) -> Vec<&str> {
+        self.entries.iter().map(|entry| entry.name.as_str()).collect()
+    }
+
+    /// Returns the name of the provider to use where none is named: the settings' choice, else the
+    /// first that has a key, Anthropic and OpenAI before the others. Local servers count only where
+    /// the settings mention them.
+    ///
+    /// # Errors
+    /// Where the chosen one is unknown or lacks its key, or none has a key.
+    pub fn default_provider(&self) -> Result<&str, RegistryError> {
+        if let Some(name) = &self.chosen {
+            let entry = self.entry(name)?;
+            return entry.config.as_ref().map(|_| entry.name.as_str()).map_err(Clone::clone);
+        }
+        let first = self.entries.iter().find(|entry| entry.offered);
+        first.map(|entry| entry.name.as_str()).ok_or(RegistryError::NoProvider)
+    }
+
+    /// Returns the model to use at a provider where none is named.
+    pub fn default_model(&self, provider: &str) -> Option<&str> {
+        self.entry(provider).ok()?.model.as_deref()
+    }
+
+    /// Returns the names of all environment variables that may hold a key, for those who start
+    /// other programs.
+    pub fn key_variables(settings: &Settings) -> Vec<String> {
+        let vendors = VENDORS.iter().flat_map(|vendor| vendor.key_env).copied().map(str::to_owned);
+        let own = settings.providers.values().filter_map(|own| own.key_env.clone());
+        let mut names: Vec<String> = vendors.chain(own).collect();
+        names.sort();
+        names.dedup();
+        names
+    }
+
+    fn entry(&self, name: &str) -> Result<&Entry, RegistryError> {
+        let name = vendors::canonical(name);
+        self.entries.iter().find(|entry| entry.name == name).ok_or_else(|| {
+            let known = self.known().into_iter().map(str::to_owned).collect();
+            RegistryError::UnknownProvider { name: name.to_owned(), known }
+        })
+    }
+}
+
+impl fmt::Debug for Registry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Registry").field("names", &self.names()).finish_non_exhaustive()
+    }
+}
+
+type Lookup<'a> = &'a dyn Fn(&str) -> Option<String>;
+
+fn vendor_config(
+    vendor: &Vendor,
+    own: &ProviderSettings,
+    settings: &Settings,
+    env: Lookup<'_>,
+) -> Result<ProviderConfig, RegistryError> {
+    let variable = format!("{}_BASE_URL", vendor.name.to_ascii_uppercase());
+    let base_url = env(&variable).or_else(|| own.base_url.clone());
+    let base_url = base_url.unwrap_or_else(|| vendor.base_url.to_owned());
+    let variables: Vec<&str> = match &own.key_env {
+        Some(variable) => vec![variable],
+        None => vendor.key_env.to_vec(),
+    };
+    let key = variables.iter().find_map(|variable| env(variable));
+    if let (None, false, Some(variable)) =
+        (&key, vendor.local || on_loopback(&base_url), variables.first())
+    {
+        let (provider, variable) = (vendor.name.to_owned(), (*variable).to_owned());
+        return Err(RegistryError::MissingKey { provider, variable });
+    }
+    let mut timeouts = timeouts(settings);
+    if vendor.local {
+        lengthen(&mut timeouts);
+    }
+    Ok(ProviderConfig {
+        dialect: own.dialect.unwrap_or(vendor.dialect),
+        quirks: (vendor.quirks)(&base_url),
+        timeouts,
+        ..plain_config(vendor.name, base_url, key, own, settings)
+    })
+}
+
+fn own_config(
+    name: &str,
+    own: &ProviderSettings,
+    settings: &Settings,
+    env: Lookup<'_>,
+) -> Result<ProviderConfig, RegistryError> {
+    let provider = || name.to_owned();
+    let base_url =
+        own.base_url.clone().ok_or_else(|| RegistryError::NoBaseUrl { provider: provider() })?;
+    let key = own.key_env.as_deref().and_then(env);
+    if let (None, Some(variable), false) = (&key, &own.key_env, on_loopback(&base_url)) {
+        let (provider, variable) = (provider(), variable.clone());
+        return Err(RegistryError::MissingKey { provider, variable });
+    }
+    Ok(plain_config(name, base_url, key, own, settings))
+}
+
+fn plain_config(
+    name: &str,
+    base_url: String,
+    key: Option<String>,
+    own: &ProviderSettings,
+    settings: &Settings,
+) -> ProviderConfig {
+    ProviderConfig {
+        name: name.to_owned(),
+        dialect: own.dialect.unwrap_or(Dialect::Openai),
+        base_url,
+        key: key.map(Secret::new),
+        headers: own.headers.iter().map(|(n, v)| (n.clone(), Secret::new(v.clone()))).collect(),
+        quirks: vendors::plain(""),
+        timeouts: timeouts(settings),
+        ca_file: settings.ca_file.clone(),
+    }
+}
+
+fn timeouts(settings: &Settings) -> Timeouts {
+    Timeouts {
+        head_ms: settings.timeouts.head_ms,
+        first_byte_ms: settings.timeouts.first_byte_ms,
+        idle_ms: settings.timeouts.idle_ms,
+    }
+}
+
+/// Gives a local server more time, where the user left the waits as they are.
+fn lengthen(timeouts: &mut Timeouts) {
+    let default = Timeouts::default();
+    for (wait, usual) in [
+        (&mut timeouts.head_ms, default.head_ms),
+        (&mut timeouts.first_byte_ms, default.first_byte_ms),
+    ] {
+        if *wait == usual {
+            *wait = LOCAL_FIRST_BYTE_MS;
+        }
+    }
+}
+
+fn on_loopback(base_url: &str) -> bool {
+    Url::parse(base_url).is_ok_and(|url| is_loopback(&url))
+}
