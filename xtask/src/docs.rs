@@ -1,8 +1,10 @@
-//! Writes the reference pages of docs/ from the code.
+//! Writes the reference pages of docs/ from the code, and the list of licences.
 
 use std::fs;
 
 use anyhow::{Context, Result, bail};
+
+use crate::licenses;
 
 /// What to do with the pages.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -18,23 +20,28 @@ const PAGES: &[&str] = &["cli", "config", "environment", "events", "exit-codes"]
 
 /// Writes or checks every page.
 pub fn run(action: Action) -> Result<()> {
-    let mut stale = Vec::new();
-    for page in PAGES {
-        let path = crate::root().join("docs").join(format!("{page}.md"));
-        let text = crate::output("cargo", &["run", "-q", "-p", "distiq", "--", "reference", page])?;
-        if fs::read_to_string(&path).ok().as_deref() == Some(&text) {
-            continue;
-        }
-        match action {
-            Action::Write => {
-                fs::write(&path, &text).with_context(|| format!("Cannot write {path:?}"))?;
-                println!("docs: wrote {}", path.display());
-            }
-            Action::Check => stale.push(format!("docs/{page}.md")),
-        }
+    // The list of licences is part of the binary that makes the pages: first.
+    let mut stale = page(action, licenses::FILE, &licenses::list()?)?;
+    for name in PAGES {
+        let text = crate::output("cargo", &["run", "-q", "-p", "distiq", "--", "reference", name])?;
+        stale.extend(page(action, &format!("docs/{name}.md"), &text)?);
     }
     if stale.is_empty() {
         return Ok(());
     }
     bail!("Out of date: {} (run `cargo xtask docs`)", stale.join(", "))
+}
+
+/// Writes or checks one page; returns its name where it is out of date.
+fn page(action: Action, name: &str, text: &str) -> Result<Vec<String>> {
+    let path = crate::root().join(name);
+    if fs::read_to_string(&path).is_ok_and(|old| old == text) {
+        return Ok(Vec::new());
+    }
+    if action == Action::Check {
+        return Ok(vec![name.to_owned()]);
+    }
+    fs::write(&path, text).with_context(|| format!("Cannot write {name}"))?;
+    println!("docs: wrote {name}");
+    Ok(Vec::new())
 }

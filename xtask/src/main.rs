@@ -10,6 +10,7 @@ mod bench;
 mod check;
 mod docs;
 mod env_table;
+mod licenses;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};

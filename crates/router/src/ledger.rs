@@ -1,0 +1,319 @@
+//! The ledger: every request and what it cost, on disk before the money is spent.
+//!
+//! A request is one row: `open` is committed before the request is sent, with the most it can cost
+//! set aside; the end is committed before the caller sees the last of the answer. Both survive a
+//! killed process; a power cut takes at most the last 100 ms. A row whose process died is closed
+//! as `estimated`, with the cost last known of it or else the one estimated before the send.
+
+mod book;
+pub(crate) mod limits;
+pub(crate) mod metrics;
+mod owner;
+pub mod period;
+pub(crate) mod query;
+pub(crate) mod rows;
+mod schema;
+mod writer;
+
+use std::io;
+use std::path::Path;
+use std::sync::{Arc, OnceLock, mpsc};
+
+use distiq_base::clock::Clock;
+use distiq_base::kill::kill_point;
+use distiq_base::{ErrorKind, RequestId};
+use distiq_store::{Database, StoreError, Tx};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use tokio::sync::oneshot;
+
+use book::Account;
+use limits::{Alert, BudgetError, Limits, allow};
+use owner::Owner;
+use rows::{FinalRow, OpenRow, Progress, Reservation};
+use writer::Writer;
+
+/// The ledger of one user, shared by all processes.
+///
+/// The async calls wait for the ledger's own thread and never block theirs; the `_blocking` ones
+/// are for code without a runtime. Dropping it writes what is queued and syncs.
+#[derive(Debug)]
+pub struct Ledger {
+    // First, so that it ends before the database closes.
+    writer: Writer,
+    db: Arc<Database>,
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    owner: Owner,
+    clock: Clock,
+    zone: OnceLock<TimeZone>,
+}
+
+/// How a ledger tells time.
+#[derive(Clone, Debug, Default)]
+pub struct LedgerOptions {
+    /// The zone in which days and months are counted; the machine's where `None`.
+    pub zone: Option<TimeZone>,
+    /// The clock.
+    pub clock: Clock,
+}
+
+/// Why the ledger failed.
+#[derive(Debug, thiserror::Error)]
+pub enum LedgerError {
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// No thread could be started.
+    #[error("Cannot start the ledger's threads")]
+    Thread(#[source] io::Error),
+    /// The ledger's thread did not answer.
+    #[error("The ledger has stopped")]
+    Stopped,
+    /// No such request is on the ledger.
+    #[error("Request `{0}` is not on the ledger")]
+    Unknown(RequestId),
+}
+
+impl LedgerError {
+    /// Returns the kind that sets the exit code.
+    pub const fn kind(&self) -> ErrorKind {
+        match self {
+            LedgerError::Store(error) => error.kind(),
+            LedgerError::Thread(_) => ErrorKind::User,
+            LedgerError::Stopped | LedgerError::Unknown(_) => ErrorKind::Bug,
+        }
+    }
+
+    /// Returns what the user can do.
+    pub fn hint(&self) -> String {
+        match self {
+            LedgerError::Store(error) => error.hint(),
+            LedgerError::Thread(_) => "Raise the limit on processes (`ulimit -u`)".into(),
+            LedgerError::Stopped | LedgerError::Unknown(_) => {
+                "This is a fault of Distiq; please report it".into()
+            }
+        }
+    }
+}
+
+impl Shared {
+    fn zone(&self) -> &TimeZone {
+        self.zone.get_or_init(TimeZone::system)
+    }
+}
+
+impl Ledger {
+    /// Opens the ledger in the machine's time zone and closes rows that dead processes left.
+    ///
+    /// # Errors
+    /// When the database cannot be opened.
+    pub fn open(path: &Path) -> Result<Self, LedgerError> {
+        Self::open_with(path, LedgerOptions::default())
+    }
+
+    /// Opens the ledger and closes rows that dead processes left.
+    ///
+    /// # Errors
+    /// When the database cannot be opened.
+    pub fn open_with(path: &Path, options: LedgerOptions) -> Result<Self, LedgerError> {
+        let db = Arc::new(Database::open(path, &schema::LEDGER)?);
+        let shared = Arc::new(Shared {
+            owner: Owner::current(),
+            clock: options.clock,
+            zone: options.zone.map_or_else(OnceLock::new, OnceLock::from),
+        });
+        let rows = db.read(book::open_rows)?;
+        let dead = book::left_behind(rows, &shared.owner, shared.clock.now_ms());
+        if !dead.is_empty() {
+            db.write(|tx| book::close_left_behind(tx, &dead))?;
+        }
+        Ok(Self { writer: Writer::start(&db).map_err(LedgerError::Thread)?, db, shared })
+    }
+
+    /// Sets the most that a request can cost aside and writes its row, in one transaction.
+    ///
+    /// # Errors
+    /// When a limit does not cover the request, or the ledger fails: nothing may be sent then.
+    pub async fn reserve(&self, row: OpenRow, limits: &Limits) -> Result<Reservation, BudgetError> {
+        let answer = self.queue_reserve(row, limits, oneshot_reply)?;
+        answer.await.map_err(|_| LedgerError::Stopped)?
+    }
+
+    /// Does as [`Ledger::reserve`], on the caller's thread.
+    ///
+    /// # Errors
+    /// As [`Ledger::reserve`].
+    pub fn reserve_blocking(
+        &self,
+        row: OpenRow,
+        limits: &Limits,
+    ) -> Result<Reservation, BudgetError> {
+        let answer = self.queue_reserve(row, limits, channel_reply)?;
+        answer.recv().map_err(|_| LedgerError::Stopped)?
+    }
+
+    /// Keeps what is known so far of a request under way; does not wait for it to be written.
+    pub fn progress(&self, id: &RequestId, progress: Progress) {
+        let id = id.clone();
+        self.writer.queue(move |db| {
+            // Losing it costs precision after a kill, no more.
+            let _ = db.write(|tx| book::progress(tx, id.as_str(), &progress));
+        });
+    }
+
+    /// Writes the end of a request and frees what was set aside; returns the limits that came
+    /// near by it.
+    ///
+    /// # Errors
+    /// When the ledger fails.
+    pub async fn finish(
+        &self,
+        id: &RequestId,
+        row: FinalRow,
+        limits: &Limits,
+    ) -> Result<Vec<Alert>, LedgerError> {
+        let answer = self.queue_finish(id, row, limits, oneshot_reply)?;
+        answer.await.map_err(|_| LedgerError::Stopped)?
+    }
+
+    /// Does as [`Ledger::finish`], on the caller's thread.
+    ///
+    /// # Errors
+    /// As [`Ledger::finish`].
+    pub fn finish_blocking(
+        &self,
+        id: &RequestId,
+        row: FinalRow,
+        limits: &Limits,
+    ) -> Result<Vec<Alert>, LedgerError> {
+        let answer = self.queue_finish(id, row, limits, channel_reply)?;
+        answer.recv().map_err(|_| LedgerError::Stopped)?
+    }
+
+    /// Writes the end of a request without waiting; for a caller that is going away.
+    pub fn finish_later(&self, id: &RequestId, row: FinalRow, limits: &Limits) {
+        // A row that stays open by a failure here is closed at the next start.
+        let _ = self.queue_finish(id, row, limits, channel_reply);
+    }
+
+    /// Returns the time zone in which days and months are counted.
+    pub fn zone(&self) -> &TimeZone {
+        self.shared.zone()
+    }
+
+    pub(crate) const fn database(&self) -> &Arc<Database> {
+        &self.db
+    }
+
+    fn queue_reserve<R>(
+        &self,
+        row: OpenRow,
+        limits: &Limits,
+        reply: impl FnOnce() -> (Reply<Result<Reservation, BudgetError>>, R),
+    ) -> Result<R, BudgetError> {
+        if let Some(error) = self.writer.take_failure() {
+            return Err(LedgerError::Store(error).into());
+        }
+        let (shared, limits) = (Arc::clone(&self.shared), limits.clone());
+        Ok(self.queue(reply, move |db| {
+            let result = reserve(db, &shared, &row, &limits);
+            kill_point("after_open_row");
+            result
+        })?)
+    }
+
+    fn queue_finish<R>(
+        &self,
+        id: &RequestId,
+        row: FinalRow,
+        limits: &Limits,
+        reply: impl FnOnce() -> (Reply<Result<Vec<Alert>, LedgerError>>, R),
+    ) -> Result<R, LedgerError> {
+        let (shared, id, limits) = (Arc::clone(&self.shared), id.clone(), limits.clone());
+        self.queue(reply, move |db| {
+            kill_point("before_final_row");
+            let alerts = db.write(|tx| book::finish(tx, id.as_str(), &row, &limits, shared.zone()));
+            kill_point("after_final_row");
+            alerts?.ok_or(LedgerError::Unknown(id))
+        })
+    }
+
+    fn queue<T: 'static, R>(
+        &self,
+        reply: impl FnOnce() -> (Reply<T>, R),
+        work: impl FnOnce(&Database) -> T + Send + 'static,
+    ) -> Result<R, LedgerError> {
+        let (reply, receiver) = reply();
+        if self.writer.queue(move |db| reply(work(db))) {
+            Ok(receiver)
+        } else {
+            Err(LedgerError::Stopped)
+        }
+    }
+}
+
+/// Takes an answer to the one who waits for it, if anybody still does.
+type Reply<T> = Box<dyn FnOnce(T) + Send>;
+
+fn oneshot_reply<T: Send + 'static>() -> (Reply<T>, oneshot::Receiver<T>) {
+    let (sender, receiver) = oneshot::channel();
+    (Box::new(move |value| drop(sender.send(value))), receiver)
+}
+
+fn channel_reply<T: Send + 'static>() -> (Reply<T>, mpsc::Receiver<T>) {
+    let (sender, receiver) = mpsc::channel();
+    (Box::new(move |value| drop(sender.send(value))), receiver)
+}
+
+fn reserve(
+    db: &Database,
+    shared: &Shared,
+    row: &OpenRow,
+    limits: &Limits,
+) -> Result<Reservation, BudgetError> {
+    if limits.any() && row.worst.is_none() {
+        return Err(BudgetError::Unpriced { model: row.model.clone() });
+    }
+    db.write(|tx| {
+        let at = shared.clock.now();
+        let max_tokens = match row.worst {
+            Some(worst) if limits.any() => {
+                let account = Account {
+                    session: row.session.as_ref().map(|session| session.as_str().to_owned()),
+                    run: row.run.clone(),
+                    at,
+                    zone: shared.zone().clone(),
+                };
+                let rooms = |tx: &Tx<'_>| book::rooms(tx, &account, limits);
+                match allow(&rooms(tx)?, &worst, row.wanted_tokens) {
+                    Ok(tokens) if tokens == row.wanted_tokens => tokens,
+                    // Perhaps a process that died since holds money back.
+                    _ => {
+                        let open = book::open_rows(tx)?;
+                        let dead = book::left_behind(open, &shared.owner, at.as_millisecond());
+                        book::close_left_behind(tx, &dead)?;
+                        allow(&rooms(tx)?, &worst, row.wanted_tokens)?
+                    }
+                }
+            }
+            _ => row.wanted_tokens,
+        };
+        let reserved = row.worst.map(|worst| worst.with_answer(max_tokens));
+        book::open(tx, row, at, reserved, &shared.owner)?;
+        Ok(Reservation { max_tokens, reserved })
+    })
+}
+
+/// Returns a count as the database keeps it.
+fn count(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+/// Returns the time of a row.
+fn time(at_ms: i64) -> Timestamp {
+    Timestamp::from_millisecond(at_ms).unwrap_or_default()
+}

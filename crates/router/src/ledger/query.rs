@@ -1,0 +1,300 @@
+//! Reading the ledger: totals and rows.
+
+use std::collections::BTreeMap;
+
+use distiq_base::{Money, RequestId, RequestKind, Scope, SessionId, Usage};
+use distiq_store::{Row, SqlError, Value, params, params_from_iter};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use serde::Serialize;
+
+use super::rows::{RequestRow, RowState, Savings};
+use super::{Ledger, LedgerError, time};
+
+/// Which rows. `None` is any.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[allow(missing_docs)]
+pub struct RowFilter {
+    /// Sent at this moment or later.
+    pub from: Option<Timestamp>,
+    /// Sent before this moment.
+    pub until: Option<Timestamp>,
+    pub session: Option<SessionId>,
+    pub project: Option<String>,
+    pub run: Option<String>,
+    pub key: Option<String>,
+    pub kind: Option<RequestKind>,
+    pub provider: Option<String>,
+    pub model: Option<String>,
+}
+
+impl RowFilter {
+    /// Returns the rows of a session.
+    pub fn session(session: SessionId) -> Self {
+        Self { session: Some(session), ..Self::default() }
+    }
+
+    /// Returns a condition and the values of its `?`s.
+    pub(super) fn condition(&self) -> (String, Vec<Value>) {
+        let ms = |at: Timestamp| Value::from(at.as_millisecond());
+        let text = |text: &str| Value::from(text.to_owned());
+        let parts = [
+            ("at_ms >= ?", self.from.map(ms)),
+            ("at_ms < ?", self.until.map(ms)),
+            ("session = ?", self.session.as_ref().map(|id| text(id.as_str()))),
+            ("project = ?", self.project.as_deref().map(text)),
+            ("run = ?", self.run.as_deref().map(text)),
+            ("key = ?", self.key.as_deref().map(text)),
+            ("kind = ?", self.kind.map(|kind| text(kind.as_str()))),
+            ("provider = ?", self.provider.as_deref().map(text)),
+            ("model = ?", self.model.as_deref().map(text)),
+        ];
+        let (conditions, values): (Vec<&str>, Vec<Value>) =
+            parts.into_iter().filter_map(|(condition, value)| Some((condition, value?))).unzip();
+        let condition =
+            if conditions.is_empty() { "1".to_owned() } else { conditions.join(" AND ") };
+        (condition, values)
+    }
+}
+
+/// By what totals are told apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum GroupBy {
+    /// Not at all: one total, even of nothing.
+    All,
+    Provider,
+    Model,
+    Kind,
+    Project,
+    Session,
+    Tier,
+    Route,
+    Key,
+    /// Local days, named `2026-11-21`.
+    Day,
+    /// Local months, named `2026-11`.
+    Month,
+}
+
+impl GroupBy {
+    fn expression(self) -> &'static str {
+        match self {
+            GroupBy::All => "NULL",
+            GroupBy::Provider => "provider",
+            GroupBy::Model => "model",
+            GroupBy::Kind => "kind",
+            GroupBy::Project => "project",
+            GroupBy::Session => "session",
+            GroupBy::Tier => "tier",
+            GroupBy::Route => "route",
+            GroupBy::Key => "key",
+            // Zones differ by whole minutes: each minute belongs to one local day.
+            GroupBy::Day | GroupBy::Month => "CAST(at_ms / 60000 AS TEXT)",
+        }
+    }
+}
+
+/// What a group of requests that are over adds up to.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Totals {
+    /// The group's name; empty for rows that have none.
+    pub name: String,
+    /// Requests.
+    pub requests: u64,
+    /// Requests that failed or were cancelled.
+    pub failed: u64,
+    /// Requests whose cost is our estimate.
+    pub estimated: u64,
+    /// Requests without a known price; they are not part of the cost.
+    pub unpriced: u64,
+    /// Tokens.
+    pub usage: Usage,
+    /// Cost of the priced requests.
+    pub cost_nanousd: Money,
+    /// What the vendors' prompt caches saved against the full input price.
+    pub saved_prompt_cache_nanousd: Money,
+}
+
+impl Totals {
+    fn add(&mut self, other: &Totals) {
+        self.requests += other.requests;
+        self.failed += other.failed;
+        self.estimated += other.estimated;
+        self.unpriced += other.unpriced;
+        self.usage.add(&other.usage);
+        self.cost_nanousd = self.cost_nanousd.plus(other.cost_nanousd);
+        self.saved_prompt_cache_nanousd =
+            self.saved_prompt_cache_nanousd.plus(other.saved_prompt_cache_nanousd);
+    }
+}
+
+impl Ledger {
+    /// Returns totals of the requests that are over: days and months in order, else the dearest
+    /// first.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn totals(
+        &self,
+        filter: &RowFilter,
+        by: GroupBy,
+        zone: &TimeZone,
+    ) -> Result<Vec<Totals>, LedgerError> {
+        let (condition, values) = filter.condition();
+        let sql = format!(
+            "SELECT {}, count(*), count(error), sum(state = 'estimated'), sum(cost IS NULL),
+                 total(input), total(cache_read), total(cache_write), total(cache_write_long),
+                 total(output), total(reasoning), coalesce(sum(cost), 0),
+                 coalesce(sum(saved_prompt_cache), 0)
+             FROM request WHERE state <> 'open' AND {condition} GROUP BY 1",
+            by.expression()
+        );
+        let groups = self
+            .database()
+            .read(|tx| tx.all(&sql, params_from_iter(values), total).map_err(LedgerError::from))?;
+        Ok(match by {
+            GroupBy::All => {
+                vec![groups.into_iter().next().unwrap_or_default()]
+            }
+            GroupBy::Day => by_time(&groups, zone, "%Y-%m-%d"),
+            GroupBy::Month => by_time(&groups, zone, "%Y-%m"),
+            _ => {
+                let mut groups = groups;
+                groups.sort_by(|a, b| {
+                    b.cost_nanousd.cmp(&a.cost_nanousd).then_with(|| a.name.cmp(&b.name))
+                });
+                groups
+            }
+        })
+    }
+
+    /// Returns rows, newest first, at most `limit`; open ones, too.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn requests(&self, filter: &RowFilter, limit: u32) -> Result<Vec<RequestRow>, LedgerError> {
+        let (condition, mut values) = filter.condition();
+        values.push(i64::from(limit).into());
+        let sql = format!(
+            "SELECT {COLUMNS} FROM request WHERE {condition} ORDER BY at_ms DESC, seq DESC LIMIT ?"
+        );
+        self.database().read(|tx| Ok(tx.all(&sql, params_from_iter(values), row)?))
+    }
+
+    /// Returns a request's row, if it is on the ledger.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn request(&self, id: &RequestId) -> Result<Option<RequestRow>, LedgerError> {
+        let sql = format!("SELECT {COLUMNS} FROM request WHERE id = ?1");
+        self.database().read(|tx| Ok(tx.one(&sql, params![id.as_str()], row)?))
+    }
+
+    /// Returns when the first request was sent, if there was one.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn first_at(&self) -> Result<Option<Timestamp>, LedgerError> {
+        let sql = "SELECT min(at_ms) FROM request";
+        let first = self.database().read(|tx| {
+            tx.one(sql, params![], |row| row.get::<_, Option<i64>>(0)).map_err(LedgerError::from)
+        })?;
+        Ok(first.flatten().map(time))
+    }
+}
+
+fn by_time(minutes: &[Totals], zone: &TimeZone, format: &str) -> Vec<Totals> {
+    let mut groups: BTreeMap<String, Totals> = BTreeMap::new();
+    for minute in minutes {
+        let at = time(minute.name.parse::<i64>().unwrap_or(0).saturating_mul(60_000));
+        let name = at.to_zoned(zone.clone()).strftime(format).to_string();
+        groups.entry(name).or_default().add(minute);
+    }
+    groups.into_iter().map(|(name, total)| Totals { name, ..total }).collect()
+}
+
+fn total(row: &Row<'_>) -> Result<Totals, SqlError> {
+    // Sums of counts are floats in SQL so that they cannot overflow; exact up to 2^53.
+    let tokens = |index| Ok::<_, SqlError>(row.get::<_, f64>(index)? as u64);
+    Ok(Totals {
+        name: row.get::<_, Option<String>>(0)?.unwrap_or_default(),
+        requests: unsigned(row.get(1)?),
+        failed: unsigned(row.get(2)?),
+        estimated: unsigned(row.get(3)?),
+        unpriced: unsigned(row.get(4)?),
+        usage: Usage {
+            input: tokens(5)?,
+            cache_read: tokens(6)?,
+            cache_write: tokens(7)?,
+            cache_write_long: tokens(8)?,
+            output: tokens(9)?,
+            reasoning: tokens(10)?,
+        },
+        cost_nanousd: Money::from_nanos(row.get(11)?),
+        saved_prompt_cache_nanousd: Money::from_nanos(row.get(12)?),
+    })
+}
+
+const COLUMNS: &str = "id, at_ms, session, project, run, key, kind, provider, model, tier, route,
+    reasons, scope, input, cache_read, cache_write, cache_write_long, output, reasoning, cost,
+    reserved, baseline_premium, baseline_append_only, saved_route, saved_prompt_cache,
+    saved_response_cache, saved_compression, saved_zero_token, saved_context, latency_ms,
+    first_token_ms, attempts, stop, state, error";
+
+fn row(row: &Row<'_>) -> Result<RequestRow, SqlError> {
+    let money = |name| Ok::<_, SqlError>(row.get::<_, Option<i64>>(name)?.map(Money::from_nanos));
+    let tokens = |name| Ok::<_, SqlError>(unsigned(row.get(name)?));
+    let ms = |name| Ok::<_, SqlError>(row.get::<_, Option<i64>>(name)?.map(unsigned));
+    let texts = |name| {
+        let json: String = row.get(name)?;
+        Ok::<_, SqlError>(serde_json::from_str::<Vec<String>>(&json).unwrap_or_default())
+    };
+    let session: Option<String> = row.get("session")?;
+    let id: String = row.get("id")?;
+    Ok(RequestRow {
+        id: RequestId::parse(&id).unwrap_or_else(RequestId::generate),
+        at: time(row.get("at_ms")?),
+        session: session.as_deref().and_then(SessionId::parse),
+        project: row.get("project")?,
+        run: row.get("run")?,
+        key: row.get("key")?,
+        kind: row.get("kind")?,
+        provider: row.get("provider")?,
+        model: row.get("model")?,
+        tier: row.get("tier")?,
+        route: row.get("route")?,
+        reasons: texts("reasons")?,
+        scope: Scope(texts("scope")?),
+        usage: Usage {
+            input: tokens("input")?,
+            cache_read: tokens("cache_read")?,
+            cache_write: tokens("cache_write")?,
+            cache_write_long: tokens("cache_write_long")?,
+            output: tokens("output")?,
+            reasoning: tokens("reasoning")?,
+        },
+        cost_nanousd: money("cost")?,
+        reserved_nanousd: money("reserved")?,
+        savings: Savings {
+            baseline_premium: money("baseline_premium")?,
+            baseline_append_only: money("baseline_append_only")?,
+            route: money("saved_route")?,
+            prompt_cache: money("saved_prompt_cache")?,
+            response_cache: money("saved_response_cache")?,
+            compression: money("saved_compression")?,
+            zero_token: money("saved_zero_token")?,
+            context: money("saved_context")?,
+        },
+        latency_ms: ms("latency_ms")?,
+        first_token_ms: ms("first_token_ms")?,
+        attempts: row.get("attempts")?,
+        stop: row.get("stop")?,
+        state: RowState::parse(&row.get::<_, String>("state")?),
+        error: row.get("error")?,
+    })
+}
+
+fn unsigned(number: i64) -> u64 {
+    u64::try_from(number).unwrap_or(0)
+}

@@ -1,0 +1,30 @@
+//! The one door to a model: every call is budgeted, sent, recorded and accounted for.
+//!
+//! The doors are [`Ledger`], which knows what every request cost and holds the limits, and
+//! [`economy`], which decides how a prompt is laid out for the vendors' caches.
+//!
+//! ```
+//! use distiq_base::RequestKind;
+//! use distiq_router::{FinalRow, GroupBy, Ledger, Limits, OpenRow, RowFilter};
+//! use jiff::tz::TimeZone;
+//!
+//! # let folder = tempfile::tempdir().unwrap();
+//! let ledger = Ledger::open(&folder.path().join("ledger.db"))?;
+//! let row = OpenRow::new(RequestKind::Execute, "anthropic", "claude-sonnet-4-5");
+//! let id = row.id.clone();
+//! ledger.reserve_blocking(row, &Limits::default())?;
+//! ledger.finish_blocking(&id, FinalRow::default(), &Limits::default())?;
+//! let all = ledger.totals(&RowFilter::default(), GroupBy::All, &TimeZone::UTC)?;
+//! assert_eq!(all[0].requests, 1);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! This crate must never know a session's log, a tool, a terminal or a vendor's wire format.
+
+pub mod ledger;
+
+pub use ledger::limits::{Alert, BudgetError, LimitScope, Limits, WorstCase};
+pub use ledger::metrics::{DayMetrics, Metrics, TierShare};
+pub use ledger::query::{GroupBy, RowFilter, Totals};
+pub use ledger::rows::{FinalRow, OpenRow, Progress, RequestRow, Reservation, RowState, Savings};
+pub use ledger::{Ledger, LedgerError, LedgerOptions};

@@ -1,0 +1,6 @@
+//! The router through its doors: the ledger's promises, alone and between processes.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
+
+mod budgets;
+mod ledger;
+mod support;
