@@ -29,5 +29,6 @@ mod transaction;
 
 pub use database::{Database, Schema};
 pub use error::StoreError;
-pub use rusqlite::{Row, params};
+pub use rusqlite::types::Value;
+pub use rusqlite::{Error as SqlError, Row, params, params_from_iter};
 pub use transaction::Tx;
