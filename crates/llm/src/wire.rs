@@ -14,6 +14,8 @@ pub mod anthropic;
 mod arguments;
 mod field;
 mod headers;
+mod marks;
+pub mod openai;
 mod quirks;
 pub mod sse;
 mod status;

@@ -8,7 +8,7 @@ mod content;
 mod decode_request;
 mod encode_request;
 mod failure;
-mod marks;
+pub(super) mod marks;
 mod response;
 mod stream_decoder;
 mod stream_encoder;

@@ -2,6 +2,8 @@
 
 use serde_json::{Map, Value};
 
+use crate::wire::WireError;
+
 /// Returns a text field.
 pub(crate) fn text<'a>(json: &'a Value, key: &str) -> Option<&'a str> {
     json.get(key).and_then(Value::as_str)
@@ -27,6 +29,21 @@ pub(crate) fn items<'a>(json: &'a Value, key: &str) -> &'a [Value] {
 /// Returns a field that is there and not null.
 pub(crate) fn present<'a>(json: &'a Value, key: &str) -> Option<&'a Value> {
     json.get(key).filter(|value| !value.is_null())
+}
+
+/// Returns a field that a client may leave out but not fill with something else.
+pub(crate) fn typed<'a, T>(
+    json: &'a Value,
+    key: &str,
+    expected: &str,
+    read: impl Fn(&'a Value) -> Option<T>,
+) -> Result<Option<T>, WireError> {
+    match present(json, key) {
+        None => Ok(None),
+        Some(value) => read(value)
+            .map(Some)
+            .ok_or_else(|| WireError::malformed(key, format!("expected {expected}"))),
+    }
 }
 
 /// Adds `extra` to `body` where it has no such field; objects on both sides are joined so.

@@ -3,6 +3,7 @@
 use distiq_base::{CacheTtl, Content, Dialect, ImageSource};
 use serde_json::{Map, Value, json};
 
+use crate::wire::anthropic::marks;
 use crate::wire::{MAX_REQUEST_BLOCKS, WireError, arguments, field};
 
 /// Returns a block as this dialect has it; `None` where it has no such block or refuses it, as it
@@ -112,7 +113,7 @@ pub(super) fn decode(block: &Value, at: &str, budget: &mut Budget) -> Result<Mar
         let text = field::text(block, key);
         text.ok_or_else(|| WireError::malformed(format!("{at}.{key}"), "expected a text"))
     };
-    let mut mark = mark_of(block);
+    let mut mark = marks::decode(block);
     let content = match need("type")? {
         "text" => Content::text(need("text")?),
         "image" => match block.get("source").and_then(decode_source) {
@@ -165,13 +166,4 @@ fn decode_source(source: &Value) -> Option<ImageSource> {
         "url" => Some(ImageSource::Url { url: field::text(source, "url")?.to_owned() }),
         _ => None,
     }
-}
-
-/// Reads the cache mark on a block, a system block or a tool.
-pub(super) fn mark_of(block: &Value) -> Option<CacheTtl> {
-    let mark = field::present(block, "cache_control")?;
-    Some(match field::text(mark, "ttl") {
-        Some("1h") => CacheTtl::Long,
-        _ => CacheTtl::Short,
-    })
 }

@@ -6,7 +6,8 @@ use distiq_base::{
 };
 use serde_json::{Map, Value};
 
-use crate::wire::anthropic::content::{self, Budget, mark_of};
+use crate::wire::anthropic::content::{self, Budget};
+use crate::wire::anthropic::marks;
 use crate::wire::{WireError, field};
 
 /// Fields that the vocabulary holds; all others are kept in [`Request::extra`].
@@ -47,7 +48,7 @@ pub fn decode_request(body: &[u8]) -> Result<Request, WireError> {
     let thinking = decode_thinking(&mut extra);
     let native = !extra.is_empty() || tools.iter().any(|tool| !tool.extra.is_empty());
     Ok(Request {
-        model: typed(&json, "model", "a text", Value::as_str)?
+        model: field::typed(&json, "model", "a text", Value::as_str)?
             .ok_or_else(|| WireError::malformed("model", "is required"))?
             .to_owned(),
         system,
@@ -55,43 +56,29 @@ pub fn decode_request(body: &[u8]) -> Result<Request, WireError> {
         tool_choice,
         parallel_tool_calls,
         messages,
-        max_tokens: typed(&json, "max_tokens", "a count", Value::as_u64)?,
+        max_tokens: field::typed(&json, "max_tokens", "a count", Value::as_u64)?,
         stop: decode_stop(&json)?,
-        temperature: typed(&json, "temperature", "a number", Value::as_f64)?,
-        top_p: typed(&json, "top_p", "a number", Value::as_f64)?,
+        temperature: field::typed(&json, "temperature", "a number", Value::as_f64)?,
+        top_p: field::typed(&json, "top_p", "a number", Value::as_f64)?,
         effort,
         thinking,
         output,
-        stream: typed(&json, "stream", "true or false", Value::as_bool)?.unwrap_or(false),
+        stream: field::typed(&json, "stream", "true or false", Value::as_bool)?.unwrap_or(false),
         cache,
         scope: distiq_base::Scope::default(),
         extra: native.then_some((Dialect::Anthropic, extra)),
     })
 }
 
-fn typed<'a, T>(
-    json: &'a Value,
-    key: &str,
-    expected: &str,
-    read: impl Fn(&'a Value) -> Option<T>,
-) -> Result<Option<T>, WireError> {
-    match field::present(json, key) {
-        None => Ok(None),
-        Some(value) => read(value)
-            .map(Some)
-            .ok_or_else(|| WireError::malformed(key, format!("expected {expected}"))),
-    }
-}
-
 fn decode_tools(json: &Value, cache: &mut CachePlan) -> Result<Vec<ToolDef>, WireError> {
-    let tools = typed(json, "tools", "an array", Value::as_array)?;
+    let tools = field::typed(json, "tools", "an array", Value::as_array)?;
     let mut out = Vec::new();
     for (index, tool) in tools.into_iter().flatten().enumerate() {
         let name = field::text(tool, "name").or_else(|| field::text(tool, "type"));
         let name = name.ok_or_else(|| {
             WireError::malformed(format!("tools[{index}].name"), "expected a text")
         })?;
-        if let Some(ttl) = mark_of(tool) {
+        if let Some(ttl) = marks::decode(tool) {
             cache.marks.push(CacheMark { place: MarkPlace::Tool(index), ttl });
         }
         let ours = ["name", "description", "input_schema", "cache_control"];
@@ -122,7 +109,7 @@ fn decode_system(json: &Value, cache: &mut CachePlan) -> Result<Vec<SystemBlock>
         let text = field::text(block, "text").ok_or_else(|| {
             WireError::malformed(format!("system[{index}]"), "expected a text block")
         })?;
-        if let Some(ttl) = mark_of(block) {
+        if let Some(ttl) = marks::decode(block) {
             cache.marks.push(CacheMark { place: MarkPlace::System(index), ttl });
         }
         out.push(SystemBlock { text: text.to_owned() });
@@ -131,7 +118,7 @@ fn decode_system(json: &Value, cache: &mut CachePlan) -> Result<Vec<SystemBlock>
 }
 
 fn decode_messages(json: &Value, cache: &mut CachePlan) -> Result<Vec<Message>, WireError> {
-    let messages = typed(json, "messages", "an array", Value::as_array)?
+    let messages = field::typed(json, "messages", "an array", Value::as_array)?
         .ok_or_else(|| WireError::malformed("messages", "is required"))?;
     let mut budget = Budget::default();
     let mut out = Vec::with_capacity(messages.len());
@@ -164,7 +151,7 @@ fn decode_messages(json: &Value, cache: &mut CachePlan) -> Result<Vec<Message>, 
 }
 
 fn decode_stop(json: &Value) -> Result<Vec<String>, WireError> {
-    let texts = typed(json, "stop_sequences", "an array", Value::as_array)?;
+    let texts = field::typed(json, "stop_sequences", "an array", Value::as_array)?;
     let texts = texts.into_iter().flatten().map(|text| text.as_str().map(str::to_owned));
     texts
         .collect::<Option<_>>()

@@ -7,7 +7,8 @@ use distiq_base::{
 use serde_json::{Map, Value, json};
 
 use crate::wire::anthropic::content;
-use crate::wire::anthropic::marks::Marks;
+use crate::wire::anthropic::marks;
+use crate::wire::marks::Marks;
 use crate::wire::{Quirks, field};
 
 /// The answer's token limit where the request has none, since the vendor demands one.
@@ -19,7 +20,7 @@ pub const DEFAULT_MAX_TOKENS: u64 = 8192;
 /// so is a message of nothing else.
 pub fn encode_request(request: &Request, quirks: &Quirks) -> Value {
     let native = request.extra.as_ref().is_none_or(|(dialect, _)| *dialect == Dialect::Anthropic);
-    let marks = Marks::of(request, native);
+    let marks = marks::choose(request, native);
     let mut body = Map::new();
     body.insert("model".into(), request.model.as_str().into());
     body.insert("max_tokens".into(), request.max_tokens.unwrap_or(DEFAULT_MAX_TOKENS).into());
@@ -115,7 +116,7 @@ fn encode_tools(request: &Request, native: bool, marks: &Marks) -> Vec<Value> {
     tools
         .filter_map(|(index, tool)| {
             let mut json = encode_tool(tool, native)?;
-            marks.put(MarkPlace::Tool(index), &mut json);
+            marks::put(marks, MarkPlace::Tool(index), &mut json);
             Some(Value::Object(json))
         })
         .collect()
@@ -150,7 +151,7 @@ fn encode_system(request: &Request, marks: &Marks) -> Vec<Value> {
             let mut json = Map::new();
             json.insert("type".into(), "text".into());
             json.insert("text".into(), block.text.as_str().into());
-            marks.put(MarkPlace::System(index), &mut json);
+            marks::put(marks, MarkPlace::System(index), &mut json);
             Value::Object(json)
         })
         .collect()
@@ -161,7 +162,7 @@ fn encode_message(at: usize, message: &Message, quirks: &Quirks, marks: &Marks) 
     let mut rest = Vec::new();
     for (index, part) in message.content.iter().enumerate() {
         let Some(mut block) = content::encode(part, quirks.replay_reasoning) else { continue };
-        marks.put(MarkPlace::Block { message: at, block: index }, &mut block);
+        marks::put(marks, MarkPlace::Block { message: at, block: index }, &mut block);
         match part {
             Content::ToolResult { .. } => results.push(Value::Object(block)),
             _ => rest.push(Value::Object(block)),

@@ -1,52 +1,19 @@
-//! Cache marks that the vendor accepts: at most four, the long-lived first, never on thinking.
-
-use std::collections::BTreeMap;
+//! Cache marks, both ways.
 
 use distiq_base::{CacheTtl, Content, Dialect, MarkPlace, Request};
 use serde_json::{Map, Value, json};
 
-const MOST_MARKS: usize = 4;
+use crate::wire::field;
+use crate::wire::marks::{MOST_MARKS, Marks};
 
-/// The marks of one request, by place.
-pub(super) struct Marks(BTreeMap<MarkPlace, CacheTtl>);
-
-impl Marks {
-    /// Takes the plan's marks that can stand where they are; of too many, the last in prompt order.
-    pub(super) fn of(request: &Request, native: bool) -> Self {
-        let mut marks: BTreeMap<_, _> = request
-            .cache
-            .marks
-            .iter()
-            .filter(|mark| fits(request, mark.place, native))
-            .map(|mark| (mark.place, mark.ttl))
-            .collect();
-        // The automatic mark of the top level takes one of the four.
-        let automatic = request.extra.as_ref().is_some_and(|(dialect, extra)| {
-            *dialect == Dialect::Anthropic && extra.contains_key("cache_control")
-        });
-        while marks.len() > MOST_MARKS - usize::from(automatic) {
-            marks.pop_first();
-        }
-        let mut short = false;
-        for ttl in marks.values_mut() {
-            short |= *ttl == CacheTtl::Short;
-            if short {
-                *ttl = CacheTtl::Short;
-            }
-        }
-        Self(marks)
-    }
-
-    /// Writes the mark of this place, where there is one.
-    pub(super) fn put(&self, place: MarkPlace, block: &mut Map<String, Value>) {
-        if let Some(ttl) = self.0.get(&place) {
-            let mark = match ttl {
-                CacheTtl::Short => json!({ "type": "ephemeral" }),
-                CacheTtl::Long => json!({ "type": "ephemeral", "ttl": "1h" }),
-            };
-            block.insert("cache_control".into(), mark);
-        }
-    }
+/// Chooses the marks that the vendor takes; `native` tells whether tools keep their own fields.
+pub(super) fn choose(request: &Request, native: bool) -> Marks {
+    // The automatic mark of the top level takes one of the four.
+    let automatic = request.extra.as_ref().is_some_and(|(dialect, extra)| {
+        *dialect == Dialect::Anthropic && extra.contains_key("cache_control")
+    });
+    let most = MOST_MARKS - usize::from(automatic);
+    Marks::of(request, most, |place| fits(request, place, native))
 }
 
 fn fits(request: &Request, place: MarkPlace, native: bool) -> bool {
@@ -69,4 +36,28 @@ fn fits(request: &Request, place: MarkPlace, native: bool) -> bool {
             }
         }
     }
+}
+
+/// Writes the mark of this place, where there is one.
+pub(super) fn put(marks: &Marks, place: MarkPlace, block: &mut Map<String, Value>) {
+    if let Some(ttl) = marks.at(place) {
+        block.insert("cache_control".into(), encode(ttl));
+    }
+}
+
+/// Returns the value of `cache_control`.
+pub(crate) fn encode(ttl: CacheTtl) -> Value {
+    match ttl {
+        CacheTtl::Short => json!({ "type": "ephemeral" }),
+        CacheTtl::Long => json!({ "type": "ephemeral", "ttl": "1h" }),
+    }
+}
+
+/// Reads the mark on a block, a system block or a tool.
+pub(crate) fn decode(block: &Value) -> Option<CacheTtl> {
+    let mark = field::present(block, "cache_control")?;
+    Some(match field::text(mark, "ttl") {
+        Some("1h") => CacheTtl::Long,
+        _ => CacheTtl::Short,
+    })
 }

@@ -1,0 +1,23 @@
+//! OpenAI Chat Completions (`POST /chat/completions`) and the servers that speak it, whose
+//! differences are [`Quirks`](crate::wire::Quirks).
+//!
+//! What has no place in this dialect is left out: whether a tool result is an error, signatures of
+//! thinking, thinking itself where the server does not want it back. Pictures in tool results go in
+//! a user message behind the results, as tool messages carry text only.
+
+mod content;
+mod decode_request;
+mod encode_messages;
+mod encode_request;
+mod failure;
+mod response;
+mod stream_decoder;
+mod stream_encoder;
+mod usage;
+
+pub use decode_request::{decode_request, wants_usage};
+pub use encode_request::encode_request;
+pub use failure::{decode_error, encode_error};
+pub use response::{decode_response, encode_response};
+pub use stream_decoder::StreamDecoder;
+pub use stream_encoder::{StreamEncoder, StreamOptions};
