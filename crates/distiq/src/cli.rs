@@ -5,7 +5,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::commands::{completions, config, data, doctor, reference, schema, setup, version};
+use crate::commands::{
+    completions, config, data, doctor, models, reference, schema, setup, version,
+};
 use crate::terminal::Color;
 
 /// A coding agent that does a job and tells what it cost.
@@ -64,6 +66,8 @@ pub enum Command {
     Config(config::Args),
     /// Check that everything Distiq needs is there
     Doctor(doctor::Args),
+    /// List providers and the models whose prices are known
+    Models(models::Args),
     /// Show, prune and erase what Distiq has stored
     Data(data::Args),
     /// Print the JSON schema of an output

@@ -4,6 +4,7 @@ pub mod completions;
 pub mod config;
 pub mod data;
 pub mod doctor;
+pub mod models;
 pub mod reference;
 pub mod schema;
 pub mod setup;
@@ -29,6 +30,7 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
         Command::Setup(args) => setup::run(&global, &args),
         Command::Config(args) => config::run(&global, &args),
         Command::Doctor(args) => doctor::run(&global, &args),
+        Command::Models(args) => models::run(&global, &args),
         Command::Data(args) => data::run(&global, &args),
         Command::Schema(args) => schema::run(&args),
         Command::Completions(args) => completions::run(&args),

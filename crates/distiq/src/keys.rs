@@ -1,4 +1,5 @@
-//! Keys that `setup` stored: one file that only the user can read.
+//! Keys that `setup` stored: one file that only the user can read. A key stands under the name of
+//! the environment variable that would hold it, and the environment wins.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -11,30 +12,33 @@ use toml_edit::DocumentMut;
 
 use crate::failure::Failure;
 
+/// Stored keys by variable.
+pub type Keys = BTreeMap<String, Secret>;
+
 /// Returns the file.
 pub fn path(home: &Home) -> PathBuf {
     home.config.join("keys.toml")
 }
 
-/// Reads the stored keys by provider; none where there is no file.
-pub fn read(home: &Home) -> Result<BTreeMap<String, Secret>, Failure> {
+/// Reads the stored keys; none where there is no file.
+pub fn read(home: &Home) -> Result<Keys, Failure> {
     let document = document(home)?;
     let keys = document.get("keys").and_then(|item| item.as_table_like());
     let keys = keys.map(|table| {
         table
             .iter()
-            .filter_map(|(name, item)| Some((name.to_owned(), Secret::new(item.as_str()?))))
+            .filter_map(|(variable, item)| Some((variable.to_owned(), Secret::new(item.as_str()?))))
             .collect()
     });
     Ok(keys.unwrap_or_default())
 }
 
-/// Stores a provider's key, in place of an older one.
-pub fn store(home: &Home, provider: &str, key: &Secret) -> Result<(), Failure> {
+/// Stores a key, in place of an older one.
+pub fn store(home: &Home, variable: &str, key: &Secret) -> Result<(), Failure> {
     let mut document = document(home)?;
     let keys = document.entry("keys").or_insert_with(toml_edit::table);
     let Some(keys) = keys.as_table_like_mut() else { return Err(broken(home)) };
-    keys.insert(provider, toml_edit::value(key.expose()));
+    keys.insert(variable, toml_edit::value(key.expose()));
     let path = path(home);
     atomic::create_private_dir(&home.config)
         .and_then(|()| atomic::write(&path, document.to_string().as_bytes(), None))
@@ -70,11 +74,11 @@ mod tests {
         let below = |name: &str| folder.path().join(name);
         let home = Home { config: below("c"), data: below("d"), cache: below("e") };
         assert!(read(&home).unwrap().is_empty());
-        store(&home, "anthropic", &Secret::new("sk-first")).unwrap();
-        store(&home, "anthropic", &Secret::new("sk-1234567")).unwrap();
-        store(&home, "openai", &Secret::new("sk-other")).unwrap();
+        store(&home, "A_KEY", &Secret::new("sk-first")).unwrap();
+        store(&home, "A_KEY", &Secret::new("sk-1234567")).unwrap();
+        store(&home, "B_KEY", &Secret::new("sk-other")).unwrap();
         let keys = read(&home).unwrap();
-        assert_eq!(keys.get("anthropic").unwrap().expose(), "sk-1234567");
+        assert_eq!(keys.get("A_KEY").unwrap().expose(), "sk-1234567");
         assert_eq!(keys.len(), 2);
         let mode = |path: PathBuf| fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!((mode(path(&home)), mode(home.config.clone())), (0o600, 0o700));

@@ -10,6 +10,7 @@ mod failure;
 mod keys;
 mod output;
 mod panics;
+mod providers;
 mod terminal;
 mod world;
 

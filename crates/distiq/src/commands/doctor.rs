@@ -12,8 +12,8 @@ use serde_json::json;
 
 use crate::cli::{Global, JsonFlag};
 use crate::failure::Failure;
-use crate::world::{World, env, home};
-use crate::{keys, output};
+use crate::world::{World, home};
+use crate::{keys, output, providers};
 
 /// Arguments of `doctor`.
 #[derive(Debug, clap::Args)]
@@ -69,6 +69,7 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
             checks.push(Check::ok("settings", home.config_file().display().to_string()));
             checks.push(Check::ok("project", world.root.display().to_string()));
             checks.push(provider(&world));
+            checks.push(prices(&world));
         }
         Err(failure) => {
             checks.push(Check::failed(
@@ -104,7 +105,11 @@ fn tell(checks: &[Check], is_json: bool) {
         };
         output::text(&format!("{word}  {:14} {}", check.name, check.detail));
         if let Some(hint) = check.hint.as_ref().filter(|hint| !hint.is_empty()) {
-            output::text(&format!("{:25}{hint}", ""));
+            output::text(&format!(
+                "{:25}{}",
+                "",
+                hint.replace('\n', "\n                         ")
+            ));
         }
     }
 }
@@ -160,16 +165,27 @@ fn key_file(home: &Home) -> Check {
 
 fn provider(world: &World) -> Check {
     const NAME: &str = "provider";
-    let stored = keys::read(&world.home).unwrap_or_default();
-    let named =
-        ["ANTHROPIC_API_KEY", "OPENAI_API_KEY"].into_iter().filter(|name| env(name).is_some());
-    let mut found: Vec<String> = named.map(|name| format!("`{name}`")).collect();
-    found.extend(stored.keys().map(|name| format!("stored key of {name}")));
-    found.extend(world.settings.providers.keys().map(|name| format!("[providers.{name}]")));
-    if found.is_empty() {
-        return Check::warning(NAME, "no key and no provider", "`distiq setup` stores a key");
+    let choice = providers::registry(world)
+        .and_then(|registry| providers::choose(world, &registry).map(|choice| (registry, choice)));
+    match choice {
+        Ok((registry, choice)) => {
+            let base_url = registry.get(&choice.provider).map(|p| p.base_url().to_owned());
+            let at = base_url.unwrap_or_default();
+            Check::ok(NAME, format!("{} with {} at {at}", choice.provider, choice.model))
+        }
+        Err(failure) => Check::warning(NAME, failure.message, failure.hint.unwrap_or_default()),
     }
-    Check::ok(NAME, found.join(", "))
+}
+
+fn prices(world: &World) -> Check {
+    const NAME: &str = "prices";
+    match providers::catalogue(world) {
+        Ok(catalogue) => Check::ok(
+            NAME,
+            format!("{} models, as of {}", catalogue.models().len(), catalogue.as_of()),
+        ),
+        Err(failure) => Check::failed(NAME, failure.message, failure.hint.unwrap_or_default()),
+    }
 }
 
 fn program(name: &'static str, arguments: &[&str], hint: &str) -> Check {

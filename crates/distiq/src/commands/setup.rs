@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use clap_complete::Shell;
 use distiq_base::{ErrorKind, Secret, atomic};
+use distiq_llm::{Registry, RegistryError};
 
 use crate::cli::Global;
 use crate::commands::completions;
@@ -37,14 +38,7 @@ pub struct Args {
 pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
     let world = World::open(global, &[])?;
     if !args.no_key {
-        let known = world.settings.providers.contains_key(&args.provider);
-        if !known && !VENDORS.contains(&args.provider.as_str()) {
-            let message = format!("No provider `{}`", args.provider);
-            return Err(Failure::new(ErrorKind::Config, message).with_hint(format!(
-                "There are {}; your own begin with `distiq config set providers.NAME.base_url URL`",
-                VENDORS.join(", ")
-            )));
-        }
+        let variable = variable(&world, &args.provider)?;
         let key = match &args.key_env {
             Some(name) => env(name).ok_or_else(|| {
                 Failure::new(ErrorKind::Config, format!("`{name}` is not set in the environment"))
@@ -52,7 +46,7 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
             })?,
             None => read_key(&args.provider)?,
         };
-        keys::store(&world.home, &args.provider, &checked(&key)?)?;
+        keys::store(&world.home, &variable, &checked(&key)?)?;
         let path = keys::path(&world.home);
         output::text(&format!("Stored the key of {} in {}", args.provider, path.display()));
     }
@@ -64,8 +58,24 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Providers that need no settings.
-const VENDORS: &[&str] = &["anthropic", "openai"];
+/// Finds the variable that a provider's key is read from.
+fn variable(world: &World, provider: &str) -> Result<String, Failure> {
+    let own = world.settings.providers.get(provider).and_then(|own| own.key_env.clone());
+    if let Some(variable) = own {
+        return Ok(variable);
+    }
+    // Without any environment, a provider that needs a key names the variable that it misses.
+    match Registry::from_settings(&world.settings, &|_| None).get(provider) {
+        Err(RegistryError::MissingKey { variable, .. }) => Ok(variable),
+        Err(error) => Err(error.into()),
+        Ok(_) => {
+            let message = format!("`{provider}` needs no key");
+            Err(Failure::new(ErrorKind::Config, message).with_hint(format!(
+                "If it does: `distiq config set providers.{provider}.key_env VARIABLE`"
+            )))
+        }
+    }
+}
 
 fn checked(key: &str) -> Result<Secret, Failure> {
     let key = key.trim();

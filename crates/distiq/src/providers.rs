@@ -1,0 +1,87 @@
+//! Providers and prices, joined from the settings, the environment and the stored keys.
+
+use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
+
+use distiq_base::ErrorKind;
+use distiq_llm::{Catalogue, Registry, RegistryError};
+
+use crate::failure::Failure;
+use crate::keys;
+use crate::world::{World, env};
+
+impl From<RegistryError> for Failure {
+    fn from(error: RegistryError) -> Self {
+        Failure::of(error.kind(), &error).with_hint(error.hint())
+    }
+}
+
+/// Finds the providers; contacts nobody.
+pub fn registry(world: &World) -> Result<Registry, Failure> {
+    let keys = keys::read(&world.home)?;
+    let lookup = |name: &str| env(name).or_else(|| Some(keys.get(name)?.expose().to_owned()));
+    Ok(Registry::from_settings(&world.settings, &lookup))
+}
+
+/// Reads the prices, with the user's own over the built-in ones.
+pub fn catalogue(world: &World) -> Result<Catalogue, Failure> {
+    match &world.settings.prices {
+        None => Ok(Catalogue::builtin()),
+        Some(path) => Catalogue::with_user_file(path).map_err(|error| {
+            Failure::of(ErrorKind::Config, &error)
+                .with_hint(format!("Mend {}, or unset `prices`", path.display()))
+        }),
+    }
+}
+
+/// A provider and a model of it.
+pub struct Choice {
+    /// The provider's name.
+    pub provider: String,
+    /// The model's id.
+    pub model: String,
+}
+
+/// Chooses as the settings say.
+pub fn choose(world: &World, registry: &Registry) -> Result<Choice, Failure> {
+    let provider = registry.default_provider().map_err(|error| match error {
+        RegistryError::NoProvider => no_key(),
+        error => error.into(),
+    })?;
+    let model = world.settings.model.as_deref().or_else(|| registry.default_model(provider));
+    let Some(model) = model else {
+        let message = format!("No model named, and `{provider}` has no default one");
+        return Err(Failure::new(ErrorKind::Config, message).with_hint(
+            "Name one with `--model`, or `distiq config set model ID`; `distiq models` lists them",
+        ));
+    };
+    Ok(Choice { provider: provider.to_owned(), model: model.to_owned() })
+}
+
+/// Servers that people run on their own machine, by their usual port.
+const LOCAL: &[(u16, &str)] = &[(11434, "ollama"), (8080, "llamacpp"), (1234, "lm_studio")];
+
+/// The longest wait for a local server; loopback answers at once or not at all.
+const LOCAL_WAIT: Duration = Duration::from_millis(50);
+
+/// Says, in three lines, how to begin without a key.
+fn no_key() -> Failure {
+    let listening: Vec<String> = LOCAL
+        .iter()
+        .filter(|(port, _)| {
+            let address = SocketAddr::from(([127, 0, 0, 1], *port));
+            TcpStream::connect_timeout(&address, LOCAL_WAIT).is_ok()
+        })
+        .map(|(port, name)| format!("`--provider {name} --model ID` (port {port})"))
+        .collect();
+    let local = if listening.is_empty() {
+        "none found on ports 11434, 8080, 1234".to_owned()
+    } else {
+        format!("listening: {}", listening.join(", "))
+    };
+    Failure::new(ErrorKind::Config, "No provider has a key").with_hint(format!(
+        "With a vendor's key: `distiq setup` stores it, or set `ANTHROPIC_API_KEY` or \
+         `OPENAI_API_KEY`\nWith a server on this machine: {local}\nWithout either: `distiq demo` \
+         shows the whole way with a scripted model"
+    ))
+}
