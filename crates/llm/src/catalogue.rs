@@ -168,7 +168,7 @@ impl Catalogue {
         if let Some(found) = names::resolve(&self.models, provider, model) {
             return Some(found);
         }
-        names::is_local(provider).then_some(&self.local)
+        names::is_local(provider, model).then_some(&self.local)
     }
 
     /// Returns what a request cost, rounded once to nano-dollars, half to even.
@@ -223,5 +223,105 @@ impl Prices {
     /// Returns the price of a token written to the cache with the long lifetime.
     pub fn write_long(&self) -> Price {
         self.cache_write_long.unwrap_or(self.input)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> PriceContext {
+        PriceContext::at(text.parse().unwrap())
+    }
+
+    fn nanos(money: Option<Money>) -> Option<i64> {
+        money.map(Money::nanos)
+    }
+
+    #[test]
+    fn the_users_file_replaces_prices_and_keeps_limits() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("prices.toml");
+        let missing = Catalogue::with_user_file(&path).unwrap();
+        assert_eq!(missing.models(), Catalogue::builtin().models());
+
+        std::fs::write(
+            &path,
+            "[[models]]\nprovider = \"anthropic\"\nid = \"claude-opus-5\"\nin = 1\nout = 2\n\
+             [[models]]\nprovider = \"corp\"\nid = \"own\"\nin = 3\nout = 4\n",
+        )
+        .unwrap();
+        let catalogue = Catalogue::with_user_file(&path).unwrap();
+        let opus = catalogue.find("anthropic", "claude-opus-5").unwrap();
+        assert_eq!((opus.rows.len(), opus.rows[0].base.input), (1, Price(1_000_000_000)));
+        assert_eq!(opus.context_tokens, Some(1_000_000));
+        assert_eq!(opus.cache_min_tokens, Some(512));
+        let usage = Usage { input: 10, output: 1, ..Usage::default() };
+        let price = |provider, model| {
+            nanos(catalogue.price(provider, model, &usage, &at("2026-11-21T00:00:00Z")))
+        };
+        assert_eq!(price("corp", "own"), Some(34_000));
+        assert_eq!(price("corp", "other"), None);
+
+        std::fs::write(&path, "[[models]]\nprovider = 3\n").unwrap();
+        let error = Catalogue::with_user_file(&path).unwrap_err().to_string();
+        assert!(error.ends_with("prices.toml` line 2: `provider` must be a text"), "{error}");
+        std::fs::write(&path, [0xff, 0xfe]).unwrap();
+        assert!(matches!(
+            Catalogue::with_user_file(&path),
+            Err(PriceFileError::Read { source, .. }) if source.kind() == std::io::ErrorKind::InvalidData
+        ));
+    }
+
+    #[test]
+    fn a_price_on_the_command_line_holds_for_its_model_alone() {
+        let mut catalogue = Catalogue::builtin();
+        catalogue.set_price("openai", "qwen-local", "0.5/1".parse().unwrap());
+        catalogue.set_price("openai", "gpt-5.5", "5/30/1/2".parse().unwrap());
+        let context = at("2026-11-21T00:00:00Z");
+        let usage = Usage { input: 300_000, cache_write: 1, ..Usage::default() };
+        let price = |model| nanos(catalogue.price("openai", model, &usage, &context));
+        assert_eq!(price("qwen-local"), Some(150_000_500));
+        assert_eq!(price("gpt-5.5"), Some(1_500_002_000), "no tiers in the user's price");
+        assert_eq!(price("gpt-5.4"), Some(1_500_005_000));
+        assert_eq!(catalogue.find("openai", "gpt-5.5").unwrap().context_tokens, Some(1_050_000));
+        for bad in ["3", "3/", "a/b", "1/2/3/4/5", "-1/2", ""] {
+            assert!(bad.parse::<Prices>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn the_worst_case_is_dear_enough() {
+        let catalogue = Catalogue::builtin();
+        let worst = |provider, model, prompt, output, when| {
+            nanos(catalogue.worst_case(provider, model, prompt, output, &at(when)))
+        };
+        let noon = "2026-11-21T12:00:00Z";
+        // Sonnet 5.5: all of the prompt could be written for an hour at $4.
+        assert_eq!(worst("anthropic", "claude-sonnet-5-5", 1_000, 10, noon), Some(4_100_000));
+        // Haiku 5.5 from 100,001 tokens on.
+        assert_eq!(worst("anthropic", "claude-haiku-5-5", 100_000, 0, noon), Some(20_000_000));
+        assert_eq!(worst("anthropic", "claude-haiku-5-5", 100_001, 0, noon), Some(100_001_000));
+        // DeepSeek on a Saturday: still the busy hours' price.
+        assert_eq!(worst("deepseek", "deepseek-flash", 1_000, 0, noon), Some(300_000));
+        // Argon in the last hour before its price doubles.
+        let argon = |when| worst("gemini", "gemini-4-argon", 1_000, 0, when);
+        assert_eq!(argon("2026-11-30T22:59:59Z"), Some(2_000_000));
+        assert_eq!(argon("2026-11-30T23:30:00Z"), Some(4_000_000));
+        assert_eq!(argon("2026-12-01T00:00:00Z"), Some(4_000_000));
+        assert_eq!(worst("ollama", "qwen3", 1_000, 1_000, noon), Some(0));
+        assert_eq!(worst("anthropic", "unheard-of", 1, 1, noon), None);
+        let flex = PriceContext { service_tier: Some("flex".into()), batch: true, ..at(noon) };
+        let worst = catalogue.worst_case("openai", "gpt-5.2", 1_000, 0, &flex);
+        assert_eq!(nanos(worst), Some(875_000), "batch is certain, flex is not");
+    }
+
+    #[test]
+    fn retirement_counts_by_day() {
+        let catalogue = Catalogue::builtin();
+        let sonnet = catalogue.find("anthropic", "claude-sonnet-4-5").unwrap();
+        assert!(!sonnet.is_retired("2026-11-29T23:59:59Z".parse().unwrap()));
+        assert!(sonnet.is_retired("2026-11-30T00:00:00Z".parse().unwrap()));
+        assert!(catalogue.find("anthropic", "claude-fable-5-2").unwrap().unverified);
     }
 }

@@ -23,9 +23,9 @@ const VENDORS: [&str; 10] = [
 /// Vendors whose models a reseller passes on at the list price.
 const SOLE_MAKERS: [&str; 4] = ["anthropic", "openai", "gemini", "xai"];
 
-/// Tells whether a provider is a server on the user's own machines.
-pub(super) fn is_local(provider: &str) -> bool {
-    LOCAL.contains(&provider)
+/// Tells whether a model runs on the user's own machines; Ollama passes some on to its cloud.
+pub(super) fn is_local(provider: &str, model: &str) -> bool {
+    LOCAL.contains(&provider) && !model.ends_with(":cloud") && !model.ends_with("-cloud")
 }
 
 /// Finds the entry.
@@ -45,7 +45,7 @@ pub(super) fn resolve<'a>(
     if maker == Some(provider) {
         return within(models, provider, name);
     }
-    if is_local(provider) || VENDORS.contains(&provider) {
+    if LOCAL.contains(&provider) || VENDORS.contains(&provider) {
         return None;
     }
     SOLE_MAKERS
@@ -150,6 +150,7 @@ mod tests {
         check("my-proxy", "llama-4", None);
         check("ollama", "qwen3:8b", Some(("local", "*")));
         check("ollama", "gpt-5.2", Some(("local", "*")));
+        check("ollama", "gpt-oss:120b-cloud", None);
         check("vllm", "claude-opus-5", Some(("local", "*")));
     }
 }

@@ -314,3 +314,84 @@ impl<'a, 'i> Table<'a, 'i> {
         Ok(Some(Factor(millionths.ok_or_else(|| self.wrong(key, expected))? / 1_000)))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_builtin_file_is_whole() {
+        let file = parse(super::super::BUILTIN).unwrap();
+        assert_eq!(file.as_of, "2026-11-21");
+        assert_eq!(file.models.len(), 72);
+        for model in &file.models {
+            let id = &model.id;
+            assert!(model.context_tokens.is_some(), "{id}");
+            let chat = model.kind == ModelKind::Chat;
+            assert_eq!(model.max_output_tokens.is_some(), chat, "{id}");
+            assert_eq!(model.dims.is_none(), chat, "{id}");
+            assert!(model.rows.iter().all(|row| row.base.input.0 > 0), "{id} is not free");
+        }
+    }
+
+    #[test]
+    fn says_what_is_wrong_with_a_row_and_where() {
+        let check = |text: &str, line: usize, message: &str| {
+            let error = parse(text).unwrap_err();
+            assert_eq!((error.line, error.message.as_str()), (line, message), "{text}");
+        };
+        let row = |rest: &str| format!("[[models]]\nprovider = \"p\"\nid = \"m\"\nin = 1\n{rest}");
+        let price = "must be dollars per million tokens, such as `3` or `0.25`";
+        check("models = 1", 1, "`models` must be rows, each under its own `[[models]]`");
+        check("\n[model]", 2, "Unknown key `model`: expected `[[models]]` rows");
+        check(&row(""), 1, "`out` is missing: dollars per million tokens, such as `3` or `0.25`");
+        check(&row("out = -2"), 5, &format!("`out` {price}"));
+        check(&row("out = true"), 5, &format!("`out` {price}"));
+        check(&row("out = 1e3"), 5, &format!("`out` {price}"));
+        check(&row("out = 0.0000000001"), 5, &format!("`out` {price}"));
+        check(&row("out = 1\ncontext = \"big\""), 6, "`context` must be a whole number");
+        check(&row("out = 1\nfrom = \"soon\""), 6, "Expected a day such as `2026-12-01`");
+        check(&row("out = 1\ntiers = [{ over = 1, in = 1 }]"), 6, &{
+            "`out` is missing: dollars per million tokens, such as `3` or `0.25`".to_owned()
+        });
+        check(
+            &row("out = 1\ntiers = [{ over = 2, in = 1, out = 1 }, { over = 2, in = 1, out = 1 }]"),
+            6,
+            "`tiers` must rise by `over`",
+        );
+        check(
+            &row("out = 1\noff_peak = { in = 1, out = 1 }"),
+            1,
+            "`peak` is missing: such as `Mon-Fri 01:00-04:00 06:00-10:00` (UTC)",
+        );
+        check(
+            &row("out = 1\nbatch = 0.0000001"),
+            6,
+            "`batch` must be a factor with at most six decimals, such as `0.5` or `2`",
+        );
+        let unknown = parse(&row("out = 1\nreed = 1")).unwrap_err();
+        assert_eq!(unknown.line, 6);
+        assert!(unknown.message.starts_with("Unknown key `reed`: expected one of provider, id"));
+        let broken = parse("[[models]]\nin = = 1").unwrap_err();
+        assert_eq!(broken.line, 2);
+        assert!(broken.message.starts_with("Not valid TOML: "), "{}", broken.message);
+    }
+
+    #[test]
+    fn takes_numbers_as_they_are_written() {
+        let text = "[[models]]\nprovider = \"p\"\nid = \"m\"\nin = 0.1\nout = \"2.000000001\"\n\
+                    context = 1_000\n";
+        let file = parse(text).unwrap();
+        let model = &file.models[0];
+        assert_eq!(model.rows[0].base.input, Price(100_000_000));
+        assert_eq!(model.rows[0].base.output, Price(2_000_000_001));
+        assert_eq!(model.context_tokens, Some(1_000));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn never_panics(text in "[\\[\\]{}=\",.\\-0-9a-z\\n ]{0,200}") {
+            let _ = parse(&text);
+        }
+    }
+}

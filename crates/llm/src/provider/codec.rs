@@ -4,7 +4,7 @@ use distiq_base::{BlockStart, Content, Delta, Dialect, Request, Response, Stream
 
 use crate::error::ProviderError;
 use crate::wire::sse::SseEvent;
-use crate::wire::{HeaderView, Quirks, WireError, anthropic, anthropic as openai};
+use crate::wire::{HeaderView, Quirks, WireError, anthropic, openai};
 
 /// Returns where requests go, below the base URL.
 pub(super) const fn path(dialect: Dialect) -> &'static str {
@@ -51,10 +51,10 @@ pub(super) enum Decoder {
 }
 
 impl Decoder {
-    pub(super) fn new(dialect: Dialect, _quirks: &Quirks) -> Self {
+    pub(super) fn new(dialect: Dialect, quirks: &Quirks) -> Self {
         match dialect {
             Dialect::Anthropic => Self::Anthropic(anthropic::StreamDecoder::new()),
-            Dialect::Openai => Self::Openai(openai::StreamDecoder::new()),
+            Dialect::Openai => Self::Openai(openai::StreamDecoder::with_quirks(quirks)),
         }
     }
 

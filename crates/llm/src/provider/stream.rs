@@ -56,7 +56,7 @@ impl ModelStream {
             response,
             dialect,
             shape: Shape::Unknown(Vec::new()),
-            decoder: Some(decoder),
+            decoder,
             timeouts,
             guard,
             received: 0,
@@ -98,7 +98,7 @@ enum Shape {
     /// Too little has come to tell.
     Unknown(Vec<u8>),
     /// Server-sent events.
-    Events(SseDecoder, Decoder),
+    Events(SseDecoder),
     /// One JSON object, or something that is no answer at all.
     Whole(Vec<u8>),
 }
@@ -107,8 +107,7 @@ struct Body {
     response: Response,
     dialect: Dialect,
     shape: Shape,
-    /// Waits for the shape to be known.
-    decoder: Option<Decoder>,
+    decoder: Decoder,
     timeouts: Timeouts,
     guard: Guard,
     received: usize,
@@ -167,7 +166,7 @@ impl Body {
         }
         match &mut self.shape {
             Shape::Whole(body) => body.extend_from_slice(&chunk),
-            Shape::Events(..) => self.decode(&chunk)?,
+            Shape::Events(_) => self.decode(&chunk)?,
             Shape::Unknown(begun) => {
                 begun.extend_from_slice(&chunk);
                 let begun = std::mem::take(begun);
@@ -175,8 +174,7 @@ impl Body {
                     None => Shape::Unknown(begun),
                     Some(false) => Shape::Whole(begun),
                     Some(true) => {
-                        let Some(decoder) = self.decoder.take() else { return Ok(()) };
-                        self.shape = Shape::Events(SseDecoder::new(), decoder);
+                        self.shape = Shape::Events(SseDecoder::new());
                         return self.decode(&begun);
                     }
                 };
@@ -186,10 +184,10 @@ impl Body {
     }
 
     fn decode(&mut self, bytes: &[u8]) -> Result<(), ProviderError> {
-        let Shape::Events(frames, decoder) = &mut self.shape else { return Ok(()) };
+        let Shape::Events(frames) = &mut self.shape else { return Ok(()) };
         for frame in frames.push(bytes)? {
             self.last_event = Instant::now();
-            for event in decoder.feed(&frame)? {
+            for event in self.decoder.feed(&frame)? {
                 let is_end = event == StreamEvent::End;
                 self.ready.push_back(event);
                 if is_end {
@@ -205,9 +203,7 @@ impl Body {
     fn end(&mut self) -> Result<(), ProviderError> {
         self.over = true;
         match &mut self.shape {
-            Shape::Events(_, decoder) => {
-                self.ready.extend(decoder.finish()?);
-            }
+            Shape::Events(_) => self.ready.extend(self.decoder.finish()?),
             Shape::Unknown(body) | Shape::Whole(body) => {
                 self.ready.extend(codec::decode_whole(self.dialect, body)?);
             }

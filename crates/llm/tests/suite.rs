@@ -1,0 +1,11 @@
+//! Tests of the crate from outside.
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::string_slice,
+    clippy::unwrap_used
+)]
+
+#[path = "suite/prices.rs"]
+mod prices;
