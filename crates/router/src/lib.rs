@@ -21,6 +21,7 @@
 //!
 //! This crate must never know a session's log, a tool, a terminal or a vendor's wire format.
 
+pub mod economy;
 pub mod ledger;
 
 pub use ledger::limits::{Alert, BudgetError, LimitScope, Limits, WorstCase};

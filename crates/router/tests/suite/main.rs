@@ -1,6 +1,7 @@
 //! The router through its doors: the ledger's promises, alone and between processes.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
 mod budgets;
+mod caching;
 mod ledger;
 mod support;
