@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    completions, config, data, doctor, models, reference, schema, setup, version,
+    completions, config, cost, data, doctor, metrics, models, reference, schema, sessions, setup,
+    stats, version,
 };
 use crate::terminal::Color;
 
@@ -60,6 +61,14 @@ pub struct JsonFlag {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// List, show, search and export sessions
+    Sessions(sessions::Args),
+    /// Tell what was spent
+    Cost(cost::Args),
+    /// Tell how much Distiq was used
+    Stats(stats::Args),
+    /// Tell how requests went: success, latency, tiers
+    Metrics(metrics::Args),
     /// Store a key and install completions
     Setup(setup::Args),
     /// Show and change settings

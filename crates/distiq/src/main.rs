@@ -8,6 +8,7 @@ mod cli;
 mod commands;
 mod failure;
 mod keys;
+mod ledger;
 mod output;
 mod panics;
 mod providers;

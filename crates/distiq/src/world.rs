@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use distiq_base::ErrorKind;
 use distiq_base::config::{Config, PROJECT_FILE, Settings, Sources};
 use distiq_base::paths::{self, Home};
+use jiff::tz::TimeZone;
 
 use crate::cli::Global;
 use crate::failure::Failure;
@@ -55,6 +56,15 @@ impl World {
         for notice in &self.config.notices {
             terminal::say(&format!("note: {notice}"));
         }
+    }
+
+    /// Returns the time zone in which days and months are counted.
+    pub fn zone(&self) -> TimeZone {
+        self.settings
+            .tz
+            .as_deref()
+            .and_then(|name| TimeZone::get(name).ok())
+            .unwrap_or_else(TimeZone::system)
     }
 }
 

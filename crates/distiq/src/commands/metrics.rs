@@ -57,7 +57,8 @@ fn show_days(days: &[DayMetrics], is_json: bool) {
     }
 }
 
-const HEADING: &str = "day         requests  success      p50      p95      p99    first  cached        cost";
+const HEADING: &str =
+    "day         requests  success      p50      p95      p99    first  cached        cost";
 
 fn row(name: &str, metrics: &Metrics) -> String {
     format!(

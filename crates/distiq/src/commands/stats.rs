@@ -24,7 +24,8 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
     let (mut totals, mut models, mut metrics, mut since) =
         (Totals::default(), Vec::new(), Metrics::default(), None);
     if let Some(ledger) = ledger::open_existing(&world)? {
-        totals = ledger.totals(&filter, GroupBy::All, &zone)?.into_iter().next().unwrap_or_default();
+        totals =
+            ledger.totals(&filter, GroupBy::All, &zone)?.into_iter().next().unwrap_or_default();
         models = ledger.totals(&filter, GroupBy::Model, &zone)?;
         metrics = ledger.metrics(&filter)?;
         since = ledger.first_at()?;
@@ -57,7 +58,10 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
         ("used since", since),
         ("sessions", sessions.to_string()),
         ("requests", format!("{} ({} failed or cancelled)", totals.requests, totals.failed)),
-        ("tokens in", format!("{}, {} from cache", totals.usage.prompt(), share(metrics.cache_read_share))),
+        (
+            "tokens in",
+            format!("{}, {} from cache", totals.usage.prompt(), share(metrics.cache_read_share)),
+        ),
         ("tokens out", totals.usage.output.to_string()),
         ("success", share(metrics.success_rate)),
         ("cost", totals.cost_nanousd.to_string()),
@@ -66,7 +70,10 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
         output::text(&format!("{name:25} {value}"));
     }
     for model in models {
-        output::text(&format!("  {:23} {}, {} requests", model.name, model.cost_nanousd, model.requests));
+        output::text(&format!(
+            "  {:23} {}, {} requests",
+            model.name, model.cost_nanousd, model.requests
+        ));
     }
     Ok(())
 }

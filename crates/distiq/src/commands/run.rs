@@ -1,0 +1,167 @@
+//! `distiq run` and `distiq resume`
+
+mod images;
+mod prompt;
+mod show;
+mod turn;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use distiq_agent::sessions;
+use distiq_base::{ErrorKind, Op, SessionId};
+
+use crate::cli::Global;
+use crate::failure::Failure;
+use crate::world::{Flag, World};
+
+pub use show::Format;
+
+/// Arguments of `run`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// What to do; `-` reads it from standard input
+    #[arg(value_name = "PROMPT")]
+    prompt: Vec<OsString>,
+    /// Go on with the newest session of this project
+    #[arg(long = "continue", conflicts_with = "resume")]
+    continue_: bool,
+    /// Go on with this session
+    #[arg(long, value_name = "ID")]
+    resume: Option<String>,
+    #[command(flatten)]
+    options: Options,
+}
+
+/// Arguments of `resume`.
+#[derive(Debug, clap::Args)]
+pub struct ResumeArgs {
+    /// The session: its id, or a part that only it has; without one, the newest of this project
+    session: Option<String>,
+    /// What to do next; without it, to go on. `-` reads it from standard input
+    #[arg(value_name = "PROMPT")]
+    prompt: Vec<OsString>,
+    #[command(flatten)]
+    options: Options,
+}
+
+/// How a turn is taken.
+#[derive(Debug, clap::Args)]
+pub struct Options {
+    /// What may be done without asking: read-only, ask, auto-edit or full
+    #[arg(long, value_name = "MODE")]
+    mode: Option<String>,
+    /// The provider
+    #[arg(long, value_name = "NAME")]
+    provider: Option<String>,
+    /// The model
+    #[arg(long, value_name = "ID")]
+    model: Option<String>,
+    /// Most dollars that this run may cost
+    #[arg(long, value_name = "DOLLARS")]
+    max_cost: Option<String>,
+    /// Most requests to the model
+    #[arg(long, value_name = "N")]
+    max_turns: Option<String>,
+    /// Most seconds
+    #[arg(long, value_name = "SECONDS")]
+    max_time: Option<String>,
+    /// A picture for the model to see; may be given several times
+    #[arg(long, value_name = "FILE")]
+    image: Vec<PathBuf>,
+    /// Work in this folder
+    #[arg(long, value_name = "DIR")]
+    cd: Option<PathBuf>,
+    /// The shape of the answer: a JSON schema
+    #[arg(long, value_name = "FILE")]
+    output_schema: Option<PathBuf>,
+    /// What to print: the answer, one object at the end, or every event as a line
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
+    output_format: Format,
+    /// The model's price in dollars per million tokens, input and output, such as `3/15`
+    #[arg(long, value_name = "IN/OUT")]
+    price: Option<String>,
+    /// Ask the model even where the project's index could answer
+    #[arg(long)]
+    no_local: bool,
+    /// Keep no session log; the ledger still counts the cost
+    #[arg(long)]
+    no_save: bool,
+}
+
+/// What a resumed session is told where the user says nothing.
+const GO_ON: &str = "Go on where you stopped.";
+
+/// Which session a turn belongs to.
+enum Place {
+    /// A new one.
+    New,
+    /// An old one.
+    Old(SessionId),
+}
+
+/// Does a job in a new session, or goes on with one.
+pub fn run(global: &Global, args: Args) -> Result<(), Failure> {
+    let world = open(global, &args.options)?;
+    let words = prompt::read(&args.prompt)?;
+    let place = match (&args.resume, args.continue_) {
+        (Some(text), _) => Place::Old(sessions::find(&world.home.sessions(), text)?),
+        (None, true) => Place::Old(newest(&world)?),
+        (None, false) => Place::New,
+    };
+    take(world, &args.options, place, words)
+}
+
+/// Goes on with a session.
+pub fn resume(global: &Global, args: ResumeArgs) -> Result<(), Failure> {
+    let world = open(global, &args.options)?;
+    let words =
+        if args.prompt.is_empty() { GO_ON.to_owned() } else { prompt::read(&args.prompt)? };
+    let session = match &args.session {
+        Some(text) => sessions::find(&world.home.sessions(), text)?,
+        None => newest(&world)?,
+    };
+    take(world, &args.options, Place::Old(session), words)
+}
+
+fn newest(world: &World) -> Result<SessionId, Failure> {
+    sessions::latest(&world.home.sessions(), &world.root).ok_or_else(|| {
+        let message = format!("No session of {}", world.root.display());
+        Failure::new(ErrorKind::User, message).with_hint("`distiq sessions list` lists all")
+    })
+}
+
+fn open(global: &Global, options: &Options) -> Result<World, Failure> {
+    if let Some(folder) = &options.cd {
+        std::env::set_current_dir(folder)
+            .map_err(|error| Failure::io(format!("Cannot work in {}", folder.display()), &error))?;
+    }
+    let flags = [
+        ("--mode", "mode", &options.mode),
+        ("--provider", "provider", &options.provider),
+        ("--model", "model", &options.model),
+        ("--max-cost", "max_cost", &options.max_cost),
+        ("--max-turns", "max_turns", &options.max_turns),
+        ("--max-time", "max_time_s", &options.max_time),
+    ];
+    let flags: Vec<Flag> = flags
+        .into_iter()
+        .filter_map(|(flag, key, text)| Some((flag, key, text.clone()?)))
+        .collect();
+    let world = World::open(global, &flags)?;
+    world.say_notices();
+    Ok(world)
+}
+
+fn take(world: World, options: &Options, place: Place, words: String) -> Result<(), Failure> {
+    let message = images::message(words, &options.image)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::io("Cannot start", &error))?;
+    let result = runtime.block_on(turn::take(world, options, place, Op::Turn(message)));
+    // A question on the terminal may still wait for its answer; the log is closed already.
+    runtime.shutdown_background();
+    result
+}
