@@ -1,0 +1,62 @@
+//! JSON, and JSON with comments. The outline is the names at the top.
+
+use tree_sitter::Node;
+
+use crate::language::{ITEM, Item, Spec, node_text};
+
+const ITEMS: &[Item] = &[Item { node: "pair", kind: "key", name: key, ..ITEM }];
+
+pub(crate) static SPEC: Spec = Spec {
+    name: "JSON",
+    extensions: &["json", "geojson", "ipynb", "har", "webmanifest", "avsc"],
+    file_names: &["composer.lock", "pipfile.lock"],
+    grammar: || tree_sitter_json::LANGUAGE.into(),
+    items: ITEMS,
+    through: &["object"],
+};
+
+pub(crate) static JSONC: Spec = Spec {
+    name: "JSON with comments",
+    extensions: &["jsonc", "code-workspace"],
+    file_names: &[
+        "tsconfig.json",
+        "tsconfig.*.json",
+        "tsconfig-*.json",
+        "jsconfig.json",
+        "jsconfig.*.json",
+        "devcontainer.json",
+        ".devcontainer.json",
+        ".eslintrc.json",
+        ".eslintrc",
+        ".babelrc",
+        ".babelrc.json",
+        ".swcrc",
+        ".jshintrc",
+        ".jslintrc",
+        "api-extractor.json",
+        "deno.json",
+        "bun.lock",
+        "settings.json",
+        "launch.json",
+        "tasks.json",
+        "extensions.json",
+        "keybindings.json",
+        "turbo.json",
+        "biome.json",
+        "typedoc.json",
+    ],
+    ..SPEC_JSON
+};
+
+const SPEC_JSON: Spec = Spec {
+    name: "",
+    extensions: &[],
+    file_names: &[],
+    grammar: || tree_sitter_json::LANGUAGE.into(),
+    items: ITEMS,
+    through: &["object"],
+};
+
+fn key(node: Node<'_>, text: &str) -> Option<String> {
+    Some(node_text(node.child_by_field_name("key")?, text)?.trim_matches('"').to_owned())
+}

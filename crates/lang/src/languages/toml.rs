@@ -1,0 +1,22 @@
+//! TOML. The outline is its tables and the keys before the first one.
+
+use tree_sitter::Node;
+
+use crate::language::{ITEM, Item, Spec, node_text};
+
+pub(crate) static SPEC: Spec = Spec {
+    name: "TOML",
+    extensions: &["toml"],
+    file_names: &["cargo.lock", "poetry.lock", "uv.lock", "pdm.lock", "pipfile"],
+    grammar: || tree_sitter_toml_ng::LANGUAGE.into(),
+    items: &[
+        Item { node: "table", kind: "table", name: first, ..ITEM },
+        Item { node: "table_array_element", kind: "table", name: first, ..ITEM },
+        Item { node: "pair", kind: "key", name: first, ..ITEM },
+    ],
+    through: &[],
+};
+
+fn first(node: Node<'_>, text: &str) -> Option<String> {
+    node_text(node.named_child(0)?, text)
+}

@@ -1,0 +1,251 @@
+//! Groups, conditions, loops, `case`, `[[ ]]` and functions.
+
+use super::grammar::{Entry, Parser};
+use super::word::Ends;
+use super::{Command, ShellError, Word};
+
+impl Parser<'_> {
+    /// Reads a simple or a compound command.
+    pub(super) fn command(&mut self) -> Result<(), ShellError> {
+        self.deeper(Self::command_here)
+    }
+
+    fn command_here(&mut self) -> Result<(), ShellError> {
+        self.blanks();
+        let first = self.found();
+        if self.cursor.looking_at("((") {
+            self.cursor.eat("((");
+            self.arithmetic()?;
+        } else if self.cursor.peek() == Some('(') {
+            self.cursor.bump_raw();
+            self.list(&[")"])?;
+            if !self.cursor.eat(")") {
+                return Err(self.cursor.unexpected());
+            }
+        } else {
+            match self.reserved() {
+                Some("{") => self.block("{", "}")?,
+                Some("if") => self.condition()?,
+                Some("while") => self.conditional_loop("while")?,
+                Some("until") => self.conditional_loop("until")?,
+                Some("for") => self.counted_loop("for")?,
+                Some("select") => self.counted_loop("select")?,
+                Some("case") => self.case()?,
+                Some("[[") => self.test()?,
+                Some("function") => return self.function_keyword(),
+                Some("coproc") => return self.coprocess(),
+                Some("in") | None => return self.simple(),
+                Some(_) => return Err(self.cursor.unexpected()),
+            }
+        }
+        self.group_redirects(first)
+    }
+
+    /// Reads the redirections behind a compound command.
+    fn group_redirects(&mut self, first: usize) -> Result<(), ShellError> {
+        self.blanks();
+        let start = self.cursor.pos();
+        let mut entry = Entry { command: Command::default(), here_docs: Vec::new(), script: None };
+        while self.redirect(&mut entry)? {
+            self.blanks();
+        }
+        if entry.command.redirects.is_empty() {
+            return Ok(());
+        }
+        entry.command.text = self.cursor.since(start).trim().to_owned();
+        self.insert(first, vec![entry])
+    }
+
+    /// Reads `open list close`.
+    fn block(&mut self, open: &str, close: &'static str) -> Result<(), ShellError> {
+        self.expect(open)?;
+        self.list(&[close])?;
+        self.expect(close)
+    }
+
+    fn condition(&mut self) -> Result<(), ShellError> {
+        self.block("if", "then")?;
+        loop {
+            self.list(&["elif", "else", "fi"])?;
+            if self.stands("elif") {
+                self.block("elif", "then")?;
+            } else if self.stands("else") {
+                return self.block("else", "fi");
+            } else {
+                return self.expect("fi");
+            }
+        }
+    }
+
+    fn conditional_loop(&mut self, word: &str) -> Result<(), ShellError> {
+        self.expect(word)?;
+        self.list(&["do"])?;
+        self.block("do", "done")
+    }
+
+    /// Reads `for` and `select`.
+    fn counted_loop(&mut self, word: &str) -> Result<(), ShellError> {
+        self.expect(word)?;
+        self.blanks();
+        if self.cursor.eat("((") {
+            self.arithmetic()?;
+            self.separator()?;
+            if self.stands("{") {
+                return self.block("{", "}");
+            }
+            return self.block("do", "done");
+        }
+        let name = self.word(Ends::Operators)?;
+        if !is_name(&name.raw) {
+            return Err(self.cursor.fail("a loop without a variable's name"));
+        }
+        self.gap()?;
+        if self.stands("in") {
+            self.cursor.eat("in");
+            loop {
+                self.blanks();
+                if matches!(self.cursor.peek(), None | Some('\n' | ';')) {
+                    break;
+                }
+                if self.word(Ends::Operators)?.raw.is_empty() {
+                    return Err(self.cursor.unexpected());
+                }
+            }
+        }
+        self.separator()?;
+        self.block("do", "done")
+    }
+
+    /// Passes a `;` and line breaks.
+    fn separator(&mut self) -> Result<(), ShellError> {
+        self.blanks();
+        if !self.cursor.looking_at(";;") {
+            self.cursor.eat(";");
+        }
+        self.gap()
+    }
+
+    fn case(&mut self) -> Result<(), ShellError> {
+        self.expect("case")?;
+        self.blanks();
+        if self.word(Ends::Operators)?.raw.is_empty() {
+            return Err(self.cursor.unexpected());
+        }
+        self.gap()?;
+        self.expect("in")?;
+        loop {
+            self.gap()?;
+            if self.stands("esac") {
+                return self.expect("esac");
+            }
+            self.case_patterns()?;
+            self.list(&[";;", "esac"])?;
+            let ended = self.cursor.eat(";;&") || self.cursor.eat(";;") || self.cursor.eat(";&");
+            if !ended && !self.stands("esac") {
+                return Err(self.cursor.unexpected());
+            }
+        }
+    }
+
+    fn case_patterns(&mut self) -> Result<(), ShellError> {
+        self.cursor.eat("(");
+        loop {
+            self.blanks();
+            if self.word(Ends::Operators)?.raw.is_empty() {
+                return Err(self.cursor.unexpected());
+            }
+            self.blanks();
+            if self.cursor.eat(")") {
+                return Ok(());
+            }
+            if !self.cursor.eat("|") {
+                return Err(self.cursor.unexpected());
+            }
+        }
+    }
+
+    /// Reads `[[ ]]`: only the substitutions in it matter.
+    fn test(&mut self) -> Result<(), ShellError> {
+        let first = self.found();
+        let start = self.cursor.pos();
+        self.expect("[[")?;
+        let mut words =
+            vec![Word { text: "[[".into(), raw: "[[".into(), literal: true, ..Word::default() }];
+        loop {
+            while matches!(self.cursor.peek(), Some(' ' | '\t' | '\n')) {
+                self.cursor.bump_raw();
+            }
+            let regex = words.last().is_some_and(|word| word.raw == "=~");
+            match self.cursor.peek() {
+                Some('(' | ')') if !regex => {
+                    self.cursor.bump_raw();
+                }
+                Some('&' | '|') if self.cursor.eat("&&") || self.cursor.eat("||") => {}
+                Some('<' | '>') if self.cursor.second() != Some('(') => {
+                    self.cursor.bump_raw();
+                }
+                _ => {
+                    let ends = if regex { Ends::Regex } else { Ends::Operators };
+                    let word = self.word(ends)?;
+                    if word.raw.is_empty() || (word.raw.starts_with('#') && !regex) {
+                        return Err(self.cursor.unexpected());
+                    }
+                    let last = word.raw == "]]";
+                    words.push(word);
+                    if last {
+                        break;
+                    }
+                }
+            }
+        }
+        self.evaluates |= words
+            .iter()
+            .any(|word| ["-eq", "-ne", "-lt", "-le", "-gt", "-ge", "-v"].contains(&&*word.raw));
+        let text = self.cursor.since(start).to_owned();
+        let command = Command { words, text, ..Command::default() };
+        self.insert(first, vec![Entry { command, here_docs: Vec::new(), script: None }])
+    }
+
+    fn function_keyword(&mut self) -> Result<(), ShellError> {
+        self.expect("function")?;
+        self.blanks();
+        let name = self.word(Ends::Operators)?;
+        self.blanks();
+        if self.cursor.eat("(") {
+            self.blanks();
+            if !self.cursor.eat(")") {
+                return Err(self.cursor.unexpected());
+            }
+        }
+        self.function_body(&name)
+    }
+
+    /// Reads a function's body; it runs when the function is called, so its commands count.
+    pub(super) fn function_body(&mut self, name: &Word) -> Result<(), ShellError> {
+        if name.raw.is_empty() || name.raw != name.text {
+            return Err(self.cursor.fail("a function without a plain name"));
+        }
+        self.functions.push(name.text.clone());
+        self.gap()?;
+        let compound = self.cursor.peek() == Some('(')
+            || matches!(
+                self.reserved(),
+                Some("{" | "if" | "while" | "until" | "for" | "select" | "case" | "[[")
+            );
+        if compound { self.command() } else { Err(self.cursor.unexpected()) }
+    }
+
+    fn coprocess(&mut self) -> Result<(), ShellError> {
+        self.expect("coproc")?;
+        self.blanks();
+        let first = self.found();
+        self.command()?;
+        self.mark(first, |command| command.background = true);
+        Ok(())
+    }
+}
+
+pub(super) fn is_name(text: &str) -> bool {
+    text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+}

@@ -1,0 +1,307 @@
+//! Lists, pipelines and what a parser gathers on its way.
+
+use super::cursor::Cursor;
+use super::heredoc::{self, Waiting};
+use super::{Command, MAX_BYTES, MAX_COMMANDS, MAX_NESTING, Script, ShellError, Word};
+
+/// Words that are syntax where a command may begin.
+const RESERVED: [&str; 21] = [
+    "!", "[[", "]]", "case", "coproc", "do", "done", "elif", "else", "esac", "fi", "for",
+    "function", "if", "in", "select", "then", "until", "while", "{", "}",
+];
+
+/// A command as it is gathered: its here-documents come only after its line.
+pub(super) struct Entry {
+    pub(super) command: Command,
+    /// Which redirection gets which of the parser's here-documents.
+    pub(super) here_docs: Vec<(usize, usize)>,
+    /// The here-document that this shell reads as its script.
+    pub(super) script: Option<usize>,
+}
+
+/// Reads one text.
+pub(super) struct Parser<'t> {
+    pub(super) cursor: Cursor<'t>,
+    pub(super) entries: Vec<Entry>,
+    pub(super) functions: Vec<String>,
+    nesting: u32,
+    /// How many scripts and wrappers stand around this text.
+    pub(super) scripts: u32,
+    /// Here-documents whose operator was read and whose text was not.
+    pub(super) waiting: Vec<Waiting>,
+    /// Here-documents that were read.
+    pub(super) bodies: Vec<Option<Word>>,
+    /// Something evaluates a text at run time, as arithmetic does with variables.
+    pub(super) evaluates: bool,
+    /// Some quoted text holds a `$` or a backtick, which would run if it were evaluated.
+    pub(super) hides: bool,
+}
+
+/// Reads a whole script; `scripts` counts the scripts and wrappers around it.
+pub(super) fn parse(text: &str, scripts: u32) -> Result<Script, ShellError> {
+    if text.len() > MAX_BYTES {
+        return Err(ShellError::TooLong);
+    }
+    let mut parser = Parser {
+        cursor: Cursor::new(text),
+        entries: Vec::new(),
+        functions: Vec::new(),
+        nesting: 0,
+        scripts,
+        waiting: Vec::new(),
+        bodies: Vec::new(),
+        evaluates: false,
+        hides: false,
+    };
+    if let Some(at) = text.find('\0') {
+        parser.cursor.seek(at);
+        return Err(parser.cursor.fail("a zero byte"));
+    }
+    parser.list(&[])?;
+    heredoc::none_waiting(&parser)?;
+    parser.finish()
+}
+
+impl Parser<'_> {
+    fn finish(mut self) -> Result<Script, ShellError> {
+        let mut commands = Vec::with_capacity(self.entries.len());
+        for mut entry in std::mem::take(&mut self.entries) {
+            for (redirect, body) in entry.here_docs {
+                let body = self.bodies.get(body).cloned().flatten();
+                if let (Some(redirect), Some(body)) =
+                    (entry.command.redirects.get_mut(redirect), body)
+                {
+                    redirect.target = body;
+                }
+            }
+            let script = entry.script.and_then(|body| self.bodies.get(body).cloned().flatten());
+            let run = match script {
+                Some(body) => self.run_script(&mut entry.command, &body.text, body.literal)?,
+                None => Vec::new(),
+            };
+            commands.push(entry.command);
+            commands.extend(run);
+            if commands.len() > MAX_COMMANDS {
+                return Err(ShellError::TooComplex);
+            }
+        }
+        if self.evaluates && self.hides {
+            // `x='a[$(rm f)]'; echo $((x))` runs `rm`.
+            commands.iter_mut().for_each(|command| command.opaque = true);
+        }
+        Ok(Script { commands, functions: self.functions })
+    }
+
+    /// Reads another text, such as the one between backticks, as part of this script.
+    pub(super) fn within(
+        &mut self,
+        text: &str,
+        read: impl FnOnce(&mut Parser<'_>) -> Result<(), ShellError>,
+    ) -> Result<(), ShellError> {
+        let mut inner = Parser {
+            cursor: Cursor::new(text),
+            entries: std::mem::take(&mut self.entries),
+            functions: std::mem::take(&mut self.functions),
+            nesting: self.nesting,
+            scripts: self.scripts,
+            waiting: Vec::new(),
+            bodies: std::mem::take(&mut self.bodies),
+            evaluates: self.evaluates,
+            hides: self.hides,
+        };
+        read(&mut inner)?;
+        heredoc::none_waiting(&inner)?;
+        self.entries = inner.entries;
+        self.functions = inner.functions;
+        self.bodies = inner.bodies;
+        self.evaluates = inner.evaluates;
+        self.hides = inner.hides;
+        Ok(())
+    }
+
+    /// Reads one level deeper.
+    pub(super) fn deeper(
+        &mut self,
+        read: impl FnOnce(&mut Self) -> Result<(), ShellError>,
+    ) -> Result<(), ShellError> {
+        if self.nesting >= MAX_NESTING {
+            return Err(ShellError::TooComplex);
+        }
+        self.nesting += 1;
+        let result = read(self);
+        self.nesting -= 1;
+        result
+    }
+
+    pub(super) fn found(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Marks every command found since `first`.
+    pub(super) fn mark(&mut self, first: usize, mark: impl Fn(&mut Command)) {
+        self.entries.iter_mut().skip(first).for_each(|entry| mark(&mut entry.command));
+    }
+
+    /// Takes `entries` in before the commands found since `at`.
+    pub(super) fn insert(&mut self, at: usize, entries: Vec<Entry>) -> Result<(), ShellError> {
+        if self.entries.len() + entries.len() > MAX_COMMANDS {
+            return Err(ShellError::TooComplex);
+        }
+        let at = at.min(self.entries.len());
+        self.entries.splice(at..at, entries);
+        Ok(())
+    }
+
+    /// Passes blanks and a comment; only where a word may begin.
+    pub(super) fn blanks(&mut self) {
+        while matches!(self.cursor.peek(), Some(' ' | '\t')) {
+            self.cursor.bump_raw();
+        }
+        if self.cursor.peek() == Some('#') {
+            let length = self.cursor.rest().find('\n').unwrap_or(self.cursor.rest().len());
+            self.cursor.seek(self.cursor.pos() + length);
+        }
+    }
+
+    /// Passes blanks, comments and line breaks, with the here-documents behind them.
+    pub(super) fn gap(&mut self) -> Result<(), ShellError> {
+        loop {
+            self.blanks();
+            if self.cursor.peek() != Some('\n') {
+                return Ok(());
+            }
+            self.cursor.bump_raw();
+            self.read_here_docs()?;
+        }
+    }
+
+    /// Returns the reserved word that stands here, unquoted and whole.
+    pub(super) fn reserved(&mut self) -> Option<&'static str> {
+        self.cursor.peek();
+        RESERVED.into_iter().find(|word| self.stands(word))
+    }
+
+    /// Tells whether exactly this word stands here.
+    pub(super) fn stands(&self, word: &str) -> bool {
+        let mut ahead = self.cursor.clone();
+        ahead.eat(word)
+            && ahead.peek().is_none_or(|next| " \t\n;&|<>()".contains(next))
+            // `<(` goes on with the word.
+            && !(matches!(ahead.peek(), Some('<' | '>')) && ahead.second() == Some('('))
+    }
+
+    pub(super) fn expect(&mut self, word: &str) -> Result<(), ShellError> {
+        if self.stands(word) && self.cursor.eat(word) {
+            return Ok(());
+        }
+        let found = self.cursor.unexpected();
+        match found {
+            ShellError::Syntax { line, column, message } => Err(ShellError::Syntax {
+                line,
+                column,
+                message: format!("{message} instead of `{word}`"),
+            }),
+            other => Err(other),
+        }
+    }
+
+    /// Reads commands up to one of `stops`, which it leaves, or to the end where there are none.
+    pub(super) fn list(&mut self, stops: &[&str]) -> Result<(), ShellError> {
+        loop {
+            self.gap()?;
+            if self.stops(stops) {
+                return Ok(());
+            }
+            let first = self.found();
+            self.and_or()?;
+            self.blanks();
+            match self.cursor.peek() {
+                Some('&') => {
+                    self.cursor.bump_raw();
+                    self.mark(first, |command| command.background = true);
+                }
+                Some(';') if !self.case_ends() => {
+                    self.cursor.bump_raw();
+                }
+                None | Some('\n') => {}
+                Some(_) if self.stops(stops) => {}
+                Some(_) => return Err(self.cursor.unexpected()),
+            }
+        }
+    }
+
+    fn case_ends(&self) -> bool {
+        self.cursor.looking_at(";;") || self.cursor.looking_at(";&")
+    }
+
+    fn stops(&mut self, stops: &[&str]) -> bool {
+        if self.cursor.peek().is_none() {
+            return stops.is_empty();
+        }
+        stops.iter().any(|stop| match *stop {
+            ")" => self.cursor.looking_at(")"),
+            ";;" => self.case_ends(),
+            word => self.stands(word),
+        })
+    }
+
+    fn and_or(&mut self) -> Result<(), ShellError> {
+        loop {
+            self.pipeline()?;
+            self.blanks();
+            if !self.cursor.eat("&&") && !self.cursor.eat("||") {
+                return Ok(());
+            }
+            self.gap()?;
+        }
+    }
+
+    fn pipeline(&mut self) -> Result<(), ShellError> {
+        if self.prefixes() {
+            return Ok(());
+        }
+        self.command()?;
+        loop {
+            self.blanks();
+            if self.cursor.looking_at("||") || !self.cursor.eat("|") {
+                return Ok(());
+            }
+            self.cursor.eat("&");
+            self.gap()?;
+            let first = self.found();
+            self.prefixes();
+            self.command()?;
+            self.mark(first, |command| command.reads_pipe = true);
+        }
+    }
+
+    /// Passes `!` and `time`; tells whether nothing follows, as after a bare `time`.
+    fn prefixes(&mut self) -> bool {
+        loop {
+            self.blanks();
+            if self.stands("!") {
+                self.cursor.eat("!");
+            } else if self.stands("time") {
+                let start = self.cursor.pos();
+                self.cursor.eat("time");
+                self.blanks();
+                while (self.stands("-p") && self.cursor.eat("-p"))
+                    || (self.stands("--") && self.cursor.eat("--"))
+                {
+                    self.blanks();
+                }
+                match self.cursor.peek() {
+                    None | Some('\n' | ';' | ')' | '&') => return true,
+                    // Options of the program `time`, which other shells run.
+                    Some('-') => {
+                        self.cursor.seek(start);
+                        return false;
+                    }
+                    Some(_) => {}
+                }
+            } else {
+                return false;
+            }
+        }
+    }
+}

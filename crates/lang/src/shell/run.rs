@@ -1,0 +1,172 @@
+//! Commands that a command runs.
+
+use super::grammar::{self, Entry, Parser};
+use super::{Command, MAX_SCRIPTS, Script, ShellError, Word};
+use super::{programs, wrappers};
+
+/// Variables whose text bash runs or evaluates.
+const RUN_VARIABLES: [&str; 9] =
+    ["PS0", "PS1", "PS2", "PS4", "PROMPT_COMMAND", "BASH_ENV", "ENV", "SHELLOPTS", "BASHOPTS"];
+
+/// What one command runs besides itself.
+pub(super) enum Runs {
+    /// A command of these words; `partial` where more come at run time.
+    Words { words: Vec<Word>, partial: bool },
+    /// A shell script.
+    Script { text: String, literal: bool, partial: bool },
+    /// The script that comes by its standard input.
+    Stdin,
+    /// Something that the text does not tell.
+    Unknown,
+    /// A text that is evaluated, in which a substitution would run.
+    Evaluates,
+}
+
+impl Runs {
+    /// The script of some words joined by blanks, as `eval` joins them.
+    pub(super) fn joined(words: &[Word]) -> Runs {
+        let text = words.iter().map(|word| word.text.as_str()).collect::<Vec<_>>().join(" ");
+        Runs::Script { text, literal: words.iter().all(|word| word.literal), partial: false }
+    }
+
+    pub(super) fn script(word: &Word) -> Runs {
+        Runs::Script { text: word.text.clone(), literal: word.literal, partial: false }
+    }
+}
+
+impl Parser<'_> {
+    /// Returns the command with the commands that it runs behind it.
+    pub(super) fn run(&mut self, mut entry: Entry) -> Result<Vec<Entry>, ShellError> {
+        if self.scripts > MAX_SCRIPTS {
+            return Err(ShellError::TooComplex);
+        }
+        let mut inner = Vec::new();
+        for runs in runs(&entry.command) {
+            match runs {
+                Runs::Unknown => entry.command.opaque = true,
+                Runs::Evaluates => self.evaluates = true,
+                Runs::Stdin => inner.extend(self.run_stdin(&mut entry)?),
+                Runs::Words { words, partial } => {
+                    inner.extend(self.run_words(&entry, words, partial)?);
+                }
+                Runs::Script { text, literal, partial } => {
+                    let mut commands = self.run_script(&mut entry.command, &text, literal)?;
+                    for command in commands.iter_mut().filter(|_| partial) {
+                        command.partial = true;
+                        // `parallel {}`: the name comes at run time.
+                        command.opaque |= command.name().is_none_or(|name| name.contains('{'));
+                    }
+                    inner.extend(commands.into_iter().map(entry_of));
+                }
+            }
+        }
+        let mut entries = vec![entry];
+        entries.extend(inner);
+        if entries.len() > super::MAX_COMMANDS {
+            return Err(ShellError::TooComplex);
+        }
+        Ok(entries)
+    }
+
+    fn run_words(
+        &mut self,
+        outer: &Entry,
+        words: Vec<Word>,
+        partial: bool,
+    ) -> Result<Vec<Entry>, ShellError> {
+        let text = words.iter().map(|word| word.raw.as_str()).collect::<Vec<_>>().join(" ");
+        let command = Command {
+            words,
+            text,
+            partial: partial || outer.command.partial,
+            via: outer.command.program().map(str::to_owned),
+            // A shell behind `sudo` reads what `sudo` is given.
+            redirects: outer.command.redirects.clone(),
+            ..Command::default()
+        };
+        self.scripts += 1;
+        let inner = self.run(Entry { command, here_docs: outer.here_docs.clone(), script: None });
+        self.scripts -= 1;
+        let mut inner = inner?;
+        if let Some(first) = inner.first_mut() {
+            first.command.redirects.clear();
+            first.here_docs.clear();
+        }
+        Ok(inner)
+    }
+
+    /// A shell that reads its script from its input: a here-document or here-string can be read.
+    fn run_stdin(&mut self, entry: &mut Entry) -> Result<Vec<Entry>, ShellError> {
+        let last = entry.command.redirects.iter().enumerate().rfind(|(_, redirect)| {
+            redirect.op.starts_with('<') && matches!(redirect.fd.as_deref(), None | Some("0"))
+        });
+        match last {
+            Some((_, redirect)) if redirect.op == "<<<" => {
+                let (text, literal) = (redirect.target.text.clone(), redirect.target.literal);
+                let commands = self.run_script(&mut entry.command, &text, literal)?;
+                Ok(commands.into_iter().map(entry_of).collect())
+            }
+            Some((index, redirect)) if redirect.op.starts_with("<<") => {
+                entry.script =
+                    entry.here_docs.iter().find(|(at, _)| *at == index).map(|(_, body)| *body);
+                Ok(Vec::new())
+            }
+            _ => {
+                entry.command.opaque = true;
+                Ok(Vec::new())
+            }
+        }
+    }
+
+    /// Returns the commands of a script that `command` runs. One that is not literal makes the
+    /// command opaque and is read as well as it can be.
+    pub(super) fn run_script(
+        &mut self,
+        command: &mut Command,
+        text: &str,
+        literal: bool,
+    ) -> Result<Vec<Command>, ShellError> {
+        if self.scripts >= MAX_SCRIPTS {
+            return Err(ShellError::TooComplex);
+        }
+        let script = match grammar::parse(text, self.scripts + 1) {
+            Ok(script) => script,
+            Err(ShellError::TooComplex) => return Err(ShellError::TooComplex),
+            Err(fault) if literal => return Err(fault),
+            Err(_) => Script::default(),
+        };
+        command.opaque |= !literal || programs::reads_otherwise(command, text);
+        self.functions.extend(script.functions);
+        let via = command.program().map(str::to_owned);
+        let mut commands = script.commands;
+        for inner in &mut commands {
+            inner.via = inner.via.take().or_else(|| via.clone());
+            inner.in_substitution |= command.in_substitution;
+        }
+        Ok(commands)
+    }
+}
+
+fn entry_of(command: Command) -> Entry {
+    Entry { command, here_docs: Vec::new(), script: None }
+}
+
+/// Returns what a command runs besides itself.
+fn runs(command: &Command) -> Vec<Runs> {
+    let mut runs = Vec::new();
+    let declared = command.words.iter().filter_map(|word| word.text.split_once('='));
+    let names = command.assignments.iter().map(|assignment| assignment.name.as_str());
+    if names.chain(declared.map(|(name, _)| name)).any(|name| RUN_VARIABLES.contains(&name)) {
+        runs.push(Runs::Unknown);
+    }
+    let Some((_, args)) = command.words.split_first() else {
+        return runs;
+    };
+    let Some(program) = command.program() else {
+        runs.push(Runs::Unknown);
+        return runs;
+    };
+    runs.extend(programs::runs(program, args, command.partial));
+    runs.extend(wrappers::runs(program, args, command.partial));
+    runs
+}

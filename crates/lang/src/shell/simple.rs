@@ -1,0 +1,183 @@
+//! Simple commands: assignments, words, redirections.
+
+use super::compound::is_name;
+use super::grammar::{Entry, Parser};
+use super::word::Ends;
+use super::{Assignment, Command, Redirect, ShellError, Word};
+
+/// Redirection operators, longer ones before their beginnings.
+const OPERATORS: [&str; 12] =
+    ["&>>", "&>", "<<<", "<<-", "<<", "<&", "<>", "<", ">>", ">&", ">|", ">"];
+
+/// Builtins whose arguments may be arrays.
+const DECLARATIONS: [&str; 6] = ["declare", "typeset", "local", "export", "readonly", "eval"];
+
+impl Parser<'_> {
+    pub(super) fn simple(&mut self) -> Result<(), ShellError> {
+        let first = self.found();
+        let start = self.cursor.pos();
+        let mut entry = Entry { command: Command::default(), here_docs: Vec::new(), script: None };
+        let mut end = start;
+        loop {
+            self.blanks();
+            if self.redirect(&mut entry)? {
+                end = self.cursor.pos();
+                continue;
+            }
+            let command = &mut entry.command;
+            match self.cursor.peek() {
+                None | Some('\n' | ';' | '&' | '|' | ')') => break,
+                Some('(') => {
+                    let [name] = command.words.as_slice() else {
+                        return Err(self.cursor.unexpected());
+                    };
+                    let name = name.clone();
+                    let bare = command.assignments.is_empty() && command.redirects.is_empty();
+                    self.cursor.bump_raw();
+                    self.blanks();
+                    if !bare || !self.cursor.eat(")") {
+                        return Err(self.cursor.unexpected());
+                    }
+                    return self.function_body(&name);
+                }
+                Some(_) => {}
+            }
+            let assigned = if command.words.is_empty() { self.assignment()? } else { None };
+            match assigned {
+                Some(assignment) => command.assignments.push(assignment),
+                None => {
+                    let word = self.argument(command)?;
+                    command.words.push(word);
+                }
+            }
+            end = self.cursor.pos();
+        }
+        if end == start {
+            return Err(self.cursor.unexpected());
+        }
+        let here = self.cursor.pos();
+        self.cursor.seek(end);
+        self.cursor.since(start).clone_into(&mut entry.command.text);
+        self.cursor.seek(here);
+        let entries = self.run(entry)?;
+        self.insert(first, entries)
+    }
+
+    fn argument(&mut self, command: &Command) -> Result<Word, ShellError> {
+        let declares = command.name().is_some_and(|name| DECLARATIONS.contains(&name));
+        if declares && let Some(array) = self.array_argument()? {
+            return Ok(array);
+        }
+        let word = self.word(Ends::Operators)?;
+        if word.raw.is_empty() { Err(self.cursor.unexpected()) } else { Ok(word) }
+    }
+
+    /// Reads `NAME=( … )` where it stands as an argument.
+    fn array_argument(&mut self) -> Result<Option<Word>, ShellError> {
+        self.cursor.peek();
+        let start = self.cursor.pos();
+        let name = self.cursor.eat_while(|c| c.is_ascii_alphanumeric() || c == '_');
+        if !is_name(&name) || !(self.cursor.eat("=(") || self.cursor.eat("+=(")) {
+            self.cursor.seek(start);
+            return Ok(None);
+        }
+        self.array()?;
+        let raw = self.cursor.since(start).to_owned();
+        Ok(Some(Word { text: raw.clone(), raw, ..Word::default() }))
+    }
+
+    /// Reads `NAME=value`, `NAME+=value`, `NAME=( … )` or `NAME[…]=value` where one stands.
+    fn assignment(&mut self) -> Result<Option<Assignment>, ShellError> {
+        let start = self.cursor.pos();
+        let name = self.cursor.eat_while(|c| c.is_ascii_alphanumeric() || c == '_');
+        if is_name(&name) && (self.cursor.eat("=") || self.cursor.eat("+=")) {
+            self.cursor.peek();
+            let value_start = self.cursor.pos();
+            if self.cursor.eat("(") {
+                self.array()?;
+                let raw = self.cursor.since(value_start).to_owned();
+                let value = Word { text: raw.clone(), raw, ..Word::default() };
+                return Ok(Some(Assignment { name, value }));
+            }
+            let value = self.word(Ends::Operators)?;
+            return Ok(Some(Assignment { name, value }));
+        }
+        let subscript = is_name(&name) && self.cursor.peek() == Some('[');
+        self.cursor.seek(start);
+        if !subscript {
+            return Ok(None);
+        }
+        let word = self.word(Ends::Operators)?;
+        let Some((index, value)) = word.raw.split_once("]=").or_else(|| word.raw.split_once("]+="))
+        else {
+            if subscripted(&word.raw) && word.raw.contains(']') {
+                self.cursor.seek(start);
+                return Ok(None);
+            }
+            return Err(self.cursor.fail("a subscript with blanks in it"));
+        };
+        let index = index.split_once('[').map_or(index, |(_, index)| index);
+        self.evaluates |= !index.bytes().all(|byte| byte.is_ascii_digit());
+        let value = Word { text: value.to_owned(), raw: value.to_owned(), ..Word::default() };
+        Ok(Some(Assignment { name, value }))
+    }
+
+    /// Reads an array's elements, the cursor behind the parenthesis.
+    fn array(&mut self) -> Result<(), ShellError> {
+        loop {
+            self.gap()?;
+            if self.cursor.eat(")") {
+                return Ok(());
+            }
+            if self.word(Ends::Operators)?.raw.is_empty() {
+                return Err(self.cursor.unexpected());
+            }
+        }
+    }
+
+    /// Reads a redirection where one stands.
+    pub(super) fn redirect(&mut self, entry: &mut Entry) -> Result<bool, ShellError> {
+        self.cursor.peek();
+        let start = self.cursor.pos();
+        let mut fd = self.cursor.eat_while(|c| c.is_ascii_digit());
+        if fd.is_empty() && self.cursor.eat("{") {
+            let name = self.cursor.eat_while(|c| c.is_ascii_alphanumeric() || c == '_');
+            if is_name(&name) && self.cursor.eat("}") {
+                fd = format!("{{{name}}}");
+            } else {
+                self.cursor.seek(start);
+                return Ok(false);
+            }
+        }
+        let substitution =
+            matches!(self.cursor.peek(), Some('<' | '>')) && self.cursor.second() == Some('(');
+        let op = OPERATORS.into_iter().find(|op| self.cursor.looking_at(op));
+        let Some(op) = op.filter(|op| !substitution && (fd.is_empty() || !op.starts_with('&')))
+        else {
+            if substitution && !fd.is_empty() {
+                return Err(self.cursor.unexpected());
+            }
+            self.cursor.seek(start);
+            return Ok(false);
+        };
+        self.cursor.eat(op);
+        self.blanks();
+        let redirects = &mut entry.command.redirects;
+        let target = if op == "<<" || op == "<<-" {
+            entry.here_docs.push((redirects.len(), self.here_doc(op == "<<-")?));
+            Word::default()
+        } else {
+            let target = self.word(Ends::Operators)?;
+            if target.raw.is_empty() {
+                return Err(self.cursor.unexpected());
+            }
+            target
+        };
+        redirects.push(Redirect { op, target, fd: Some(fd).filter(|fd| !fd.is_empty()) });
+        Ok(true)
+    }
+}
+
+fn subscripted(raw: &str) -> bool {
+    raw.split_once('[').is_some_and(|(name, _)| is_name(name))
+}
