@@ -305,3 +305,138 @@ fn lengthen(timeouts: &mut Timeouts) {
 fn on_loopback(base_url: &str) -> bool {
     Url::parse(base_url).is_ok_and(|url| is_loopback(&url))
 }
+
+#[cfg(test)]
+mod tests {
+    use distiq_base::config::{Config, Sources};
+
+    use super::*;
+    use crate::catalogue::Catalogue;
+
+    /// Finds the providers by a config file's text and an environment.
+    fn registry(config: &str, env: &[(&str, &str)]) -> Registry {
+        let env = |name: &str| env.iter().find(|(n, _)| *n == name).map(|(_, v)| (*v).to_owned());
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), config).unwrap();
+        let sources = Sources { user: Some(file.path()), project: None, env: &env, flags: &[] };
+        Registry::from_settings(&Config::load(&sources).unwrap().settings(), &env)
+    }
+
+    fn chosen(registry: &Registry) -> Result<&str, RegistryError> {
+        registry.default_provider()
+    }
+
+    #[test]
+    fn the_choice_goes_by_setting_then_anthropic_then_openai_then_the_table() {
+        let check = |config, env: &[(&str, &str)], expected: &str| {
+            assert_eq!(chosen(&registry(config, env)), Ok(expected), "{config} {env:?}");
+        };
+        let (anthropic, openai) = (("ANTHROPIC_API_KEY", "a"), ("OPENAI_API_KEY", "o"));
+        check("", &[openai, anthropic], "anthropic");
+        check("", &[openai, ("GROQ_API_KEY", "g")], "openai");
+        check("", &[("MOONSHOT_API_KEY", "m"), ("GROQ_API_KEY", "g")], "groq");
+        check("provider = \"openai\"", &[openai, anthropic], "openai");
+        check("provider = \"openai\"", &[openai, anthropic, ("DISTIQ_PROVIDER", "anthropic")], {
+            "anthropic"
+        });
+        check("provider = \"google\"", &[("GOOGLE_API_KEY", "g")], "gemini");
+        check("provider = \"ollama\"", &[anthropic], "ollama");
+        check("[providers.ollama]\nmodel = \"qwen3\"", &[], "ollama");
+        check("[providers.corp]\nbase_url = \"https://corp/v1\"", &[], "corp");
+        check("", &[("OPENAI_BASE_URL", "http://127.0.0.1:9/v1")], "openai");
+        check("", &[("ANTHROPIC_BASE_URL", "http://localhost:9"), openai], "anthropic");
+        check("", &[("ANTHROPIC_API_KEY", " \n"), openai], "openai");
+        assert_eq!(chosen(&registry("", &[])), Err(RegistryError::NoProvider));
+    }
+
+    #[test]
+    fn says_which_variable_is_missing_and_which_names_there_are() {
+        let missing = registry("provider = \"deepseek\"", &[("OPENAI_API_KEY", "o")]);
+        let error = chosen(&missing).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "No key for the provider `deepseek`: `DEEPSEEK_API_KEY` is not set"
+        );
+        let error =
+            registry("", &[("OPENAI_BASE_URL", "https://corp/v1")]).get("openai").unwrap_err();
+        assert!(error.to_string().contains("`OPENAI_API_KEY`"), "{error}");
+        let own = "[providers.corp]\nbase_url = \"https://corp/v1\"\nkey_env = \"CORP_KEY\"\n\
+                   [providers.bare]\nmodel = \"m\"\n";
+        let error = registry(own, &[]).get("corp").unwrap_err();
+        assert!(error.to_string().contains("`CORP_KEY`"), "{error}");
+        let error = registry(own, &[]).get("bare").unwrap_err();
+        assert_eq!(error, RegistryError::NoBaseUrl { provider: "bare".into() });
+        let error = registry(own, &[]).get("opnai").unwrap_err();
+        assert!(error.hint().starts_with("Known are anthropic, openai, "), "{}", error.hint());
+        assert!(error.hint().contains("corp"), "{}", error.hint());
+        assert_eq!(error.kind(), ErrorKind::Config);
+    }
+
+    #[test]
+    fn addresses_keys_and_dialects_come_from_the_environment_before_the_file() {
+        let config = "[providers.openai]\nbase_url = \"https://file/v1\"\nkey_env = \"MINE\"\n\
+                      [providers.corp]\ndialect = \"anthropic\"\nbase_url = \"https://corp/\"\n\
+                      [providers.corp.headers]\nx-team = \"blue\"\n";
+        let env = [("MINE", "key-1"), ("OPENAI_BASE_URL", "https://env/v1")];
+        let both = registry(config, &env);
+        let openai = both.get("openai").unwrap();
+        assert_eq!(openai.base_url(), "https://env/v1");
+        assert!(Arc::ptr_eq(&openai, &both.get("openai").unwrap()), "one client a provider");
+        let file = registry(config, &env[..1]);
+        assert_eq!(file.get("openai").unwrap().base_url(), "https://file/v1");
+        let corp = both.get("corp").unwrap();
+        assert_eq!((corp.dialect(), corp.is_loopback()), (Dialect::Anthropic, false));
+        assert_eq!(both.names(), ["openai", "ollama", "lm_studio", "llamacpp", "vllm", "corp"]);
+        assert!(both.known().contains(&"anthropic"));
+        assert!(!format!("{both:?}").contains("key-1"));
+    }
+
+    #[test]
+    fn waits_are_the_users_and_longer_for_local_servers() {
+        let timeouts = |config: &str, name: &str| {
+            let registry = registry(config, &[("ANTHROPIC_API_KEY", "a")]);
+            registry.entry(name).unwrap().config.clone().unwrap().timeouts
+        };
+        assert_eq!(timeouts("", "anthropic"), Timeouts::default());
+        assert_eq!(timeouts("", "ollama").first_byte_ms, 600_000);
+        let short = "[timeouts]\nhead_ms = 5\nfirst_byte_ms = 6\nidle_ms = 7\n";
+        let expected = Timeouts { head_ms: 5, first_byte_ms: 6, idle_ms: 7 };
+        assert_eq!(timeouts(short, "anthropic"), expected);
+        assert_eq!(timeouts(short, "ollama"), expected);
+    }
+
+    #[test]
+    fn every_vendor_has_a_usable_address_and_a_priced_default_model() {
+        let catalogue = Catalogue::builtin();
+        for vendor in VENDORS {
+            let url = Url::parse(vendor.base_url).unwrap();
+            assert_eq!(is_loopback(&url), vendor.local, "{}", vendor.name);
+            assert_eq!(vendor.key_env.is_empty(), vendor.local, "{}", vendor.name);
+            let Some(model) = vendor.model else { continue };
+            let info = catalogue.find(vendor.name, model).unwrap_or_else(|| panic!("{model}"));
+            assert!(info.caps.tools && info.retires.is_none(), "{model}");
+        }
+        let settings =
+            Config::load(&Sources { user: None, project: None, env: &|_| None, flags: &[] });
+        let variables = Registry::key_variables(&settings.unwrap().settings());
+        for variable in distiq_base::env::ALL {
+            let is_key = variable.name.ends_with("_API_KEY");
+            assert_eq!(variables.iter().any(|v| v == variable.name), is_key, "{}", variable.name);
+        }
+    }
+
+    #[test]
+    fn what_stands_in_for_openai_is_spoken_to_with_care() {
+        let quirks = |base_url: &str| {
+            let env = [("OPENAI_API_KEY", "o"), ("OPENAI_BASE_URL", base_url)];
+            registry("", &env).entry("openai").unwrap().config.clone().unwrap().quirks
+        };
+        assert_eq!(quirks("https://api.openai.com/v1"), crate::wire::Quirks::openai());
+        assert_eq!(quirks("https://eu.api.openai.com/v1"), crate::wire::Quirks::openai());
+        for other in ["http://127.0.0.1:9/v1", "https://notopenai.com/v1"] {
+            let quirks = quirks(other);
+            assert_eq!((quirks.max_tokens_field, quirks.developer_role), ("max_tokens", false));
+            assert!(quirks.prompt_cache_key);
+        }
+    }
+}

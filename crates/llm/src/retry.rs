@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use distiq_base::config::RetrySettings;
+
 use crate::error::ProviderError;
 
 /// The longest wait a vendor can ask for; beyond it the user is better told at once.
@@ -25,6 +27,15 @@ impl Default for Policy {
 }
 
 impl Policy {
+    /// Makes the policy that the user set.
+    pub const fn from_settings(settings: &RetrySettings) -> Self {
+        Self {
+            attempts: settings.attempts,
+            base: Duration::from_millis(settings.base_ms),
+            max_delay: Duration::from_millis(settings.max_delay_ms),
+        }
+    }
+
     /// Returns how long to wait before the next attempt, or `None` where there must be none.
     ///
     /// `failed_attempt` counts from 1. `jitter` is a random number from 0 to 1: our own pauses lie

@@ -9,3 +9,7 @@
 
 #[path = "suite/prices.rs"]
 mod prices;
+#[path = "suite/provider.rs"]
+mod provider;
+#[path = "suite/server.rs"]
+mod server;
