@@ -16,7 +16,8 @@ use crate::world::World;
 
 impl From<LogError> for Failure {
     fn from(error: LogError) -> Self {
-        Failure::of(ErrorKind::User, &error)
+        let hint = error.hint();
+        Failure::of(ErrorKind::User, &error).with_hint(hint)
     }
 }
 
