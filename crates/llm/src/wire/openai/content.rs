@@ -174,10 +174,6 @@ pub(super) fn decode_assistant(
     if let Some(text) = reasoning(message) {
         out.push((Content::Thinking { text, signature: None }, None));
     }
-    let details = field::items(message, DETAILS);
-    if !details.is_empty() {
-        out.push((keep_details(details.to_vec()), None));
-    }
     let content = message.get("content").unwrap_or(&Value::Null);
     out.extend(decode_all(content, &format!("{at}.content"))?);
     if let Some(text) = field::text(message, "refusal").filter(|text| !text.is_empty()) {
@@ -189,6 +185,10 @@ pub(super) fn decode_assistant(
     }
     for (i, call) in calls.iter().enumerate() {
         out.push((decode_call(call, &format!("{at}.tool_calls[{i}]"), answer, i)?, None));
+    }
+    let details = field::items(message, DETAILS);
+    if !details.is_empty() {
+        out.push((keep_details(details.to_vec()), None));
     }
     Ok(out)
 }

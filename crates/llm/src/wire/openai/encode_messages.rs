@@ -47,11 +47,22 @@ fn fits(request: &Request, place: MarkPlace) -> bool {
             let message = request.messages.get(message);
             match message.and_then(|message| message.content.get(block)) {
                 Some(Content::Text { text }) => !text.is_empty(),
-                Some(Content::Image { .. } | Content::ToolResult { .. }) => true,
+                Some(Content::Image { .. }) => true,
+                Some(Content::ToolResult { content, .. }) => {
+                    content.iter().any(|part| is_text(part) || is_image(part))
+                }
                 _ => false,
             }
         }
     }
+}
+
+const fn is_text(part: &Content) -> bool {
+    matches!(part, Content::Text { text } if !text.is_empty())
+}
+
+const fn is_image(part: &Content) -> bool {
+    matches!(part, Content::Image { .. })
 }
 
 struct Writer<'a> {
@@ -102,18 +113,20 @@ impl Writer<'_> {
                 _ => None,
             });
             let mut parts: Vec<Value> = texts.collect();
-            let has_image = content.iter().any(|part| matches!(part, Content::Image { .. }));
-            if parts.is_empty() {
-                let text = if has_image { "The result is the image below." } else { "" };
-                parts.push(text_part(text));
+            if parts.is_empty() && content.iter().any(is_image) {
+                parts.push(text_part("The result is the image below."));
             }
-            if let Some(last) = parts.last_mut() {
-                content::mark(last, self.mark(at, block), self.quirks);
-            }
+            let content = match parts.last_mut() {
+                Some(last) => {
+                    content::mark(last, self.mark(at, block), self.quirks);
+                    join(parts, self.quirks)
+                }
+                None => Value::from(""),
+            };
             out.push(json!({
                 "role": "tool",
                 "tool_call_id": self.id(call_id),
-                "content": join(parts, self.quirks),
+                "content": content,
             }));
         }
     }

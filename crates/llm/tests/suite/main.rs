@@ -1,0 +1,21 @@
+//! What the crate promises, from outside.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice
+)]
+
+mod prices;
+mod provider;
+mod server;
+mod wire_errors;
+mod wire_faults;
+mod wire_golden_anthropic;
+mod wire_golden_openai;
+mod wire_prefix;
+mod wire_requests;
+mod wire_sse;
+mod wire_streams;
