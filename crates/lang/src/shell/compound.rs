@@ -222,7 +222,7 @@ impl Parser<'_> {
 
     /// Reads a function's body; it runs when the function is called, so its commands count.
     pub(super) fn function_body(&mut self, name: &Word) -> Result<(), ShellError> {
-        if name.raw.is_empty() || name.raw != name.text {
+        if name.raw.is_empty() || !name.literal || name.raw != name.text {
             return Err(self.cursor.fail("a function without a plain name"));
         }
         self.functions.push(name.text.clone());

@@ -75,8 +75,7 @@ impl Parser<'_> {
             let at_start = self.cursor.pos() == start;
             match c {
                 ' ' | '\t' | '\n' | ';' | '&' => break,
-                '|' | ')' if ends == Ends::Operators => break,
-                '(' if ends == Ends::Operators => return Err(self.cursor.unexpected()),
+                '|' | '(' | ')' if ends == Ends::Operators => break,
                 '<' | '>' if self.cursor.second() == Some('(') => {
                     self.process_substitution(&mut word)?;
                 }

@@ -1,0 +1,246 @@
+//! Bash itself as the judge: whatever it runs must have been found.
+//!
+//! Random lines are put together from pieces that are apt to be misread and given to a bash that
+//! finds no program at all; it logs the name of each command it would have run. Every logged name
+//! must be among the commands that [`parse`] found, unless one is opaque or the line was refused.
+
+use std::fs;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use distiq_lang::shell::parse;
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestRunner};
+
+const PIECES: &[&str] = &[
+    "aa",
+    "bb",
+    "cc",
+    "dd x",
+    " ",
+    " ",
+    " ",
+    ";",
+    "; ",
+    "\n",
+    "\n",
+    " && ",
+    " || ",
+    " | ",
+    " & ",
+    "|&",
+    "&>",
+    "'",
+    "'",
+    "\"",
+    "\"",
+    "`",
+    "`",
+    "\\`",
+    "$(",
+    ")",
+    "(",
+    "((",
+    "))",
+    "$((",
+    "${x:-",
+    "${y#",
+    "${!x}",
+    "}",
+    "{ ",
+    "; }",
+    "$x",
+    "$'",
+    "\\'",
+    "\\",
+    "\\\\",
+    "\\\n",
+    "#",
+    " # ",
+    "$",
+    "=",
+    "x=",
+    "x=(",
+    "x[1]=",
+    "[[ ",
+    " ]]",
+    " =~ ",
+    "-eq",
+    "<(",
+    ">(",
+    "<<E\n",
+    "<<'E'\n",
+    "<<-E\n",
+    "\nE\n",
+    "\n\tE\n",
+    "E",
+    " <<E",
+    "<<<",
+    "if ",
+    "; then ",
+    "; fi",
+    "else ",
+    "while ",
+    "; do ",
+    "; done",
+    "for x in ",
+    "case x in ",
+    " x) ",
+    ";; ",
+    "esac",
+    "f() ",
+    "function f ",
+    "f",
+    "! ",
+    "time ",
+    "coproc ",
+    "eval ",
+    "eval '",
+    "bash -c '",
+    "command ",
+    "builtin ",
+    "1",
+    "2>&1",
+    ">",
+    "<",
+    "*",
+    "?",
+    "[",
+    "]",
+    "{aa,bb}",
+    "~",
+    "!",
+    "é",
+    "\t",
+    "trap 'aa' EXIT",
+    "%",
+];
+
+/// Commands in forms that should be found, so that not every random line is refused.
+const LINES: &[&str] = &[
+    "aa; bb",
+    "aa | bb",
+    "x=$(aa) bb",
+    "echo \"$(aa)\"",
+    "echo `aa`",
+    "cat <<E\n$(aa)\nE\n",
+    "if aa; then bb; fi",
+    "for x in a; do aa; done",
+    "case x in x) aa;; esac",
+    "{ aa; }",
+    "f() { aa; }; f",
+    "(aa)",
+    "echo $'\\'' ; aa",
+    "[[ -n $(aa) ]]",
+    "echo $((1+$(aa)))",
+    "eval 'aa; bb'",
+    "bash -c 'aa'",
+    "echo ${z:-$(aa)}",
+    "aa <(bb)",
+    "trap 'aa' EXIT",
+    "echo 'a' \"b\" #'",
+    "x=(a $(aa))",
+    "command aa",
+    "! aa",
+    "aa && bb || cc &",
+    "aa \\\n bb",
+    "cat <<'E' | aa\n$(bb)\nE\n",
+    "while false; do bb; done",
+    "time aa",
+];
+
+fn line() -> impl Strategy<Value = String> {
+    let piece = prop::sample::select(PIECES).prop_map(str::to_owned);
+    let random = prop::collection::vec(piece, 1..12).prop_map(|pieces| pieces.concat());
+    let mutated = (
+        prop::sample::select(LINES),
+        prop::collection::vec((0_usize..64, prop::sample::select(PIECES)), 0..4),
+        prop::option::of(prop::sample::select(LINES)),
+    )
+        .prop_map(|(line, edits, then)| {
+            let mut text = line.to_owned();
+            for (at, piece) in edits {
+                let at = at % (text.len() + 1);
+                text.insert_str(text.floor_char_boundary(at), piece);
+            }
+            match then {
+                Some(then) => format!("{text}\n{then}"),
+                None => text,
+            }
+        });
+    prop_oneof![random, mutated]
+}
+
+/// Logs what bash does not find. The log's size and the nesting of functions bound what a line can
+/// do; a loop without commands ends by its processor time.
+const HANDLER: &str = r#"() {
+    builtin printf '%s\n' "$1" >> "$LOG"
+    local log; log=$(<"$LOG")
+    if ((${#log} > 2000)); then builtin kill -9 0; fi
+    if [ "$1" = bash ] && [ "$2" = -c ]; then builtin eval "$3"; fi
+    return 1
+}"#;
+
+/// Returns the names of the commands that bash runs for `line`; `None` where there is no bash.
+fn run(folder: &Path, line: &str) -> Option<Vec<String>> {
+    let log = folder.join("log");
+    let place = folder.join("place");
+    let _ = fs::remove_file(&log);
+    let _ = fs::remove_dir_all(&place);
+    fs::create_dir(&place).unwrap();
+    let limited = "ulimit -t 1 -f 64; exec \"$BASH\" --norc --noprofile -c \"$1\"";
+    Command::new("bash")
+        .args(["--norc", "--noprofile", "-c", limited, "bash", line])
+        .current_dir(&place)
+        .env_clear()
+        .env("PATH", "/nonexistent")
+        .env("HOME", &place)
+        .env("LOG", &log)
+        .env("FUNCNEST", "4")
+        .env("BASH_FUNC_command_not_found_handle%%", HANDLER)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .process_group(0)
+        .status()
+        .ok()?;
+    let log = fs::read(&log).unwrap_or_default();
+    Some(String::from_utf8_lossy(&log).lines().map(str::to_owned).collect())
+}
+
+/// Tells what bash ran and `parse` did not find.
+fn missed(folder: &Path, line: &str) -> Option<String> {
+    let Ok(script) = parse(line) else { return None };
+    if script.commands.iter().any(|command| command.opaque) {
+        return None;
+    }
+    let found: Vec<&str> = script.commands.iter().filter_map(|command| command.name()).collect();
+    run(folder, line)?.into_iter().find(|name| !name.is_empty() && !found.contains(&name.as_str()))
+}
+
+#[test]
+fn bash_runs_nothing_that_was_not_found() {
+    let cases = std::env::var("SHELL_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(300);
+    let folder = tempfile::tempdir().unwrap();
+    let mut runner = TestRunner::new(Config { cases, ..Config::default() });
+    runner
+        .run(&line(), |line| {
+            prop_assert_eq!(missed(folder.path(), &line), None);
+            Ok(())
+        })
+        .unwrap();
+}
+
+#[test]
+fn the_judge_sees_what_runs() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(ran) = run(folder.path(), "aa | bb; (cc); x=$(dd); bash -c 'ee'; eval 'ff'") else {
+        return;
+    };
+    let mut ran: Vec<&str> = ran.iter().map(String::as_str).collect();
+    ran.sort_unstable();
+    assert_eq!(ran, ["aa", "bash", "bb", "cc", "dd", "ee", "ff"]);
+    let accepted = LINES.iter().filter(|line| parse(line).is_ok()).count();
+    assert_eq!(accepted, LINES.len());
+}
