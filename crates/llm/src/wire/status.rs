@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::error::{Phase, ProviderError, ProviderErrorKind as Kind};
-use crate::wire::{HeaderView, field};
+use crate::wire::{HeaderView, WireError, field};
 
 /// Returns the kind that an HTTP status alone tells.
 pub(crate) const fn kind_of(status: u16) -> Kind {
@@ -63,8 +63,8 @@ pub(crate) fn decode(
     body: &[u8],
     read: impl Fn(&Value) -> Option<Parts>,
 ) -> ProviderError {
-    let parts = serde_json::from_slice::<Value>(body).ok().and_then(|json| read(&json));
-    let mut error = match parts {
+    let json = serde_json::from_slice::<Value>(body).ok();
+    let mut error = match json.as_ref().and_then(read) {
         Some(parts) => {
             let kind = parts.kind.unwrap_or(kind_of(status));
             let mut error = ProviderError::new(kind, parts.message);
@@ -72,7 +72,7 @@ pub(crate) fn decode(
             error.request_id = parts.request_id;
             error
         }
-        None => foreign(status, headers, body),
+        None => foreign(status, headers, body, json.is_some()),
     };
     error.status = Some(status);
     let request_id = headers.get("request-id").or_else(|| headers.get("x-request-id"));
@@ -82,35 +82,41 @@ pub(crate) fn decode(
     error
 }
 
-/// Describes a body that no API of the dialect wrote.
-fn foreign(status: u16, headers: &HeaderView, body: &[u8]) -> ProviderError {
-    // A proxy in front of the API answers for it when it is down, and that passes.
+/// Describes the failure in a body that is not of the dialect.
+fn foreign(status: u16, headers: &HeaderView, body: &[u8], is_json: bool) -> ProviderError {
     let kind = match kind_of(status) {
+        kind if is_json => kind,
+        // A proxy in front of the API answers for it when it is down, and that passes.
         kind @ (Kind::Redirect | Kind::Server | Kind::Overloaded | Kind::RateLimited) => kind,
         kind @ (Kind::Timeout(_) | Kind::TooLarge | Kind::Auth) => kind,
         _ => Kind::NotTheApi,
     };
-    if let (Kind::Redirect, Some(place)) = (kind, headers.get("location")) {
-        return ProviderError::new(kind, format!("the server points to {place}"));
+    match (kind, headers.get("location")) {
+        (Kind::Redirect, Some(place)) => {
+            ProviderError::new(kind, format!("the server points to {place}"))
+        }
+        _ => ProviderError::new(kind, describe(body)),
     }
+}
+
+/// Says in a line what a body holds.
+fn describe(body: &[u8]) -> String {
     let text = String::from_utf8_lossy(body.get(..4096).unwrap_or(body));
-    let message = if is_page(headers, body) {
-        match title(&text) {
+    let text = text.trim();
+    if is_page(body) {
+        match title(text) {
             Some(title) => format!("a web page answered: {title}"),
             None => "a web page answered".to_owned(),
         }
-    } else if text.trim().is_empty() {
+    } else if text.is_empty() {
         "an empty answer".to_owned()
     } else {
-        text.trim().chars().take(300).collect()
-    };
-    ProviderError::new(kind, message)
+        text.chars().take(300).collect()
+    }
 }
 
-/// Tells whether a body is a web page rather than an API's answer.
-pub(crate) fn is_page(headers: &HeaderView, body: &[u8]) -> bool {
-    let html = headers.get("content-type").is_some_and(|t| t.starts_with("text/html"));
-    html || body.trim_ascii_start().starts_with(b"<")
+fn is_page(body: &[u8]) -> bool {
+    body.trim_ascii_start().starts_with(b"<")
 }
 
 fn title(page: &str) -> Option<String> {
@@ -120,16 +126,15 @@ fn title(page: &str) -> Option<String> {
 }
 
 /// Parses the body of a success; a body that is no JSON is described as its kind of surprise.
-pub(crate) fn parse_body(body: &[u8]) -> Result<Value, crate::wire::WireError> {
+pub(crate) fn parse_body(body: &[u8]) -> Result<Value, WireError> {
     serde_json::from_slice(body).map_err(|error| {
-        if body.trim_ascii_start().starts_with(b"<") {
-            let headers = HeaderView::new(jiff::Timestamp::UNIX_EPOCH, [("", "")]);
-            return foreign(200, &headers, body).into();
+        if is_page(body) {
+            ProviderError::new(Kind::NotTheApi, describe(body)).into()
+        } else if error.is_eof() {
+            WireError::Truncated
+        } else {
+            WireError::malformed("body", error.to_string())
         }
-        if error.is_eof() {
-            return crate::wire::WireError::Truncated;
-        }
-        crate::wire::WireError::malformed("body", error.to_string())
     })
 }
 

@@ -104,6 +104,7 @@ fn other_shapes_of_errors() {
         ),
         (404, "404 page not found", Kind::NotTheApi, "404 page not found"),
         (200, "", Kind::NotTheApi, "an empty answer"),
+        (402, r#"{"msg":"pay"}"#, Kind::Billing, r#"{"msg":"pay"}"#),
         (502, "upstream died", Kind::Server, "upstream died"),
     ] {
         let error = openai::decode_error(status, &headers(&[]), body.as_bytes());

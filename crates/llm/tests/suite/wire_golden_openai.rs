@@ -261,17 +261,22 @@ fn reads_tool_calls_however_they_are_cut() {
 
 #[test]
 fn a_stream_with_an_error_is_that_error() {
-    for chunk in [
-        json!({"error": {"message": "m", "type": "server_error", "code": null}}),
-        json!({"error": "m"}),
-        json!({"object": "error", "message": "m", "type": "x", "code": 500}),
-        json!({"id": "x", "choices": [{"index": 0, "delta": {"content": ""},
-            "finish_reason": "error", "error": {"code": 502, "message": "m"}}]}),
-        finish("error"),
-        finish("insufficient_system_resource"),
+    use distiq_llm::ProviderErrorKind::{InvalidRequest, Overloaded, RateLimited, Server};
+    let choice = json!({"index": 0, "delta": {"content": ""}, "finish_reason": "error",
+        "error": {"code": 429, "message": "m"}});
+    for (chunk, kind) in [
+        (json!({"error": {"message": "m", "type": "server_error", "code": null}}), Server),
+        (json!({"error": {"message": "m", "type": "invalid_request_error"}}), InvalidRequest),
+        (json!({"error": "m"}), Server),
+        (json!({"object": "error", "message": "m", "type": "x", "code": 400}), InvalidRequest),
+        (json!({"id": "x", "choices": [choice]}), RateLimited),
+        (finish("error"), Server),
+        (finish("insufficient_system_resource"), Overloaded),
     ] {
-        let error = read_chunks(&[delta(json!({"content": "a"})), chunk.clone()]).unwrap_err();
-        assert!(matches!(error, WireError::Vendor(_)), "{chunk}: {error:?}");
+        match read_chunks(&[delta(json!({"content": "a"})), chunk.clone()]) {
+            Err(WireError::Vendor(error)) => assert_eq!(error.kind, kind, "{chunk}"),
+            other => panic!("{chunk}: {other:?}"),
+        }
     }
 }
 

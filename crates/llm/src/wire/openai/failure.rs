@@ -18,10 +18,14 @@ pub(super) fn in_answer(json: &Value) -> ProviderError {
     let Some(parts) = read(json) else {
         return ProviderError::new(Kind::Server, json.to_string());
     };
-    // OpenRouter's code is the status that the answer would have had.
-    let status = parts.code.as_deref().and_then(|code| code.parse::<u16>().ok());
-    let by_status = status.filter(|s| (400..600).contains(s)).map(status::kind_of);
-    let kind = parts.kind.or(by_status).unwrap_or(Kind::Server);
+    let code = parts.code.as_deref().unwrap_or_default();
+    let by_code = match code.parse::<u16>() {
+        // OpenRouter's code is the status that the answer would have had.
+        Ok(status) if (400..600).contains(&status) => status::kind_of(status),
+        _ if code == "invalid_request_error" => Kind::InvalidRequest,
+        _ => Kind::Server,
+    };
+    let kind = parts.kind.unwrap_or(by_code);
     let mut error = ProviderError::new(kind, parts.message);
     error.code = parts.code;
     error
