@@ -21,7 +21,7 @@ use std::sync::{Arc, OnceLock, mpsc};
 
 use distiq_base::clock::Clock;
 use distiq_base::kill::kill_point;
-use distiq_base::{ErrorKind, RequestId};
+use distiq_base::{ErrorKind, Money, RequestId};
 use distiq_store::{Database, StoreError, Tx};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -35,8 +35,8 @@ use writer::Writer;
 
 /// The ledger of one user, shared by all processes.
 ///
-/// The async calls wait for the ledger's own thread and never block theirs; the `_blocking` ones
-/// are for code without a runtime. Dropping it writes what is queued and syncs.
+/// Writes are queued by the call itself, in order; the futures wait for the ledger's own thread and
+/// never block theirs. The `_blocking` calls are for code without a runtime. Dropping it writes what is queued and syncs.
 #[derive(Debug)]
 pub struct Ledger {
     // First, so that it ends before the database closes.
@@ -138,9 +138,13 @@ impl Ledger {
     ///
     /// # Errors
     /// When a limit does not cover the request, or the ledger fails: nothing may be sent then.
-    pub async fn reserve(&self, row: OpenRow, limits: &Limits) -> Result<Reservation, BudgetError> {
-        let answer = self.queue_reserve(row, limits, oneshot_reply)?;
-        answer.await.map_err(|_| LedgerError::Stopped)?
+    pub fn reserve(
+        &self,
+        row: OpenRow,
+        limits: &Limits,
+    ) -> impl Future<Output = Result<Reservation, BudgetError>> + Send + use<> {
+        let answer = self.queue_reserve(row, limits, oneshot_reply);
+        async move { answer?.await.map_err(|_| LedgerError::Stopped)? }
     }
 
     /// Does as [`Ledger::reserve`], on the caller's thread.
@@ -154,6 +158,29 @@ impl Ledger {
     ) -> Result<Reservation, BudgetError> {
         let answer = self.queue_reserve(row, limits, channel_reply)?;
         answer.recv().map_err(|_| LedgerError::Stopped)?
+    }
+
+    /// Sets money aside anew for another attempt of a request whose earlier ones cost `already`.
+    ///
+    /// # Errors
+    /// As [`Ledger::reserve`]; what the earlier attempts cost stays set aside.
+    pub fn reserve_again(
+        &self,
+        row: OpenRow,
+        already: Money,
+        limits: &Limits,
+    ) -> impl Future<Output = Result<Reservation, BudgetError>> + Send + use<> {
+        let (shared, limits) = (Arc::clone(&self.shared), limits.clone());
+        let answer = self.queue(oneshot_reply, move |db| {
+            db.write(|tx| {
+                book::set_reserved(tx, row.id.as_str(), Some(already))?;
+                let granted = grant(tx, &shared, &row, shared.clock.now(), &limits)?;
+                let reserved = granted.reserved.map(|reserved| reserved.plus(already));
+                book::set_reserved(tx, row.id.as_str(), reserved)?;
+                Ok(Reservation { reserved, ..granted })
+            })
+        });
+        async move { answer?.await.map_err(|_| LedgerError::Stopped)? }
     }
 
     /// Keeps what is known so far of a request under way; does not wait for it to be written.
@@ -170,14 +197,14 @@ impl Ledger {
     ///
     /// # Errors
     /// When the ledger fails.
-    pub async fn finish(
+    pub fn finish(
         &self,
         id: &RequestId,
         row: FinalRow,
         limits: &Limits,
-    ) -> Result<Vec<Alert>, LedgerError> {
-        let answer = self.queue_finish(id, row, limits, oneshot_reply)?;
-        answer.await.map_err(|_| LedgerError::Stopped)?
+    ) -> impl Future<Output = Result<Vec<Alert>, LedgerError>> + Send + use<> {
+        let answer = self.queue_finish(id, row, limits, oneshot_reply);
+        async move { answer?.await.map_err(|_| LedgerError::Stopped)? }
     }
 
     /// Does as [`Ledger::finish`], on the caller's thread.
@@ -275,37 +302,50 @@ fn reserve(
     row: &OpenRow,
     limits: &Limits,
 ) -> Result<Reservation, BudgetError> {
-    if limits.any() && row.worst.is_none() {
-        return Err(BudgetError::Unpriced { model: row.model.clone() });
-    }
     db.write(|tx| {
         let at = shared.clock.now();
-        let max_tokens = match row.worst {
-            Some(worst) if limits.any() => {
-                let account = Account {
-                    session: row.session.as_ref().map(|session| session.as_str().to_owned()),
-                    run: row.run.clone(),
-                    at,
-                    zone: shared.zone().clone(),
-                };
-                let rooms = |tx: &Tx<'_>| book::rooms(tx, &account, limits);
-                match allow(&rooms(tx)?, &worst, row.wanted_tokens) {
-                    Ok(tokens) if tokens == row.wanted_tokens => tokens,
-                    // Perhaps a process that died since holds money back.
-                    _ => {
-                        let open = book::open_rows(tx)?;
-                        let dead = book::left_behind(open, &shared.owner, at.as_millisecond());
-                        book::close_left_behind(tx, &dead)?;
-                        allow(&rooms(tx)?, &worst, row.wanted_tokens)?
-                    }
-                }
-            }
-            _ => row.wanted_tokens,
-        };
-        let reserved = row.worst.map(|worst| worst.with_answer(max_tokens));
-        book::open(tx, row, at, reserved, &shared.owner)?;
-        Ok(Reservation { max_tokens, reserved })
+        let granted = grant(tx, shared, row, at, limits)?;
+        book::open(tx, row, at, granted.reserved, &shared.owner)?;
+        Ok(granted)
     })
+}
+
+/// Decides how much of what is wanted the limits cover.
+fn grant(
+    tx: &Tx<'_>,
+    shared: &Shared,
+    row: &OpenRow,
+    at: Timestamp,
+    limits: &Limits,
+) -> Result<Reservation, BudgetError> {
+    let wanted = row.wanted_tokens;
+    let Some(worst) = row.worst else {
+        return match limits.any() {
+            true => Err(BudgetError::Unpriced { model: row.model.clone() }),
+            false => Ok(Reservation { max_tokens: wanted, reserved: None }),
+        };
+    };
+    let mut max_tokens = wanted;
+    if limits.any() {
+        let account = Account {
+            session: row.session.as_ref().map(|session| session.as_str().to_owned()),
+            run: row.run.clone(),
+            at,
+            zone: shared.zone().clone(),
+        };
+        let allowed = allow(&book::rooms(tx, &account, limits)?, &worst, wanted);
+        max_tokens = match allowed {
+            Ok(tokens) if tokens == wanted => tokens,
+            // Perhaps a process that died since holds money back.
+            _ => {
+                let open = book::open_rows(tx)?;
+                let dead = book::left_behind(open, &shared.owner, at.as_millisecond());
+                book::close_left_behind(tx, &dead)?;
+                allow(&book::rooms(tx, &account, limits)?, &worst, wanted)?
+            }
+        };
+    }
+    Ok(Reservation { max_tokens, reserved: Some(worst.with_answer(max_tokens)) })
 }
 
 /// Returns a count as the database keeps it.

@@ -22,10 +22,19 @@
 //! This crate must never know a session's log, a tool, a terminal or a vendor's wire format.
 
 pub mod economy;
+mod estimate;
 pub mod ledger;
+mod receipt;
+mod router;
+mod send;
+mod upstream;
 
 pub use ledger::limits::{Alert, BudgetError, LimitScope, Limits, WorstCase};
 pub use ledger::metrics::{DayMetrics, Metrics, TierShare};
 pub use ledger::query::{GroupBy, RowFilter, Totals};
 pub use ledger::rows::{FinalRow, OpenRow, Progress, RequestRow, Reservation, RowState, Savings};
 pub use ledger::{Ledger, LedgerError, LedgerOptions};
+pub use receipt::{Receipt, RouterEvent, SendError};
+pub use router::{Purpose, Router, RouterConfig};
+pub use send::Reply;
+pub use upstream::{EventStream, Upstream, Upstreams};

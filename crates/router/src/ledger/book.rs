@@ -133,6 +133,17 @@ pub(crate) fn open(
     Ok(())
 }
 
+/// Changes what is set aside for a request under way.
+pub(crate) fn set_reserved(
+    tx: &Tx<'_>,
+    id: &str,
+    reserved: Option<Money>,
+) -> Result<(), StoreError> {
+    let sql = "UPDATE request SET reserved = ?2 WHERE id = ?1 AND state = 'open'";
+    tx.execute(sql, params![id, reserved.map(Money::nanos)])?;
+    Ok(())
+}
+
 fn json(texts: &[String]) -> String {
     serde_json::Value::from(texts).to_string()
 }

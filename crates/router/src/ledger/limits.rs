@@ -218,18 +218,22 @@ impl BudgetError {
     /// Returns what the user can do.
     pub fn hint(&self) -> String {
         match self {
-            BudgetError::Exceeded { scope: LimitScope::Run, .. } => {
-                "Resume with a higher `--max-cost`".into()
-            }
-            BudgetError::Exceeded { scope, .. } => {
+            BudgetError::Exceeded { scope, .. } => Self::hint_for(*scope),
+            BudgetError::Unpriced { .. } => Self::UNPRICED_HINT.into(),
+            BudgetError::Ledger(error) => error.hint(),
+        }
+    }
+
+    pub(crate) const UNPRICED_HINT: &str = "Give its price with `--price IN/OUT` (dollars per \
+        million tokens) or in the price file, or lift the limit";
+
+    pub(crate) fn hint_for(scope: LimitScope) -> String {
+        match scope {
+            LimitScope::Run => "Resume with a higher `--max-cost`".into(),
+            LimitScope::Session => "Raise the session limit, or start a new session".into(),
+            LimitScope::Day | LimitScope::Month => {
                 format!("Raise the {scope} limit in the settings, or wait for the next {scope}")
             }
-            BudgetError::Unpriced { .. } => {
-                "Give its price with `--price IN/OUT` (dollars per million tokens) or in the price \
-                 file, or lift the limit"
-                    .into()
-            }
-            BudgetError::Ledger(error) => error.hint(),
         }
     }
 }

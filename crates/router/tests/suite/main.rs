@@ -4,4 +4,5 @@
 mod budgets;
 mod caching;
 mod ledger;
+mod sending;
 mod support;
