@@ -2,6 +2,7 @@
 
 mod images;
 mod prompt;
+mod schema;
 mod show;
 mod turn;
 

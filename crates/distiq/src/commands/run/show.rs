@@ -2,8 +2,7 @@
 
 use std::io::{self, IsTerminal};
 
-use distiq_base::event::Failure as Told;
-use distiq_base::{ErrorKind, Event, Money, Record, SessionId, TurnStatus, Usage};
+use distiq_base::{ErrorKind, Event, Failure as Told, Money, Record, SessionId, TurnStatus, Usage};
 use serde_json::{Value, json};
 
 use crate::failure::Failure;
@@ -62,6 +61,11 @@ impl Show {
         if self.format == Format::Text {
             self.words(&record.event);
         }
+    }
+
+    /// Tells whether the turn is over.
+    pub const fn is_over(&self) -> bool {
+        self.end.is_some()
     }
 
     fn words(&mut self, event: &Event) {

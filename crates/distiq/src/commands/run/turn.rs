@@ -1,0 +1,190 @@
+//! Joins the crates for one turn, and sees it through to its end or a signal.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use distiq_agent::sessions;
+use distiq_agent::{AgentError, Config, TurnLimits, Workbench};
+use distiq_base::clock::Clock;
+use distiq_base::{ErrorKind, Op, OutputFormat, Record, RequestId};
+use distiq_llm::retry::Policy;
+use distiq_llm::{Catalogue, Registry};
+use distiq_router::{Limits, Router, RouterConfig};
+use distiq_tools::Toolbox;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::mpsc;
+
+use super::show::Show;
+use super::{Options, Place, schema};
+use crate::failure::Failure;
+use crate::providers::{self, Choice};
+use crate::world::World;
+use crate::{ledger, terminal, toolbox};
+
+/// The longest answer that is asked for, where the model can do more.
+const MAX_OUTPUT_TOKENS: u64 = 32_000;
+
+/// How long a turn may take to end after it was cancelled.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// The exit code after SIGTERM.
+const SIGTERM_CODE: u8 = 143;
+
+impl From<AgentError> for Failure {
+    fn from(error: AgentError) -> Self {
+        match error {
+            AgentError::Log(error) => error.into(),
+        }
+    }
+}
+
+/// Takes one turn.
+pub async fn take(
+    mut world: World,
+    options: &Options,
+    place: Place,
+    op: Op,
+) -> Result<(), Failure> {
+    if let Place::Old(session) = &place
+        && let Some(summary) = sessions::summary(&world.home.sessions(), session)
+    {
+        world.take_up(&summary)?;
+    }
+    let registry = providers::registry(&world)?;
+    let choice = providers::choose(&world, &registry)?;
+    let mut catalogue = providers::catalogue(&world)?;
+    if let Some(price) = &options.price {
+        let prices = providers::price(price)?;
+        catalogue.set_price(&choice.provider, &choice.model, prices);
+    }
+    let show = {
+        let config = config(&world, options, choice, registry, catalogue)?;
+        let (bench, records) = match place {
+            Place::New => Workbench::start(config)?,
+            Place::Old(session) => Workbench::resume(config, session)?,
+        };
+        bench.submit(op);
+        let show = Show::new(options.output_format, bench.session_id().clone());
+        follow(bench, records, show).await?
+    };
+    show.finish()
+}
+
+/// Shows what happens until the turn is over.
+async fn follow(
+    bench: Workbench,
+    mut records: mpsc::Receiver<Record>,
+    mut show: Show,
+) -> Result<Show, Failure> {
+    let failed = |error| Failure::io("Cannot listen for signals", &error);
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
+    let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
+    let session = bench.session_id().clone();
+    loop {
+        tokio::select! {
+            biased;
+            record = records.recv() => match record {
+                Some(record) => {
+                    show.record(&record);
+                    if show.is_over() {
+                        break;
+                    }
+                }
+                None => break,
+            },
+            _ = interrupt.recv() => {
+                terminal::say("note: cancelling; once more to quit at once");
+                bench.submit(Op::Cancel);
+                end_in_time(&mut records, &mut show, &mut interrupt, ErrorKind::Cancelled.exit_code())
+                    .await?;
+                break;
+            }
+            _ = terminate.recv() => {
+                bench.submit(Op::Cancel);
+                // What is left open is closed by the next command.
+                let _ = end_in_time(&mut records, &mut show, &mut interrupt, SIGTERM_CODE).await;
+                terminal::say(&format!("note: stopped; `distiq resume {session}` goes on"));
+                return Err(Failure::told(SIGTERM_CODE));
+            }
+        }
+    }
+    let (closed, ()) = tokio::join!(bench.finish(), async {
+        while let Some(record) = records.recv().await {
+            show.record(&record);
+        }
+    });
+    closed.map_err(|error| Failure::of(ErrorKind::User, &error))?;
+    Ok(show)
+}
+
+/// Shows the end of a cancelled turn; a second interrupt, or too long a wait, quits.
+async fn end_in_time(
+    records: &mut mpsc::Receiver<Record>,
+    show: &mut Show,
+    interrupt: &mut Signal,
+    code: u8,
+) -> Result<(), Failure> {
+    let deadline = tokio::time::sleep(GRACE);
+    tokio::pin!(deadline);
+    while !show.is_over() {
+        tokio::select! {
+            record = records.recv() => match record {
+                Some(record) => show.record(&record),
+                None => return Ok(()),
+            },
+            _ = interrupt.recv() => return Err(Failure::told(code)),
+            () = &mut deadline => return Err(Failure::told(code)),
+        }
+    }
+    Ok(())
+}
+
+fn config(
+    world: &World,
+    options: &Options,
+    choice: Choice,
+    registry: Registry,
+    catalogue: Catalogue,
+) -> Result<Config, Failure> {
+    let settings = &world.settings;
+    let output = options.output_schema.as_deref().map(schema::read).transpose()?;
+    let most = catalogue
+        .find(&choice.provider, &choice.model)
+        .and_then(|model| model.max_output_tokens)
+        .unwrap_or(MAX_OUTPUT_TOKENS);
+    let router = Router::new(RouterConfig {
+        registry: Arc::new(registry),
+        catalogue: Arc::new(catalogue),
+        ledger: ledger::open(world)?,
+        limits: Limits {
+            session: settings.limits.session,
+            day: settings.limits.day,
+            month: settings.limits.month,
+            run: settings.max_cost,
+            alert_share: settings.limits.alert_share,
+        },
+        run: Some(RequestId::generate().to_string()),
+        retry: Policy::from_settings(&settings.retry),
+        clock: Clock::System,
+    });
+    Ok(Config {
+        root: world.root.clone(),
+        cwd: world.cwd.clone(),
+        home: world.home.clone(),
+        router: Arc::new(router),
+        toolbox: Arc::new(toolbox::open(world, settings.mode)?),
+        provider: choice.provider,
+        model: choice.model,
+        mode: settings.mode,
+        limits: TurnLimits {
+            max_requests: settings.max_turns,
+            max_time: settings.max_time_s.map(Duration::from_secs),
+        },
+        max_output_tokens: most.min(MAX_OUTPUT_TOKENS),
+        output,
+        save: !options.no_save,
+        clock: Clock::System,
+        tz: world.zone(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+    })
+}

@@ -1,0 +1,70 @@
+use std::fs;
+
+use crate::Place;
+
+#[test]
+fn nothing_spent_is_told_without_making_a_ledger() {
+    let place = Place::new();
+    let json = place.run(&["cost", "--json"]).json();
+    assert_eq!(
+        (json["cost_nanousd"].as_i64(), json["totals"]["requests"].as_i64()),
+        (Some(0), Some(0))
+    );
+    place.run(&["stats"]).ok();
+    place.run(&["metrics", "--daily"]).ok();
+    assert_eq!(
+        place.run(&["sessions", "list", "--json"]).json()["sessions"].as_array().unwrap().len(),
+        0
+    );
+    assert!(!place.home().exists());
+}
+
+#[test]
+fn a_session_that_is_not_there_is_told() {
+    let place = Place::new();
+    for arguments in [["sessions", "show", "019a"], ["sessions", "export", "019a"]] {
+        let ran = place.run(&arguments);
+        assert_eq!((ran.code, ran.err.lines().next()), (1, Some("error: No session `019a`")));
+    }
+}
+
+#[test]
+fn data_is_counted_pruned_by_size_and_erased_only_when_meant() {
+    let place = Place::new();
+    let sessions = place.home().join("data/sessions/2026/11");
+    fs::create_dir_all(&sessions).unwrap();
+    for (index, name) in ["old", "new"].iter().enumerate() {
+        let path = sessions.join(format!("{name}.jsonl"));
+        fs::write(&path, vec![b'x'; 700_000]).unwrap();
+        let at =
+            std::time::SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(index as u64 * 60);
+        fs::File::open(&path).unwrap().set_modified(at).unwrap();
+    }
+    assert_eq!(place.run(&["data", "size", "--json"]).json()["sessions"], 1_400_000);
+    let dry = place.run(&["data", "prune", "--max-mb", "1", "--dry-run"]).ok();
+    assert!(dry.contains("would remove") && dry.contains("old.jsonl"), "{dry}");
+    let json = place.run(&["data", "prune", "--max-mb", "1", "--json"]).json();
+    assert_eq!((json["removed"].as_bool(), json["bytes"].as_i64()), (Some(true), Some(700_000)));
+    assert!(sessions.join("new.jsonl").exists() && !sessions.join("old.jsonl").exists());
+
+    let ran = place.run(&["data", "erase", "all"]);
+    assert_eq!(
+        (ran.code, ran.err.as_str()),
+        (1, "error: Nothing was removed\nhint: Add `--yes` to remove it for good\n")
+    );
+    assert!(sessions.join("new.jsonl").exists());
+    place.settings("model = \"a\"\n");
+    place.run(&["data", "erase", "all", "--yes"]).ok();
+    assert!(!sessions.join("new.jsonl").exists() && place.config_file().exists());
+}
+
+#[test]
+fn paths_follow_xdg_without_a_home_of_our_own() {
+    let place = Place::new();
+    let mut command = place.command(&["data", "path", "--json"]);
+    let output = command.env_remove("DISTIQ_HOME").env("XDG_DATA_HOME", "/x").output().unwrap();
+    let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(json["ledger"], "/x/distiq/ledger.db");
+    let config = place.folder.path().join(".config/distiq");
+    assert_eq!(json["config"], config.to_str().unwrap());
+}
