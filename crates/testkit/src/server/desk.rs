@@ -1,0 +1,383 @@
+//! What is decided about each request: who asks, what the rules say, what the script says.
+
+use std::time::Duration;
+
+use distiq_base::{Dialect, Request, Response, Usage};
+use distiq_llm::wire::{anthropic, openai};
+use distiq_ml::Tokenizer;
+use jiff::fmt::rfc2822::DateTimePrinter;
+use serde_json::{Value, json};
+
+use super::answer::{self, Ids};
+use super::play::{Act, Body, Reply};
+use super::{Captured, Options, Outcome};
+use crate::fault::{Fault, RetryAfter};
+use crate::http::HttpRequest;
+use crate::invariants::Violation;
+use crate::script::{Answer, Count, Play, Script, ScriptError};
+use crate::vendor::{Counted, Refusal, Vendors, refuse};
+
+/// The largest body that a vendor takes.
+const MAX_VENDOR_BYTES: usize = 32 * 1024 * 1024;
+
+/// Everything a running server knows.
+pub(super) struct Desk {
+    pub(super) script: Script,
+    pub(super) options: Options,
+    pub(super) captured: Vec<Captured>,
+    /// What went wrong between the script and the requests.
+    pub(super) complaints: Vec<Violation>,
+    vendors: Vendors,
+    ids: Ids,
+}
+
+/// What is done on the connection, and for which captured request.
+pub(super) struct Plan {
+    pub number: Option<usize>,
+    pub acts: Vec<Act>,
+}
+
+impl Desk {
+    pub(super) fn new(script: Script, options: Options) -> Self {
+        let vendors = Vendors::new(Tokenizer::o200k(), options.clock.clone());
+        Self {
+            script,
+            options,
+            captured: Vec::new(),
+            complaints: Vec::new(),
+            vendors,
+            ids: Ids::default(),
+        }
+    }
+
+    /// Decides about a request.
+    pub(super) fn serve(&mut self, request: &HttpRequest) -> Plan {
+        let dialect = match (request.method.as_str(), request.path.as_str()) {
+            ("POST", "/v1/messages") => Dialect::Anthropic,
+            ("POST", "/v1/chat/completions") => Dialect::Openai,
+            _ => return Plan { number: None, acts: self.side_door(request).acts() },
+        };
+        let number = self.captured.len();
+        self.captured.push(capture(number, dialect, request));
+        let acts = match self.answer(number, request) {
+            Ok(acts) => acts,
+            Err(refusal) => {
+                let reply = self.refusal(dialect, &refusal);
+                self.note(number, |captured| {
+                    captured.status = refusal.status;
+                    captured.refusal = Some(refusal);
+                });
+                reply.acts()
+            }
+        };
+        Plan { number: Some(number), acts }
+    }
+
+    /// Writes down what became of an answer.
+    pub(super) fn close(&mut self, number: Option<usize>, outcome: Outcome) {
+        if let Some(number) = number {
+            self.note(number, |captured| captured.outcome = outcome);
+        }
+    }
+
+    fn note(&mut self, number: usize, change: impl FnOnce(&mut Captured)) {
+        if let Some(captured) = self.captured.get_mut(number) {
+            change(captured);
+        }
+    }
+
+    /// Answers what is no request to a model.
+    fn side_door(&mut self, request: &HttpRequest) -> Reply {
+        let dialect = match request.header("anthropic-version") {
+            Some(_) => Dialect::Anthropic,
+            None => Dialect::Openai,
+        };
+        match (request.method.as_str(), request.path.as_str()) {
+            ("GET", "/v1/models") => match self.key(request) {
+                Ok(_) => json_reply(dialect, 200, &models(&self.script.models, dialect)),
+                Err(refusal) => self.refusal(dialect, &refusal),
+            },
+            ("POST", "/v1/messages/count_tokens") => {
+                let body = serde_json::from_slice(&request.body).unwrap_or(Value::Null);
+                let counted = self.vendors.count(Dialect::Anthropic, "", &body).usage.prompt();
+                json_reply(Dialect::Anthropic, 200, &json!({"input_tokens": counted}))
+            }
+            (method, path) => {
+                let message = format!("Not found: {method} {path}");
+                self.refusal(dialect, &Refusal::new(404, "not_found_error", message))
+            }
+        }
+    }
+
+    fn answer(&mut self, number: usize, request: &HttpRequest) -> Result<Vec<Act>, Refusal> {
+        let Some(captured) = self.captured.get(number) else { return Ok(Vec::new()) };
+        let (dialect, json) = (captured.dialect, captured.json.clone());
+        let key = self.key(request)?;
+        if request.body.len() > MAX_VENDOR_BYTES {
+            return Err(Refusal::new(413, "request_too_large", "Request exceeds the maximum size"));
+        }
+        if let Some(refusal) = refuse(dialect, &json) {
+            return Err(refusal);
+        }
+        let decoded = match dialect {
+            Dialect::Anthropic => anthropic::decode_request(&request.body),
+            Dialect::Openai => openai::decode_request(&request.body),
+        };
+        let decoded = decoded.map_err(|error| {
+            let what = format!("the codec cannot read it: {error}");
+            self.complaints.push(Violation { request: number, what: what.clone() });
+            Refusal::invalid(what)
+        })?;
+        self.note(number, |captured| captured.request = Some(decoded.clone()));
+        let play = self.script.play(&decoded).map_err(|error| self.complain(number, &error))?;
+        Ok(self.perform(number, &key, &json, &decoded, play))
+    }
+
+    fn complain(&mut self, number: usize, error: &ScriptError) -> Refusal {
+        let what = error.to_string();
+        self.complaints.push(Violation { request: number, what: what.clone() });
+        Refusal { code: Some("script".into()), ..Refusal::invalid(what) }
+    }
+
+    fn perform(
+        &mut self,
+        number: usize,
+        key: &str,
+        json: &Value,
+        request: &Request,
+        play: Play,
+    ) -> Vec<Act> {
+        let Play { mut answer, fault } = play;
+        let dialect = self.captured.get(number).map_or(Dialect::Anthropic, |c| c.dialect);
+        if let Some(fault) = &fault {
+            self.note(number, |captured| captured.fault = Some(fault.name()));
+            if let Some((status, acts)) = self.instead(dialect, request.stream, fault) {
+                self.note(number, |captured| captured.status = status);
+                return acts;
+            }
+            if *fault == Fault::TruncatedArguments {
+                answer::truncate_arguments(&mut answer);
+            }
+        }
+        let counted = self.vendors.count(dialect, key, json);
+        self.vendors.keep(&counted);
+        let (pace_ms, response) = self.respond(dialect, request, answer, &counted);
+        self.note(number, |captured| {
+            captured.status = 200;
+            captured.usage = response.usage.or(Some(counted.usage));
+        });
+        let reply = Reply {
+            dialect,
+            status: 200,
+            headers: headers(dialect, request.stream, number),
+            body: if request.stream {
+                Body::Events(answer::frames(dialect, &response, openai::wants_usage(request)))
+            } else {
+                Body::Whole(answer::whole(dialect, &response).to_string().into_bytes())
+            },
+            pace: Duration::from_millis(pace_ms),
+        };
+        match &fault {
+            Some(fault) => reply.harmed(fault),
+            None => reply.acts(),
+        }
+    }
+
+    fn respond(
+        &mut self,
+        dialect: Dialect,
+        request: &Request,
+        mut answer: Answer,
+        counted: &Counted,
+    ) -> (u64, Response) {
+        self.ids.name_calls(&mut answer, dialect);
+        let vendors = &mut self.vendors;
+        let mut tokens = |text: &str| vendors.tokens(text);
+        if let (Some(most), Count::Counted) = (request.max_tokens, answer.count) {
+            answer::limit(&mut answer, most, &mut tokens);
+        }
+        let (output, reasoning) = answer::count(&answer.content, &mut tokens);
+        let usage = match answer.count {
+            Count::Counted => Some(Usage { output, reasoning, ..counted.usage }),
+            Count::Missing => None,
+            Count::Exactly(usage) => Some(usage),
+        };
+        let response = Response {
+            id: self.ids.answer(dialect),
+            model: request.model.clone(),
+            stop: answer.stop_reason(),
+            content: answer.content,
+            usage,
+        };
+        (answer.pace_ms, response)
+    }
+
+    /// Carries out the faults that come in place of an answer.
+    fn instead(&self, dialect: Dialect, streams: bool, fault: &Fault) -> Option<(u16, Vec<Act>)> {
+        let refusal = match fault {
+            Fault::RateLimited { retry_after } => {
+                let mut reply = self.refusal(dialect, &status_refusal(dialect, 429));
+                reply.headers.extend(self.retry_after(*retry_after));
+                return Some((429, reply.acts()));
+            }
+            Fault::Status { status } => status_refusal(dialect, *status),
+            Fault::ErrorEvent { .. } if !streams => status_refusal(dialect, 529),
+            Fault::Error { status, error_type, code, message } => {
+                Refusal { code: code.clone(), ..Refusal::new(*status, error_type, message) }
+            }
+            Fault::CutBeforeHead => return Some((0, vec![Act::Close])),
+            Fault::StallBeforeHead => return Some((0, vec![Act::Stall])),
+            Fault::Reset => return Some((0, vec![Act::Reset])),
+            Fault::Refused { .. } => {
+                let pause = fault.refuses_for().unwrap_or_default();
+                return Some((0, vec![Act::StopListening(pause), Act::Reset]));
+            }
+            Fault::HtmlPage { status } => return Some((*status, html(dialect, *status).acts())),
+            Fault::Redirect { status, location } => {
+                let mut reply = html(dialect, *status);
+                reply.headers.push(("location".into(), location.clone()));
+                return Some((*status, reply.acts()));
+            }
+            Fault::EmptyBody => {
+                let headers = headers(dialect, streams, 0);
+                let body = Body::Whole(Vec::new());
+                let reply = Reply { dialect, status: 200, headers, body, pace: Duration::ZERO };
+                return Some((200, reply.acts()));
+            }
+            _ => return None,
+        };
+        Some((refusal.status, self.refusal(dialect, &refusal).acts()))
+    }
+
+    fn retry_after(&self, retry_after: RetryAfter) -> Option<(String, String)> {
+        let (name, value) = match retry_after {
+            RetryAfter::None => return None,
+            RetryAfter::Seconds(seconds) => ("retry-after", seconds.to_string()),
+            RetryAfter::Milliseconds(ms) => ("retry-after-ms", ms.to_string()),
+            RetryAfter::DateInSeconds(seconds) => {
+                let span = jiff::SignedDuration::from_secs(i64::try_from(seconds).ok()?);
+                let at = jiff::Timestamp::now().checked_add(span).ok()?;
+                ("retry-after", DateTimePrinter::new().timestamp_to_rfc9110_string(&at).ok()?)
+            }
+        };
+        Some((name.to_owned(), value))
+    }
+
+    fn refusal(&self, dialect: Dialect, refusal: &Refusal) -> Reply {
+        let request_id = format!("req_scripted_{:04}", self.captured.len());
+        json_reply(dialect, refusal.status, &refusal.body(dialect, &request_id))
+    }
+
+    /// Returns the key that a request carries, where it is let in.
+    fn key(&self, request: &HttpRequest) -> Result<String, Refusal> {
+        let bearer = request.header("authorization").and_then(|v| v.strip_prefix("Bearer "));
+        let key = bearer.or(request.header("x-api-key")).unwrap_or_default();
+        let known = self.options.required_key.as_deref().is_none_or(|required| required == key);
+        if !known || (bearer.is_some() && request.header("x-api-key").is_some()) {
+            let dialect = match request.path.as_str() {
+                "/v1/messages" => Dialect::Anthropic,
+                _ => Dialect::Openai,
+            };
+            return Err(status_refusal(dialect, 401));
+        }
+        if request.path == "/v1/messages" && request.header("anthropic-version").is_none() {
+            return Err(Refusal::invalid("anthropic-version: header is required"));
+        }
+        Ok(key.to_owned())
+    }
+}
+
+fn capture(number: usize, dialect: Dialect, request: &HttpRequest) -> Captured {
+    Captured {
+        number,
+        dialect,
+        path: request.path.clone(),
+        headers: request.headers.clone(),
+        body: request.body.clone(),
+        json: serde_json::from_slice(&request.body).unwrap_or(Value::Null),
+        request: None,
+        refusal: None,
+        fault: None,
+        status: 0,
+        usage: None,
+        outcome: Outcome::Open,
+    }
+}
+
+fn headers(dialect: Dialect, streams: bool, number: usize) -> Vec<(String, String)> {
+    let kind = if streams { "text/event-stream; charset=utf-8" } else { "application/json" };
+    let id = match dialect {
+        Dialect::Anthropic => "request-id",
+        Dialect::Openai => "x-request-id",
+    };
+    [("content-type", kind.to_owned()), (id, format!("req_scripted_{:04}", number + 1))]
+        .map(|(name, value)| (name.to_owned(), value))
+        .to_vec()
+}
+
+fn json_reply(dialect: Dialect, status: u16, body: &Value) -> Reply {
+    let body = Body::Whole(body.to_string().into_bytes());
+    Reply { dialect, status, headers: headers(dialect, false, 0), body, pace: Duration::ZERO }
+}
+
+/// Returns what a proxy in between says, longer than any message of an error should be.
+fn html(dialect: Dialect, status: u16) -> Reply {
+    let filler = "<p>If you are the owner of this website, look into the log.</p>\n".repeat(80);
+    let page = format!(
+        "<!DOCTYPE html>\n<html><head><title>{status} Gateway</title></head>\n<body>\n{filler}\
+         </body></html>\n"
+    );
+    let headers = vec![("content-type".to_owned(), "text/html; charset=utf-8".to_owned())];
+    let body = Body::Whole(page.into_bytes());
+    Reply { dialect, status, headers, body, pace: Duration::ZERO }
+}
+
+fn models(names: &[String], dialect: Dialect) -> Value {
+    let created = "2026-01-01T00:00:00Z";
+    let data: Vec<Value> = names
+        .iter()
+        .map(|id| match dialect {
+            Dialect::Anthropic => json!({
+                "type": "model", "id": id, "display_name": id, "created_at": created,
+            }),
+            Dialect::Openai => json!({
+                "id": id, "object": "model", "created": 1_767_225_600, "owned_by": "script",
+            }),
+        })
+        .collect();
+    match dialect {
+        Dialect::Anthropic => json!({
+            "data": data, "has_more": false, "first_id": names.first(), "last_id": names.last(),
+        }),
+        Dialect::Openai => json!({"object": "list", "data": data}),
+    }
+}
+
+/// Returns what a vendor says with a status.
+fn status_refusal(dialect: Dialect, status: u16) -> Refusal {
+    let (anthropic, openai, code, message) = match status {
+        401 => {
+            ("authentication_error", "invalid_request_error", "invalid_api_key", "invalid API key")
+        }
+        402 => ("billing_error", "insufficient_quota", "credit_balance_exhausted", "no credit"),
+        403 => ("permission_error", "invalid_request_error", "forbidden", "not permitted"),
+        404 => ("not_found_error", "invalid_request_error", "model_not_found", "model: unknown"),
+        413 => ("request_too_large", "invalid_request_error", "too_large", "too large"),
+        429 => (
+            "rate_limit_error",
+            "requests",
+            "rate_limit_exceeded",
+            "This request would exceed your rate limit",
+        ),
+        503 => ("api_error", "server_error", "slow_down", "The engine is overloaded"),
+        529 => ("overloaded_error", "server_error", "overloaded", "Overloaded"),
+        400..=499 => ("invalid_request_error", "invalid_request_error", "invalid", "refused"),
+        _ => ("api_error", "server_error", "server_error", "Internal server error"),
+    };
+    match dialect {
+        Dialect::Anthropic => Refusal::new(status, anthropic, message),
+        Dialect::Openai => {
+            Refusal { code: Some(code.to_owned()), ..Refusal::new(status, openai, message) }
+        }
+    }
+}

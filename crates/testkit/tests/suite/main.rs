@@ -1,0 +1,12 @@
+//! The scripted model over real HTTP, the vendors' rules, and what a test can rely on.
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
+
+mod cache;
+mod client;
+mod dialects;
+mod env;
+mod faults;
+mod invariants;
+mod rules;
+mod source_tree;
