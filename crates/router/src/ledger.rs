@@ -355,5 +355,6 @@ fn count(number: u64) -> i64 {
 
 /// Returns the time of a row.
 fn time(at_ms: i64) -> Timestamp {
-    Timestamp::from_millisecond(at_ms).unwrap_or_default()
+    let edge = if at_ms < 0 { Timestamp::MIN } else { Timestamp::MAX };
+    Timestamp::from_millisecond(at_ms).unwrap_or(edge)
 }

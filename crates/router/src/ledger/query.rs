@@ -1,15 +1,13 @@
 //! Reading the ledger: totals and rows.
 
-use std::collections::BTreeMap;
-
 use distiq_base::{Money, RequestId, RequestKind, Scope, SessionId, Usage};
-use distiq_store::{Row, SqlError, Value, params, params_from_iter};
+use distiq_store::{Row, SqlError, Tx, Value, params, params_from_iter};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde::Serialize;
 
 use super::rows::{RequestRow, RowState, Savings};
-use super::{Ledger, LedgerError, time};
+use super::{Ledger, LedgerError, period, time};
 
 /// Which rows. `None` is any.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -78,19 +76,19 @@ pub enum GroupBy {
 }
 
 impl GroupBy {
-    fn expression(self) -> &'static str {
+    /// Returns the column, or `None` for stretches of time.
+    const fn column(self) -> Option<&'static str> {
         match self {
-            GroupBy::All => "NULL",
-            GroupBy::Provider => "provider",
-            GroupBy::Model => "model",
-            GroupBy::Kind => "kind",
-            GroupBy::Project => "project",
-            GroupBy::Session => "session",
-            GroupBy::Tier => "tier",
-            GroupBy::Route => "route",
-            GroupBy::Key => "key",
-            // Zones differ by whole minutes: each minute belongs to one local day.
-            GroupBy::Day | GroupBy::Month => "CAST(at_ms / 60000 AS TEXT)",
+            GroupBy::All => Some("NULL"),
+            GroupBy::Provider => Some("provider"),
+            GroupBy::Model => Some("model"),
+            GroupBy::Kind => Some("kind"),
+            GroupBy::Project => Some("project"),
+            GroupBy::Session => Some("session"),
+            GroupBy::Tier => Some("tier"),
+            GroupBy::Route => Some("route"),
+            GroupBy::Key => Some("key"),
+            GroupBy::Day | GroupBy::Month => None,
         }
     }
 }
@@ -116,19 +114,6 @@ pub struct Totals {
     pub saved_prompt_cache_nanousd: Money,
 }
 
-impl Totals {
-    fn add(&mut self, other: &Totals) {
-        self.requests += other.requests;
-        self.failed += other.failed;
-        self.estimated += other.estimated;
-        self.unpriced += other.unpriced;
-        self.usage.add(&other.usage);
-        self.cost_nanousd = self.cost_nanousd.plus(other.cost_nanousd);
-        self.saved_prompt_cache_nanousd =
-            self.saved_prompt_cache_nanousd.plus(other.saved_prompt_cache_nanousd);
-    }
-}
-
 impl Ledger {
     /// Returns totals of the requests that are over: days and months in order, else the dearest
     /// first.
@@ -141,32 +126,18 @@ impl Ledger {
         by: GroupBy,
         zone: &TimeZone,
     ) -> Result<Vec<Totals>, LedgerError> {
-        let (condition, values) = filter.condition();
-        let sql = format!(
-            "SELECT {}, count(*), count(error), sum(state = 'estimated'), sum(cost IS NULL),
-                 total(input), total(cache_read), total(cache_write), total(cache_write_long),
-                 total(output), total(reasoning), coalesce(sum(cost), 0),
-                 coalesce(sum(saved_prompt_cache), 0)
-             FROM request WHERE state <> 'open' AND {condition} GROUP BY 1",
-            by.expression()
-        );
-        let groups = self
-            .database()
-            .read(|tx| tx.all(&sql, params_from_iter(values), total).map_err(LedgerError::from))?;
-        Ok(match by {
-            GroupBy::All => {
-                vec![groups.into_iter().next().unwrap_or_default()]
-            }
-            GroupBy::Day => by_time(&groups, zone, "%Y-%m-%d"),
-            GroupBy::Month => by_time(&groups, zone, "%Y-%m"),
-            _ => {
-                let mut groups = groups;
-                groups.sort_by(|a, b| {
-                    b.cost_nanousd.cmp(&a.cost_nanousd).then_with(|| a.name.cmp(&b.name))
-                });
-                groups
-            }
-        })
+        let mut groups = self.database().read(|tx| match by.column() {
+            Some(column) => sums(tx, filter, column),
+            None => sums_over_time(tx, filter, by, zone),
+        })?;
+        match by {
+            GroupBy::All if groups.is_empty() => groups.push(Totals::default()),
+            GroupBy::Day | GroupBy::Month => {}
+            _ => groups.sort_by(|a, b| {
+                b.cost_nanousd.cmp(&a.cost_nanousd).then_with(|| a.name.cmp(&b.name))
+            }),
+        }
+        Ok(groups)
     }
 
     /// Returns rows, newest first, at most `limit`; open ones, too.
@@ -204,14 +175,48 @@ impl Ledger {
     }
 }
 
-fn by_time(minutes: &[Totals], zone: &TimeZone, format: &str) -> Vec<Totals> {
-    let mut groups: BTreeMap<String, Totals> = BTreeMap::new();
-    for minute in minutes {
-        let at = time(minute.name.parse::<i64>().unwrap_or(0).saturating_mul(60_000));
-        let name = at.to_zoned(zone.clone()).strftime(format).to_string();
-        groups.entry(name).or_default().add(minute);
+fn sums(tx: &Tx<'_>, filter: &RowFilter, column: &str) -> Result<Vec<Totals>, LedgerError> {
+    let (condition, values) = filter.condition();
+    let sql = format!(
+        "SELECT {column}, count(*), count(error), sum(state = 'estimated'), sum(cost IS NULL),
+             total(input), total(cache_read), total(cache_write), total(cache_write_long),
+             total(output), total(reasoning), coalesce(sum(cost), 0),
+             coalesce(sum(saved_prompt_cache), 0)
+         FROM request WHERE state <> 'open' AND {condition} GROUP BY 1"
+    );
+    Ok(tx.all(&sql, params_from_iter(values), total)?)
+}
+
+/// Sums one local day or month after the other, by the index on time; empty ones are skipped.
+fn sums_over_time(
+    tx: &Tx<'_>,
+    filter: &RowFilter,
+    by: GroupBy,
+    zone: &TimeZone,
+) -> Result<Vec<Totals>, LedgerError> {
+    let mut groups = Vec::new();
+    let mut rest = filter.clone();
+    loop {
+        let (condition, values) = rest.condition();
+        let sql = format!("SELECT min(at_ms) FROM request WHERE state <> 'open' AND {condition}");
+        let first = tx.one(&sql, params_from_iter(values), |row| row.get::<_, Option<i64>>(0))?;
+        let Some(first) = first.flatten().map(time) else { return Ok(groups) };
+        let ((_, end), format) = match by {
+            GroupBy::Month => (period::month(first, zone), "%Y-%m"),
+            _ => (period::day(first, zone), "%Y-%m-%d"),
+        };
+        if end <= first {
+            // The end of time.
+            return Ok(groups);
+        }
+        let name = first.to_zoned(zone.clone()).strftime(format).to_string();
+        let until = filter.until.map_or(end, |until| until.min(end));
+        let span = RowFilter { from: Some(first), until: Some(until), ..rest };
+        groups.extend(
+            sums(tx, &span, "NULL")?.into_iter().map(|t| Totals { name: name.clone(), ..t }),
+        );
+        rest = RowFilter { from: Some(end), until: filter.until, ..span };
     }
-    groups.into_iter().map(|(name, total)| Totals { name, ..total }).collect()
 }
 
 fn total(row: &Row<'_>) -> Result<Totals, SqlError> {
