@@ -61,19 +61,17 @@ pub fn enclosing(path: &Path, text: &str, line: u32) -> Option<OutlineItem> {
             child.start_position().row <= row && row <= last_row(*child) && child.is_named()
         };
         let candidates: Vec<Node<'_>> = node.children(&mut cursor).filter(around).collect();
-        let Some(child) = candidates
-            .iter()
-            .find(|child| outline.item_in(**child).is_some())
-            .or_else(|| candidates.iter().max_by_key(|child| child.byte_range().len()))
-        else {
+        let item = candidates.iter().find_map(|child| outline.item_in(*child));
+        let largest = || candidates.iter().copied().max_by_key(|child| child.byte_range().len());
+        let Some(next) = item.or_else(largest) else {
             break;
         };
-        node = *child;
+        node = next;
         if let Some((item, name)) = outline.item_of(node) {
             let nested = found.as_ref().is_some_and(|item| holds_members(outline.spec, item.kind));
             let described = outline.describe(node, item, name, depth, nested);
             depth += 1;
-            if is_block(described.kind) {
+            if is_block(described.kind) && line <= described.end_line {
                 found = Some(described);
             }
         }
@@ -131,19 +129,18 @@ impl Outline<'_> {
     }
 
     fn item_of(&self, node: Node<'_>) -> Option<(&'static Item, String)> {
-        let item = self.spec.items.iter().find(|item| item.node == node.kind())?;
-        let name = (item.name)(node, self.text).filter(|name| !name.is_empty())?;
-        Some((item, name))
+        self.spec.items.iter().filter(|item| item.node == node.kind()).find_map(|item| {
+            let name = (item.name)(node, self.text).filter(|name| !name.is_empty())?;
+            Some((item, name))
+        })
     }
 
-    /// Returns the item that a node is, or holds behind nodes that are only passed through.
-    fn item_in(&self, mut node: Node<'_>) -> Option<String> {
+    /// Returns the item that a node is, or wraps as decorators and `export` do.
+    fn item_in<'n>(&self, outer: Node<'n>) -> Option<Node<'n>> {
+        let mut node = outer;
         for _ in 0..4 {
-            if let Some((_, name)) = self.item_of(node) {
-                return Some(name);
-            }
-            if !self.spec.through.contains(&node.kind()) {
-                return None;
+            if self.item_of(node).is_some() {
+                return Some(node).filter(|node| self.wrapper(*node).id() == outer.id());
             }
             let last = u32::try_from(node.named_child_count().checked_sub(1)?).ok()?;
             node = node.named_child(last)?;
@@ -166,9 +163,15 @@ impl Outline<'_> {
             name: shorten(&name),
             signature: self.signature(node),
             start_line: line(outer.start_position().row),
-            end_line: line(last_row(outer)),
+            end_line: line(outer.start_position().row + self.line_breaks(outer)),
             depth,
         }
+    }
+
+    /// Counts the line breaks in a node, but for those at its end.
+    fn line_breaks(&self, node: Node<'_>) -> usize {
+        let text = self.text.get(node.byte_range()).unwrap_or("");
+        text.trim_end().bytes().filter(|byte| *byte == b'\n').count()
     }
 
     /// Returns the node around an item that belongs to it alone, such as its decorators.
@@ -183,8 +186,10 @@ impl Outline<'_> {
             )
         };
         let declares = |parent: &Node<'_>| {
-            matches!(parent.kind(), "lexical_declaration" | "type_declaration")
-                && parent.named_child_count() == 1
+            matches!(
+                parent.kind(),
+                "lexical_declaration" | "variable_declaration" | "type_declaration"
+            ) && parent.named_child_count() == 1
         };
         let mut outer = node;
         while let Some(parent) = outer.parent().filter(|node| wraps(node) || declares(node)) {
@@ -211,7 +216,7 @@ impl Outline<'_> {
         let head =
             if spans && !head.contains('(') { head.lines().next().unwrap_or("") } else { head };
         let words = head.split_whitespace().take(SIGNATURE_CHARS).collect::<Vec<_>>().join(" ");
-        let words = words.trim_end_matches([' ', '{', ';', '\\']);
+        let words = words.trim_end_matches([' ', '{', '[', ';', ',', '\\']);
         shorten(
             words.strip_suffix(':').or_else(|| words.strip_suffix("=")).unwrap_or(words).trim_end(),
         )

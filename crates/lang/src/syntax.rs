@@ -39,7 +39,9 @@ impl SyntaxCheck for Syntax {
         if tree.root_node().has_error() {
             finder.find(&mut tree.walk());
         }
-        finder.errors.sort_by_key(|error| (error.line, error.column));
+        if language != Language::Json {
+            finder.errors.sort_by_key(|error| (error.line, error.column));
+        }
         finder.errors.dedup();
         finder.errors.truncate(MAX_ERRORS);
         Some(finder.errors)

@@ -2,7 +2,7 @@
 
 use tree_sitter::Node;
 
-use crate::language::{ITEM, Item, Spec, node_text};
+use crate::language::{ITEM, Item, Spec, name_field, node_text};
 
 pub(crate) static SPEC: Spec = Spec {
     name: "JavaScript",
@@ -14,8 +14,9 @@ pub(crate) static SPEC: Spec = Spec {
         Item { node: "generator_function_declaration", kind: "function", ..ITEM },
         Item { node: "class_declaration", kind: "class", members: true, ..ITEM },
         Item { node: "method_definition", kind: "method", ..ITEM },
-        Item { node: "field_definition", kind: "field", name: field_name, ..ITEM },
-        Item { node: "variable_declarator", kind: "const", name: function_value, ..ITEM },
+        Item { node: "field_definition", kind: "method", name: field_name, ..ITEM },
+        Item { node: "variable_declarator", kind: "function", name: function_value, ..ITEM },
+        Item { node: "variable_declarator", kind: "const", name: constant, ..ITEM },
         Item { node: "assignment_expression", kind: "function", name: exported, ..ITEM },
     ],
     through: &[
@@ -33,17 +34,20 @@ fn field_name(node: Node<'_>, text: &str) -> Option<String> {
     node_text(node.child_by_field_name("property")?, text)
 }
 
-/// A variable that holds a function or class, or a constant by its name's case.
+/// A variable that holds a function.
 pub(crate) fn function_value(node: Node<'_>, text: &str) -> Option<String> {
-    let name = node.child_by_field_name("name")?;
-    let written = node_text(name, text).filter(|_| name.kind() == "identifier")?;
-    let constant = written.len() > 1 && !written.chars().any(char::is_lowercase);
-    let function = node.child_by_field_name("value").is_some_and(is_function);
-    let exported = node
-        .parent()
-        .and_then(|parent| parent.parent())
-        .is_some_and(|node| node.kind() == "export_statement");
-    (function || constant || exported).then_some(written)
+    is_function(node.child_by_field_name("value")?).then_some(())?;
+    name_field(node, text)
+}
+
+/// A variable that is exported, or a constant by its name's case.
+pub(crate) fn constant(node: Node<'_>, text: &str) -> Option<String> {
+    let name = node.child_by_field_name("name").filter(|name| name.kind() == "identifier")?;
+    let name = node_text(name, text)?;
+    let declaration = node.parent()?;
+    let exported = declaration.parent().is_some_and(|node| node.kind() == "export_statement");
+    let constant = name.len() > 1 && !name.chars().any(char::is_lowercase);
+    (constant || exported).then_some(name)
 }
 
 /// `exports.name = function …` and `Type.prototype.name = function …`.

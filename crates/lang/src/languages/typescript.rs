@@ -1,7 +1,7 @@
 //! TypeScript and TSX.
 
 use crate::language::{ITEM, Item, Spec};
-use crate::languages::javascript::{exported, function_value};
+use crate::languages::javascript::{constant, exported, function_value};
 
 const ITEMS: &[Item] = &[
     Item { node: "function_declaration", kind: "function", ..ITEM },
@@ -18,7 +18,8 @@ const ITEMS: &[Item] = &[
     Item { node: "enum_declaration", kind: "enum", ..ITEM },
     Item { node: "internal_module", kind: "module", members: true, ..ITEM },
     Item { node: "module", kind: "module", members: true, ..ITEM },
-    Item { node: "variable_declarator", kind: "const", name: function_value, ..ITEM },
+    Item { node: "variable_declarator", kind: "function", name: function_value, ..ITEM },
+    Item { node: "variable_declarator", kind: "const", name: constant, ..ITEM },
     Item { node: "assignment_expression", kind: "function", name: exported, ..ITEM },
 ];
 
