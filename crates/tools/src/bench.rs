@@ -1,0 +1,109 @@
+//! What the tools of one session share.
+
+use std::collections::HashSet;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use distiq_base::{Ask, Mode, SyntaxCheck};
+
+use crate::outcome::{Refusal, RefusalKind};
+use crate::place::{Grounds, Place};
+use crate::session::{Digest, Session, digest};
+
+/// Everything a tool may use.
+pub(crate) struct Bench {
+    pub(crate) grounds: Grounds,
+    pub(crate) mode: Mode,
+    pub(crate) ask: Arc<dyn Ask>,
+    /// Environment variables that commands must not see.
+    pub(crate) secret_env: Vec<String>,
+    pub(crate) shell_timeout_ms: u64,
+    /// A word in the environment of every command, by which those left behind are found.
+    pub(crate) marker: String,
+    commands: AtomicU64,
+    syntax: distiq_lang::Syntax,
+    session: Mutex<Session>,
+    writing: Mutex<()>,
+    granted: Mutex<HashSet<String>>,
+    refused_syntax: Mutex<HashSet<Digest>>,
+}
+
+impl Bench {
+    pub(crate) fn new(
+        grounds: Grounds,
+        mode: Mode,
+        ask: Arc<dyn Ask>,
+        secret_env: Vec<String>,
+        shell_timeout_ms: u64,
+        marker: String,
+    ) -> Self {
+        Self {
+            grounds,
+            mode,
+            ask,
+            secret_env,
+            shell_timeout_ms,
+            marker,
+            commands: AtomicU64::new(0),
+            syntax: distiq_lang::Syntax,
+            session: Mutex::default(),
+            writing: Mutex::default(),
+            granted: Mutex::default(),
+            refused_syntax: Mutex::default(),
+        }
+    }
+
+    /// Returns what the model has seen. A panic elsewhere leaves it usable: each entry stands alone.
+    pub(crate) fn session(&self) -> MutexGuard<'_, Session> {
+        self.session.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until no other call changes files.
+    pub(crate) fn writing(&self) -> MutexGuard<'_, ()> {
+        self.writing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns what the user allowed for the session.
+    pub(crate) fn granted(&self) -> MutexGuard<'_, HashSet<String>> {
+        self.granted.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns the number of a new command, from 1.
+    pub(crate) fn next_command(&self) -> u64 {
+        self.commands.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// Tells whether any command was run.
+    pub(crate) fn ran_commands(&self) -> bool {
+        self.commands.load(Ordering::Relaxed) > 0
+    }
+
+    /// Refuses a text that has syntax errors which the old one had not.
+    ///
+    /// A grammar may lag behind its language, so the same text sent again is let through.
+    pub(crate) fn check_syntax(&self, place: &Place, old: &str, new: &str) -> Result<(), Refusal> {
+        let path = PathBuf::from(&place.path);
+        let Some(after) = self.syntax.check(&path, new).filter(|errors| !errors.is_empty()) else {
+            return Ok(());
+        };
+        let before = self.syntax.check(&path, old).unwrap_or_default();
+        let Some(error) = distiq_lang::added_errors(&before, &after).into_iter().next() else {
+            return Ok(());
+        };
+        let mut refused = self.refused_syntax.lock().unwrap_or_else(PoisonError::into_inner);
+        if !refused.insert(digest(format!("{}\0{new}", path.display()).as_bytes())) {
+            return Ok(());
+        }
+        let line = new.lines().nth(error.line.saturating_sub(1) as usize).unwrap_or_default();
+        let line = crate::measure::cut_line(line.trim_end(), 160);
+        Err(Refusal::new(
+            RefusalKind::Syntax,
+            format!(
+                "{}: the change would add a syntax error at line {}: {}\n{}: {line}\nnothing was changed; the \
+                 same call again applies it anyway",
+                place.shown, error.line, error.message, error.line
+            ),
+        ))
+    }
+}

@@ -1,0 +1,188 @@
+//! The `git` tool: looks at a repository, and commits.
+
+use std::ffi::OsString;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
+
+use crate::bench::Bench;
+use crate::edit;
+use crate::fields::Fields;
+use crate::outcome::{Outcome, Refusal, RefusalKind};
+use crate::permission::{Part, Verdict};
+use crate::shell::process::{self, How};
+use crate::shell::{self, Capture, Shown};
+
+const TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Most commits of a log.
+const MOST_COMMITS: u64 = 200;
+
+/// Settings under which git runs nothing of the project's: no hooks, no file monitor, no pager.
+const SETTINGS: [&str; 9] = [
+    "--no-pager",
+    "-c",
+    "core.hooksPath=/dev/null",
+    "-c",
+    "core.fsmonitor=false",
+    "-c",
+    "core.quotePath=false",
+    "-c",
+    "color.ui=false",
+];
+
+/// What a call asks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Input {
+    action: String,
+    arguments: Vec<String>,
+    /// Files to be staged first, for a commit.
+    stage: Option<Vec<String>>,
+}
+
+pub(crate) fn parse(input: &Value) -> Result<Input, Refusal> {
+    let mut fields = Fields::new("git", input)?;
+    let action = fields.need_text(("action", &["command", "subcommand"]))?;
+    let mut paths = fields.texts(("paths", &["files"]))?.unwrap_or_default();
+    paths.extend(fields.text(edit::PATH)?);
+    let rev = fields.text(("rev", &["revision", "commit", "ref"]))?;
+    let lines = fields.text(("lines", &[]))?;
+    let count = fields.number(("count", &["limit", "n"]))?;
+    let staged = fields.switch(("staged", &["cached"]))?;
+    let message = fields.text(("message", &[]))?;
+    fields.finish()?;
+    if rev.as_deref().is_some_and(|rev| rev.starts_with('-') || rev.contains(char::is_whitespace)) {
+        return Err(Refusal::invalid("git: `rev` must be a revision, such as HEAD~1 or main..x"));
+    }
+    let mut arguments: Vec<String> = Vec::new();
+    let mut add = |list: &[&str]| arguments.extend(list.iter().map(ToString::to_string));
+    let mut stage = None;
+    match action.as_str() {
+        "status" => add(&["status", "--short", "--branch"]),
+        "diff" => {
+            add(&["diff", "--no-ext-diff", "--no-textconv"]);
+            if staged {
+                add(&["--cached"]);
+            }
+        }
+        "log" => {
+            let count = count.unwrap_or(15).clamp(1, MOST_COMMITS);
+            add(&["log", "--format=%h %ad %an: %s", "--date=short", &format!("-{count}")]);
+        }
+        "show" => add(&["show", "--no-ext-diff", "--no-textconv", "--format=%h %ad %an%n%B"]),
+        "blame" => {
+            add(&["blame", "--date=short"]);
+            if let Some(lines) = &lines {
+                let (first, last) = lines.split_once('-').unwrap_or((lines, lines));
+                if !first.chars().chain(last.chars()).all(|c| c.is_ascii_digit()) {
+                    return Err(Refusal::invalid("git: `lines` must look like \"10-40\""));
+                }
+                add(&["-L", &format!("{first},{last}")]);
+            }
+        }
+        "branch" => add(&["branch", "--all", "-vv"]),
+        "commit" => {
+            let message = message.filter(|message| !message.trim().is_empty());
+            let message = message.ok_or_else(|| {
+                Refusal::invalid("git: `message` is missing; it must be a string")
+            })?;
+            add(&["commit", "--quiet", "--message", &message]);
+            stage = Some(std::mem::take(&mut paths));
+        }
+        _ => {
+            return Err(Refusal::invalid(
+                "git: `action` must be status, diff, log, show, blame, branch or commit",
+            ));
+        }
+    }
+    if action == "blame" && paths.len() != 1 {
+        return Err(Refusal::invalid("git: blame needs one `path`"));
+    }
+    arguments.extend(rev);
+    if !matches!(action.as_str(), "commit" | "branch") {
+        arguments.push("--".to_owned());
+        arguments.append(&mut paths);
+    }
+    Ok(Input { action, arguments, stage })
+}
+
+impl Input {
+    /// Tells whether it changes nothing.
+    pub(crate) fn is_read_only(&self) -> bool {
+        self.stage.is_none()
+    }
+
+    /// Returns what permission decides on.
+    pub(crate) fn part(&self) -> Part {
+        if self.is_read_only() {
+            return Part::new(format!("git {}", self.action), Verdict::Allow, "git only reads");
+        }
+        let part = Part::new(
+            format!("git {}", self.arguments.join(" ")),
+            Verdict::Ask,
+            "changes the repository",
+        );
+        Part { writes: true, ..part }
+    }
+}
+
+pub(crate) async fn run(
+    bench: &Bench,
+    input: &Input,
+    cancel: &CancellationToken,
+) -> Result<Outcome, Refusal> {
+    if let Some(paths) = &input.stage {
+        for path in paths {
+            bench.grounds.writable(path)?;
+        }
+        let mut stage = vec!["add".to_owned()];
+        if paths.is_empty() {
+            stage.push("--update".to_owned())
+        } else {
+            stage.push("--".to_owned())
+        }
+        stage.extend(paths.iter().cloned());
+        one(bench, &stage, cancel).await?;
+        one(bench, &input.arguments, cancel).await?;
+        let made = ["log", "-1", "--format=%h %s", "--shortstat"].map(str::to_owned);
+        return one(bench, &made, cancel).await;
+    }
+    one(bench, &input.arguments, cancel).await
+}
+
+async fn one(
+    bench: &Bench,
+    arguments: &[String],
+    cancel: &CancellationToken,
+) -> Result<Outcome, Refusal> {
+    let mut spec = shell::spec(bench, bench.grounds.root.clone(), TIMEOUT);
+    spec.program = "git";
+    spec.arguments = SETTINGS.iter().map(OsString::from).collect();
+    spec.arguments.extend(arguments.iter().map(OsString::from));
+    // Reading must not write the index of a repository that somebody else uses.
+    spec.set.push(("GIT_OPTIONAL_LOCKS", "0".to_owned()));
+    let mut capture = Capture::new(shell::output_path(bench));
+    let (ended, _) = process::run(spec, &mut capture, cancel)
+        .await
+        .map_err(|error| Refusal::io("git: could not be started", &error))?;
+    let (text, dropped) = capture.text();
+    let mut shown = Shown::of(text, dropped, ended.how);
+    if shown.cut
+        && let Some(path) = capture.keep()
+    {
+        shown.text.push_str(&format!("\n[all of it: {}]", shell::home_short(path)));
+    }
+    let text = shown.text.trim_end();
+    match ended.how {
+        How::Exit(0) => {
+            let text = if text.is_empty() { "[nothing]" } else { text };
+            Ok(Outcome::done(text).with_data(json!({"exit_code": 0})))
+        }
+        How::Exit(code) => Err(Refusal::new(RefusalKind::Failed, format!("{text}\n[exit {code}]"))),
+        How::Cancelled => Err(Refusal::new(RefusalKind::Cancelled, "cancelled")),
+        How::TimedOut | How::Signal(_) => {
+            Err(Refusal::new(RefusalKind::Failed, format!("{text}\n[git did not finish]")))
+        }
+    }
+}

@@ -1,0 +1,188 @@
+//! Permission: what a call may do without asking, decided from its text alone.
+//!
+//! [`decide`] changes nothing and runs nothing; it looks at the file system only to see where
+//! paths lead. A command line is taken apart by `lang::shell`; every command in it gets a verdict with its reason, and the
+//! worst one counts. *Allow* means provably harmless; *deny* is for what no project needs; all
+//! else is *ask*.
+
+mod commands;
+mod danger;
+mod git_rules;
+mod paths;
+mod readers;
+pub(crate) mod secrets;
+mod shell_line;
+
+use std::path::Path;
+
+use distiq_base::Mode;
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::edit::Kind;
+use crate::outcome::{Refusal, RefusalKind};
+use crate::place::{Grounds, Place, resolve};
+use crate::toolbox::Parsed;
+
+pub(crate) use self::shell_line::judge as judge_shell;
+
+/// What may happen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// It may.
+    Allow,
+    /// The user decides.
+    Ask,
+    /// It may not.
+    Deny,
+}
+
+/// A part of what a call does, such as one command of a line.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Part {
+    /// The part, as it is shown to the user and as "always" remembers it.
+    pub text: String,
+    /// What may happen with it.
+    pub verdict: Verdict,
+    /// Why.
+    pub reason: String,
+    /// Whether it writes files.
+    pub writes: bool,
+    /// Whether it uses the network.
+    pub network: bool,
+    /// Whether it reaches beyond the project, so that no mode allows it unasked.
+    #[serde(skip)]
+    pub outside: bool,
+}
+
+/// The verdict on a call.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Decision {
+    /// The worst of the parts' verdicts, as the mode has it.
+    pub verdict: Verdict,
+    /// The parts, in order.
+    pub parts: Vec<Part>,
+    /// Why the verdict is what it is.
+    pub reason: String,
+}
+
+impl Part {
+    /// Makes a part.
+    pub(crate) fn new(
+        text: impl Into<String>,
+        verdict: Verdict,
+        reason: impl Into<String>,
+    ) -> Self {
+        Self {
+            text: text.into(),
+            verdict,
+            reason: reason.into(),
+            writes: false,
+            network: false,
+            outside: false,
+        }
+    }
+}
+
+/// Decides on a call of `tool` by its arguments.
+///
+/// # Errors
+/// Where the arguments are wrong, so that the call would not run anyway.
+pub fn decide(mode: Mode, tool: &str, input: &Value, root: &Path) -> Result<Decision, Refusal> {
+    let root = resolve(root).map_err(|error| Refusal::io(&root.display().to_string(), &error))?;
+    let grounds = Grounds { outputs: root.clone(), root };
+    Ok(judge(mode, &Parsed::new(tool, input)?, &grounds))
+}
+
+/// Decides on a call whose arguments are read.
+pub(crate) fn judge(mode: Mode, call: &Parsed, grounds: &Grounds) -> Decision {
+    let parts = match call {
+        Parsed::Read(input) => {
+            let paths = input.files.iter().map(|wanted| wanted.path.as_str());
+            paths.map(|path| reads(path, grounds)).collect()
+        }
+        Parsed::Find(input) => {
+            vec![Part::new(format!("list {}", input.path), Verdict::Allow, "lists names")]
+        }
+        Parsed::Search(input) => vec![reads(&input.path, grounds)],
+        Parsed::Edit(input) => input
+            .changes
+            .iter()
+            .flat_map(|change| {
+                let verb = if change.kind == Kind::Delete { "delete" } else { "edit" };
+                let target = match &change.kind {
+                    Kind::Edit { to: Some(to), .. } => Some(writes("edit", to, grounds)),
+                    _ => None,
+                };
+                std::iter::once(writes(verb, &change.path, grounds)).chain(target)
+            })
+            .collect(),
+        Parsed::Write(input) => vec![writes("write", &input.path, grounds)],
+        Parsed::Shell(input) => judge_shell(&input.command, &input.cwd, grounds),
+        Parsed::Git(input) => vec![input.part()],
+        Parsed::List => Vec::new(),
+    };
+    conclude(mode, call, parts)
+}
+
+fn conclude(mode: Mode, call: &Parsed, mut parts: Vec<Part>) -> Decision {
+    let edits = matches!(call, Parsed::Edit(_) | Parsed::Write(_));
+    for part in &mut parts {
+        part.verdict = match (part.verdict, mode) {
+            (Verdict::Ask, Mode::ReadOnly)
+                if part.writes || !matches!(call, Parsed::Read(_) | Parsed::Search(_)) =>
+            {
+                part.reason = format!("read-only mode: {}", part.reason);
+                Verdict::Deny
+            }
+            (Verdict::Ask, Mode::AutoEdit) if edits => Verdict::Allow,
+            (Verdict::Ask, Mode::Full) if !part.outside => Verdict::Allow,
+            (verdict, _) => verdict,
+        };
+    }
+    let worst = parts.iter().max_by_key(|part| part.verdict);
+    let verdict = worst.map_or(Verdict::Allow, |part| part.verdict);
+    let reason = match worst {
+        Some(part) if parts.len() > 1 && verdict != Verdict::Allow => {
+            format!("{}: {}", part.text, part.reason)
+        }
+        Some(part) => part.reason.clone(),
+        None => "nothing to decide".to_owned(),
+    };
+    Decision { verdict, parts, reason }
+}
+
+fn reads(path: &str, grounds: &Grounds) -> Part {
+    let text = format!("read {}", crate::place::show(path));
+    match grounds.readable(path) {
+        Ok(place) if secrets::is_secret(&place.path) && !of_outputs(&place, grounds) => {
+            Part::new(text, Verdict::Ask, "may hold keys or passwords")
+        }
+        Err(refusal) if refusal.kind == RefusalKind::Denied => {
+            Part { outside: true, ..Part::new(text, Verdict::Deny, refusal.message) }
+        }
+        // Whatever else is wrong, the call itself will say.
+        _ => Part::new(text, Verdict::Allow, "reads in the project"),
+    }
+}
+
+fn of_outputs(place: &Place, grounds: &Grounds) -> bool {
+    !place.path.starts_with(&grounds.root)
+}
+
+fn writes(verb: &str, path: &str, grounds: &Grounds) -> Part {
+    let text = format!("{verb} {}", crate::place::show(path));
+    let part = match grounds.writable(path) {
+        Err(refusal) if refusal.kind == RefusalKind::Denied => {
+            Part { outside: true, ..Part::new(text, Verdict::Deny, refusal.message) }
+        }
+        Ok(place) => Part::new(
+            format!("{verb} {}", place.shown),
+            Verdict::Ask,
+            "changes a file in the project",
+        ),
+        Err(_) => Part::new(text, Verdict::Ask, "changes a file in the project"),
+    };
+    Part { writes: true, ..part }
+}

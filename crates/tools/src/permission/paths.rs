@@ -1,0 +1,193 @@
+//! What lies behind the paths of a command.
+
+use std::path::{Path, PathBuf};
+
+use distiq_lang::shell::Word;
+
+use super::secrets;
+use crate::place::{Grounds, home, is_git_folder, resolve};
+
+/// Where a path leads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Area {
+    /// Below the project's root.
+    Project,
+    /// The root itself, or a folder above it.
+    Above,
+    /// Git's own files.
+    Git,
+    /// Temporary files.
+    Temp,
+    /// `/dev/null` and the like.
+    Nowhere,
+    /// Another device.
+    Device,
+    /// Files that are run at the start of a shell, a session or the system.
+    Startup,
+    /// The rest of a home.
+    Home,
+    /// The system.
+    System,
+    /// Cannot be told from the text.
+    Unknown,
+}
+
+/// Where a command's relative paths begin; unknown after `cd "$x"`.
+pub(super) struct Base<'a> {
+    pub(super) grounds: &'a Grounds,
+    pub(super) cwd: Option<PathBuf>,
+}
+
+const STARTUP_NAMES: &[&str] = &[
+    ".bashrc",
+    ".bash_profile",
+    ".bash_login",
+    ".bash_logout",
+    ".profile",
+    ".zshrc",
+    ".zshenv",
+    ".zprofile",
+    ".zlogin",
+    ".inputrc",
+    ".xinitrc",
+    ".xprofile",
+    ".xsession",
+    ".login",
+    ".cshrc",
+    ".tcshrc",
+    ".kshrc",
+    ".gitconfig",
+    ".vimrc",
+    "authorized_keys",
+    "crontab",
+    ".pam_environment",
+    "config.fish",
+];
+
+impl Base<'_> {
+    /// Resolves a word to the path it names; `None` where only the run tells.
+    pub(super) fn path(&self, word: &Word) -> Option<PathBuf> {
+        let text = word.text.as_str();
+        let expanded = if text == "~" || text == "$HOME" || text == "${HOME}" {
+            home()?
+        } else if let Some(rest) =
+            ["~/", "$HOME/", "${HOME}/"].iter().find_map(|p| text.strip_prefix(p))
+        {
+            if rest.contains(['$', '`']) {
+                return None;
+            }
+            home()?.join(rest)
+        } else if let Some(rest) = ["$PWD", "${PWD}"].iter().find_map(|p| text.strip_prefix(p)) {
+            self.cwd.as_ref()?.join(rest.trim_start_matches('/'))
+        } else if word.literal || (word.glob && !word.tilde) {
+            if Path::new(text).is_absolute() {
+                PathBuf::from(text)
+            } else {
+                self.cwd.as_ref()?.join(text)
+            }
+        } else {
+            return None;
+        };
+        resolve(&expanded).ok()
+    }
+
+    /// Tells where a word leads.
+    pub(super) fn area(&self, word: &Word) -> Area {
+        match self.path(word) {
+            Some(path) => self.area_of(&path),
+            // What begins at the system's root or with a home is not made better by a variable.
+            None if word.text.starts_with('/') => Area::System,
+            None if word.tilde => Area::Home,
+            None => Area::Unknown,
+        }
+    }
+
+    pub(super) fn area_of(&self, path: &Path) -> Area {
+        let root = &self.grounds.root;
+        let inside = path.strip_prefix(root);
+        if let Ok(inside) = inside {
+            if inside.components().any(|part| is_git_folder(part.as_os_str())) {
+                return Area::Git;
+            }
+            return if inside.as_os_str().is_empty() { Area::Above } else { Area::Project };
+        }
+        if path.starts_with("/dev") {
+            let harmless =
+                ["/dev/null", "/dev/stdout", "/dev/stderr", "/dev/tty", "/dev/zero", "/dev/full"];
+            let known = harmless.iter().any(|known| path == Path::new(known));
+            return if known || path.starts_with("/dev/fd") { Area::Nowhere } else { Area::Device };
+        }
+        if root.starts_with(path) {
+            return Area::Above;
+        }
+        let name =
+            path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let text = path.to_string_lossy();
+        if STARTUP_NAMES.contains(&name.as_str())
+            || ["/autostart/", "/systemd/", "/cron.", "/init.d/", "/profile.d/", "/LaunchAgents/"]
+                .iter()
+                .any(|part| text.contains(part))
+        {
+            return Area::Startup;
+        }
+        if ["/tmp", "/var/tmp"].iter().any(|temp| path.starts_with(temp) && path != Path::new(temp))
+        {
+            return Area::Temp;
+        }
+        let in_home = home().is_some_and(|home| path.starts_with(home));
+        if in_home
+            || path.starts_with("/home")
+            || path.starts_with("/root")
+            || path.starts_with("/Users")
+        {
+            return Area::Home;
+        }
+        Area::System
+    }
+
+    /// Tells whether a word names a secret, or may when it is expanded.
+    pub(super) fn secret(&self, word: &Word) -> Option<Secret> {
+        if word.text == "/dev/null" {
+            return None;
+        }
+        let path = match self.path(word) {
+            Some(path) => path,
+            // The name may still tell: `$dir/.ssh/id_rsa`.
+            None => PathBuf::from(&word.text),
+        };
+        let found = secrets::is_secret(&path) || (word.glob && matches_secret(&word.text, &path));
+        found.then(|| match self.area_of(&path) {
+            Area::Project | Area::Git | Area::Temp => Secret::OfProject,
+            _ => Secret::Beyond,
+        })
+    }
+}
+
+/// Whose secret it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Secret {
+    /// The project's.
+    OfProject,
+    /// The user's or the system's.
+    Beyond,
+}
+
+/// Tells whether a pattern takes in a secret: by its own text, or by what lies in its folder.
+fn matches_secret(pattern: &str, path: &Path) -> bool {
+    let name = pattern.rsplit('/').next().unwrap_or(pattern);
+    let Ok(glob) = globset::GlobBuilder::new(name).build() else { return true };
+    let glob = glob.compile_matcher();
+    let dotted = name.starts_with('.');
+    // Patterns that only a secret fits.
+    if [".env", ".env.local", "id_rsa", "id_ed25519", "server.pem", "server.key"].iter().any(
+        |sample| (dotted || !sample.starts_with('.')) && glob.is_match(sample) && name.len() > 3,
+    ) {
+        return true;
+    }
+    let Some(Ok(entries)) = path.parent().map(std::fs::read_dir) else { return false };
+    entries.flatten().take(2_000).any(|entry| {
+        let file = entry.file_name();
+        let hidden = file.to_string_lossy().starts_with('.');
+        (dotted || !hidden) && glob.is_match(&file) && secrets::is_secret(&entry.path())
+    })
+}

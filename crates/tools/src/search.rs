@@ -1,0 +1,115 @@
+//! The `search` tool: ripgrep's engine in this process; few hits come with the code around them.
+
+mod scan;
+mod show;
+
+use distiq_base::ToolDef;
+use grep_regex::{RegexMatcher, RegexMatcherBuilder};
+use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
+
+use crate::bench::Bench;
+use crate::fields::Fields;
+use crate::find;
+use crate::outcome::{Outcome, Refusal};
+
+/// Longest pattern.
+const MAX_PATTERN: usize = 10_000;
+
+pub(crate) fn definition() -> ToolDef {
+    crate::toolbox::define(
+        "search",
+        "Search file contents by regex (smart case). Few hits come with the function around them.",
+        json!({
+            "pattern": {"type": "string"},
+            "path": {"type": "string"},
+            "glob": {"type": "string"},
+            "case": {"type": "boolean", "description": "exact case"},
+        }),
+        &["pattern"],
+    )
+}
+
+/// What a call asks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Input {
+    pattern: String,
+    pub(crate) path: String,
+    glob: Option<String>,
+    exact_case: bool,
+    ignore_case: bool,
+}
+
+pub(crate) fn parse(input: &Value) -> Result<Input, Refusal> {
+    let mut fields = Fields::new("search", input)?;
+    let pattern = fields.need_text(("pattern", &["query", "regex", "search"]))?;
+    let path = fields.text(("path", &["dir", "directory", "folder"]))?;
+    let glob = fields.text(("glob", &["include"]))?;
+    let exact_case = fields.switch(("case", &["case_sensitive"]))?;
+    let ignore_case = fields.switch(("ignore_case", &["-i"]))?;
+    fields.finish()?;
+    if pattern.is_empty() || pattern.len() > MAX_PATTERN {
+        return Err(Refusal::invalid(format!(
+            "search: `pattern` must have 1 to {MAX_PATTERN} characters"
+        )));
+    }
+    let path = path.filter(|path| !path.is_empty()).unwrap_or_else(|| ".".to_owned());
+    let glob = glob.filter(|glob| !glob.is_empty());
+    Ok(Input { pattern, path, glob, exact_case, ignore_case })
+}
+
+/// A compiled pattern, and whether it had to be taken literally.
+struct Pattern {
+    matcher: RegexMatcher,
+    literal: bool,
+}
+
+fn compile(input: &Input) -> Result<Pattern, Refusal> {
+    let mut builder = RegexMatcherBuilder::new();
+    builder
+        .case_smart(!input.exact_case && !input.ignore_case)
+        .case_insensitive(input.ignore_case && !input.exact_case)
+        .multi_line(true)
+        .size_limit(20 << 20)
+        .dfa_size_limit(20 << 20)
+        .line_terminator(if spans_lines(&input.pattern) { None } else { Some(b'\n') });
+    if let Ok(matcher) = builder.build(&input.pattern) {
+        return Ok(Pattern { matcher, literal: false });
+    }
+    let literal = builder.fixed_strings(true).build(&input.pattern);
+    literal
+        .map(|matcher| Pattern { matcher, literal: true })
+        .map_err(|error| Refusal::invalid(format!("search: `pattern`: {error}")))
+}
+
+fn spans_lines(pattern: &str) -> bool {
+    pattern.contains('\n') || pattern.contains("\\n")
+}
+
+pub(crate) fn run(
+    bench: &Bench,
+    input: &Input,
+    cancel: &CancellationToken,
+) -> Result<Outcome, Refusal> {
+    let place = bench.grounds.readable(&input.path)?;
+    find::must_exist(&place)?;
+    let pattern = compile(input)?;
+    let request = scan::Request {
+        place: &place,
+        glob: input.glob.as_deref(),
+        matcher: &pattern.matcher,
+        multi_line: spans_lines(&input.pattern),
+        cancel,
+    };
+    let scanned = scan::scan(bench, &request)?;
+    let mut text = show::text(bench, &scanned);
+    if pattern.literal {
+        text.insert_str(0, "[not a valid regex, so searched as plain text]\n");
+    }
+    let data = scanned.files.iter().map(|file| {
+        let hits = file.hits.iter().map(|hit| json!({"line": hit.line, "text": hit.text}));
+        json!({"path": file.shown, "count": file.count, "hits": hits.collect::<Vec<_>>()})
+    });
+    let data = json!({"files": data.collect::<Vec<_>>(), "hits": scanned.hits()});
+    Ok(Outcome::done(text).with_data(data))
+}

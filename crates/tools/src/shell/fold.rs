@@ -1,0 +1,69 @@
+//! Folds what test runners print: failures stay, the rest becomes a total.
+//!
+//! Only lines that are known to say nothing go; whatever is not known stays, so that no error can
+//! hide. A runner is recognised by its own total, not by the command.
+
+mod cargo;
+mod go;
+mod javascript;
+mod node;
+mod python;
+
+/// Output without what says nothing.
+pub(super) struct Folded {
+    pub(super) text: String,
+    /// Whether something failed, so that the whole may be wanted.
+    pub(super) failed: bool,
+}
+
+/// One runner's way to fold: the lines without its noise; `None` where it is not its output.
+type Runner = fn(&[&str], Colour) -> Option<Vec<String>>;
+
+/// Whether the command succeeded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Colour {
+    /// It did.
+    Green,
+    /// It did not.
+    Red,
+}
+
+const RUNNERS: [Runner; 6] =
+    [cargo::fold, python::pytest, python::unittest, javascript::fold, node::fold, go::fold];
+
+/// Folds the output of a command that succeeded or not; `None` where no runner knows it.
+pub(super) fn fold(text: &str, succeeded: bool) -> Option<Folded> {
+    let colour = if succeeded { Colour::Green } else { Colour::Red };
+    let mut folded: Option<String> = None;
+    for runner in RUNNERS {
+        let lines: Vec<&str> = folded.as_deref().unwrap_or(text).lines().collect();
+        if let Some(kept) = runner(&lines, colour) {
+            folded = Some(kept.join("\n"));
+        }
+    }
+    folded.map(|text| Folded { text: squeeze(&text), failed: !succeeded })
+}
+
+/// Makes one blank line of several.
+fn squeeze(text: &str) -> String {
+    let mut out: Vec<&str> = Vec::new();
+    for line in text.lines() {
+        let blank = line.trim().is_empty();
+        if !(blank && out.last().is_none_or(|last| last.trim().is_empty())) {
+            out.push(line);
+        }
+    }
+    out.join("\n").trim_end().to_owned()
+}
+
+/// Tells whether a line, after some blanks, begins with one of these.
+fn begins(line: &str, starts: &[&str]) -> bool {
+    let line = line.trim_start();
+    starts.iter().any(|start| line.starts_with(start))
+}
+
+/// Reads the number before a word: 3 in `3 passed`.
+fn number_before(text: &str, word: &str) -> Option<u64> {
+    let at = text.find(word)?;
+    text.get(..at)?.trim_end().rsplit([' ', ',', ';', '(', '.']).next()?.parse().ok()
+}

@@ -1,0 +1,344 @@
+//! The door: definitions for the model, and calls.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use distiq_base::{Answer, Ask, Mode, Question, ToolDef};
+use serde_json::{Map, Value, json};
+use tokio_util::sync::CancellationToken;
+
+use crate::bench::Bench;
+use crate::outcome::{Asked, Outcome, Refusal, RefusalKind};
+use crate::permission::{self, Decision, Verdict};
+use crate::place::{Grounds, resolve};
+use crate::{edit, find, git, more, read, search, shell, write};
+
+/// Every name that can be called; the first seven are shown to the model.
+const NAMES: [&str; 8] = ["read", "find", "search", "edit", "write", "shell", "more", "git"];
+
+/// What the prompt says about tools.
+const GUIDELINES: &str = "\
+- One edit call per file, with `edits` for several places; keep `search` as small as it stays unique. All old texts refer to the \
+file as it was before the call.
+- Calls of one answer run in order, and a failed edit stops those after it: put an edit and its test in one answer.
+- Search shows the code around few hits; read only what you still miss.";
+
+/// What a toolbox needs.
+pub struct ToolboxConfig {
+    /// The project's root; nothing outside is touched.
+    pub root: PathBuf,
+    /// What may be done without asking.
+    pub mode: Mode,
+    /// Who is asked.
+    pub ask: Arc<dyn Ask>,
+    /// Where full outputs go; made when first needed.
+    pub outputs: PathBuf,
+    /// Names of environment variables that commands must not see, beside the well-known keys.
+    pub secret_env: Vec<String>,
+    /// How long a command may take where the call does not say.
+    pub shell_timeout_ms: u64,
+}
+
+/// Why there is no toolbox.
+#[derive(Debug, thiserror::Error)]
+pub enum ToolError {
+    /// The root cannot be used.
+    #[error("cannot use {path} as the project's root: it must be a folder you can read")]
+    Root {
+        /// The root as given.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+}
+
+/// A call of a tool.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Call {
+    /// The model's id of it.
+    pub id: String,
+    /// The tool.
+    pub name: String,
+    /// Its arguments.
+    pub input: Value,
+}
+
+/// The tools of one session.
+pub struct Toolbox {
+    bench: Arc<Bench>,
+}
+
+/// A call whose arguments are read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Parsed {
+    Read(read::Input),
+    Find(find::Input),
+    Search(search::Input),
+    Edit(edit::Input),
+    Write(write::Input),
+    Shell(shell::Input),
+    Git(git::Input),
+    List,
+}
+
+/// Makes a definition: only what the model needs to call it.
+pub(crate) fn define(
+    name: &str,
+    description: &str,
+    properties: Value,
+    required: &[&str],
+) -> ToolDef {
+    let mut schema = json!({"type": "object", "properties": properties});
+    if let (Some(object), false) = (schema.as_object_mut(), required.is_empty()) {
+        object.insert("required".to_owned(), json!(required));
+    }
+    ToolDef {
+        name: name.to_owned(),
+        description: description.to_owned(),
+        schema,
+        extra: Map::new(),
+    }
+}
+
+impl Parsed {
+    pub(crate) fn new(name: &str, input: &Value) -> Result<Self, Refusal> {
+        Ok(match name {
+            "read" => Parsed::Read(read::parse(input)?),
+            "find" => Parsed::Find(find::parse(input)?),
+            "search" => Parsed::Search(search::parse(input)?),
+            "edit" => Parsed::Edit(edit::parse(input)?),
+            "write" => Parsed::Write(write::parse(input)?),
+            "shell" => Parsed::Shell(shell::parse(input)?),
+            "git" => Parsed::Git(git::parse(input)?),
+            "more" => match more::parse(input)? {
+                Some((tool, input)) => Parsed::new(&tool, &input)?,
+                None => Parsed::List,
+            },
+            other => {
+                let name: String = other.chars().take(60).collect();
+                return Err(Refusal::invalid(format!(
+                    "there is no tool `{name}`; there are {}",
+                    NAMES.join(", ")
+                )));
+            }
+        })
+    }
+
+    fn name(&self) -> &'static str {
+        match self {
+            Parsed::Read(_) => "read",
+            Parsed::Find(_) => "find",
+            Parsed::Search(_) => "search",
+            Parsed::Edit(_) => "edit",
+            Parsed::Write(_) => "write",
+            Parsed::Shell(_) => "shell",
+            Parsed::Git(_) => "git",
+            Parsed::List => "more",
+        }
+    }
+}
+
+impl Toolbox {
+    /// Makes the tools of a session.
+    ///
+    /// # Errors
+    /// [`ToolError::Root`] where the root is no folder.
+    pub fn new(config: ToolboxConfig) -> Result<Self, ToolError> {
+        let ToolboxConfig { root, mode, ask, outputs, secret_env, shell_timeout_ms } = config;
+        let found = root.canonicalize().and_then(|path| std::fs::read_dir(&path).map(|_| path));
+        let root = found.map_err(|source| ToolError::Root { path: root, source })?;
+        let outputs =
+            std::path::absolute(&outputs).and_then(|path| resolve(&path)).unwrap_or(outputs);
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let marker = format!("{:x}-{:x}", std::process::id(), since.as_nanos());
+        let grounds = Grounds { root, outputs };
+        let bench = Bench::new(grounds, mode, ask, secret_env, shell_timeout_ms, marker);
+        Ok(Self { bench: Arc::new(bench) })
+    }
+
+    /// Returns what the model is shown, always in the same order.
+    pub fn definitions(&self) -> Vec<ToolDef> {
+        definitions()
+    }
+
+    /// Returns the lines of the prompt that belong to the tools.
+    pub fn guidelines(&self) -> &'static str {
+        GUIDELINES
+    }
+
+    /// Returns the names that can be called.
+    pub fn names(&self) -> &'static [&'static str] {
+        &NAMES
+    }
+
+    /// Tells whether a call changes nothing, so that it may run beside others.
+    pub fn is_read_only(&self, name: &str, input: &Value) -> bool {
+        match Parsed::new(name, input) {
+            Ok(Parsed::Edit(_) | Parsed::Write(_)) => false,
+            Ok(call) => {
+                let decision = permission::judge(Mode::Ask, &call, &self.bench.grounds);
+                decision.verdict == Verdict::Allow
+            }
+            Err(_) => true,
+        }
+    }
+
+    /// Returns the verdict on a call, without asking or doing anything.
+    ///
+    /// # Errors
+    /// Where the arguments are wrong.
+    pub fn decide(&self, name: &str, input: &Value) -> Result<Decision, Refusal> {
+        Ok(permission::judge(self.bench.mode, &Parsed::new(name, input)?, &self.bench.grounds))
+    }
+
+    /// Forgets which texts were shown; for when the history no longer holds them.
+    pub fn forget(&self) {
+        self.bench.session().forget();
+    }
+
+    /// Runs a call to its end, or until it is cancelled. Never fails: what goes wrong is in the
+    /// outcome.
+    pub async fn call(&self, call: Call, cancel: CancellationToken) -> Outcome {
+        let bench = Arc::clone(&self.bench);
+        let name = call.name.clone();
+        // In a task of its own, so that a panic ends this call only.
+        let task = tokio::spawn(async move { run(bench, call, cancel).await });
+        task.await.unwrap_or_else(|error| {
+            let what =
+                if error.is_panic() { "a bug ended the call" } else { "the call was stopped" };
+            Refusal::new(RefusalKind::Failed, format!("{name}: {what}; try another way")).into()
+        })
+    }
+}
+
+impl Drop for Toolbox {
+    /// Ends what commands of this session left running.
+    fn drop(&mut self) {
+        if self.bench.ran_commands() {
+            shell::tree::kill_session(&format!("{}-", self.bench.marker));
+        }
+    }
+}
+
+/// Returns the definitions; they depend on nothing, so that a session's prefix never changes.
+pub fn definitions() -> Vec<ToolDef> {
+    vec![
+        read::definition(),
+        find::definition(),
+        search::definition(),
+        edit::definition(),
+        write::definition(),
+        shell::definition(),
+        more::definition(),
+    ]
+}
+
+async fn run(bench: Arc<Bench>, call: Call, cancel: CancellationToken) -> Outcome {
+    let parsed = match Parsed::new(&call.name, &call.input) {
+        Ok(parsed) => parsed,
+        Err(refusal) => return refusal.into(),
+    };
+    let mut asked = Vec::new();
+    if let Err(refusal) = permit(&bench, &parsed, &cancel, &mut asked).await {
+        return Outcome { asked, ..refusal.into() };
+    }
+    let result = match parsed {
+        Parsed::Shell(input) => shell::run(&bench, &input, &cancel).await,
+        Parsed::Git(input) => git::run(&bench, &input, &cancel).await,
+        parsed => {
+            // An edit once begun is finished; a search looks at the token itself.
+            tokio::task::spawn_blocking(move || run_blocking(&bench, &parsed, &cancel))
+                .await
+                .unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
+        }
+    };
+    Outcome { asked, ..result.unwrap_or_else(Outcome::from) }
+}
+
+fn run_blocking(
+    bench: &Bench,
+    call: &Parsed,
+    cancel: &CancellationToken,
+) -> Result<Outcome, Refusal> {
+    if cancel.is_cancelled() {
+        return Err(cancelled());
+    }
+    match call {
+        Parsed::Read(input) => read::run(bench, input),
+        Parsed::Find(input) => find::run(bench, input),
+        Parsed::Search(input) => search::run(bench, input, cancel),
+        Parsed::Edit(input) => edit::run(bench, input),
+        Parsed::Write(input) => write::run(bench, input),
+        Parsed::List | Parsed::Shell(_) | Parsed::Git(_) => Ok(more::list()),
+    }
+}
+
+fn cancelled() -> Refusal {
+    Refusal::new(RefusalKind::Cancelled, "cancelled")
+}
+
+/// Lets a call pass, asks, or refuses.
+async fn permit(
+    bench: &Arc<Bench>,
+    call: &Parsed,
+    cancel: &CancellationToken,
+    asked: &mut Vec<Asked>,
+) -> Result<(), Refusal> {
+    let decision = permission::judge(bench.mode, call, &bench.grounds);
+    let reason = &decision.reason;
+    match decision.verdict {
+        Verdict::Allow => return Ok(()),
+        Verdict::Deny => return Err(Refusal::denied(format!("not allowed: {reason}"))),
+        Verdict::Ask => {}
+    }
+    let open: Vec<String> = decision
+        .parts
+        .iter()
+        .filter(|part| part.verdict == Verdict::Ask)
+        .map(|part| part.text.clone())
+        .filter(|part| !bench.granted().contains(&grant(call, part)))
+        .collect();
+    if open.is_empty() {
+        return Ok(());
+    }
+    let question = Question {
+        tool: call.name().to_owned(),
+        summary: open.join(" · "),
+        parts: open.clone(),
+        reason: reason.clone(),
+    };
+    let summary = question.summary.clone();
+    let asker = Arc::clone(&bench.ask);
+    let waiting = tokio::task::spawn_blocking(move || asker.ask(&question));
+    let answer = tokio::select! {
+        () = cancel.cancelled() => return Err(cancelled()),
+        // A question that cannot be put is one that nobody answers.
+        answer = waiting => answer.unwrap_or(Answer::Nobody),
+    };
+    let word = match &answer {
+        Answer::Once => "once",
+        Answer::Always => "always",
+        Answer::No(_) => "no",
+        Answer::Nobody => "nobody",
+    };
+    asked.push(Asked { summary, answer: word.to_owned() });
+    match answer {
+        Answer::Once => Ok(()),
+        Answer::Always => {
+            bench.granted().extend(open.iter().map(|part| grant(call, part)));
+            Ok(())
+        }
+        Answer::No(why) if why.trim().is_empty() => Err(Refusal::denied("the user said no")),
+        Answer::No(why) => Err(Refusal::denied(format!("the user said no: {why}"))),
+        Answer::Nobody => Err(Refusal::denied(format!(
+            "needs the user's consent, and nobody is there to give it: {reason}"
+        ))),
+    }
+}
+
+/// What "always" remembers: this part, of this tool.
+fn grant(call: &Parsed, part: &str) -> String {
+    format!("{}\0{part}", call.name())
+}
