@@ -50,7 +50,7 @@ fn scan(folder: &Path, found: &mut BTreeMap<String, PathBuf>) -> Result<()> {
         } else if path.extension().is_some_and(|ending| ending == "rs") {
             let text =
                 fs::read_to_string(&path).with_context(|| format!("Cannot read {path:?}"))?;
-            for name in reads(&text) {
+            for name in reads(&text, names(&path)) {
                 if env::find(&name).is_none() && !NOT_OURS.contains(&name.as_str()) {
                     found.insert(name, path.clone());
                 }
@@ -60,28 +60,43 @@ fn scan(folder: &Path, found: &mut BTreeMap<String, PathBuf>) -> Result<()> {
     Ok(())
 }
 
+/// How far a name alone tells that a variable is read.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Names {
+    /// It does.
+    Tell,
+    /// It does not: the tools name what they take out of their children's environment.
+    Say,
+}
+
+fn names(path: &Path) -> Names {
+    let is_tools = path.components().any(|part| part.as_os_str() == "tools");
+    if is_tools { Names::Say } else { Names::Tell }
+}
+
 /// Finds the variables that a source file reads; its tests are left out.
-fn reads(source: &str) -> Vec<String> {
+fn reads(source: &str, names: Names) -> Vec<String> {
     let production = source.split("#[cfg(test)]\nmod ").next().unwrap_or_default();
     let parts: Vec<&str> = production.split('"').collect();
     parts
         .windows(2)
         .filter_map(|pair| match pair {
-            [before, literal] if is_variable(before, literal) => Some((*literal).to_owned()),
+            [before, literal] if is_variable(before, literal, names) => Some((*literal).to_owned()),
             _ => None,
         })
         .collect()
 }
 
-fn is_variable(before: &str, literal: &str) -> bool {
+fn is_variable(before: &str, literal: &str, names: Names) -> bool {
     let is_name = literal.len() > 1
         && literal.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_')
         && !literal.starts_with('_')
         && !literal.ends_with('_');
     is_name
         && (READERS.iter().any(|reader| before.trim_end().ends_with(reader))
-            || PREFIXES.iter().any(|prefix| literal.starts_with(prefix))
-            || SUFFIXES.iter().any(|suffix| literal.ends_with(suffix)))
+            || (names == Names::Tell
+                && (PREFIXES.iter().any(|prefix| literal.starts_with(prefix))
+                    || SUFFIXES.iter().any(|suffix| literal.ends_with(suffix)))))
 }
 
 #[cfg(test)]
@@ -101,6 +116,7 @@ mod tests {
             #[cfg(test)]
             mod tests { env("SECRET") }"#;
         let source = source.replace("            #", "#").replace("            mod", "mod");
-        assert_eq!(reads(&source), ["EDITOR", "HOME", "FOO_API_KEY", "DISTIQ_X"]);
+        assert_eq!(reads(&source, Names::Tell), ["EDITOR", "HOME", "FOO_API_KEY", "DISTIQ_X"]);
+        assert_eq!(reads(&source, Names::Say), ["EDITOR", "HOME"]);
     }
 }

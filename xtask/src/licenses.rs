@@ -87,3 +87,21 @@ fn list_of<'a>(value: &'a Value, pointer: &str) -> impl Iterator<Item = &'a Valu
 fn text_of<'a>(value: &'a Value, key: &str) -> &'a str {
     value.get(key).and_then(Value::as_str).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    /// Versions move with every update; a package without its licence may not slip in.
+    #[test]
+    fn the_list_names_every_package() {
+        let named = |list: &str| -> BTreeSet<String> {
+            let lines = list.lines().filter(|line| !line.starts_with('#'));
+            lines.filter_map(|line| Some(line.split(' ').next()?.to_owned())).collect()
+        };
+        let kept = fs::read_to_string(crate::root().join(FILE)).unwrap();
+        assert_eq!(named(&kept), named(&list().unwrap()), "run `cargo xtask docs`");
+    }
+}

@@ -19,7 +19,7 @@ use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, oneshot};
 
-use crate::invariants::{self, Sessions, Violation};
+use crate::invariants::{Sessions, Violation};
 use crate::script::Script;
 use crate::vendor::Refusal;
 use desk::Desk;
@@ -219,10 +219,7 @@ impl ScriptedModel {
 
     /// Returns what is wrong with the requests so far: see [`invariants`](crate::invariants).
     pub fn violations(&self) -> Vec<Violation> {
-        let desk = self.shared.desk();
-        let mut found = invariants::check(&desk.captured, &desk.options.rules());
-        found.extend(desk.complaints.iter().cloned());
-        found
+        self.shared.desk().violations()
     }
 
     /// Fails the test where a request breaks an invariant or the script did not fit.
@@ -254,11 +251,5 @@ impl Drop for ScriptedModel {
 impl fmt::Debug for ScriptedModel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ScriptedModel").field("address", &self.address).finish_non_exhaustive()
-    }
-}
-
-impl Options {
-    fn rules(&self) -> invariants::Rules {
-        invariants::Rules { sessions: self.sessions, secrets: self.secrets.clone() }
     }
 }

@@ -6,7 +6,9 @@
 mod basics;
 mod data;
 mod docs;
+mod schemas;
 mod settings;
+mod shape;
 
 use std::fs;
 use std::io::Write;

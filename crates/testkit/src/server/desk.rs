@@ -13,7 +13,7 @@ use super::play::{Act, Body, Reply};
 use super::{Captured, Options, Outcome};
 use crate::fault::{Fault, RetryAfter};
 use crate::http::HttpRequest;
-use crate::invariants::Violation;
+use crate::invariants::{self, Rules, Violation};
 use crate::script::{Answer, Count, Play, Script, ScriptError};
 use crate::vendor::{Counted, Refusal, Vendors, refuse};
 
@@ -97,6 +97,7 @@ impl Desk {
                 Ok(_) => json_reply(dialect, 200, &models(&self.script.models, dialect)),
                 Err(refusal) => self.refusal(dialect, &refusal),
             },
+            ("GET", "/scripted") => json_reply(dialect, 200, &self.report()),
             ("POST", "/v1/messages/count_tokens") => {
                 let body = serde_json::from_slice(&request.body).unwrap_or(Value::Null);
                 let counted = self.vendors.count(Dialect::Anthropic, "", &body).usage.prompt();
@@ -107,6 +108,36 @@ impl Desk {
                 self.refusal(dialect, &Refusal::new(404, "not_found_error", message))
             }
         }
+    }
+
+    /// Tells what happened so far, for clients that cannot call [`ScriptedModel`](super::ScriptedModel).
+    fn report(&self) -> Value {
+        let requests: Vec<Value> = self
+            .captured
+            .iter()
+            .map(|captured| {
+                json!({
+                    "dialect": captured.dialect,
+                    "headers": captured.headers,
+                    "body": captured.json,
+                    "status": captured.status,
+                    "fault": captured.fault,
+                    "usage": captured.usage,
+                })
+            })
+            .collect();
+        let violations: Vec<String> = self.violations().iter().map(ToString::to_string).collect();
+        let left = self.script.steps_left();
+        json!({"requests": requests, "violations": violations, "steps_left": left})
+    }
+
+    /// Returns what is wrong with the requests so far.
+    pub(super) fn violations(&self) -> Vec<Violation> {
+        let rules =
+            Rules { sessions: self.options.sessions, secrets: self.options.secrets.clone() };
+        let mut found = invariants::check(&self.captured, &rules);
+        found.extend(self.complaints.iter().cloned());
+        found
     }
 
     fn answer(&mut self, number: usize, request: &HttpRequest) -> Result<Vec<Act>, Refusal> {

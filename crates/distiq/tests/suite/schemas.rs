@@ -1,0 +1,202 @@
+use std::collections::BTreeSet;
+
+use distiq_base::{
+    Content, Dialect, ErrorKind, Event, Failure, ImageSource, Message, Mode, Money, Record,
+    RequestId, Role, SessionId, StopReason, SystemBlock, ToolDef, TurnStatus, Usage,
+};
+use serde_json::{Value, json};
+
+use crate::{Place, shape};
+
+/// Names an event; a new variant does not compile until it is here, and then needs a sample below.
+fn name(event: &Event) -> &'static str {
+    match event {
+        Event::SessionStarted { .. } => "session_started",
+        Event::Prefix { .. } => "prefix",
+        Event::TurnStarted { .. } => "turn_started",
+        Event::Message { .. } => "message",
+        Event::RequestStarted { .. } => "request_started",
+        Event::RequestRetried { .. } => "request_retried",
+        Event::TextDelta { .. } => "text_delta",
+        Event::ThinkingDelta { .. } => "thinking_delta",
+        Event::RequestFinished { .. } => "request_finished",
+        Event::ToolStarted { .. } => "tool_started",
+        Event::ToolFinished { .. } => "tool_finished",
+        Event::Asked { .. } => "asked",
+        Event::Heartbeat { .. } => "heartbeat",
+        Event::Notice { .. } => "notice",
+        Event::TurnFinished { .. } => "turn_finished",
+        Event::Named { .. } => "named",
+    }
+}
+
+fn messages() -> Vec<Event> {
+    let contents = vec![
+        Content::text("hi"),
+        Content::Image { source: ImageSource::Url { url: "https://a/b.png".into() } },
+        Content::Image {
+            source: ImageSource::Base64 { media_type: "image/png".into(), data: "AA==".into() },
+        },
+        Content::Thinking { text: "hm".into(), signature: Some("s".into()) },
+        Content::RedactedThinking { data: "x".into() },
+        Content::ToolCall { id: "c".into(), name: "read".into(), arguments: "{}".into() },
+        Content::tool_result("c", "text", true),
+        Content::Other { dialect: Dialect::Anthropic, json: json!({"type": "new"}) },
+    ];
+    let message = Message { role: Role::Assistant, content: contents };
+    vec![Event::Message { message }]
+}
+
+fn requests() -> Vec<Event> {
+    let id = RequestId::generate();
+    let finished = |stop, error, cost| Event::RequestFinished {
+        request_id: id.clone(),
+        model: "m".into(),
+        usage: Usage { input: 1, output: 2, ..Usage::default() },
+        cost_nanousd: cost,
+        estimated: false,
+        latency_ms: 5,
+        first_token_ms: None,
+        stop,
+        error,
+    };
+    vec![
+        Event::RequestStarted { request_id: id.clone(), provider: "p".into(), model: "m".into() },
+        Event::RequestRetried {
+            request_id: id.clone(),
+            attempt: 1,
+            reason: "overloaded".into(),
+            delay_ms: 500,
+        },
+        Event::TextDelta { text: "a".into() },
+        Event::ThinkingDelta { text: "b".into() },
+        finished(Some(StopReason::ToolUse), None, Some(Money::from_nanos(7))),
+        finished(Some(StopReason::Other("odd".into())), None, None),
+        finished(None, Some("cut".into()), None),
+    ]
+}
+
+fn turns() -> Vec<Event> {
+    let finished = |status, error| Event::TurnFinished {
+        turn: 1,
+        status,
+        text: "done".into(),
+        error,
+        requests: 2,
+        usage: Usage::default(),
+        cost_nanousd: None,
+        files_changed: vec!["a.rs".into()],
+    };
+    let failure = Failure {
+        kind: ErrorKind::Provider,
+        message: "It failed".into(),
+        hint: Some("Wait".into()),
+    };
+    vec![
+        Event::TurnStarted {
+            turn: 1,
+            provider: "p".into(),
+            model: "m".into(),
+            mode: Mode::AutoEdit,
+        },
+        Event::ToolStarted {
+            call_id: "c".into(),
+            name: "read".into(),
+            input: json!({"path": "a"}),
+        },
+        Event::ToolFinished {
+            call_id: "c".into(),
+            name: "read".into(),
+            ok: true,
+            text: "t".into(),
+            files_changed: Vec::new(),
+            duration_ms: 1,
+        },
+        Event::Asked { tool: "shell".into(), summary: "ls".into(), answer: "nobody".into() },
+        Event::Heartbeat { elapsed_ms: 10_000, waiting_for: "model".into() },
+        Event::Notice { message: "n".into() },
+        finished(TurnStatus::Done, None),
+        finished(TurnStatus::Failed, Some(failure)),
+    ]
+}
+
+fn samples() -> Vec<Event> {
+    let mut samples = vec![
+        Event::SessionStarted {
+            session_id: SessionId::generate(),
+            schema: 1,
+            version: "0.1.0".into(),
+            root: "/p".into(),
+            forked_from: Some(SessionId::generate()),
+        },
+        Event::Prefix {
+            system: vec![SystemBlock { text: "s".into() }],
+            tools: vec![ToolDef {
+                name: "read".into(),
+                description: "d".into(),
+                schema: json!({"type": "object"}),
+                extra: serde_json::Map::new(),
+            }],
+            cache_key: "k".into(),
+        },
+        Event::Named { name: "n".into() },
+    ];
+    samples.extend(messages());
+    samples.extend(requests());
+    samples.extend(turns());
+    samples
+}
+
+#[test]
+fn every_event_fits_its_schema_and_the_schema_names_no_other() {
+    let schema = Place::new().run(&["schema", "event"]).json();
+    let mut seen = BTreeSet::new();
+    for event in samples() {
+        seen.insert(name(&event).to_owned());
+        let record = Record { seq: 3, at: "2026-11-21T10:00:00Z".parse().unwrap(), event };
+        let value = serde_json::to_value(&record).unwrap();
+        assert_eq!(value["type"], name(&record.event));
+        assert_eq!(shape::faults(&schema, &value), Vec::<String>::new(), "{value}");
+        // Nothing is written that the schema does not describe.
+        let described = described(&schema, name(&record.event));
+        for field in value.as_object().unwrap().keys() {
+            assert!(described.contains(field), "`{field}` of {}", name(&record.event));
+        }
+    }
+    let named: BTreeSet<String> = schema["oneOf"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|event| event["properties"]["type"]["const"].as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(seen, named);
+}
+
+fn described(schema: &Value, name: &str) -> BTreeSet<String> {
+    let events = schema["oneOf"].as_array().unwrap();
+    let event = events.iter().find(|event| event["properties"]["type"]["const"] == name).unwrap();
+    let own = event["properties"].as_object().unwrap().keys();
+    own.chain(schema["properties"].as_object().unwrap().keys()).cloned().collect()
+}
+
+#[test]
+fn a_wrong_event_does_not_fit() {
+    let schema = Place::new().run(&["schema", "event"]).json();
+    for wrong in [
+        json!({"seq": 0, "at": "x", "type": "text_delta"}),
+        json!({"seq": -1, "at": "x", "type": "text_delta", "text": "a"}),
+        json!({"seq": 0, "at": "x", "type": "unheard_of"}),
+        json!({"at": "x", "type": "text_delta", "text": "a"}),
+    ] {
+        assert!(!shape::faults(&schema, &wrong).is_empty(), "{wrong}");
+    }
+}
+
+#[test]
+fn a_failure_as_json_fits_its_schema() {
+    let place = Place::new();
+    let schema = place.run(&["schema", "error"]).json();
+    for arguments in [&["nope", "--json"][..], &["sessions", "show", "x", "--json"]] {
+        assert_eq!(shape::faults(&schema, &place.run(arguments).json()), Vec::<String>::new());
+    }
+}
