@@ -1,7 +1,9 @@
 //! The one door to a model: every call is budgeted, sent, recorded and accounted for.
 //!
-//! The doors are [`Ledger`], which knows what every request cost and holds the limits, and
-//! [`economy`], which decides how a prompt is laid out for the vendors' caches.
+//! The door is [`Router::send`]: a request and its [`Purpose`] go in, a [`Reply`] of
+//! [`RouterEvent`]s comes back and ends with a [`Receipt`]. Behind it stand [`Ledger`], which knows
+//! what every request cost and holds the limits, and [`economy`], which decides how a prompt is laid
+//! out for the vendors' caches.
 //!
 //! ```
 //! use distiq_base::RequestKind;

@@ -327,7 +327,7 @@ impl Sending {
     /// Sets money aside for another attempt, where the last one cost some.
     async fn reserve_again(&mut self) {
         self.step = Step::Send;
-        let already = self.shared.state().account.failed();
+        let already = self.shared.state().account.cost();
         let (Some(already), Some(row)) = (already, &self.row) else { return };
         if already == Money::ZERO {
             return;

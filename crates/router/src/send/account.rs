@@ -62,11 +62,11 @@ pub(crate) struct Account {
 
 /// Tokens and what they cost.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Tally {
-    pub usage: Usage,
-    pub cost: Option<Money>,
-    pub saved: Option<Money>,
-    pub estimated: bool,
+struct Tally {
+    usage: Usage,
+    cost: Option<Money>,
+    saved: Option<Money>,
+    estimated: bool,
 }
 
 impl Account {
@@ -136,14 +136,17 @@ impl Account {
         self.stop = None;
     }
 
-    /// The attempt failed; returns what all attempts have cost, where the price is known.
-    pub fn failed(&mut self) -> Option<Money> {
-        if self.attempt == Attempt::Sent {
-            self.attempt = Attempt::Idle;
+    /// The attempt failed: without an answer it cost nothing.
+    pub fn failed(&mut self) {
+        if self.attempt == Attempt::Answering {
+            self.earlier = self.tally();
         }
-        self.earlier = self.tally();
         self.attempt = Attempt::Idle;
-        self.earlier.cost
+    }
+
+    /// Returns what all attempts have cost so far, where the price is known.
+    pub fn cost(&self) -> Option<Money> {
+        self.tally().cost
     }
 
     /// Takes a step of the answer in.
