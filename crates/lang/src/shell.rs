@@ -89,6 +89,9 @@ pub struct Word {
     pub glob: bool,
     /// Whether it begins with an unquoted `~`, or has one after `=` or `:`.
     pub tilde: bool,
+    /// Whether it may become several words or none: an unquoted expansion, a pattern, a list in
+    /// braces, or `"$@"`.
+    pub splits: bool,
     /// The source text.
     pub raw: String,
 }

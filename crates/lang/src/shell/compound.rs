@@ -1,6 +1,7 @@
 //! Groups, conditions, loops, `case`, `[[ ]]` and functions.
 
 use super::grammar::{Entry, Parser};
+use super::run::RUN_VARIABLES;
 use super::word::Ends;
 use super::{Command, ShellError, Word};
 
@@ -99,6 +100,7 @@ impl Parser<'_> {
         if !is_name(&name.raw) {
             return Err(self.cursor.fail("a loop without a variable's name"));
         }
+        self.evaluates |= RUN_VARIABLES.contains(&name.raw.as_str());
         self.gap()?;
         if self.stands("in") {
             self.cursor.eat("in");

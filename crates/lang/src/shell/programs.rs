@@ -5,7 +5,7 @@ use super::wrappers::hide_replaced;
 use super::{Command, Word};
 
 /// Shells that read scripts as POSIX says.
-const POSIX_SHELLS: [&str; 5] = ["sh", "dash", "ash", "posh", "rsh"];
+const POSIX_SHELLS: [&str; 4] = ["sh", "dash", "ash", "posh"];
 /// Shells that read scripts in their own ways.
 const OTHER_SHELLS: [&str; 13] = [
     "zsh",
@@ -22,6 +22,9 @@ const OTHER_SHELLS: [&str; 13] = [
     "elvish",
     "xonsh",
 ];
+/// Programs that give their script to such a shell, or to the user's own.
+const POSIX_SCRIPTS: [&str; 9] =
+    ["watch", "at", "batch", "parallel", "flock", "script", "git", "su", "runuser"];
 /// What bash reads differently from POSIX shells.
 const BASH_ONLY: [&str; 6] = ["$'", "$\"", "&>", "|&", "((", "[["];
 
@@ -57,7 +60,7 @@ static RUNNING_OPTIONS: &[(&[&str], &[&str])] = &[
 /// Tells whether the shell `command` may read `text` differently from bash.
 pub(super) fn reads_otherwise(command: &Command, text: &str) -> bool {
     let Some(program) = command.program() else { return false };
-    if POSIX_SHELLS.contains(&program) {
+    if POSIX_SHELLS.contains(&program) || POSIX_SCRIPTS.contains(&program) {
         return BASH_ONLY.iter().any(|mark| text.contains(mark));
     }
     let plain = |c: char| c.is_ascii_alphanumeric() || " _./,:;&|'\"@%+-".contains(c);
@@ -91,7 +94,7 @@ pub(super) fn runs(program: &str, args: &[Word], partial: bool) -> Vec<Runs> {
         "fc" => vec![Runs::Unknown],
         "mapfile" | "readarray" | "complete" | "compgen" => callbacks(args),
         "let" | "printf" | "read" | "unset" | "declare" | "typeset" | "local" | "test" | "["
-        | "wait" | "export" | "readonly" => evaluating(program, args),
+        | "wait" | "export" | "readonly" | "getopts" => evaluating(program, args),
         _ => running_options(program, args),
     }
 }
@@ -156,7 +159,7 @@ fn find(args: &[Word]) -> Vec<Runs> {
     let mut rest = args;
     while let Some((word, after)) = rest.split_first() {
         rest = after;
-        if !word.literal && !word.glob && !word.tilde {
+        if word.splits && !word.glob {
             // It may become `-exec` and a command.
             runs.push(Runs::Unknown);
         }
@@ -424,6 +427,10 @@ fn callbacks(args: &[Word]) -> Vec<Runs> {
     if args.iter().any(|word| word.text.starts_with("-C") && word.text.len() > 2) {
         runs.push(Runs::Unknown);
     }
+    // The word list of `compgen -W` is expanded.
+    if args.iter().any(|word| word.text.starts_with("-W")) {
+        runs.push(Runs::Evaluates);
+    }
     runs
 }
 
@@ -436,7 +443,7 @@ fn evaluating(program: &str, args: &[Word]) -> Vec<Runs> {
             args.iter().any(|word| word.text.starts_with("-v") || word.text.starts_with("-p"))
         }
         "test" | "[" => args.iter().any(|word| word.text == "-v"),
-        "read" | "unset" | "export" | "readonly" => names,
+        "read" | "unset" | "export" | "readonly" | "getopts" => names,
         _ => {
             names
                 || args

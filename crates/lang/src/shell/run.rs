@@ -5,7 +5,7 @@ use super::{Command, MAX_SCRIPTS, Script, ShellError, Word};
 use super::{programs, wrappers};
 
 /// Variables whose text bash runs or evaluates.
-const RUN_VARIABLES: [&str; 9] =
+pub(super) const RUN_VARIABLES: [&str; 9] =
     ["PS0", "PS1", "PS2", "PS4", "PROMPT_COMMAND", "BASH_ENV", "ENV", "SHELLOPTS", "BASHOPTS"];
 
 /// What one command runs besides itself.
@@ -166,6 +166,11 @@ fn runs(command: &Command) -> Vec<Runs> {
         runs.push(Runs::Unknown);
         return runs;
     };
+    let assigns = ["read", "printf", "mapfile", "readarray", "getopts"].contains(&program);
+    if assigns && args.iter().any(|word| RUN_VARIABLES.iter().any(|name| word.text.contains(name)))
+    {
+        runs.push(Runs::Unknown);
+    }
     runs.extend(programs::runs(program, args, command.partial));
     runs.extend(wrappers::runs(program, args, command.partial));
     runs

@@ -9,6 +9,7 @@ pub(super) struct Building {
     pub(super) text: String,
     /// Holds an expansion or a substitution.
     pub(super) expands: bool,
+    splits: bool,
     tilde: bool,
     pattern: bool,
     bracket_open: bool,
@@ -24,6 +25,7 @@ impl Building {
             literal: fixed && !self.pattern && !self.tilde,
             glob: fixed && self.pattern,
             tilde: self.tilde,
+            splits: self.splits || self.pattern || self.brace_list,
             text: self.text,
             raw: raw.to_owned(),
         }
@@ -150,8 +152,11 @@ impl Parser<'_> {
                 return Ok(());
             }
         }
+        let expansion = self.cursor.since(start);
         word.expands = true;
-        word.text.push_str(self.cursor.since(start));
+        // `"$@"` and `"${a[@]}"` become several words even so.
+        word.splits |= inside == Inside::Word || expansion.contains('@');
+        word.text.push_str(expansion);
         Ok(())
     }
 
@@ -208,6 +213,7 @@ impl Parser<'_> {
             }
         }
         word.expands = true;
+        word.splits |= inside == Inside::Word;
         word.text.push_str(self.cursor.since(start));
         let first = self.found();
         self.deeper(|parser| parser.within(&script, |inner| inner.list(&[])))?;

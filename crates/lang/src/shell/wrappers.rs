@@ -291,7 +291,8 @@ impl Wrapper {
         let mut options = true;
         while let Some(word) = args.get(own.count) {
             // An expansion may become several words, options and the command among them.
-            own.unknown |= !word.literal && (positional > 0 || word.text.starts_with('-'));
+            own.unknown |=
+                word.splits || !word.literal && (positional > 0 || word.text.starts_with('-'));
             let text = word.text.as_str();
             if options && text == "--" {
                 own.count += 1;

@@ -104,6 +104,27 @@ fn patterns_and_tildes_are_told_apart() {
 }
 
 #[test]
+fn words_that_may_become_several_are_told() {
+    for (raw, splits) in [
+        ("a", false),
+        ("$x", true),
+        ("\"$x\"", false),
+        ("\"$@\"", true),
+        ("\"${a[@]}\"", true),
+        ("`a`", true),
+        ("\"`a`\"", false),
+        ("\"$(a)\"", false),
+        ("$(a)", true),
+        ("*", true),
+        ("{a,b}", true),
+        ("~", false),
+    ] {
+        let script = parse(&format!("x {raw}")).unwrap();
+        assert_eq!(script.commands[0].words[1].splits, splits, "{raw}");
+    }
+}
+
+#[test]
 fn commands_say_where_they_stand() {
     let script = parse("A=1 a 2>err <in | sudo b >out & c `d` {fd}>&1").unwrap();
     let flags: Vec<_> = script
