@@ -1,9 +1,8 @@
 //! The one way out for events: into the log first, then to whoever listens.
 
-use std::time::Instant;
-
 use distiq_base::{Event, Record};
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 use crate::log::{LogError, SessionLog};
 

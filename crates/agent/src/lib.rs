@@ -17,11 +17,15 @@
 //! This crate must never know a terminal, an HTTP server or a vendor's dialect.
 
 pub mod export;
-#[allow(dead_code)]
 mod facts;
 pub mod history;
+mod journal;
 pub mod log;
 pub mod memory;
 pub mod prompt;
 pub mod sessions;
+mod turn;
+pub mod workbench;
 
+pub use turn::TurnError;
+pub use workbench::{AgentError, Config, TurnLimits, Workbench};

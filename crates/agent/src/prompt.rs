@@ -50,11 +50,7 @@ impl Tail {
     /// Reads the facts; spawns nothing.
     pub fn read(now: jiff::Timestamp, tz: &jiff::tz::TimeZone, root: &Path, cwd: &Path) -> Self {
         let folder = cwd.strip_prefix(root).unwrap_or(cwd).display().to_string();
-        Self {
-            date: now.to_zoned(tz.clone()).date().to_string(),
-            folder,
-            branch: branch(root),
-        }
+        Self { date: now.to_zoned(tz.clone()).date().to_string(), folder, branch: branch(root) }
     }
 
     fn text(&self) -> String {
@@ -127,7 +123,11 @@ mod tests {
         let memory = MemoryFile { path: "AGENTS.md".into(), text: "Use tabs.".into(), cut: true };
         let blocks = system("- guide", &[memory], "src/: a.rs");
         assert_eq!(blocks.len(), 1);
-        assert!(blocks[0].text.ends_with("- guide\n\n# AGENTS.md (cut)\nUse tabs.\n\n# Project\nsrc/: a.rs"));
+        assert!(
+            blocks[0]
+                .text
+                .ends_with("- guide\n\n# AGENTS.md (cut)\nUse tabs.\n\n# Project\nsrc/: a.rs")
+        );
         assert!(!blocks[0].text.contains("20"), "a date or a path in the prompt");
     }
 }

@@ -166,7 +166,9 @@ impl Turning<'_> {
         }
         match stop {
             StopReason::PauseTurn => Ok(Step::GoOn),
-            StopReason::MaxTokens => self.nudge(GO_ON, "The answer was cut at its token limit").await,
+            StopReason::MaxTokens => {
+                self.nudge(GO_ON, "The answer was cut at its token limit").await
+            }
             StopReason::Refusal => Ok(Step::failed("The model refused to answer", "")),
             StopReason::ContextWindow => {
                 Ok(Step::failed("The model's context window is full", "start a new session"))
@@ -191,7 +193,9 @@ impl Turning<'_> {
             return Ok(failed(&error));
         }
         self.asked_again += 1;
-        let message = format!("The answer broke off ({error}); what was shown of it is dropped, asking again");
+        let message = format!(
+            "The answer broke off ({error}); what was shown of it is dropped, asking again"
+        );
         self.journal.emit(Event::Notice { message }).await?;
         Ok(Step::GoOn)
     }
@@ -208,7 +212,8 @@ impl Turning<'_> {
             stream: true,
             ..Request::default()
         };
-        request.cache = self.bench.router.cache_plan(&self.bench.provider, &request, &prefix.cache_key);
+        request.cache =
+            self.bench.router.cache_plan(&self.bench.provider, &request, &prefix.cache_key);
         request
     }
 

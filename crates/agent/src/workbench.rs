@@ -267,7 +267,8 @@ impl Session {
             );
             let message = prompt::open_turn(message, &tail);
             self.ensure_prefix(&message).await?;
-            turn::run(&bench, &shared, &mut self.journal, &mut self.history, message, cancel).await?;
+            turn::run(&bench, &shared, &mut self.journal, &mut self.history, message, cancel)
+                .await?;
         }
         self.journal.sync();
         Ok(())

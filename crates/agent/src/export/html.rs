@@ -55,12 +55,16 @@ fn write_message(page: &mut String, message: &Message) {
             }
             Content::ToolCall { name, arguments, .. } => folded(page, name, arguments, ""),
             Content::ToolResult { content, is_error, .. } => {
-                let (title, class) =
-                    if *is_error { ("Result (failed)", " class=\"failed\"") } else { ("Result", "") };
+                let (title, class) = if *is_error {
+                    ("Result (failed)", " class=\"failed\"")
+                } else {
+                    ("Result", "")
+                };
                 folded(page, title, &result_text(content), class);
             }
             Content::Image { .. } => page.push_str("<p>[image]</p>\n"),
-            Content::Thinking { .. } | Content::RedactedThinking { .. } | Content::Other { .. } => {}
+            Content::Thinking { .. } | Content::RedactedThinking { .. } | Content::Other { .. } => {
+            }
         }
     }
     page.push_str("</section>\n");

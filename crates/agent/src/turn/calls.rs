@@ -4,8 +4,8 @@
 use std::collections::BTreeSet;
 use std::time::Instant;
 
-use distiq_base::{Answer, Content, ErrorKind, Event, TurnStatus};
-use distiq_tools::{Call, Outcome};
+use distiq_base::{Content, ErrorKind, Event, TurnStatus};
+use distiq_tools::{Call, Outcome, Refusal};
 use futures::future::join_all;
 use serde_json::Value;
 
@@ -83,7 +83,7 @@ pub async fn run(turn: &mut Turning<'_>, calls: &[Asked]) -> Result<Results, Tur
         let (group, later) = rest.split_at(side_by_side);
         rest = later;
         let outcomes = run_group(turn, group).await?;
-        for (call, outcome) in group.iter().zip(outcomes) {
+        for (call, mut outcome) in group.iter().zip(outcomes) {
             let failed_edit = !outcome.ok && matches!(first.name.as_str(), "edit" | "write");
             if failed_edit {
                 not_run = Some(NOT_RUN);
@@ -91,7 +91,7 @@ pub async fn run(turn: &mut Turning<'_>, calls: &[Asked]) -> Result<Results, Tur
             if outcome.ended {
                 not_run = Some(if turn.waiting.cancelled() { CANCELLED } else { OUT_OF_TIME });
             }
-            if let Some(end) = outcome.step {
+            if let Some(end) = outcome.step.take() {
                 step = end;
                 not_run = Some("Not run: the turn has ended.");
             }
@@ -140,7 +140,7 @@ async fn run_group(turn: &mut Turning<'_>, group: &[Asked]) -> Result<Vec<Done>,
                     let (id, name) = (call.id.clone(), call.name.clone());
                     toolbox.call(Call { id, name, input }, cancel).await
                 }
-                Err(message) => Outcome::invalid(message),
+                Err(message) => Outcome::from(Refusal::invalid(message)),
             };
             (outcome, started.elapsed())
         }
@@ -162,18 +162,12 @@ async fn finish(
 ) -> Result<Done, TurnError> {
     let mut nobody = false;
     for asked in &outcome.asked {
-        let answer = match &asked.answer {
-            Answer::Once => "once",
-            Answer::Always => "always",
-            Answer::No(_) => "no",
-            Answer::Nobody => "nobody",
-        };
-        nobody |= matches!(asked.answer, Answer::Nobody);
+        nobody |= asked.answer == "nobody";
         turn.journal
             .emit(Event::Asked {
                 tool: call.name.clone(),
                 summary: asked.summary.clone(),
-                answer: answer.to_owned(),
+                answer: asked.answer.clone(),
             })
             .await?;
     }

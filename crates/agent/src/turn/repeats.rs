@@ -41,7 +41,8 @@ mod tests {
     #[test]
     fn only_equal_results_count() {
         let mut repeats = Repeats::default();
-        let test = |repeats: &mut Repeats, out: &str| repeats.note("shell", "{\"command\":\"t\"}", out);
+        let test =
+            |repeats: &mut Repeats, out: &str| repeats.note("shell", "{\"command\":\"t\"}", out);
         assert_eq!(test(&mut repeats, "1 failed"), 1);
         assert_eq!(repeats.note("edit", "{}", "edited a"), 1);
         assert_eq!(test(&mut repeats, "2 failed"), 1);

@@ -1,9 +1,10 @@
 //! Waiting that never goes quiet and always can be ended: cancellation, the deadline, a heartbeat.
 
 use std::pin::Pin;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use distiq_base::Event;
+use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::TurnError;
@@ -63,15 +64,16 @@ impl Waiting {
         waiting_for: &str,
         journal: &mut Journal,
     ) -> Result<Result<F::Output, Stop>, TurnError> {
-        let deadline = self.deadline.unwrap_or_else(|| Instant::now() + Duration::from_secs(86_400 * 365));
+        let deadline =
+            self.deadline.unwrap_or_else(|| Instant::now() + Duration::from_secs(86_400 * 365));
         loop {
             let beat = journal.last() + HEARTBEAT;
             tokio::select! {
                 biased;
                 output = work.as_mut() => return Ok(Ok(output)),
                 () = self.user.cancelled() => return Ok(Err(Stop::Cancelled)),
-                () = tokio::time::sleep_until(deadline.into()) => return Ok(Err(Stop::Deadline)),
-                () = tokio::time::sleep_until(beat.into()) => {
+                () = sleep_until(deadline) => return Ok(Err(Stop::Deadline)),
+                () = sleep_until(beat) => {
                     let elapsed = self.started.elapsed().as_millis();
                     journal.emit(Event::Heartbeat {
                         elapsed_ms: u64::try_from(elapsed).unwrap_or(u64::MAX),

@@ -1,0 +1,16 @@
+//! The agent against a model whose every event the tests decide.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // Tests.
+
+mod prefix;
+mod support;
+mod turns;
+
+use std::path::Path;
+
+use distiq_base::{Record, SessionId};
+
+/// Reads a session's log.
+fn log_of(sessions: &Path, id: &SessionId) -> Vec<Record> {
+    distiq_agent::sessions::records(sessions, id).unwrap()
+}
