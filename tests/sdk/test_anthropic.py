@@ -219,7 +219,7 @@ def test_what_breaks_the_rules_is_refused(serve):
 
 def test_the_strict_client_would_see_a_missing_field(serve):
     server = serve({"text": "hi", "usage": None})
-    with pytest.raises(anthropic.APIResponseValidationError, match="usage"):
+    with pytest.raises(anthropic.APIResponseValidationError):
         ask(server.anthropic())
 
 

@@ -3,6 +3,7 @@
 mod answer;
 mod connection;
 mod desk;
+mod forms;
 mod play;
 
 use std::fmt;

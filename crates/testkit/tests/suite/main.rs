@@ -1,6 +1,6 @@
 //! The scripted model over real HTTP, the vendors' rules, and what a test can rely on.
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, clippy::expect_used)]
 
 mod cache;
 mod client;
@@ -8,5 +8,6 @@ mod dialects;
 mod env;
 mod faults;
 mod invariants;
+mod litellm;
 mod rules;
 mod source_tree;
