@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    completions, config, cost, data, doctor, metrics, models, reference, schema, sessions, setup,
-    stats, version,
+    completions, config, cost, data, demo, doctor, metrics, models, reference, run, schema,
+    sessions, setup, stats, tool, version,
 };
 use crate::terminal::Color;
 
@@ -61,6 +61,12 @@ pub struct JsonFlag {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Do a job
+    Run(run::Args),
+    /// Go on with a session
+    Resume(run::ResumeArgs),
+    /// See it work, with a scripted model and without a key
+    Demo(demo::Args),
     /// List, show, search and export sessions
     Sessions(sessions::Args),
     /// Tell what was spent
@@ -69,6 +75,8 @@ pub enum Command {
     Stats(stats::Args),
     /// Tell how requests went: success, latency, tiers
     Metrics(metrics::Args),
+    /// Call one tool, without a model
+    Tool(tool::Args),
     /// Store a key and install completions
     Setup(setup::Args),
     /// Show and change settings

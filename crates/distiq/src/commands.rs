@@ -4,14 +4,17 @@ pub mod completions;
 pub mod config;
 pub mod cost;
 pub mod data;
+pub mod demo;
 pub mod doctor;
 pub mod metrics;
 pub mod models;
 pub mod reference;
+pub mod run;
 pub mod schema;
 pub mod sessions;
 pub mod setup;
 pub mod stats;
+pub mod tool;
 pub mod version;
 
 use clap::CommandFactory;
@@ -31,10 +34,14 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
         return Ok(());
     };
     match command {
+        Command::Run(args) => run::run(&global, args),
+        Command::Resume(args) => run::resume(&global, args),
+        Command::Demo(args) => demo::run(&args),
         Command::Sessions(args) => sessions::run(&global, &args),
         Command::Cost(args) => cost::run(&global, &args),
         Command::Stats(args) => stats::run(&global, &args),
         Command::Metrics(args) => metrics::run(&global, &args),
+        Command::Tool(args) => tool::run(&global, &args),
         Command::Setup(args) => setup::run(&global, &args),
         Command::Config(args) => config::run(&global, &args),
         Command::Doctor(args) => doctor::run(&global, &args),

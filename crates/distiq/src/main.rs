@@ -4,6 +4,7 @@
 //! error; the exit code tells what kind of failure ended a command. Nothing here knows how an
 //! answer is made: that is the agent's and the router's business.
 
+mod ask;
 mod cli;
 mod commands;
 mod failure;
@@ -13,6 +14,7 @@ mod output;
 mod panics;
 mod providers;
 mod terminal;
+mod toolbox;
 mod world;
 
 use std::ffi::OsString;

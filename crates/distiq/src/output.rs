@@ -17,6 +17,11 @@ pub fn text(text: &str) {
     write(&format!("{}\n", terminal::safe(text)));
 }
 
+/// Prints a piece of a text as it is streamed.
+pub fn piece(text: &str) {
+    write(&terminal::safe(text));
+}
+
 /// Prints bytes that are made for a program, such as a completion script.
 pub fn raw(text: &str) {
     write(text);

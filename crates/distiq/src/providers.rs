@@ -3,8 +3,8 @@
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
-use distiq_base::ErrorKind;
-use distiq_llm::{Catalogue, Registry, RegistryError};
+use distiq_base::{ErrorKind, Money, Price};
+use distiq_llm::{Catalogue, Prices, Registry, RegistryError};
 
 use crate::failure::Failure;
 use crate::keys;
@@ -56,6 +56,18 @@ pub fn choose(world: &World, registry: &Registry) -> Result<Choice, Failure> {
         ));
     };
     Ok(Choice { provider: provider.to_owned(), model: model.to_owned() })
+}
+
+/// Reads a price such as `3/15`: dollars per million tokens of input and output.
+pub fn price(text: &str) -> Result<Prices, Failure> {
+    let wrong = || {
+        Failure::new(ErrorKind::Usage, format!("`{text}` is no price"))
+            .with_hint("Write dollars per million tokens, input and output, such as `--price 3/15`")
+    };
+    let (input, output) = text.split_once('/').ok_or_else(wrong)?;
+    let dollars =
+        |text: &str| text.parse::<Money>().map(|money| Price(money.nanos())).map_err(|_| wrong());
+    Ok(Prices { input: dollars(input)?, output: dollars(output)?, ..Prices::default() })
 }
 
 /// Servers that people run on their own machine, by their usual port.

@@ -48,6 +48,11 @@ pub fn alarm(text: &str) -> String {
     colored("1;31", text)
 }
 
+/// Marks what is beside the point.
+pub fn faint(text: &str) -> String {
+    colored("2", text)
+}
+
 /// Writes a line of words to standard error; our own colours pass, other control characters are
 /// made visible.
 pub fn say(text: &str) {

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use distiq_agent::sessions::Summary;
 use distiq_base::ErrorKind;
 use distiq_base::config::{Config, PROJECT_FILE, Settings, Sources};
 use distiq_base::paths::{self, Home};
@@ -20,6 +21,8 @@ pub struct World {
     pub home: Home,
     /// The project's root, absolute, links resolved.
     pub root: PathBuf,
+    /// Where the command was started.
+    pub cwd: PathBuf,
     /// All settings with their origins.
     pub config: Config,
     /// All settings, typed.
@@ -48,7 +51,25 @@ impl World {
             flags: &flags,
         })?;
         let settings = config.settings();
-        Ok(Self { home, root, config, settings })
+        let cwd = canonical(&cwd);
+        let cwd = if cwd.starts_with(&root) { cwd } else { root.clone() };
+        Ok(Self { home, root, cwd, config, settings })
+    }
+
+    /// Takes a session up where it was: in its project, with its model, unless the user says
+    /// otherwise.
+    pub fn take_up(&mut self, summary: &Summary) -> Result<(), Failure> {
+        let root = PathBuf::from(&summary.root);
+        if root != self.root {
+            if !root.is_dir() {
+                let message = format!("The session's project is gone: {}", root.display());
+                return Err(Failure::new(ErrorKind::User, message)
+                    .with_hint("Put it back where it was, or start a new session"));
+            }
+            self.cwd.clone_from(&root);
+            self.root = root;
+        }
+        Ok(())
     }
 
     /// Says what the project's settings asked for and did not get.

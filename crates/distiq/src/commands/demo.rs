@@ -55,12 +55,12 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     if before.green {
         return Err(Failure::new(ErrorKind::Bug, "The sample project is not broken"));
     }
-    say(args, &opening(&project, &root));
-    let model = ScriptedModel::start(script::of(&project))
+    say(args, &opening(project, &root));
+    let model = ScriptedModel::start(script::of(project))
         .map_err(|error| Failure::io("Cannot start the scripted model on loopback", &error))?;
-    work(args, &project, &root, &home, &model)?;
+    work(args, project, &root, &home, &model)?;
     let after = project.test(&root)?;
-    let diff = diff(&project, &root);
+    let diff = diff(project, &root);
     let spent = spent(&home)?;
     tell(args, &diff, &after, &spent, &root);
     if after.green { Ok(()) } else { Err(Failure::told(ErrorKind::User.exit_code())) }
@@ -171,7 +171,9 @@ fn tell(args: &Args, diff: &str, after: &Tests, spent: &Totals, root: &Path) {
         output::text(&format!("Kept: {}", root.display()));
     }
     if env("ANTHROPIC_API_KEY").is_none() && env("OPENAI_API_KEY").is_none() {
-        output::text("Next: `distiq setup` stores a key, `distiq run \"…\"` works on your project.");
+        output::text(
+            "Next: `distiq setup` stores a key, `distiq run \"…\"` works on your project.",
+        );
     }
 }
 

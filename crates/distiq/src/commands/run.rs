@@ -116,8 +116,7 @@ pub fn run(global: &Global, args: Args) -> Result<(), Failure> {
 /// Goes on with a session.
 pub fn resume(global: &Global, args: ResumeArgs) -> Result<(), Failure> {
     let world = open(global, &args.options)?;
-    let words =
-        if args.prompt.is_empty() { GO_ON.to_owned() } else { prompt::read(&args.prompt)? };
+    let words = if args.prompt.is_empty() { GO_ON.to_owned() } else { prompt::read(&args.prompt)? };
     let session = match &args.session {
         Some(text) => sessions::find(&world.home.sessions(), text)?,
         None => newest(&world)?,

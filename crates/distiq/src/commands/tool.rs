@@ -37,7 +37,8 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
     let input = input(&args.input)?;
     let world = World::open(global, &[])?;
     let toolbox = toolbox::open(&world, mode)?;
-    let names = toolbox.names();
+    // `more` lists the rarer tools for a model; here each is called by its own name.
+    let names: Vec<&str> = toolbox.names().iter().copied().filter(|name| *name != "more").collect();
     if !names.contains(&args.name.as_str()) {
         return Err(Failure::new(ErrorKind::Usage, format!("No tool `{}`", args.name))
             .with_hint(format!("There are {}", names.join(", "))));
@@ -103,6 +104,7 @@ fn tell(outcome: &Outcome) -> Result<(), Failure> {
         "closest": refusal.closest,
     }));
     let kind = match refusal.kind {
+        _ if refusal.unknown_field => ErrorKind::Usage,
         RefusalKind::Denied => ErrorKind::Denied,
         RefusalKind::Cancelled => ErrorKind::Cancelled,
         _ => ErrorKind::User,

@@ -5,10 +5,13 @@
 
 mod basics;
 mod data;
+mod demo;
 mod docs;
+mod run;
 mod schemas;
 mod settings;
 mod shape;
+mod tool;
 
 use std::fs;
 use std::io::Write;

@@ -118,8 +118,11 @@ impl Project {
                 None => project.is_installed(),
             })
             .ok_or_else(|| {
-                Failure::new(ErrorKind::User, "Neither `cargo` nor `python3` nor `node` is installed")
-                    .with_hint("Install one of them: the demo runs real tests")
+                Failure::new(
+                    ErrorKind::User,
+                    "Neither `cargo` nor `python3` nor `node` is installed",
+                )
+                .with_hint("Install one of them: the demo runs real tests")
             })
     }
 

@@ -8,8 +8,7 @@ use serde_json::json;
 use super::project::Project;
 
 /// What the user asks for.
-pub const PROMPT: &str =
-    "The test of ten pieces fails: they should get the discount. Find the bug, fix it, run the tests.";
+pub const PROMPT: &str = "The test of ten pieces fails: they should get the discount. Find the bug, fix it, run the tests.";
 
 /// Writes the script for a project.
 pub fn of(project: &'static Project) -> Script {
@@ -31,10 +30,7 @@ fn answer(project: &Project, request: &Request) -> Answer {
             Answer::text("The file is not what the search said; I cannot go on.")
         }
         2 => Answer::text("Ten pieces should count, and `>` leaves them out. I fix it and test.")
-            .and_call(
-                "edit",
-                json!({ "path": project.path, "search": wrong, "replace": right }),
-            )
+            .and_call("edit", json!({ "path": project.path, "search": wrong, "replace": right }))
             .and_call("shell", json!({ "command": project.test_command })),
         _ if heard.contains(project.green_mark) => Answer::text(format!(
             "Fixed: in `{}` the discount began after ten pieces, now it begins with the tenth. \

@@ -37,13 +37,12 @@ fn image(path: &Path) -> Result<Content, Failure> {
     }
     let Some(media_type) = media_type(&bytes) else {
         let message = format!("{} is no picture that models see", path.display());
-        return Err(Failure::new(ErrorKind::User, message)
-            .with_hint("They see PNG, JPEG, GIF and WebP"));
+        return Err(
+            Failure::new(ErrorKind::User, message).with_hint("They see PNG, JPEG, GIF and WebP")
+        );
     };
     let data = STANDARD.encode(&bytes);
-    Ok(Content::Image {
-        source: ImageSource::Base64 { media_type: media_type.to_owned(), data },
-    })
+    Ok(Content::Image { source: ImageSource::Base64 { media_type: media_type.to_owned(), data } })
 }
 
 /// Tells a picture's type by its first bytes; its name may lie.

@@ -111,8 +111,11 @@ impl Show {
     pub fn finish(mut self) -> Result<(), Failure> {
         self.end_line();
         let Some(end) = self.end.take() else {
-            return Err(Failure::new(ErrorKind::Bug, "The session ended without an end of its turn")
-                .with_hint(format!("`distiq resume {}` goes on", self.session)));
+            return Err(Failure::new(
+                ErrorKind::Bug,
+                "The session ended without an end of its turn",
+            )
+            .with_hint(format!("`distiq resume {}` goes on", self.session)));
         };
         match self.format {
             Format::Text => {
@@ -131,10 +134,15 @@ impl Show {
 fn end(event: Event) -> Option<End> {
     match event {
         Event::TurnFinished {
-            status, text, error, requests, usage, cost_nanousd, files_changed, ..
-        } => {
-            Some(End { status, text, error, requests, usage, cost: cost_nanousd, files_changed })
-        }
+            status,
+            text,
+            error,
+            requests,
+            usage,
+            cost_nanousd,
+            files_changed,
+            ..
+        } => Some(End { status, text, error, requests, usage, cost: cost_nanousd, files_changed }),
         _ => None,
     }
 }

@@ -6,11 +6,10 @@ use std::time::Duration;
 use distiq_agent::sessions;
 use distiq_agent::{AgentError, Config, TurnLimits, Workbench};
 use distiq_base::clock::Clock;
-use distiq_base::{ErrorKind, Op, OutputFormat, Record, RequestId};
+use distiq_base::{ErrorKind, Op, Record, RequestId};
 use distiq_llm::retry::Policy;
 use distiq_llm::{Catalogue, Registry};
 use distiq_router::{Limits, Router, RouterConfig};
-use distiq_tools::Toolbox;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 
