@@ -20,6 +20,7 @@
 
 pub mod catalogue;
 pub mod error;
+pub mod estimate;
 pub mod provider;
 pub mod registry;
 pub mod retry;
@@ -27,5 +28,6 @@ pub mod wire;
 
 pub use catalogue::{Catalogue, ModelInfo, PriceContext, Prices};
 pub use error::{Phase, ProviderError, ProviderErrorKind};
+pub use estimate::Estimator;
 pub use provider::{ModelStream, Provider, ProviderConfig, Timeouts};
 pub use registry::{Registry, RegistryError};

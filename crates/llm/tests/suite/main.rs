@@ -8,6 +8,7 @@
     clippy::string_slice
 )]
 
+mod estimate;
 mod prices;
 mod provider;
 mod server;
