@@ -24,7 +24,6 @@
 //! This crate must never know a session's log, a tool, a terminal or a vendor's wire format.
 
 pub mod economy;
-mod estimate;
 pub mod ledger;
 mod receipt;
 mod router;

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use distiq_base::clock::Clock;
 use distiq_base::{CachePlan, Dialect, Money, Price, Request, RequestKind, SessionId, Usage};
 use distiq_llm::retry::Policy;
-use distiq_llm::{Catalogue, PriceContext};
+use distiq_llm::{Catalogue, Estimator, PriceContext};
 use jiff::Timestamp;
 
 use crate::economy::{self, CacheRules, PrefixCosts};
-use crate::estimate::Estimator;
+
 use crate::ledger::Ledger;
 use crate::ledger::limits::{Limits, WorstCase};
 use crate::send::Reply;
