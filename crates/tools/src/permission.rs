@@ -7,8 +7,11 @@
 
 mod commands;
 mod danger;
+mod filters;
 mod git_rules;
 mod paths;
+mod programs;
+mod reader_table;
 mod readers;
 pub(crate) mod secrets;
 mod shell_line;

@@ -131,11 +131,13 @@ pub(crate) async fn run(
     let background = open.is_some() && !ended.left.is_empty();
     let kept = if shown.cut || background { capture.keep().map(PathBuf::from) } else { None };
     if let Some(path) = kept.as_ref().filter(|_| shown.cut) {
+        shown.text.truncate(shown.text.trim_end().len());
         shown.text.push_str(&format!("\n[all of it: {}]", home_short(path)));
     }
     if let Some(open) = open {
         tokio::spawn(open.drain(capture));
     }
+    shown.text.truncate(shown.text.trim_end().len());
     shown.text.push_str(&ending(&ended, timeout, background.then_some(()).and(kept.as_ref())));
     let text =
         if shown.text.trim().is_empty() { "[no output]" } else { shown.text.trim_matches('\n') };

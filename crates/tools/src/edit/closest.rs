@@ -15,21 +15,21 @@ const LEAST: f64 = 0.4;
 /// Returns the one or two places most like `wanted`, best first.
 pub(super) fn find(lines: &Lines<'_>, wanted: &[&str]) -> Vec<Closest> {
     let skipped = wanted.iter().take_while(|line| line.trim().is_empty()).count();
-    let wanted: Vec<&str> =
-        wanted.iter().skip(skipped).take(MOST_WANTED).map(|line| line.trim()).collect();
+    let wanted: Vec<Sketch<'_>> =
+        wanted.iter().skip(skipped).take(MOST_WANTED).map(|line| Sketch::new(line)).collect();
     if wanted.is_empty() || lines.len() == 0 {
         return Vec::new();
     }
-    let weights: Vec<f64> = wanted.iter().map(|line| line.len().min(40) as f64 + 1.0).collect();
+    let weights: Vec<f64> =
+        wanted.iter().map(|line| line.text.len().min(40) as f64 + 1.0).collect();
     let total: f64 = weights.iter().sum();
+    let have: Vec<Sketch<'_>> = (0..lines.len()).map(|line| Sketch::new(lines.get(line))).collect();
     let mut scored: Vec<(f64, usize)> = (0..lines.len())
         .filter_map(|start| {
-            let score: f64 = wanted
-                .iter()
-                .zip(&weights)
-                .enumerate()
-                .map(|(i, (want, weight))| weight * likeness(want, lines.get(start + i).trim()))
-                .sum();
+            let below = have.iter().skip(start);
+            let likeness = wanted.iter().zip(below).zip(&weights);
+            let score: f64 =
+                likeness.map(|((want, have), weight)| weight * want.likeness(have)).sum();
             (score / total >= LEAST).then_some((score / total, start))
         })
         .collect();
@@ -43,11 +43,11 @@ pub(super) fn find(lines: &Lines<'_>, wanted: &[&str]) -> Vec<Closest> {
 }
 
 /// Shows the place around the first line that differs.
-fn show(lines: &Lines<'_>, wanted: &[&str], start: usize, most: usize) -> Closest {
+fn show(lines: &Lines<'_>, wanted: &[Sketch<'_>], start: usize, most: usize) -> Closest {
     let differs = wanted
         .iter()
         .enumerate()
-        .position(|(i, want)| *want != lines.get(start + i).trim())
+        .position(|(i, want)| want.text != lines.get(start + i).trim())
         .unwrap_or(0);
     let from = start + differs.saturating_sub(most / 2);
     let end = (start + wanted.len()).min(from + most).min(lines.len());
@@ -55,21 +55,33 @@ fn show(lines: &Lines<'_>, wanted: &[&str], start: usize, most: usize) -> Closes
     Closest { start_line: from + 1, end_line: end, text: text.join("\n") }
 }
 
-/// Returns how like two lines are: by what they share at both ends.
-fn likeness(wanted: &str, have: &str) -> f64 {
-    if wanted == have {
-        return 1.0;
+/// A line made small: its text, and which pairs of characters it has.
+struct Sketch<'a> {
+    text: &'a str,
+    pairs: u128,
+}
+
+impl<'a> Sketch<'a> {
+    fn new(line: &'a str) -> Self {
+        let text = line.trim();
+        let bytes = text.as_bytes().iter();
+        let pairs = bytes.clone().zip(bytes.skip(1)).fold(0, |pairs, (a, b)| {
+            // Any spread over the 128 places will do.
+            pairs | 1_u128 << ((u32::from(*a) * 31 + u32::from(*b) * 7) % 127)
+        });
+        Self { text, pairs }
     }
-    let longest = wanted.len().max(have.len());
-    let shortest = wanted.len().min(have.len());
-    if shortest * 3 < longest {
-        return 0.0;
+
+    /// Returns how like two lines are: 1 the same, 0 nothing shared to speak of.
+    fn likeness(&self, other: &Sketch<'_>) -> f64 {
+        if self.text == other.text {
+            return 1.0;
+        }
+        let shared = (self.pairs & other.pairs).count_ones();
+        let all = (self.pairs | other.pairs).count_ones().max(1);
+        let share = f64::from(shared) / f64::from(all);
+        if share < 0.3 { 0.0 } else { share * 0.95 }
     }
-    let head = wanted.bytes().zip(have.bytes()).take_while(|(a, b)| a == b).count();
-    let tail = wanted.bytes().rev().zip(have.bytes().rev()).take_while(|(a, b)| a == b).count();
-    let shared = head + tail.min(shortest - head);
-    let share = shared as f64 / longest as f64;
-    if share < 0.4 { 0.0 } else { share * 0.9 }
 }
 
 #[cfg(test)]

@@ -281,6 +281,10 @@ pub(super) fn with_endings(
 ) -> String {
     let whole = Ending::of(original);
     let ending = if whole == Ending::Mixed {
+        let within = Ending::of(slice(original, range));
+        if within != Ending::None {
+            return within.apply(new);
+        }
         let first = lines.line_at(range.start);
         let last = lines.line_at(range.end.saturating_sub(1).max(range.start));
         Ending::of(slice(original, &lines.block(first, last + 1, LastEnd::With)))

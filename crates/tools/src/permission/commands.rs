@@ -3,6 +3,7 @@
 use distiq_lang::shell::{Command, Script, Word};
 
 use super::paths::{Base, Secret};
+use super::shell_line::assigns;
 use super::{Part, Verdict, danger, git_rules, readers};
 
 /// Where a command stands.
@@ -137,17 +138,39 @@ pub(super) fn judge(command: &Command, context: &Context<'_>) -> Part {
         .get(context.index + 1)
         .is_some_and(|next| next.via.as_deref() == Some(program));
     if WRAPPERS.contains(&program) && runs_another {
-        return match program {
-            "find" | "fd" => readers::judge(program, &arguments, command, context),
-            "env" if arguments.iter().any(|word| word.text.starts_with('-')) => {
-                ask("changes the environment")
-            }
-            _ => allow("runs the command after it, which is judged by itself"),
-        };
+        return wraps(program, &arguments, command, context);
     }
     match program {
         "git" => git_rules::judge(&arguments),
         _ => readers::judge(program, &arguments, command, context),
+    }
+}
+
+/// Judges a wrapper by its own options; the command it runs is judged by itself.
+fn wraps(program: &str, arguments: &[&Word], command: &Command, context: &Context<'_>) -> Part {
+    let first = arguments.first().map_or("", |word| word.text.as_str());
+    match program {
+        "find" | "fd" => readers::judge(program, arguments, command, context),
+        "env" => {
+            let pairs = arguments.iter().map_while(|word| word.text.split_once('='));
+            let worst =
+                pairs.filter_map(|(name, value)| assigns(name, value)).max_by_key(|p| p.verdict);
+            match worst {
+                Some(part) => part,
+                None if first.starts_with('-') => ask("changes the environment"),
+                None => allow("sets variables for the command after it"),
+            }
+        }
+        "bash" | "sh" => {
+            let plain = first.strip_prefix('-').and_then(|flags| flags.strip_suffix('c'));
+            if plain.is_some_and(|flags| flags.chars().all(|c| "eux".contains(c))) {
+                allow("runs the commands in it, which are judged by themselves")
+            } else {
+                ask("starts a shell that reads more than its command")
+            }
+        }
+        "time" if first.starts_with('-') && first != "-p" => ask("may write its times to a file"),
+        _ => allow("runs the command after it, which is judged by itself"),
     }
 }
 
@@ -171,6 +194,11 @@ fn secret(program: &str, arguments: &[&Word], context: &Context<'_>) -> Option<P
             let value = match word.text.split_once('=') {
                 Some((_, value)) if word.text.starts_with('-') => {
                     Word { text: value.to_owned(), ..(*word).clone() }
+                }
+                // `git show HEAD:.env`
+                None if program == "git" && word.text.contains(':') => {
+                    let path = word.text.rsplit(':').next().unwrap_or_default();
+                    Word { text: path.to_owned(), ..(*word).clone() }
                 }
                 // `curl -F f=@~/.ssh/id_rsa`
                 _ => Word { text: word.text.trim_start_matches('@').to_owned(), ..(*word).clone() },

@@ -107,7 +107,18 @@ pub(super) fn judge(
     let any = |options: &[&str]| arguments.iter().any(|word| options.contains(&word.text.as_str()));
     match program {
         _ if DESTROYERS.contains(&program) => destroys(arguments, command, context),
-        "find" if any(&["-delete"]) => destroys(arguments, command, context),
+        "find" if any(&["-delete"]) => {
+            let starts: Vec<&Word> = arguments
+                .iter()
+                .copied()
+                .take_while(|word| !word.text.starts_with(['-', '(', '!']))
+                // Below the root itself the other conditions decide what goes.
+                .filter(|word| {
+                    context.base.path(word).is_none_or(|path| path != context.base.grounds.root)
+                })
+                .collect();
+            destroys(&starts, command, context)
+        }
         _ if CHANGERS.contains(&program) => worst_write(arguments, context),
         _ if COPIERS.contains(&program) => copies(program, arguments, context),
         "dd" => arguments

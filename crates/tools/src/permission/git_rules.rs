@@ -4,6 +4,7 @@ use distiq_lang::shell::Word;
 
 use super::Part;
 use super::commands::{allow, ask, deny};
+use super::readers::is_no_option;
 
 /// Subcommands that only read, whatever else they are told, apart from the options below.
 const READING: &[&str] = &[
@@ -31,8 +32,6 @@ const READING: &[&str] = &[
     "diff-tree",
     "diff-index",
     "cherry",
-    "var",
-    "help",
 ];
 
 /// Options that make a reader write or run something.
@@ -70,8 +69,7 @@ pub(super) fn judge(arguments: &[&Word]) -> Part {
             || (word.len() > 4 && "--output".starts_with(**word))
     });
     if READING.contains(&subcommand) {
-        let unsure =
-            arguments.iter().any(|word| !word.literal && !word.glob && !word.raw.starts_with('"'));
+        let unsure = arguments.iter().any(|word| !word.literal && !is_no_option(word));
         return match more {
             Some(option) => ask(format!("git {subcommand} {option} does more than read")),
             None if unsure => ask("only the run tells its options"),
@@ -84,17 +82,21 @@ pub(super) fn judge(arguments: &[&Word]) -> Part {
 /// Subcommands that list with no arguments, or with these.
 fn listing(subcommand: &str, rest: &[&str]) -> Option<Part> {
     let only = |allowed: &[&str]| rest.iter().all(|word| allowed.contains(word));
+    // A filter or a pattern follows, and no option that does more.
+    let lists_by = |filters: &[&str], options: &[&str]| {
+        rest.first().is_some_and(|word| filters.contains(word))
+            && rest.iter().all(|word| {
+                !word.starts_with('-') || filters.contains(word) || options.contains(word)
+            })
+    };
+    const SHOWN: [&str; 9] =
+        ["-a", "-r", "-v", "-vv", "--list", "--all", "--show-current", "--remotes", "-l"];
     let lists = match subcommand {
         "branch" => {
-            only(&["-a", "-r", "-v", "-vv", "--list", "--all", "--show-current", "--remotes", "-l"])
-                || rest.first().is_some_and(|w| {
-                    matches!(*w, "--list" | "--contains" | "--merged" | "--no-merged" | "-l")
-                })
+            only(&SHOWN)
+                || lists_by(&["--list", "--contains", "--merged", "--no-merged", "-l"], &SHOWN)
         }
-        "tag" => {
-            only(&["-l", "--list", "-n"])
-                || rest.first().is_some_and(|w| matches!(*w, "-l" | "--list"))
-        }
+        "tag" => only(&["-l", "--list", "-n"]) || lists_by(&["-l", "--list"], &["-n"]),
         "remote" => only(&["-v", "--verbose", "show"]),
         "stash" => rest.first().is_some_and(|word| matches!(*word, "list" | "show")),
         "worktree" | "submodule" => {

@@ -36,6 +36,8 @@ pub(super) enum Area {
 pub(super) struct Base<'a> {
     pub(super) grounds: &'a Grounds,
     pub(super) cwd: Option<PathBuf>,
+    /// Whether an earlier command may have left the project, even if a later one came back.
+    pub(super) strayed: bool,
 }
 
 const STARTUP_NAMES: &[&str] = &[

@@ -2,198 +2,12 @@
 
 use distiq_lang::shell::{Command, Word};
 
+use super::Part;
 use super::commands::{Context, allow, ask};
 use super::paths::Area;
-use super::shell_line::written;
-use super::{Part, Verdict};
-
-/// What a program does with its arguments.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Reads {
-    /// Nothing of files: whatever the arguments, even unknown ones, it is harmless.
-    Nothing,
-    /// Names and sizes.
-    Names,
-    /// What files hold.
-    Contents,
-}
-
-/// A program that is harmless unless an option says otherwise.
-struct Reader {
-    names: &'static [&'static str],
-    reads: Reads,
-    /// Long options, and short ones alone or in a cluster, that make it do more.
-    more: &'static [&'static str],
-}
-
-const READERS: &[Reader] = &[
-    Reader {
-        names: &[
-            ":",
-            "true",
-            "false",
-            "pwd",
-            "echo",
-            "test",
-            "[",
-            "[[",
-            "basename",
-            "dirname",
-            "uname",
-            "whoami",
-            "id",
-            "groups",
-            "uptime",
-            "nproc",
-            "arch",
-            "tty",
-            "seq",
-            "sleep",
-            "expr",
-            "wait",
-            "exit",
-            "return",
-            "break",
-            "continue",
-            "shift",
-            "type",
-            "which",
-            "whereis",
-            "let",
-            "cal",
-            "yes",
-            "getconf",
-            "logname",
-            "locale",
-            "local",
-            "read",
-            "mapfile",
-            "readarray",
-            "cd",
-            "pushd",
-            "popd",
-            "dirs",
-            "tput",
-            "clear",
-            "factor",
-            "numfmt",
-            "jobs",
-            "getopts",
-        ],
-        reads: Reads::Nothing,
-        more: &[],
-    },
-    Reader { names: &["printf"], reads: Reads::Nothing, more: &[] },
-    Reader { names: &["date"], reads: Reads::Nothing, more: &["-s", "--set"] },
-    Reader { names: &["free", "df", "lscpu", "lsblk", "vmstat"], reads: Reads::Nothing, more: &[] },
-    Reader {
-        names: &[
-            "ls", "wc", "stat", "du", "realpath", "readlink", "dir", "vdir", "namei", "pathchk",
-        ],
-        reads: Reads::Names,
-        more: &[],
-    },
-    Reader {
-        names: &["file"],
-        reads: Reads::Names,
-        more: &["-C", "--compile", "-m", "--magic-file"],
-    },
-    Reader { names: &["tree"], reads: Reads::Names, more: &["-o", "--output"] },
-    Reader {
-        names: &["find"],
-        reads: Reads::Names,
-        more: &[
-            "-delete",
-            "-fprint",
-            "-fprint0",
-            "-fprintf",
-            "-fls",
-            "-ok",
-            "-okdir",
-            "-exec=",
-            "-execdir=",
-        ],
-    },
-    Reader { names: &["fd", "fdfind"], reads: Reads::Names, more: &[] },
-    Reader {
-        names: &[
-            "cat",
-            "tac",
-            "head",
-            "tail",
-            "nl",
-            "cut",
-            "tr",
-            "paste",
-            "comm",
-            "join",
-            "cmp",
-            "md5sum",
-            "sha1sum",
-            "sha224sum",
-            "sha256sum",
-            "sha384sum",
-            "sha512sum",
-            "b2sum",
-            "cksum",
-            "sum",
-            "od",
-            "hexdump",
-            "strings",
-            "column",
-            "fold",
-            "fmt",
-            "rev",
-            "expand",
-            "unexpand",
-            "zcat",
-            "bzcat",
-            "xzcat",
-            "base64",
-            "base32",
-            "tsort",
-            "pr",
-            "egrep",
-            "fgrep",
-            "grep",
-            "zgrep",
-            "look",
-            "bat",
-            "batcat",
-            "cloc",
-            "tokei",
-            "nm",
-            "size",
-            "readelf",
-        ],
-        reads: Reads::Contents,
-        more: &["--pager", "--paging=always"],
-    },
-    Reader { names: &["diff"], reads: Reads::Contents, more: &["--output", "-l", "--paginate"] },
-    Reader {
-        names: &["sort"],
-        reads: Reads::Contents,
-        more: &[
-            "-o",
-            "--output",
-            "-T",
-            "--temporary-directory",
-            "--compress-program",
-            "--files0-from",
-        ],
-    },
-    Reader {
-        names: &["rg"],
-        reads: Reads::Contents,
-        more: &["--pre", "--hostname-bin", "-z", "--search-zip", "--no-config="],
-    },
-    Reader { names: &["jq"], reads: Reads::Contents, more: &["--from-file", "-f", "-L"] },
-    Reader {
-        names: &["yq"],
-        reads: Reads::Contents,
-        more: &["-i", "--inplace", "--in-place", "-s", "--split-exp"],
-    },
-];
+use super::reader_table::{READERS, Reads};
+use super::shell_line::is_powerful;
+use super::{filters, programs};
 
 /// Returns the verdict on a program that is not known to be dangerous.
 pub(super) fn judge(
@@ -202,40 +16,18 @@ pub(super) fn judge(
     command: &Command,
     context: &Context<'_>,
 ) -> Part {
-    match program {
-        "uniq" | "xxd" if positionals(arguments).count() > 1 => {
-            return ask("writes its second file");
-        }
-        "uniq" => return contents(program, arguments, command, context),
-        "xxd" if arguments.iter().any(|word| word.text.starts_with("-r")) => return ask("decodes"),
-        "xxd" => return contents(program, arguments, command, context),
-        "sed" => return sed(arguments, command, context),
-        "awk" | "gawk" | "mawk" | "nawk" => return awk(arguments, command, context),
-        "hostname" if arguments.is_empty() => return allow("reads"),
-        "command" if arguments.first().is_some_and(|w| matches!(w.text.as_str(), "-v" | "-V")) => {
-            return allow("looks a program up");
-        }
-        "set" | "shopt" if arguments.first().is_some_and(|w| w.text.starts_with(['-', '+'])) => {
-            return allow("sets options of this line's shell");
-        }
-        "export" | "declare" | "typeset" | "readonly" => return exports(arguments),
-        "unset" => return allow("forgets a variable"),
-        "base64"
-            if arguments.iter().any(|w| matches!(w.text.as_str(), "-d" | "-D" | "--decode")) =>
-        {
-            return contents(program, arguments, command, context);
-        }
-        _ => {}
+    if let Some(part) = special(program, arguments, command, context) {
+        return part;
     }
     let Some(reader) = READERS.iter().find(|reader| reader.names.contains(&program)) else {
-        return unknown(program, arguments, context);
+        return programs::judge(program, arguments, context);
     };
     if let Some(option) = option_among(arguments, reader.more) {
         return ask(format!("{program} {option} does more than read"));
     }
     match reader.reads {
         Reads::Nothing => allow("only reads or prints"),
-        Reads::Names if arguments.iter().all(|word| is_certain(word) || program != "find") => {
+        Reads::Names if program != "find" || arguments.iter().all(|word| is_no_option(word)) => {
             allow("only reads names")
         }
         Reads::Names => ask("only the run tells its options"),
@@ -246,6 +38,51 @@ pub(super) fn judge(
     }
 }
 
+/// Programs with rules of their own.
+fn special(
+    program: &str,
+    arguments: &[&Word],
+    command: &Command,
+    context: &Context<'_>,
+) -> Option<Part> {
+    let first = arguments.first().map_or("", |word| word.text.as_str());
+    let part = match program {
+        "uniq" | "xxd" if positionals(arguments).count() > 1 => ask("writes its second file"),
+        "xxd" if arguments.iter().any(|word| word.text.starts_with("-r")) => ask("decodes"),
+        "uniq" | "xxd" => contents(program, arguments, command, context),
+        "sed" => filters::sed(arguments, command, context),
+        "awk" | "gawk" | "mawk" | "nawk" => filters::awk(arguments, command, context),
+        "date" if positionals(arguments).any(|word| !word.text.starts_with('+')) => {
+            let reads = matches!(first, "-d" | "--date" | "-r" | "-f") && arguments.len() <= 3;
+            if reads { allow("tells a time") } else { ask("may set the clock") }
+        }
+        "hostname" if arguments.is_empty() => allow("tells the name"),
+        "command" if matches!(first, "-v" | "-V") => allow("looks a program up"),
+        "set" | "shopt" if first.starts_with(['-', '+']) => {
+            allow("sets options of this line's shell")
+        }
+        "export" | "declare" | "typeset" | "readonly"
+            if arguments.is_empty() || arguments.iter().any(|word| word.text == "-p") =>
+        {
+            ask("prints the environment")
+        }
+        "export" | "declare" | "typeset" | "readonly" | "local" | "unset" | "read" | "mapfile"
+        | "readarray" | "getopts" => {
+            let powerful = arguments.iter().any(|word| {
+                !word.literal && !word.text.contains('=')
+                    || is_powerful(word.text.split('=').next().unwrap_or_default())
+            });
+            if powerful {
+                ask("changes what programs do")
+            } else {
+                allow("sets variables of this line")
+            }
+        }
+        _ => return None,
+    };
+    Some(part)
+}
+
 fn reads_environment(arguments: &[&Word]) -> bool {
     arguments.iter().any(|word| {
         word.text.contains("$ENV")
@@ -253,69 +90,63 @@ fn reads_environment(arguments: &[&Word]) -> bool {
     })
 }
 
-fn is_certain(word: &Word) -> bool {
-    word.literal || word.glob || word.raw.starts_with('"') || word.tilde
+/// Tells whether a word is surely no option that an expansion brings in.
+pub(super) fn is_no_option(word: &Word) -> bool {
+    word.literal
+        || word.tilde
+        || !word.text.starts_with(['$', '`', '*', '?', '[', '{', '"', '\'', '-'])
 }
 
 /// Finds an option, also as `--long=value` or in a cluster of short ones.
 fn option_among<'a>(arguments: &[&'a Word], options: &[&str]) -> Option<&'a str> {
-    arguments.iter().take_while(|word| word.text != "--").map(|word| word.text.as_str()).find(
-        |text| {
-            options.iter().any(|option| {
-                let long = option.starts_with("--") || option.len() > 2;
-                if long {
-                    let name = text.split('=').next().unwrap_or(text);
-                    // GNU takes any prefix of a long option that is unique.
-                    return name == *option
-                        || (name.len() > 3
-                            && option.starts_with("--")
-                            && option.starts_with(name));
-                }
-                let letter = option.chars().nth(1);
-                text.starts_with('-')
-                    && !text.starts_with("--")
-                    && letter.is_some_and(|letter| text.chars().skip(1).any(|c| c == letter))
-            })
-        },
-    )
+    arguments
+        .iter()
+        .take_while(|word| word.text != "--")
+        .map(|word| word.text.as_str())
+        .find(|text| options.iter().any(|option| is_option(text, option)))
 }
 
-fn positionals<'a>(arguments: &'a [&'a Word]) -> impl Iterator<Item = &'a Word> {
+fn is_option(text: &str, option: &str) -> bool {
+    if option.len() > 2 {
+        let name = text.split('=').next().unwrap_or(text);
+        // GNU takes any prefix of a long option that is unique.
+        let shortened = option.starts_with("--") && name.len() > 2 && option.starts_with(name);
+        return name == option || shortened;
+    }
+    let letter = option.chars().nth(1);
+    text.starts_with('-')
+        && !text.starts_with("--")
+        && letter.is_some_and(|letter| text.chars().skip(1).any(|c| c == letter))
+}
+
+pub(super) fn positionals<'a>(arguments: &'a [&'a Word]) -> impl Iterator<Item = &'a Word> {
     arguments.iter().copied().filter(|word| !word.text.starts_with('-') || word.text == "-")
 }
 
+/// Programs whose first argument is a pattern or a script, unless an option brings it.
+const PATTERNED: [&str; 11] =
+    ["grep", "egrep", "fgrep", "zgrep", "rg", "sed", "awk", "gawk", "mawk", "jq", "tr"];
+
 /// Returns which arguments are patterns or scripts and no files, by index.
 pub(super) fn pattern_arguments(program: &str, arguments: &[&Word]) -> Vec<usize> {
-    if !matches!(
-        program,
-        "grep"
-            | "egrep"
-            | "fgrep"
-            | "rg"
-            | "sed"
-            | "awk"
-            | "gawk"
-            | "mawk"
-            | "jq"
-            | "zgrep"
-            | "fd"
-            | "tr"
-    ) {
+    if !PATTERNED.contains(&program) {
         return Vec::new();
     }
     let mut skipped = Vec::new();
     let mut given = false;
     for (index, word) in arguments.iter().enumerate() {
-        let valued = matches!(
-            word.text.as_str(),
-            "-e" | "--regexp" | "--include" | "--exclude" | "--glob" | "-g" | "--exclude-dir"
-        );
-        if valued {
-            skipped.push(index + 1);
-            given |= matches!(word.text.as_str(), "-e" | "--regexp");
-        } else if word.text.starts_with("--include=") || word.text.starts_with("--exclude") {
-            skipped.push(index);
+        let text = word.text.as_str();
+        match text {
+            "-e" | "--regexp" | "--expression" | "--include" | "--exclude" | "--exclude-dir"
+            | "--glob" | "-g" | "-A" | "-B" | "-C" | "-m" => skipped.push(index + 1),
+            _ if text.starts_with("--include=") || text.starts_with("--exclude") => {
+                skipped.push(index);
+            }
+            _ => {}
         }
+        let cluster = text.starts_with('-') && !text.starts_with("--") && text.contains(['e', 'f']);
+        let long = ["--regexp", "--expression", "--file"].iter().any(|o| text.starts_with(o));
+        given |= cluster || (long && !text.starts_with("--files"));
     }
     if !given {
         let first = arguments
@@ -328,32 +159,27 @@ pub(super) fn pattern_arguments(program: &str, arguments: &[&Word]) -> Vec<usize
 }
 
 /// Judges a program that prints what files hold.
-fn contents(program: &str, arguments: &[&Word], command: &Command, context: &Context<'_>) -> Part {
+pub(super) fn contents(
+    program: &str,
+    arguments: &[&Word],
+    command: &Command,
+    context: &Context<'_>,
+) -> Part {
     let skipped = pattern_arguments(program, arguments);
-    let files = arguments
-        .iter()
-        .enumerate()
-        .filter(|(index, word)| !skipped.contains(index) && !word.text.starts_with('-'))
-        .map(|(_, word)| *word);
-    for word in files {
-        if !is_certain(word) || (context.base.path(word).is_none() && !word.literal) {
-            return ask("only the run tells which file it reads");
+    let recursive = is_recursive(program, arguments);
+    for (index, word) in arguments.iter().enumerate() {
+        let is_file = !word.text.starts_with('-') && !skipped.contains(&index);
+        if is_file && let Some(reason) = reads_beyond(word, recursive, context) {
+            return ask(reason);
         }
-        let area = context.base.area(word);
-        let allowed_system = area != Area::System || is_public(&word.text);
-        if matches!(area, Area::Home | Area::Startup | Area::Device) || !allowed_system {
-            return ask(format!("reads outside the project: {}", word.raw));
-        }
-        if area == Area::Above && is_recursive(program, arguments) && !is_root(word, context) {
-            return ask(format!("reads everything below {}", word.raw));
+        let unsure = !word.literal && !is_no_option(word);
+        if (!is_file && word.text.starts_with('-') && !word.literal) || (program == "rg" && unsure)
+        {
+            return ask("only the run tells its options");
         }
     }
-    if arguments
-        .iter()
-        .enumerate()
-        .any(|(i, word)| word.text.starts_with('-') && !is_certain(word) && !skipped.contains(&i))
-    {
-        return ask("only the run tells its options");
+    if recursive && context.base.strayed {
+        return ask("reads everything below a folder outside the project");
     }
     if command.partial && !source_is_narrow(context) {
         return ask("only the run tells which files it reads");
@@ -361,8 +187,26 @@ fn contents(program: &str, arguments: &[&Word], command: &Command, context: &Con
     allow("only reads")
 }
 
-fn is_root(word: &Word, context: &Context<'_>) -> bool {
-    context.base.path(word).is_some_and(|path| path == context.base.grounds.root)
+/// Says why a file that is read is not surely one of the project's or the system's public ones.
+pub(super) fn reads_beyond(word: &Word, recursive: bool, context: &Context<'_>) -> Option<String> {
+    if word.text == "-" {
+        return None;
+    }
+    let Some(path) = context.base.path(word) else {
+        return Some("only the run tells which file it reads".to_owned());
+    };
+    if context.base.strayed && !word.text.starts_with(['/', '~']) {
+        return Some("only the run tells in which folder it reads".to_owned());
+    }
+    let area = context.base.area_of(&path);
+    let public = is_public(&path.to_string_lossy());
+    let beyond = match area {
+        Area::Home | Area::Startup | Area::Device => true,
+        Area::System => !public,
+        Area::Above => recursive && path != context.base.grounds.root,
+        _ => false,
+    };
+    beyond.then(|| format!("reads outside the project: {}", word.raw))
 }
 
 fn is_recursive(program: &str, arguments: &[&Word]) -> bool {
@@ -371,21 +215,20 @@ fn is_recursive(program: &str, arguments: &[&Word]) -> bool {
 
 /// System files that everybody may read.
 fn is_public(path: &str) -> bool {
-    ["/usr/", "/etc/", "/sys/", "/opt/", "/lib/", "/lib64/", "/bin/", "/nix/"]
-        .iter()
-        .any(|p| path.starts_with(p))
-        || [
-            "/proc/cpuinfo",
-            "/proc/meminfo",
-            "/proc/version",
-            "/proc/loadavg",
-            "/proc/uptime",
-            "/proc/mounts",
-            "/proc/self/status",
-            "/proc/filesystems",
-            "/proc/stat",
-        ]
-        .contains(&path)
+    const FOLDERS: [&str; 8] =
+        ["/usr/", "/etc/", "/sys/", "/opt/", "/lib/", "/lib64/", "/bin/", "/nix/"];
+    const FILES: [&str; 9] = [
+        "/proc/cpuinfo",
+        "/proc/meminfo",
+        "/proc/version",
+        "/proc/loadavg",
+        "/proc/uptime",
+        "/proc/mounts",
+        "/proc/self/status",
+        "/proc/filesystems",
+        "/proc/stat",
+    ];
+    FOLDERS.iter().any(|folder| path.starts_with(folder)) || FILES.contains(&path)
 }
 
 /// Tells whether the names that come at run time come from a search that leaves secrets out.
@@ -409,158 +252,4 @@ fn source_is_narrow(context: &Context<'_>) -> bool {
             _ => false,
         }
     })
-}
-
-/// `sed` reads only without `-i` and with scripts that neither write, read nor run.
-fn sed(arguments: &[&Word], command: &Command, context: &Context<'_>) -> Part {
-    if option_among(arguments, &["-i", "--in-place", "-f", "--file"]).is_some() {
-        let part = ask("sed changes files or runs a script file");
-        return Part { writes: true, ..part };
-    }
-    let mut scripts: Vec<&Word> = Vec::new();
-    for (word, next) in arguments.iter().zip(arguments.iter().skip(1)) {
-        if matches!(word.text.as_str(), "-e" | "--expression") {
-            scripts.push(next);
-        }
-    }
-    scripts.extend(arguments.iter().copied().filter(|word| word.text.starts_with("--expression=")));
-    if scripts.is_empty() {
-        scripts.extend(positionals(arguments).next());
-    }
-    if scripts.is_empty()
-        || !scripts.iter().all(|word| is_harmless_sed(&word.text) && is_certain(word))
-    {
-        return ask("this sed script may write, read or run");
-    }
-    contents("sed", arguments, command, context)
-}
-
-/// Knows addresses with `p`, `d`, `q`, `=`, `!`, and `s` with the flags `g`, `i`, `I`, `p` and a number.
-fn is_harmless_sed(script: &str) -> bool {
-    script.split([';', '\n']).map(str::trim).all(|part| {
-        if part.is_empty() {
-            return true;
-        }
-        if let Some(rest) = part.strip_prefix('s')
-            && let Some(delimiter) = rest.chars().next()
-            && !delimiter.is_alphanumeric()
-        {
-            let unescaped = rest.replace("\\\\", "").replace(&format!("\\{delimiter}"), "");
-            let pieces: Vec<&str> = unescaped.split(delimiter).collect();
-            return matches!(pieces.as_slice(), [_, _, _, flags]
-                if flags.chars().all(|c| "giIp0123456789".contains(c)));
-        }
-        // An address may be a pattern; what follows it is what counts.
-        let without_patterns = strip_patterns(part);
-        without_patterns.chars().all(|c| c.is_ascii_digit() || ",$!~+pdq= ".contains(c))
-    })
-}
-
-fn strip_patterns(part: &str) -> String {
-    let mut out = String::new();
-    let mut inside = false;
-    let mut escaped = false;
-    for c in part.chars() {
-        match c {
-            _ if escaped => escaped = false,
-            '\\' if inside => escaped = true,
-            '/' => inside = !inside,
-            _ if inside => {}
-            c => out.push(c),
-        }
-    }
-    if inside { "w".to_owned() } else { out }
-}
-
-/// `awk` reads only with a script that neither runs, writes nor reads elsewhere.
-fn awk(arguments: &[&Word], command: &Command, context: &Context<'_>) -> Part {
-    let options = arguments.iter().take_while(|word| word.text.starts_with('-'));
-    let unknown =
-        options.clone().any(|word| !word.text.starts_with("-F") && !word.text.starts_with("-v"));
-    let Some(script) = arguments.iter().find(|word| word.text.contains(['{', '/', '$', '=', 'N']))
-    else {
-        return ask("only the run tells its script");
-    };
-    let harmful =
-        ["system", "getline", "|", ">", "@", "ENVIRON", "close", "fflush", "printf >", "INPUT"];
-    if unknown || !is_certain(script) || harmful.iter().any(|word| script.text.contains(word)) {
-        // A comparison looks like a redirection; whoever compares is asked about.
-        return ask("this awk script may write, read or run");
-    }
-    let rest: Vec<&Word> =
-        arguments.iter().copied().filter(|w| !std::ptr::eq(*w, *script)).collect();
-    contents("cat", &rest, command, context)
-}
-
-fn exports(arguments: &[&Word]) -> Part {
-    if arguments.is_empty() || arguments.iter().any(|word| word.text == "-p") {
-        return ask("prints the environment");
-    }
-    let powerful = arguments.iter().any(|word| {
-        let name = word.text.split('=').next().unwrap_or_default();
-        name.contains("PATH")
-            || name.starts_with("LD_")
-            || name.starts_with("GIT_")
-            || name.contains("OPTIONS")
-            || name.contains("ENV")
-            || name.contains("PAGER")
-            || name.contains("EDITOR")
-    });
-    if powerful { ask("changes what programs do") } else { allow("sets variables of this line") }
-}
-
-/// Says what a program that is not a reader does, as far as it is known.
-fn unknown(program: &str, arguments: &[&Word], context: &Context<'_>) -> Part {
-    let first = arguments.first().map(|word| word.text.as_str()).unwrap_or_default();
-    let writing = |reason: &str| {
-        let mut part = Part { writes: true, ..ask(reason) };
-        for word in positionals(arguments) {
-            if let Some(worse) = written(context.base.area(word), &word.raw)
-                && worse.verdict == Verdict::Ask
-            {
-                part.outside |= worse.outside;
-            }
-        }
-        part
-    };
-    let network = |reason: &str| Part { network: true, ..ask(reason) };
-    match (program, first) {
-        (
-            "mkdir" | "touch" | "cp" | "mv" | "ln" | "rm" | "rmdir" | "tee" | "truncate" | "chmod"
-            | "chown" | "install" | "patch" | "split" | "unzip" | "tar" | "gzip" | "gunzip" | "zip",
-            _,
-        ) => writing("changes files"),
-        ("npm" | "pnpm" | "yarn" | "bun", "install" | "i" | "ci" | "add")
-        | (
-            "pip" | "pip3" | "uv" | "poetry" | "gem" | "bundle" | "composer",
-            "install" | "add" | "sync",
-        )
-        | ("apt" | "apt-get" | "brew" | "dnf" | "yum" | "apk" | "pacman", _)
-        | ("cargo", "install" | "add" | "update" | "fetch") => {
-            Part { writes: true, ..network("installs packages") }
-        }
-        ("cargo", "test" | "nextest")
-        | ("pytest" | "jest" | "vitest" | "mocha" | "tox" | "rspec" | "phpunit", _)
-        | ("go", "test")
-        | ("npm" | "pnpm" | "yarn" | "bun", "test" | "t") => {
-            Part { writes: true, ..ask("runs the project's tests") }
-        }
-        (
-            "cargo" | "make" | "cmake" | "ninja" | "npm" | "pnpm" | "yarn" | "npx" | "go" | "mvn"
-            | "gradle" | "tsc" | "gcc" | "g++" | "clang" | "rustc" | "javac" | "just",
-            _,
-        ) => Part { writes: true, ..ask("builds or runs the project") },
-        (
-            "python" | "python3" | "node" | "ruby" | "perl" | "php" | "bash" | "sh" | "zsh" | "lua"
-            | "deno" | "java" | "source" | "." | "eval",
-            _,
-        ) => Part { writes: true, ..ask("runs code") },
-        ("env" | "printenv" | "set" | "ps", _) => ask("shows the environment"),
-        (
-            "curl" | "wget" | "ping" | "dig" | "nslookup" | "host" | "ssh" | "scp" | "rsync" | "gh"
-            | "docker" | "podman" | "kubectl" | "aws" | "gcloud" | "az",
-            _,
-        ) => network("uses the network"),
-        _ => Part { writes: true, ..ask(format!("does not know {program}")) },
-    }
 }

@@ -5,7 +5,7 @@ use distiq_lang::shell::{self, Command, Redirect, Script};
 use super::commands::{self, Context};
 use super::danger;
 use super::paths::{Area, Base, Secret};
-use super::{Part, Verdict};
+use super::{Part, Verdict, readers};
 use crate::place::Grounds;
 
 /// Programs that fetch or decode what a shell might then run.
@@ -74,7 +74,11 @@ pub(crate) fn judge(line: &str, cwd: &str, grounds: &Grounds) -> Vec<Part> {
         return vec![Part::new(line.trim(), Verdict::Deny, "forks without bound")];
     }
     let mut context = Context {
-        base: Base { grounds, cwd: grounds.readable(cwd).ok().map(|place| place.path) },
+        base: Base {
+            grounds,
+            cwd: grounds.readable(cwd).ok().map(|place| place.path),
+            strayed: false,
+        },
         script: &script,
         index: 0,
     };
@@ -90,6 +94,9 @@ pub(crate) fn judge(line: &str, cwd: &str, grounds: &Grounds) -> Vec<Part> {
             None => parts.push(part),
         }
         follow_cd(command, &mut context.base);
+    }
+    if loops_over_powerful(line) {
+        parts.push(Part::new(line.trim(), Verdict::Ask, "a loop changes what programs do"));
     }
     if let Some(reason) = runs_what_it_fetches(&script)
         && let Some(part) = parts.last_mut()
@@ -134,7 +141,8 @@ fn take_worse(part: &mut Part, other: Part) {
     part.outside |= other.outside;
 }
 
-fn assigns(name: &str, value: &str) -> Option<Part> {
+/// Judges setting a variable.
+pub(super) fn assigns(name: &str, value: &str) -> Option<Part> {
     let unchecked = match name {
         "NODE_TLS_REJECT_UNAUTHORIZED" | "PYTHONHTTPSVERIFY" => value == "0",
         "GIT_SSL_NO_VERIFY" => value != "0" && value != "false",
@@ -143,11 +151,28 @@ fn assigns(name: &str, value: &str) -> Option<Part> {
     if unchecked {
         return Some(Part::new("", Verdict::Deny, format!("{name} turns a safeguard off")));
     }
-    let powerful = POWERFUL.contains(&name)
-        || ["LD_", "DYLD_", "GIT_", "BASH_FUNC", "npm_config_", "CARGO_", "DISTIQ_"]
-            .iter()
-            .any(|prefix| name.starts_with(prefix));
-    powerful.then(|| Part::new("", Verdict::Ask, format!("{name} changes what programs do")))
+    let reason = format!("{name} changes what programs do");
+    is_powerful(name).then(|| Part::new("", Verdict::Ask, reason))
+}
+
+/// Tells whether a variable changes what programs do or load.
+pub(super) fn is_powerful(name: &str) -> bool {
+    const PREFIXES: [&str; 7] =
+        ["LD_", "DYLD_", "GIT_", "BASH_FUNC", "npm_config_", "CARGO_", "DISTIQ_"];
+    POWERFUL.contains(&name) || PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+}
+
+/// Tells whether a loop counts with such a variable: `for PATH in .`.
+fn loops_over_powerful(line: &str) -> bool {
+    let mut words = line.split(|c: char| c.is_whitespace() || ";&|(){}".contains(c));
+    std::iter::from_fn(|| {
+        let word = words.next()?;
+        Some(
+            matches!(word, "for" | "select")
+                && words.clone().find(|w| !w.is_empty()).is_some_and(is_powerful),
+        )
+    })
+    .any(|found| found)
 }
 
 fn redirects(redirect: &Redirect, context: &Context<'_>) -> Option<Part> {
@@ -164,9 +189,8 @@ fn redirects(redirect: &Redirect, context: &Context<'_>) -> Option<Part> {
             ("<", Some(Secret::OfProject)) => {
                 Some(Part::new("", Verdict::Ask, "reads a file that may hold keys"))
             }
-            ("<", None) if context.base.path(target).is_none() => {
-                Some(Part::new("", Verdict::Ask, "only the run tells what file it reads"))
-            }
+            ("<" | "<>", None) => readers::reads_beyond(target, false, context)
+                .map(|reason| Part::new("", Verdict::Ask, reason)),
             _ => None,
         };
     }
@@ -196,16 +220,19 @@ pub(super) fn written(area: Area, target: &str) -> Option<Part> {
 
 /// After `cd`, relative paths begin elsewhere.
 fn follow_cd(command: &Command, base: &mut Base<'_>) {
-    if !matches!(command.program(), Some("cd" | "pushd")) || command.in_substitution {
+    if !matches!(command.program(), Some("cd" | "pushd" | "popd")) {
         return;
     }
-    let target =
-        command.words.iter().skip(1).find(|word| !word.text.starts_with('-') || word.text == "-");
+    let mut targets = command.words.iter().skip(1);
+    let target = targets.find(|word| !word.text.starts_with('-') || word.text == "-");
     base.cwd = match target {
         Some(word) if word.text == "-" => None,
         Some(word) => base.path(word),
-        None => crate::place::home(),
+        None if command.program() == Some("cd") => crate::place::home(),
+        None => None,
     };
+    let inside = base.cwd.as_ref().is_some_and(|cwd| cwd.starts_with(&base.grounds.root));
+    base.strayed |= !inside;
 }
 
 /// Tells whether a line fetches or decodes something and runs it.

@@ -177,18 +177,14 @@ pub(super) fn read_huge(
     let deadline = Instant::now() + HUGE_DEADLINE;
     let mut number = 1;
     for range in ranges {
-        while number < range.first {
-            if Instant::now() > deadline {
-                return Err(Refusal::invalid(format!(
-                    "{}: line {} is too far into a file of {size} bytes; use tail or sed",
-                    place.shown, range.first
-                )));
-            }
-            match skip_line(&mut reader) {
-                Ok(true) => number += 1,
-                Ok(false) => break,
-                Err(error) => return Err(Refusal::io(&place.shown, &error)),
-            }
+        let skipped = skip_lines(&mut reader, range.first.saturating_sub(number), deadline)
+            .map_err(|error| Refusal::io(&place.shown, &error))?;
+        number += skipped;
+        if number < range.first && Instant::now() > deadline {
+            return Err(Refusal::invalid(format!(
+                "{}: line {} is too far into a file of {size} bytes; use tail or sed",
+                place.shown, range.first
+            )));
         }
         while range.last.is_none_or(|last| number <= last) {
             let Some(line) =
@@ -213,25 +209,26 @@ pub(super) fn read_huge(
     Ok(Outcome::done(text).with_data(json!({"path": place.shown, "bytes": size})))
 }
 
-fn skip_line(reader: &mut impl BufRead) -> std::io::Result<bool> {
-    let mut any = false;
-    loop {
+/// Skips lines; returns how many there were before the end or the deadline.
+fn skip_lines(reader: &mut impl BufRead, wanted: u64, deadline: Instant) -> std::io::Result<u64> {
+    let mut skipped = 0;
+    while skipped < wanted && Instant::now() <= deadline {
         let buffer = reader.fill_buf()?;
         if buffer.is_empty() {
-            return Ok(any);
+            break;
         }
-        any = true;
-        match memchr::memchr(b'\n', buffer) {
-            Some(at) => {
-                reader.consume(at + 1);
-                return Ok(true);
-            }
-            None => {
-                let length = buffer.len();
-                reader.consume(length);
-            }
-        }
+        let here = memchr::memchr_iter(b'\n', buffer).count() as u64;
+        let length = if skipped + here < wanted {
+            skipped += here;
+            buffer.len()
+        } else {
+            let last = usize::try_from(wanted - skipped - 1).unwrap_or(usize::MAX);
+            skipped = wanted;
+            memchr::memchr_iter(b'\n', buffer).nth(last).map_or(buffer.len(), |at| at + 1)
+        };
+        reader.consume(length);
     }
+    Ok(skipped)
 }
 
 /// Takes one line, of which at most 64 kB are kept.

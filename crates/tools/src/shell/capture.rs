@@ -32,7 +32,7 @@ pub(crate) struct Capture {
     tail: VecDeque<String>,
     tail_bytes: usize,
     dropped: usize,
-    last: Option<String>,
+    last_raw: Option<Vec<u8>>,
     repeats: usize,
     path: PathBuf,
     file: Option<BufWriter<File>>,
@@ -51,7 +51,7 @@ impl Capture {
             tail: VecDeque::new(),
             tail_bytes: 0,
             dropped: 0,
-            last: None,
+            last_raw: None,
             repeats: 0,
             path,
             file: None,
@@ -65,8 +65,12 @@ impl Capture {
         let mut rest = bytes;
         while let Some(at) = memchr::memchr(b'\n', rest) {
             let (line, after) = rest.split_at(at);
-            self.pending.extend_from_slice(line);
-            self.end_line();
+            if self.pending.is_empty() && self.last_raw.as_deref() == Some(line) {
+                self.repeats += 1;
+            } else {
+                self.pending.extend_from_slice(line);
+                self.end_line();
+            }
             rest = after.get(1..).unwrap_or_default();
         }
         self.pending.extend_from_slice(rest);
@@ -132,28 +136,29 @@ impl Capture {
     }
 
     fn end_line(&mut self) {
-        let mut line = resolve(&self.pending);
-        if self.cut > 0 {
-            let at = line.floor_char_boundary(LINE_ENDS);
-            line.insert_str(at, &format!(" … [{} bytes] … ", self.cut));
-        }
-        self.pending.clear();
-        self.cut = 0;
-        if self.last.as_ref() == Some(&line) {
+        let raw = std::mem::take(&mut self.pending);
+        if self.cut == 0 && self.last_raw.as_ref() == Some(&raw) {
             self.repeats += 1;
             return;
         }
         self.flush_repeats();
-        self.last = Some(line.clone());
+        let mut line = resolve(&raw);
+        if self.cut > 0 {
+            let at = line.floor_char_boundary(LINE_ENDS);
+            line.insert_str(at, &format!(" … [{} bytes] … ", self.cut));
+        }
+        self.cut = 0;
+        self.last_raw = Some(raw);
         self.store(line);
     }
 
     fn flush_repeats(&mut self) {
         let repeats = std::mem::take(&mut self.repeats);
-        let Some(last) = self.last.take().filter(|_| repeats > 0) else { return };
-        if repeats < REPEATS || last.trim().is_empty() && repeats < 8 {
+        let Some(raw) = self.last_raw.take().filter(|_| repeats > 0) else { return };
+        let line = resolve(&raw);
+        if repeats < REPEATS || line.trim().is_empty() && repeats < 8 {
             for _ in 0..repeats {
-                self.store(last.clone());
+                self.store(line.clone());
             }
         } else {
             self.store(format!("[the same line {repeats} more times]"));

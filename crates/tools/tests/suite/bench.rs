@@ -49,7 +49,7 @@ impl Project {
             mode,
             ask: asker.clone(),
             outputs: base.join("outputs"),
-            secret_env: vec!["MY_SECRET_NAME".to_owned()],
+            secret_env: vec!["CARGO_PKG_NAME".to_owned()],
             shell_timeout_ms: 20_000,
         })
         .unwrap();

@@ -75,7 +75,7 @@ async fn what_is_no_text_file() {
             ),
             ("write", json!({"path": path, "content": "b"})),
         ] {
-            if path == "bin" && tool == "write" || path == "bin" && input["patch"].is_string() {
+            if path == "bin" && (tool == "write" || input["patch"].is_string()) {
                 continue;
             }
             let outcome = project.call(tool, input).await;

@@ -113,6 +113,63 @@ const ASKED: &[&str] = &[
     "printenv",
 ];
 
+/// Readers that were told to do more, in ways that are easily missed.
+const TRICKS: &[&str] = &[
+    "awk -v x=1 'BEGIN{system(\"id\")}'",
+    "awk 'BEGIN{ARGV[1]=\"/root/.ssh/id_rsa\";ARGC=2}{print}'",
+    "sed -l 5 'e date'",
+    "sed -ew1 1",
+    "sed -ne 'w x' a",
+    "sed -n \"$1p\" a",
+    "sort --o=x a",
+    "sort -ro x a",
+    "printf -v PATH .; ls",
+    "read PATH < src/a.rs; ls",
+    "for PATH in .; do ls; done",
+    "unset PATH; ls",
+    "export PATH=.; ls",
+    "env PATH=. ls",
+    "env LD_PRELOAD=./x.so ls",
+    "env -i ls",
+    "time -o x ls",
+    "bash -ic ls",
+    "bash --rcfile x -c ls",
+    "git branch --list -D x",
+    "git tag -l -d x",
+    "git log \"$x\"",
+    "git diff $x",
+    "rg \"$x\"",
+    "find \"$x\"",
+    "cat < ~/notes.txt",
+    "cd ~ || cd src; cat config",
+    "cd \"$x\"; cat config",
+    "pushd ~; popd; cat config",
+    "cd ~ && grep -r key",
+    "cd ~ && grep -r key .",
+    "rg key ~",
+    "grep -r key ..",
+    "date 010100002020",
+    "tree -R -H . -L 1 -o x",
+    "sed --expression=p .env",
+    "sed -ep .env",
+    "grep -eTOKEN .env",
+    "git show HEAD:.env",
+    "xargs cat < src/a.rs",
+    "find . | xargs cat",
+    "test -v 'a[$(touch x)]'",
+    "let 'a[$(touch x)]=1'",
+    "jq -n '$ENV.HOME'",
+    "git help -w log",
+    "find . -type f -name '*.env' -exec cat {} +",
+    "head -c 10 /dev/sda",
+    "LESSOPEN='|x' ls",
+    "ls; f() { rm src/a.rs; }; f",
+    "\\rm src/a.rs",
+    "command rm src/a.rs",
+    "xxd src/a.rs out",
+    "git -C .. -c core.pager=x log",
+];
+
 const DENIED: &[&str] = &[
     "sudo ls",
     "rm -rf /",
@@ -193,6 +250,13 @@ fn command_lines() {
                 ));
             }
             assert!(!decision.parts.is_empty() && !decision.reason.is_empty(), "{line}");
+        }
+    }
+    for line in TRICKS {
+        let decision =
+            decide(Mode::Ask, "shell", &json!({"command": line}), &project.root).unwrap();
+        if decision.verdict == Verdict::Allow {
+            wrong.push(format!("{line}: allowed ({})", decision.reason));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));

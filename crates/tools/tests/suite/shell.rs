@@ -94,22 +94,18 @@ async fn output_of_a_server_goes_on_in_its_file() {
 #[tokio::test]
 async fn a_flood_is_bounded_and_odd_ends_are_told() {
     let project = Project::new(&[]);
-    let outcome = project
-        .call(
-            "shell",
-            json!({"command": "yes | head -c 50000000; seq 1 3000000 | tail -c 20000000"}),
-        )
-        .await;
+    let outcome =
+        project.call("shell", json!({"command": "yes | head -c 5000000; seq 1 300000"})).await;
     assert!(
         outcome.text.starts_with("y\n[the same line "),
         "{}",
         outcome.text.chars().take(200).collect::<String>()
     );
     let file = outcome.data["output_file"].as_str().unwrap();
-    assert!(std::fs::metadata(file).unwrap().len() > 15_000_000);
+    assert!(std::fs::metadata(file).unwrap().len() > 1_500_000);
     for (command, text) in [
         ("kill -SEGV $$", "[exit 139: killed by SIGSEGV]"),
-        ("sh -c 'kill -9 $$'; exit $?", "[exit 137: killed by SIGKILL]"),
+        ("exec 2>/dev/null; sh -c 'kill -9 $$'; exit $?", "[exit 137: killed by SIGKILL]"),
         ("echo out; echo err >&2; exit 1", "out\nerr\n[exit 1]"),
         ("printf 'caf\\351'", "caf\u{fffd}"),
         ("printf '\\033[31mred\\033[0m \\033]0;title\\007x'", "red x"),
@@ -124,7 +120,12 @@ async fn surroundings() {
     let project = Project::new(&[("sub/x", "")]);
     let sh = |command: &str| project.ok("shell", json!({"command": command}));
     assert_eq!(sh("echo $PAGER $GIT_TERMINAL_PROMPT $TERM").await, "cat 0 dumb");
-    assert_eq!(sh("echo ${ANTHROPIC_API_KEY-unset} ${MY_SECRET_NAME-unset}").await, "unset unset");
+    // Cargo sets both for tests; the first is named as a secret.
+    assert_eq!(
+        sh("env | grep -c ^CARGO_PKG_NAME=; env | grep -c ^CARGO_PKG_VERSION=").await,
+        "0
+1"
+    );
     assert_eq!(sh("cd sub").await, "[no output]");
     assert_eq!(sh("basename $PWD").await, "project");
     assert_eq!(project.ok("shell", json!({"command": "basename $PWD", "cwd": "sub"})).await, "sub");
