@@ -127,6 +127,10 @@ pub struct Summary {
     pub updated: Timestamp,
     /// The user's first words, at most 200 characters.
     pub title: String,
+    /// The provider of its newest turn that is near an edge of the log.
+    pub provider: Option<String>,
+    /// The model of that turn.
+    pub model: Option<String>,
     /// How its last turn ended; `None` while it runs or after a kill.
     pub status: Option<TurnStatus>,
     /// Turns begun.
@@ -149,6 +153,8 @@ pub fn summary(sessions: &Path, id: &SessionId) -> Option<Summary> {
         started: created_at(id).unwrap_or_default(),
         updated: created_at(id).unwrap_or_default(),
         title: String::new(),
+        provider: None,
+        model: None,
         status: None,
         turns: 0,
         bytes,
@@ -175,7 +181,9 @@ fn summarise(path: &Path, bytes: &[u8], summary: &mut Summary) {
                 summary.root = root;
                 summary.started = record.at;
             }
-            Event::TurnStarted { turn, .. } => {
+            Event::TurnStarted { turn, provider, model, .. } => {
+                summary.provider = Some(provider);
+                summary.model = Some(model);
                 summary.turns = turn;
                 summary.status = None;
             }

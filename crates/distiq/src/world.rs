@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use distiq_agent::sessions::Summary;
 use distiq_base::ErrorKind;
-use distiq_base::config::{Config, PROJECT_FILE, Settings, Sources};
+use distiq_base::config::{Config, Origin, PROJECT_FILE, Settings, Sources};
 use distiq_base::paths::{self, Home};
 use jiff::tz::TimeZone;
 
@@ -68,6 +68,13 @@ impl World {
             }
             self.cwd.clone_from(&root);
             self.root = root;
+        }
+        let by_flag =
+            |key| self.config.get(key).is_some_and(|entry| matches!(entry.origin, Origin::Flag(_)));
+        if !by_flag("provider") && !by_flag("model") {
+            // Another model could not read what the vendor has cached for this one.
+            self.settings.provider = summary.provider.clone().or(self.settings.provider.take());
+            self.settings.model = summary.model.clone().or(self.settings.model.take());
         }
         Ok(())
     }

@@ -65,6 +65,6 @@ fn paths_follow_xdg_without_a_home_of_our_own() {
     let output = command.env_remove("DISTIQ_HOME").env("XDG_DATA_HOME", "/x").output().unwrap();
     let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(json["ledger"], "/x/distiq/ledger.db");
-    let config = place.folder.path().join(".config/distiq");
+    let config = place.env.home().join(".config/distiq");
     assert_eq!(json["config"], config.to_str().unwrap());
 }

@@ -14,15 +14,15 @@ mod shape;
 mod tool;
 
 use std::fs;
-use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Output};
 
+use distiq_testkit::TestEnv;
 use serde_json::Value;
 
 /// A home, a project and nothing else.
 struct Place {
-    folder: tempfile::TempDir,
+    env: TestEnv,
 }
 
 /// What a command left.
@@ -34,17 +34,23 @@ struct Ran {
 
 impl Place {
     fn new() -> Self {
-        let place = Self { folder: tempfile::tempdir().unwrap() };
+        let place = Self { env: TestEnv::new(env!("CARGO_BIN_EXE_distiq")).unwrap() };
         fs::create_dir_all(place.project().join(".git")).unwrap();
         place
     }
 
-    fn project(&self) -> PathBuf {
-        self.folder.path().join("project")
+    /// Returns the folder that all is in.
+    fn folder(&self) -> PathBuf {
+        self.project().parent().unwrap().to_path_buf()
     }
 
+    fn project(&self) -> PathBuf {
+        self.env.project()
+    }
+
+    /// Returns Distiq's own home.
     fn home(&self) -> PathBuf {
-        self.folder.path().join("home")
+        self.env.distiq_home()
     }
 
     fn config_file(&self) -> PathBuf {
@@ -58,49 +64,39 @@ impl Place {
     }
 
     fn write(&self, path: &str, text: &str) -> PathBuf {
-        let path = self.project().join(path);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(&path, text).unwrap();
-        path
+        self.env.write(path, text).unwrap()
     }
 
-    /// Prepares the binary: only what is set here is in its environment.
+    /// Prepares the binary: nothing of the caller is in its environment.
     fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_distiq"));
-        command
-            .args(arguments)
-            .env_clear()
-            .env("HOME", self.folder.path())
-            .env("PATH", std::env::var_os("PATH").unwrap())
-            .env("DISTIQ_HOME", self.home())
-            .env("TZ", "UTC")
-            .current_dir(self.project())
-            .stdin(Stdio::null());
-        command
+        self.env.command(arguments)
     }
 
     fn run(&self, arguments: &[&str]) -> Ran {
-        Ran::of(self.command(arguments).output().unwrap())
+        Ran::from(self.env.run(arguments).unwrap())
     }
 
     /// Runs with a text on standard input.
     fn pipe(&self, arguments: &[&str], input: &str) -> Ran {
-        let mut command = self.command(arguments);
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().unwrap();
-        child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
-        Ran::of(child.wait_with_output().unwrap())
+        Ran::from(self.env.run_with_input(arguments, input).unwrap())
     }
 
     /// Takes the folder's name out of a text, so that texts can be compared.
     fn plain(&self, text: &str) -> String {
-        let real = self.folder.path().canonicalize().unwrap();
-        text.replace(real.to_str().unwrap(), "…").replace(path_text(self.folder.path()), "…")
+        let folder = self.folder();
+        let real = folder.canonicalize().unwrap();
+        text.replace(path_text(&real), "…").replace(path_text(&folder), "…")
     }
 }
 
 fn path_text(path: &Path) -> &str {
     path.to_str().unwrap()
+}
+
+impl From<distiq_testkit::Output> for Ran {
+    fn from(output: distiq_testkit::Output) -> Self {
+        Self { code: output.code.unwrap_or(-1), out: output.stdout, err: output.stderr }
+    }
 }
 
 impl Ran {

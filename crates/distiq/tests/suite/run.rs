@@ -210,7 +210,11 @@ fn requests_and_wrong_prices_are_bounded() {
 fn a_session_is_resumed_with_the_same_prefix_and_found_again() {
     let desk = Desk::saying([Answer::text("one"), Answer::text("two"), Answer::text("three")]);
     assert_eq!(desk.run(&["run", "begin with the marmot"]).code, 0);
-    assert_eq!(desk.run(&["run", "--continue", "go on"]).out, "two\n");
+    // With the session's own model, whatever the settings say by now.
+    let mut again = desk.command(&["run", "--continue", "go on"]);
+    let ran = Ran::of(again.env_remove("DISTIQ_MODEL").output().unwrap());
+    assert_eq!(ran.out, "two\n", "{}", ran.err);
+    assert_eq!(desk.model.requests()[1].request.clone().unwrap().model, "scripted-1");
     let list = desk.place.run(&["sessions", "list", "--json"]).json();
     let session = &list["sessions"][0];
     assert_eq!((&session["turns"], &session["status"]), (&json!(2), &json!("done")));

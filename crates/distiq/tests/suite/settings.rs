@@ -22,7 +22,7 @@ fn values_are_set_read_and_explained() {
         line.split_whitespace().skip(1).collect::<Vec<_>>().join(" ")
     };
     assert_eq!(line("model"), "b environment `DISTIQ_MODEL`");
-    assert_eq!(line("limits.day"), "$2.50 …/home/config/config.toml line 6, column 1");
+    assert_eq!(line("limits.day"), "$2.50 …/home/distiq/config/config.toml line 6, column 1");
     assert_eq!(line("tz"), "UTC flag `--tz`");
     assert_eq!(line("mode"), "ask default");
     let json = place.run(&["config", "get", "limits.day", "--json"]).json();
@@ -37,7 +37,7 @@ fn settings_that_are_wrong_name_their_place_and_change_nothing() {
     assert_eq!(ran.code, 3);
     assert_eq!(
         place.plain(&ran.err),
-        "error: Unknown setting `max_costs` in …/home/config/config.toml line 2, column 1\n\
+        "error: Unknown setting `max_costs` in …/home/distiq/config/config.toml line 2, column 1\n\
          hint: Did you mean `max_cost`?\n"
     );
     place.settings("mode = ask\n");
@@ -46,7 +46,7 @@ fn settings_that_are_wrong_name_their_place_and_change_nothing() {
     assert_eq!((ran.code, error["kind"].as_str()), (3, Some("config")));
     let message = place.plain(error["message"].as_str().unwrap());
     assert!(
-        message.starts_with("Bad TOML in …/home/config/config.toml line 1, column 8"),
+        message.starts_with("Bad TOML in …/home/distiq/config/config.toml line 1, column 8"),
         "{message}"
     );
     let ran = place.run(&["config", "set", "mode", "full"]);
@@ -102,7 +102,7 @@ fn setup_takes_a_key_from_a_variable_and_installs_completions() {
     let mut command = place.command(&["setup", "--key-env", "MY_KEY", "--completions", "bash"]);
     let ran = crate::Ran::of(command.env("MY_KEY", "sk-from-env-1").output().unwrap());
     let out = place.plain(&ran.ok());
-    assert!(out.contains("Installed completions in …/.local/share/bash-completion"), "{out}");
+    assert!(out.contains("Installed completions in …/home/.local/share/bash-completion"), "{out}");
     let ran = place.run(&["setup", "--key-env", "NOT_SET"]);
     assert_eq!(
         (ran.code, ran.err.lines().next()),

@@ -64,7 +64,7 @@ fn refusals_have_kinds_and_exit_codes_and_leave_files_alone() {
     }
     assert_eq!(fs::read(&file).unwrap(), before);
     assert!(!place.project().join("made").exists());
-    assert!(!place.folder.path().join("out.txt").exists());
+    assert!(!place.folder().join("out.txt").exists());
 }
 
 #[test]
