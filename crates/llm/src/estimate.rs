@@ -79,6 +79,12 @@ impl Estimator {
         scale(size.text, factor * margin).min(size.bytes) + size.most_other
     }
 
+    /// Returns a number of prompt tokens that most vendors will reach: the text alone, as o200k counts
+    /// it, without framing and without what a vendor adds of its own.
+    pub fn estimate_least(&self, request: &Request) -> u64 {
+        scale(self.size("", request).text, 1.0)
+    }
+
     /// Learns from a report: `estimated` tokens by [`Estimator::estimate`] were `actual` ones.
     pub fn correct(&self, model: &str, estimated: u64, actual: u64) {
         if estimated < TELLING_TOKENS || actual == 0 {

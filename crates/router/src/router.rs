@@ -120,7 +120,8 @@ impl Router {
 impl Desk {
     fn prefix_costs(&self, provider: &str, first: &Request) -> Option<PrefixCosts> {
         let info = self.config.catalogue.find(provider, &first.model)?;
-        let base_tokens = self.estimator.estimate(&first.model, first);
+        // Only what is surely counted lifts a prompt over the minimum.
+        let base_tokens = self.estimator.estimate_least(first);
         let now = self.config.clock.now();
         let prices = info.row(now)?.prices(now, base_tokens);
         Some(PrefixCosts {
