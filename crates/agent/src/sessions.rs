@@ -292,6 +292,7 @@ pub struct Totals {
     /// Their tokens.
     pub usage: Usage,
     /// Their cost where it is known.
+    #[serde(rename = "cost_nanousd")]
     pub cost: Money,
     /// Requests whose model has no known price.
     pub unpriced: u32,

@@ -7,10 +7,21 @@ use crate::output;
 
 /// The schemas; each describes an output with `--json` (or `--output-format`), which only grows.
 pub const SCHEMAS: &[(&str, &str)] = &[
+    ("config", include_str!("../../schemas/config.json")),
+    ("cost", include_str!("../../schemas/cost.json")),
+    ("data", include_str!("../../schemas/data.json")),
+    ("demo", include_str!("../../schemas/demo.json")),
+    ("doctor", include_str!("../../schemas/doctor.json")),
     ("error", include_str!("../../schemas/error.json")),
     ("event", include_str!("../../schemas/event.json")),
+    ("export", include_str!("../../schemas/export.json")),
+    ("metrics", include_str!("../../schemas/metrics.json")),
+    ("models", include_str!("../../schemas/models.json")),
     ("run", include_str!("../../schemas/run.json")),
+    ("sessions", include_str!("../../schemas/sessions.json")),
+    ("stats", include_str!("../../schemas/stats.json")),
     ("tool", include_str!("../../schemas/tool.json")),
+    ("version", include_str!("../../schemas/version.json")),
 ];
 
 /// Arguments of `schema`.

@@ -1,4 +1,4 @@
-use crate::Place;
+use crate::{Place, shape};
 
 /// Languages whose tools are not installed are not tried; Rust always is, it built this test.
 #[test]
@@ -19,6 +19,8 @@ fn the_demo_fixes_the_bug_in_every_language_that_is_installed() {
         let ran = crate::Ran::of(command.output().unwrap());
         assert_eq!(ran.code, 0, "{language}: {} {}", ran.out, ran.err);
         let json = ran.json();
+        let schema = place.run(&["schema", "demo"]).json();
+        assert_eq!(shape::faults(&schema, &json), Vec::<String>::new());
         assert_eq!((&json["ok"], &json["scripted_model"]), (&true.into(), &true.into()));
         let diff = json["diff"].as_str().unwrap();
         assert!(diff.contains("\n-") && diff.contains("quantity >= 10"), "{diff}");

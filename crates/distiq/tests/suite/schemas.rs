@@ -4,6 +4,7 @@ use distiq_base::{
     Content, Dialect, ErrorKind, Event, Failure, ImageSource, Message, Mode, Money, Record,
     RequestId, Role, SessionId, StopReason, SystemBlock, ToolDef, TurnStatus, Usage,
 };
+use distiq_testkit::{Answer, Script, ScriptedModel};
 use serde_json::{Value, json};
 
 use crate::{Place, shape};
@@ -198,5 +199,47 @@ fn a_failure_as_json_fits_its_schema() {
     let schema = place.run(&["schema", "error"]).json();
     for arguments in [&["nope", "--json"][..], &["sessions", "show", "x", "--json"]] {
         assert_eq!(shape::faults(&schema, &place.run(arguments).json()), Vec::<String>::new());
+    }
+}
+
+#[test]
+fn what_commands_print_fits_their_schemas() {
+    let place = Place::new();
+    let model = ScriptedModel::start(Script::by_turn([Answer::text("ok")])).unwrap();
+    let mut run = place.command(&["run", "--price", "3/15", "--", "hi"]);
+    run.env("ANTHROPIC_BASE_URL", model.base_url_anthropic()).env("DISTIQ_MODEL", "scripted-1");
+    assert!(run.output().unwrap().status.success());
+    let session = place.run(&["sessions", "list", "--json"]).json();
+    let id = session["sessions"][0]["id"].as_str().unwrap();
+    for (name, line) in [
+        ("config", "config --json"),
+        ("config", "config get mode --json"),
+        ("config", "config path --json"),
+        ("cost", "cost --json"),
+        ("cost", "cost --json --month"),
+        ("data", "data path --json"),
+        ("data", "data size --json"),
+        ("data", "data prune --json"),
+        ("doctor", "doctor --json"),
+        ("export", &format!("sessions export {id} --format json")),
+        ("metrics", "metrics --json"),
+        ("metrics", "metrics --daily --json"),
+        ("models", "models --json"),
+        ("sessions", "sessions list --json"),
+        ("sessions", &format!("sessions show {id} --json")),
+        ("sessions", "sessions search hi --json"),
+        ("stats", "stats --json"),
+        ("version", "version --json"),
+        ("version", "version --licenses --json"),
+    ] {
+        let schema = place.run(&["schema", name]).json();
+        let ran = place.run(&line.split(' ').collect::<Vec<_>>());
+        assert_eq!(ran.code, 0, "{line}: {}", ran.err);
+        assert_eq!(
+            shape::faults(&schema, &ran.json()),
+            Vec::<String>::new(),
+            "{line}: {}",
+            ran.out
+        );
     }
 }
