@@ -203,23 +203,26 @@ pub(super) fn late(phase: Phase, waited: Duration) -> ProviderError {
 pub(super) fn describe(error: reqwest::Error, otherwise: Kind) -> ProviderError {
     // The address may carry what the user would not show; the provider's name is enough.
     let error = error.without_url();
-    if error.is_timeout() {
+    if error.is_timeout() && otherwise == Kind::Connect {
         return ProviderError::new(Kind::Timeout(Phase::Head), "No connection in time");
     }
     let mut kind = if error.is_builder() { Kind::Tls } else { otherwise };
     let mut cause: &(dyn Error + 'static) = &error;
     loop {
-        let inner = cause.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
-        if let Some(tls) = inner.and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
-            return ProviderError::new(Kind::Tls, tls.to_string());
-        }
         if cause.is::<rustls::Error>() {
             kind = Kind::Tls;
         }
-        match cause.source() {
-            Some(source) => cause = source,
+        match inner(cause) {
+            Some(inner) => cause = inner,
             None => break,
         }
     }
     ProviderError::new(kind, cause.to_string())
+}
+
+/// Returns what an error came from. An I/O error does not name what it wraps as its source, only
+/// that one's own.
+fn inner<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'static)> {
+    let wrapped = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+    wrapped.map(|wrapped| wrapped as &(dyn Error + 'static)).or_else(|| error.source())
 }

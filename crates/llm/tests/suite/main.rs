@@ -12,6 +12,7 @@ mod estimate;
 mod prices;
 mod provider;
 mod server;
+mod tls;
 mod wire_errors;
 mod wire_faults;
 mod wire_golden_anthropic;
