@@ -33,6 +33,11 @@ impl Language {
         self.spec().name
     }
 
+    /// Tells whether it holds data, not code.
+    pub const fn is_data(self) -> bool {
+        matches!(self, Language::Json | Language::Jsonc | Language::Toml | Language::Yaml)
+    }
+
     pub(crate) fn spec(self) -> &'static Spec {
         match self {
             Language::Rust => &languages::rust::SPEC,

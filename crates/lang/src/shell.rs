@@ -52,7 +52,7 @@ pub struct Command {
     pub text: String,
     /// Whether it stands in `$( )`, backticks or `<( )`.
     pub in_substitution: bool,
-    /// Whether it runs behind the line (`&`, `coproc`).
+    /// Whether it runs behind the line (`&`).
     pub background: bool,
     /// Whether its standard input is a pipe of the same line.
     pub reads_pipe: bool,

@@ -34,7 +34,10 @@ impl Parser<'_> {
                 Some("case") => self.case()?,
                 Some("[[") => self.test()?,
                 Some("function") => return self.function_keyword(),
-                Some("coproc") => return self.coprocess(),
+                Some("coproc") => {
+                    // Bash 5.2 runs another command than it reads where one is in `$( )`.
+                    return Err(self.cursor.fail("`coproc` is not read"));
+                }
                 Some("in") | None => return self.simple(),
                 Some(_) => return Err(self.cursor.unexpected()),
             }
@@ -235,15 +238,6 @@ impl Parser<'_> {
                 Some("{" | "if" | "while" | "until" | "for" | "select" | "case" | "[[")
             );
         if compound { self.command() } else { Err(self.cursor.unexpected()) }
-    }
-
-    fn coprocess(&mut self) -> Result<(), ShellError> {
-        self.expect("coproc")?;
-        self.blanks();
-        let first = self.found();
-        self.command()?;
-        self.mark(first, |command| command.background = true);
-        Ok(())
     }
 }
 

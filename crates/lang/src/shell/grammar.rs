@@ -269,7 +269,6 @@ impl Parser<'_> {
             self.cursor.eat("&");
             self.gap()?;
             let first = self.found();
-            self.prefixes();
             self.command()?;
             self.mark(first, |command| command.reads_pipe = true);
         }

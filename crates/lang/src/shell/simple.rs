@@ -108,15 +108,18 @@ impl Parser<'_> {
             return Ok(None);
         }
         let word = self.word(Ends::Operators)?;
-        let Some((index, value)) = word.raw.split_once("]=").or_else(|| word.raw.split_once("]+="))
-        else {
-            if subscripted(&word.raw) && word.raw.contains(']') {
-                self.cursor.seek(start);
-                return Ok(None);
-            }
+        let (_, subscript) = word.raw.split_once('[').unwrap_or_default();
+        let Some((index, rest)) = subscript.split_once(']') else {
             return Err(self.cursor.fail("a subscript with blanks in it"));
         };
-        let index = index.split_once('[').map_or(index, |(_, index)| index);
+        let value = rest.strip_prefix('=').or_else(|| rest.strip_prefix("+="));
+        let Some(value) = value.filter(|_| !index.contains(['[', '\'', '"', '\\', '`'])) else {
+            if word.raw.contains("]=") || word.raw.contains("]+=") {
+                return Err(self.cursor.fail("a subscript whose end is not clear"));
+            }
+            self.cursor.seek(start);
+            return Ok(None);
+        };
         self.evaluates |= !index.bytes().all(|byte| byte.is_ascii_digit());
         let value = Word { text: value.to_owned(), raw: value.to_owned(), ..Word::default() };
         Ok(Some(Assignment { name, value }))
@@ -127,7 +130,9 @@ impl Parser<'_> {
         loop {
             self.gap()?;
             if self.cursor.eat(")") {
-                return Ok(());
+                // What follows at once would be a part of the word.
+                let ends = self.cursor.peek().is_none_or(|next| " \t\n;&|<>)".contains(next));
+                return if ends { Ok(()) } else { Err(self.cursor.unexpected()) };
             }
             if self.word(Ends::Operators)?.raw.is_empty() {
                 return Err(self.cursor.unexpected());
@@ -176,8 +181,4 @@ impl Parser<'_> {
         redirects.push(Redirect { op, target, fd: Some(fd).filter(|fd| !fd.is_empty()) });
         Ok(true)
     }
-}
-
-fn subscripted(raw: &str) -> bool {
-    raw.split_once('[').is_some_and(|(name, _)| is_name(name))
 }
