@@ -7,6 +7,7 @@ mod basics;
 mod data;
 mod demo;
 mod docs;
+mod hosts;
 mod run;
 mod schemas;
 mod settings;

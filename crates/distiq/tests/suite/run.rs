@@ -307,3 +307,53 @@ fn an_interrupt_cancels_the_turn_and_a_termination_leaves_it_resumable() {
         desk.model.check();
     }
 }
+
+/// `script` gives the command a terminal of its own to ask on; standard input is what is typed.
+fn on_a_terminal(desk: &Desk, arguments: &str, typed: &str) -> (i32, String) {
+    let binary = env!("CARGO_BIN_EXE_distiq");
+    let inner = desk.command(&[]);
+    let mut command = Command::new("script");
+    command.args(["-qec", &format!("{binary} {arguments}"), "/dev/null"]).env_clear();
+    command.envs(inner.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    command.current_dir(desk.place.project());
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    let mut stdout = child.stdout.take().unwrap();
+    let mut seen = String::new();
+    // Typed once the question is on the screen, as a person would.
+    let mut buffer = [0_u8; 4096];
+    let mut is_typed = false;
+    loop {
+        let read = stdout.read(&mut buffer).unwrap();
+        if read == 0 {
+            break;
+        }
+        seen.push_str(&String::from_utf8_lossy(&buffer[..read]));
+        if !is_typed && seen.contains("say why not:") {
+            std::io::Write::write_all(&mut stdin, typed.as_bytes()).unwrap();
+            is_typed = true;
+        }
+    }
+    (child.wait().unwrap().code().unwrap_or(-1), seen)
+}
+
+#[test]
+fn on_a_terminal_it_asks_and_heeds_the_answer() {
+    for (typed, made, last) in [("o\n", true, "made it"), ("use make instead\n", false, "use make")]
+    {
+        let desk = Desk::new(Script::function(|request| {
+            let heard = format!("{:?}", request.messages);
+            if !heard.contains("ToolResult") {
+                return Step::Answer(Answer::call("shell", json!({"command": "touch made"})));
+            }
+            let reason = if heard.contains("use make instead") { "use make" } else { "made it" };
+            Step::Answer(Answer::text(reason))
+        }));
+        let (code, seen) = on_a_terminal(&desk, "run -- go", typed);
+        assert!(seen.contains("shell wants: touch made"), "{seen}");
+        assert_eq!(code, 0, "{seen}");
+        assert_eq!(desk.place.project().join("made").exists(), made, "{seen}");
+        assert!(seen.contains(last), "{seen}");
+    }
+}
