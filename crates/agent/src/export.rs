@@ -3,7 +3,7 @@
 mod html;
 mod markdown;
 
-use distiq_base::{Content, Event, Message, Record, SessionId, Usage};
+use distiq_base::{Content, Event, Message, Record, Role, SessionId, Usage};
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
@@ -33,7 +33,7 @@ pub struct Export<'a> {
     pub totals: Totals,
     /// What was said, in order.
     pub messages: Vec<&'a Message>,
-    /// Everything that happened, without the pieces that messages repeat.
+    /// Everything that happened, without signs of life and the pieces that a message repeats.
     pub events: Vec<&'a Record>,
 }
 
@@ -60,15 +60,34 @@ pub fn gather(records: &[Record]) -> Export<'_> {
             Event::Message { message } => export.messages.push(message),
             _ => {}
         }
-        let piece = matches!(
-            record.event,
-            Event::TextDelta { .. } | Event::ThinkingDelta { .. } | Event::Heartbeat { .. }
-        );
-        if !piece {
-            export.events.push(record);
-        }
     }
+    export.events = without_repetition(records);
     export
+}
+
+/// Leaves out the pieces of an answer that came whole; of one that broke off they are all there is.
+fn without_repetition(records: &[Record]) -> Vec<&Record> {
+    let mut events: Vec<&Record> = Vec::new();
+    let mut answer_from = 0;
+    for record in records {
+        match &record.event {
+            Event::Heartbeat { .. } => continue,
+            Event::RequestStarted { .. } => answer_from = events.len(),
+            Event::Message { message } if message.role == Role::Assistant => {
+                let has_thinking =
+                    message.content.iter().any(|part| matches!(part, Content::Thinking { .. }));
+                let answer = events.split_off(answer_from);
+                events.extend(answer.into_iter().filter(|record| match record.event {
+                    Event::TextDelta { .. } => false,
+                    Event::ThinkingDelta { .. } => !has_thinking,
+                    _ => true,
+                }));
+            }
+            _ => {}
+        }
+        events.push(record);
+    }
+    events
 }
 
 /// Exports as pretty-printed JSON.
@@ -106,8 +125,6 @@ fn cost_line(totals: &Totals) -> String {
 
 #[cfg(test)]
 mod tests {
-    use distiq_base::Role;
-
     use super::*;
 
     fn records() -> Vec<Record> {
@@ -146,6 +163,30 @@ mod tests {
             .enumerate()
             .map(|(seq, event)| Record { seq: seq as u64, at: Timestamp::UNIX_EPOCH, event })
             .collect()
+    }
+
+    #[test]
+    fn pieces_of_an_answer_that_broke_off_are_kept() {
+        let started = |request: &str| Event::RequestStarted {
+            request_id: distiq_base::RequestId::parse(request).unwrap(),
+            provider: "p".into(),
+            model: "m".into(),
+        };
+        let whole = Message { role: Role::Assistant, content: vec![Content::text("whole")] };
+        let events = [
+            started("r-1"),
+            Event::TextDelta { text: "bro".into() },
+            started("r-2"),
+            Event::ThinkingDelta { text: "hm".into() },
+            Event::TextDelta { text: "whole".into() },
+            Event::Message { message: whole },
+        ];
+        let records: Vec<Record> = (0..)
+            .zip(events)
+            .map(|(seq, event)| Record { seq, at: Timestamp::UNIX_EPOCH, event })
+            .collect();
+        let kept: Vec<u64> = gather(&records).events.iter().map(|record| record.seq).collect();
+        assert_eq!(kept, [0, 1, 2, 3, 5]);
     }
 
     #[test]

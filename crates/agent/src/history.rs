@@ -136,6 +136,18 @@ fn close_calls(messages: &[Message], loose: &LooseResults) -> Option<Message> {
     (!results.is_empty()).then_some(Message { role: Role::User, content: results })
 }
 
+impl History {
+    /// Returns the calls whose process ended before their results were recorded, where nothing was
+    /// said since: their names and arguments.
+    pub fn interrupted(&self) -> Vec<(&str, &str)> {
+        let [.., asked, answered] = self.messages.as_slice() else { return Vec::new() };
+        let is_open =
+            |id: &str| answered.content.contains(&Content::tool_result(id, INTERRUPTED, true));
+        let calls = asked.tool_calls().filter(|(id, ..)| is_open(id));
+        calls.map(|(_, name, arguments)| (name, arguments)).collect()
+    }
+}
+
 /// Opens a session's log and its history; calls that a crash left open are closed in both.
 ///
 /// # Errors
@@ -218,6 +230,7 @@ mod tests {
             ]
         );
         let (_log, again) = reopen(&path, Clock::System).unwrap();
+        assert_eq!(again.interrupted(), [("read", "{}")]);
         assert_eq!(again.messages, history.messages);
     }
 

@@ -162,6 +162,7 @@ impl SessionLog {
             self.line.clear();
             serde_json::to_writer(&mut self.line, &record).map_err(|e| fail(e.into()))?;
             self.line.push(b'\n');
+            kill_point("before_log_append");
             if let Err(source) = file.write_all(&self.line) {
                 // What was written of the line must not stand before the next record.
                 let _ = file.set_len(self.bytes);

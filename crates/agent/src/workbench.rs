@@ -150,6 +150,11 @@ impl Workbench {
     ) -> Result<(Self, mpsc::Receiver<Record>), AgentError> {
         let path = sessions::path_of(&config.home.sessions(), &session);
         let (log, history) = history::reopen(&path, config.clock.clone())?;
+        for (name, arguments) in history.interrupted() {
+            if let Ok(input) = serde_json::from_str(arguments) {
+                config.toolbox.clear_after(name, &input);
+            }
+        }
         Ok(Self::spawn(config, session, log, history, Vec::new()))
     }
 
