@@ -371,45 +371,16 @@ fn explain(
     let number = |index: usize| edits.get(index).map_or(0, |(number, _)| *number);
     let mut refusal = Refusal::invalid("");
     for (i, failure) in failures.iter().enumerate() {
-        let (kind, why) = match &failure.why {
-            Why::NotFound { already_at: Some(line) } => (
-                RefusalKind::NotFound,
-                format!("search text not found; the replacement is already there, line {line}"),
-            ),
-            Why::NotFound { already_at: None } => {
-                (RefusalKind::NotFound, "search text not found".to_owned())
-            }
-            Why::Ambiguous(lines) => (RefusalKind::Ambiguous, several(lines)),
-            Why::Identical => {
-                (RefusalKind::Invalid, "old and new text are the same; nothing to do".to_owned())
-            }
-            Why::EmptySearch => (
-                RefusalKind::Invalid,
-                "the old text is empty, but the file is not; include a line next to the change"
-                    .to_owned(),
-            ),
-            Why::Overlap(other) => (
-                RefusalKind::Invalid,
-                format!("changes the same lines as edit {}; make them one edit", number(*other)),
-            ),
-            Why::Placeholder(line) => (
-                RefusalKind::Invalid,
-                format!(
-                    "`{line}` stands for code left out; write the whole text, or a smaller edit"
-                ),
-            ),
-        };
+        let (kind, why) = reason(&failure.why, number);
         if i == 0 {
             refusal.kind = kind;
         } else {
             refusal.message.push('\n');
         }
-        let which = if total > 1 {
-            format!("edit {} of {total}, ", number(failure.index))
-        } else {
-            String::new()
-        };
-        refusal.message.push_str(&format!("{which}{}: {why}", place.shown));
+        if total > 1 {
+            refusal.message.push_str(&format!("edit {} of {total}, ", number(failure.index)));
+        }
+        refusal.message.push_str(&format!("{}: {why}", place.shown));
         refusal.closest.extend(failure.closest.iter().cloned());
     }
     refusal.closest.truncate(3);
@@ -423,6 +394,36 @@ fn explain(
         refusal.message.push_str("\nnothing was changed");
     }
     refusal
+}
+
+/// Says why one edit cannot be applied; `number` tells how the call counts edits.
+fn reason(why: &Why, number: impl Fn(usize) -> usize) -> (RefusalKind, String) {
+    match why {
+        Why::NotFound { already_at: Some(line) } => (
+            RefusalKind::NotFound,
+            format!("search text not found; the replacement is already there, line {line}"),
+        ),
+        Why::NotFound { already_at: None } => {
+            (RefusalKind::NotFound, "search text not found".to_owned())
+        }
+        Why::Ambiguous(lines) => (RefusalKind::Ambiguous, several(lines)),
+        Why::Identical => {
+            (RefusalKind::Invalid, "old and new text are the same; nothing to do".to_owned())
+        }
+        Why::EmptySearch => (
+            RefusalKind::Invalid,
+            "the old text is empty, but the file is not; include a line next to the change"
+                .to_owned(),
+        ),
+        Why::Overlap(other) => (
+            RefusalKind::Invalid,
+            format!("changes the same lines as edit {}; make them one edit", number(*other)),
+        ),
+        Why::Placeholder(line) => (
+            RefusalKind::Invalid,
+            format!("`{line}` stands for code left out; write the whole text, or a smaller edit"),
+        ),
+    }
 }
 
 fn several(lines: &[usize]) -> String {

@@ -5,6 +5,8 @@ use std::io::{self, Read};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use distiq_base::kill::kill_point;
+
 use crate::outcome::{Refusal, RefusalKind};
 use crate::place::Place;
 
@@ -94,6 +96,7 @@ pub(crate) fn write_all(changes: &[Change]) -> Result<(), Refusal> {
             refusal.kind = RefusalKind::Failed;
             return Err(refusal);
         }
+        kill_point("between_files");
     }
     Ok(())
 }

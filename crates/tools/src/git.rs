@@ -1,6 +1,7 @@
 //! The `git` tool: looks at a repository, and commits.
 
 use std::ffi::OsString;
+use std::path::Path;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -10,6 +11,7 @@ use crate::bench::Bench;
 use crate::edit;
 use crate::fields::Fields;
 use crate::outcome::{Outcome, Refusal, RefusalKind};
+use crate::permission::secrets::is_secret;
 use crate::permission::{Part, Verdict};
 use crate::shell::process::{self, How};
 use crate::shell::{self, Capture, Shown};
@@ -39,6 +41,8 @@ pub(crate) struct Input {
     arguments: Vec<String>,
     /// Files to be staged first, for a commit.
     stage: Option<Vec<String>>,
+    /// Whether it names a file that may hold keys.
+    secret: bool,
 }
 
 pub(crate) fn parse(input: &Value) -> Result<Input, Refusal> {
@@ -55,56 +59,59 @@ pub(crate) fn parse(input: &Value) -> Result<Input, Refusal> {
     if rev.as_deref().is_some_and(|rev| rev.starts_with('-') || rev.contains(char::is_whitespace)) {
         return Err(Refusal::invalid("git: `rev` must be a revision, such as HEAD~1 or main..x"));
     }
-    let mut arguments: Vec<String> = Vec::new();
-    let mut add = |list: &[&str]| arguments.extend(list.iter().map(ToString::to_string));
-    let mut stage = None;
-    match action.as_str() {
-        "status" => add(&["status", "--short", "--branch"]),
-        "diff" => {
-            add(&["diff", "--no-ext-diff", "--no-textconv"]);
-            if staged {
-                add(&["--cached"]);
-            }
-        }
+    if action == "blame" && paths.len() != 1 {
+        return Err(Refusal::invalid("git: blame needs one `path`"));
+    }
+    let named = paths.iter().chain(&rev).map(|name| name.rsplit(':').next().unwrap_or(name));
+    let secret = named.map(Path::new).any(is_secret);
+    let commits = action == "commit";
+    let mut arguments = match action.as_str() {
+        "status" => words(&["status", "--short", "--branch"]),
+        "diff" if staged => words(&["diff", "--no-ext-diff", "--no-textconv", "--cached"]),
+        "diff" => words(&["diff", "--no-ext-diff", "--no-textconv"]),
         "log" => {
-            let count = count.unwrap_or(15).clamp(1, MOST_COMMITS);
-            add(&["log", "--format=%h %ad %an: %s", "--date=short", &format!("-{count}")]);
+            let count = format!("-{}", count.unwrap_or(15).clamp(1, MOST_COMMITS));
+            words(&["log", "--format=%h %ad %an: %s", "--date=short", &count])
         }
-        "show" => add(&["show", "--no-ext-diff", "--no-textconv", "--format=%h %ad %an%n%B"]),
-        "blame" => {
-            add(&["blame", "--date=short"]);
-            if let Some(lines) = &lines {
-                let (first, last) = lines.split_once('-').unwrap_or((lines, lines));
-                if !first.chars().chain(last.chars()).all(|c| c.is_ascii_digit()) {
-                    return Err(Refusal::invalid("git: `lines` must look like \"10-40\""));
-                }
-                add(&["-L", &format!("{first},{last}")]);
-            }
-        }
-        "branch" => add(&["branch", "--all", "-vv"]),
+        "show" => words(&["show", "--no-ext-diff", "--no-textconv", "--format=%h %ad %an%n%B"]),
+        "blame" => match lines {
+            Some(lines) => words(&["blame", "--date=short", "-L", &blame_lines(&lines)?]),
+            None => words(&["blame", "--date=short"]),
+        },
+        "branch" => words(&["branch", "--all", "-vv"]),
         "commit" => {
             let message = message.filter(|message| !message.trim().is_empty());
-            let message = message.ok_or_else(|| {
-                Refusal::invalid("git: `message` is missing; it must be a string")
-            })?;
-            add(&["commit", "--quiet", "--message", &message]);
-            stage = Some(std::mem::take(&mut paths));
+            let missing = || Refusal::invalid("git: `message` is missing; it must be a string");
+            words(&["commit", "--quiet", "--message", &message.ok_or_else(missing)?])
         }
         _ => {
             return Err(Refusal::invalid(
                 "git: `action` must be status, diff, log, show, blame, branch or commit",
             ));
         }
-    }
-    if action == "blame" && paths.len() != 1 {
-        return Err(Refusal::invalid("git: blame needs one `path`"));
-    }
+    };
     arguments.extend(rev);
-    if !matches!(action.as_str(), "commit" | "branch") {
+    let stage = if commits { Some(std::mem::take(&mut paths)) } else { None };
+    if !commits && action != "branch" {
         arguments.push("--".to_owned());
         arguments.append(&mut paths);
     }
-    Ok(Input { action, arguments, stage })
+    Ok(Input { action, arguments, stage, secret })
+}
+
+fn words(list: &[&str]) -> Vec<String> {
+    list.iter().map(ToString::to_string).collect()
+}
+
+/// Makes git's `10,40` of `10-40`.
+fn blame_lines(lines: &str) -> Result<String, Refusal> {
+    let (first, last) = lines.split_once('-').unwrap_or((lines, lines));
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    if digits(first) && digits(last) {
+        Ok(format!("{first},{last}"))
+    } else {
+        Err(Refusal::invalid("git: `lines` must look like \"10-40\""))
+    }
 }
 
 impl Input {
@@ -115,6 +122,10 @@ impl Input {
 
     /// Returns what permission decides on.
     pub(crate) fn part(&self) -> Part {
+        if self.secret && self.is_read_only() {
+            let text = format!("git {}", self.arguments.join(" "));
+            return Part::new(text, Verdict::Ask, "may show keys or passwords");
+        }
         if self.is_read_only() {
             return Part::new(format!("git {}", self.action), Verdict::Allow, "git only reads");
         }

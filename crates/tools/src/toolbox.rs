@@ -198,11 +198,31 @@ impl Toolbox {
         self.bench.session().forget();
     }
 
+    /// Removes the temporary files that a call left whose process was killed.
+    pub fn clear_after(&self, name: &str, input: &Value) {
+        let Ok(call) = Parsed::new(name, input) else { return };
+        let paths = match &call {
+            Parsed::Edit(input) => {
+                input.changes.iter().map(|change| change.path.as_str()).collect()
+            }
+            Parsed::Write(input) => vec![input.path.as_str()],
+            _ => Vec::new(),
+        };
+        for place in paths.into_iter().filter_map(|path| self.bench.grounds.writable(path).ok()) {
+            if let Some(folder) = place.path.parent() {
+                distiq_base::atomic::sweep(folder);
+            }
+        }
+    }
+
     /// Runs a call to its end, or until it is cancelled. Never fails: what goes wrong is in the
     /// outcome.
     pub async fn call(&self, call: Call, cancel: CancellationToken) -> Outcome {
         let bench = Arc::clone(&self.bench);
         let name = call.name.clone();
+        // Who drops this future cancels the call: nothing is left running unseen.
+        let cancel = cancel.child_token();
+        let _guard = cancel.clone().drop_guard();
         // In a task of its own, so that a panic ends this call only.
         let task = tokio::spawn(async move { run(bench, call, cancel).await });
         task.await.unwrap_or_else(|error| {

@@ -41,10 +41,12 @@ impl Hunk {
 /// A way to look for lines.
 type Step = fn(&Lines<'_>, &[&str]) -> Vec<LinePlace>;
 
+/// Finds the places of the very lines; blank ones too, since a line number may decide between them.
 fn exact_places(lines: &Lines<'_>, wanted: &[&str]) -> Vec<LinePlace> {
-    let mut places = blank_places(lines, wanted);
-    places.retain(|place| wanted.iter().zip(place.line..).all(|(want, at)| *want == lines.get(at)));
-    places
+    (0..(lines.len() + 1).saturating_sub(wanted.len()))
+        .filter(|line| wanted.iter().zip(*line..).all(|(want, at)| *want == lines.get(at)))
+        .map(|line| LinePlace { line, shift: Shift::None })
+        .collect()
 }
 
 pub(super) fn locate(

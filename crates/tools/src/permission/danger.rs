@@ -74,6 +74,11 @@ const DESTROYERS: &[&str] = &["rm", "rmdir", "unlink", "shred", "srm", "trash", 
 const CHANGERS: &[&str] =
     &["chmod", "chown", "chgrp", "touch", "mkdir", "tee", "ln", "setfacl", "sponge"];
 
+/// Programs that open connections and send what they are given.
+const TALKERS: &[&str] = &[
+    "nc", "ncat", "netcat", "socat", "telnet", "ftp", "sftp", "mail", "mailx", "sendmail", "mutt",
+];
+
 /// Programs whose last argument is where they write.
 const COPIERS: &[&str] = &["cp", "mv", "install", "rsync"];
 
@@ -103,19 +108,15 @@ pub(super) fn judge(
         let harmless = listing && matches!(program, "mount" | "crontab" | "swapon" | "losetup");
         return if harmless { None } else { Some(deny("changes the system")) };
     }
-    let text = |index: usize| arguments.get(index).map_or("", |word| word.text.as_str());
-    let any = |options: &[&str]| arguments.iter().any(|word| options.contains(&word.text.as_str()));
     match program {
         _ if DESTROYERS.contains(&program) => destroys(arguments, command, context),
-        "find" if any(&["-delete"]) => {
+        "find" if has(arguments, &["-delete"]) => {
             let starts: Vec<&Word> = arguments
                 .iter()
                 .copied()
                 .take_while(|word| !word.text.starts_with(['-', '(', '!']))
                 // Below the root itself the other conditions decide what goes.
-                .filter(|word| {
-                    context.base.path(word).is_none_or(|path| path != context.base.grounds.root)
-                })
+                .filter(|word| !context.base.is_root(word))
                 .collect();
             destroys(&starts, command, context)
         }
@@ -130,39 +131,51 @@ pub(super) fn judge(
             })
             .filter(|part| part.verdict == Verdict::Deny),
         "curl" | "wget" | "http" | "https" => sends(program, arguments),
-        "nc" | "ncat" | "netcat" | "socat" | "telnet" | "ftp" | "sftp" | "mail" | "mailx"
-        | "sendmail" | "mutt" => {
-            Some(Part { network: true, ..deny("opens a connection of its own") })
-        }
         "scp" if arguments.last().is_some_and(|word| word.text.contains(':')) => {
             Some(Part { network: true, ..deny("sends files out") })
         }
-        "history" | "fc" | "keyctl" | "secret-tool" | "security" | "pass" | "ssh-add"
-        | "gpg-agent" => Some(deny("reads keys, passwords or history")),
-        "gpg" if arguments.iter().any(|word| word.text.starts_with("--export-secret")) => {
-            Some(deny("reads keys"))
+        _ if TALKERS.contains(&program) => {
+            Some(Part { network: true, ..deny("opens a connection of its own") })
         }
-        "gh" if text(0) == "auth" && text(1) == "token" => Some(deny("reads keys")),
-        "gh" if text(0) == "gist" && text(1) == "create" => Some(deny("sends data out")),
-        "git" if text(0) == "credential" => Some(deny("reads keys")),
-        "printenv" if is_secret_variable(text(0)) => Some(deny("reads a secret")),
-        "kill" if any(&["-1", "1"]) && any(&["-1", "-9", "-KILL"]) && !arguments.is_empty() => {
-            (text(arguments.len() - 1) == "-1" || text(arguments.len() - 1) == "1")
-                .then(|| deny("ends processes beyond the project"))
-        }
-        "systemctl" | "service" if !any(&["status", "is-active", "list-units", "--version"]) => {
-            Some(deny("changes the system's services"))
-        }
-        "sysctl" if any(&["-w", "-p"]) || arguments.iter().any(|word| word.text.contains('=')) => {
-            Some(deny("changes the system"))
-        }
-        "npm" | "yarn" | "pnpm"
-            if text(0) == "config" && arguments.iter().any(|w| w.text.contains("strict-ssl")) =>
-        {
-            Some(deny("turns a safeguard off"))
-        }
-        _ => None,
+        _ => by_words(program, arguments).map(deny),
     }
+}
+
+fn has(arguments: &[&Word], options: &[&str]) -> bool {
+    arguments.iter().any(|word| options.contains(&word.text.as_str()))
+}
+
+/// Says what is wrong with a command whose words alone tell it.
+fn by_words(program: &str, arguments: &[&Word]) -> Option<&'static str> {
+    let text = |index: usize| arguments.get(index).map_or("", |word| word.text.as_str());
+    let any = |fits: &dyn Fn(&str) -> bool| arguments.iter().any(|word| fits(&word.text));
+    let last = arguments.last().map_or("", |word| word.text.as_str());
+    let (reason, applies) = match program {
+        "history" | "fc" | "keyctl" | "secret-tool" | "security" | "pass" | "ssh-add"
+        | "gpg-agent" => ("reads keys, passwords or history", true),
+        "gpg" => ("reads keys", any(&|word| word.starts_with("--export-secret"))),
+        "gh" if text(0) == "auth" => ("reads keys", text(1) == "token"),
+        "gh" => ("sends data out", text(0) == "gist" && text(1) == "create"),
+        "git" => ("reads keys", text(0) == "credential"),
+        "printenv" => ("reads a secret", is_secret_variable(text(0))),
+        "kill" => {
+            let everybody = arguments.len() > 1 && matches!(last, "-1" | "1");
+            ("ends processes beyond the project", everybody)
+        }
+        "systemctl" | "service" => (
+            "changes the system's services",
+            !has(arguments, &["status", "is-active", "list-units", "--version"]),
+        ),
+        "sysctl" => {
+            ("changes the system", any(&|word| word == "-w" || word == "-p" || word.contains('=')))
+        }
+        "npm" | "yarn" | "pnpm" => (
+            "turns a safeguard off",
+            text(0) == "config" && any(&|word| word.contains("strict-ssl")),
+        ),
+        _ => return None,
+    };
+    applies.then_some(reason)
 }
 
 /// Judges a deletion by its targets.
@@ -187,6 +200,10 @@ fn destroys(arguments: &[&Word], command: &Command, context: &Context<'_>) -> Op
         let hides_a_root =
             word.raw.contains("$HOME") || word.text.starts_with('/') && !word.literal;
         let reason = match area {
+            // All in the root, but not the root: git's files stay.
+            Area::Above if pattern_of_all && matches!(word.text.as_str(), "./*" | "$PWD/*") => {
+                continue;
+            }
             Area::Above => "deletes the project or a folder above it",
             Area::Git => "deletes git's own files",
             Area::Device | Area::Startup | Area::System | Area::Home => {
@@ -219,7 +236,7 @@ fn copies(program: &str, arguments: &[&Word], context: &Context<'_>) -> Option<P
     if program == "rsync" && last.text.contains(':') {
         return Some(Part { network: true, ..deny("sends files out") });
     }
-    let into_root = context.base.path(last).is_some_and(|path| path == context.base.grounds.root);
+    let into_root = context.base.is_root(last);
     let target = written(context.base.area(last), &last.raw);
     let target = target.filter(|part| part.verdict == Verdict::Deny && !into_root);
     let sources = arguments.split_last().map(|(_, rest)| rest).filter(|_| program == "mv");

@@ -93,6 +93,11 @@ impl Base<'_> {
         resolve(&expanded).ok()
     }
 
+    /// Tells whether a word names the project's root itself.
+    pub(super) fn is_root(&self, word: &Word) -> bool {
+        self.path(word).is_some_and(|path| path == self.grounds.root)
+    }
+
     /// Tells where a word leads.
     pub(super) fn area(&self, word: &Word) -> Area {
         match self.path(word) {

@@ -1,6 +1,7 @@
 //! The engine over random texts: never at an unsure place, and exact edits are exactly that.
 
 use distiq_tools::engine::{Edit, Tolerance, Why, apply};
+use distiq_tools::patch::{self, FileChange};
 use proptest::prelude::*;
 
 fn replace(search: &str, with: &str) -> Edit {
@@ -65,6 +66,39 @@ proptest! {
         let old = &text[indented.len()..text.len() - tail.len()];
         let squash = |s: &str| s.split_whitespace().collect::<Vec<_>>().join(" ");
         prop_assert_eq!(squash(old), squash(&search));
+    }
+}
+
+fn lines() -> impl Strategy<Value = String> {
+    prop::collection::vec(
+        prop::sample::select(vec!["a", "b", "", "  a", "-- x", "+ y", "@@"]),
+        1..30,
+    )
+    .prop_map(|lines| lines.join("\n") + "\n")
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// What another program's diff says is what comes out, however often lines repeat.
+    #[test]
+    fn unified_diffs_apply_exactly(old in lines(), new in lines(), context in 0usize..4) {
+        prop_assume!(old != new);
+        let diff = similar::TextDiff::from_lines(&old, &new);
+        let text = diff.unified_diff().context_radius(context).header("a/f", "b/f").to_string();
+        let changes = patch::parse(&text).unwrap();
+        let [FileChange::Update { path, to: None, hunks }] = &changes[..] else { panic!("{changes:?}") };
+        prop_assert_eq!(path, "f");
+        let edits: Vec<Edit> = hunks.iter().cloned().map(Edit::Hunk).collect();
+        prop_assert_eq!(apply(&old, &edits, Tolerance::Blanks).map(|e| e.text).map_err(|e| format!("{e:?}\n{text}")), Ok(new));
+    }
+
+    #[test]
+    fn any_patch_is_read_or_refused(text in "[-+@* a\n]{0,80}", begin in any::<bool>()) {
+        let text = if begin { format!("*** Begin Patch\n*** Update File: f\n{text}") } else { format!("--- a/f\n+++ b/f\n@@ -1 +1 @@\n{text}") };
+        if let Ok(changes) = patch::parse(&text) {
+            prop_assert!(!changes.is_empty());
+        }
     }
 }
 

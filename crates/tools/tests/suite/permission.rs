@@ -70,6 +70,7 @@ const ASKED: &[&str] = &[
     "sed -i s/a/b/ src/a.rs",
     "rm src/a.rs",
     "rm -rf target",
+    "rm -rf ./*",
     "mkdir x",
     "curl https://example.com",
     "git commit -m x",
@@ -281,6 +282,7 @@ fn modes() {
         ("shell", run("sudo ls"), [Deny, Deny, Deny, Deny]),
         ("shell", run("touch ~/x"), [Deny, Asks, Asks, Asks]),
         ("git", json!({"action": "log"}), [Allow, Allow, Allow, Allow]),
+        ("git", json!({"action": "show", "rev": "HEAD:.env"}), [Deny, Asks, Asks, Allow]),
         ("git", json!({"action": "commit", "message": "x"}), [Deny, Asks, Asks, Allow]),
         ("more", json!({}), [Allow, Allow, Allow, Allow]),
     ] {
@@ -331,4 +333,31 @@ async fn answers() {
         "more",
         &json!({"tool": "git", "input": {"action": "commit", "message": "x"}})
     ));
+}
+
+struct Panics;
+
+impl distiq_base::Ask for Panics {
+    fn ask(&self, _: &distiq_base::Question) -> Answer {
+        panic!("the terminal is gone");
+    }
+}
+
+#[tokio::test]
+async fn an_asker_that_panics_answers_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let toolbox = distiq_tools::Toolbox::new(distiq_tools::ToolboxConfig {
+        root: folder.path().to_path_buf(),
+        mode: Mode::Ask,
+        ask: std::sync::Arc::new(Panics),
+        outputs: folder.path().join("outputs"),
+        secret_env: Vec::new(),
+        shell_timeout_ms: 1_000,
+    })
+    .unwrap();
+    let input = json!({"path": "a", "content": "b"});
+    let call = distiq_tools::Call { id: "1".into(), name: "write".into(), input };
+    let outcome = toolbox.call(call, tokio_util::sync::CancellationToken::new()).await;
+    assert_eq!(outcome.refusal.unwrap().kind, RefusalKind::Denied);
+    assert!(!folder.path().join("a").exists());
 }
