@@ -159,7 +159,10 @@ fn conclude(mode: Mode, call: &Parsed, mut parts: Vec<Part>) -> Decision {
 fn reads(path: &str, grounds: &Grounds) -> Part {
     let text = format!("read {}", crate::place::show(path));
     match grounds.readable(path) {
-        Ok(place) if secrets::is_secret(&place.path) && !of_outputs(&place, grounds) => {
+        Ok(place)
+            if secrets::is_secret_of(&place.path, &grounds.root)
+                && !of_outputs(&place, grounds) =>
+        {
             Part::new(text, Verdict::Ask, "may hold keys or passwords")
         }
         Err(refusal) if refusal.kind == RefusalKind::Denied => {

@@ -217,7 +217,10 @@ impl Shown {
             Some(folded) => (folded.text, folded.failed),
             None => (text, false),
         };
-        let gap = |gone: usize| format!("[{} lines left out]", gone + dropped);
+        // The capture's own line about what it dropped goes with the rest of the middle.
+        let gap = |gone: usize| {
+            format!("[{} lines left out]", gone + dropped - usize::from(dropped > 0 && gone > 0))
+        };
         match head_and_tail(&text, RESULT_TOKENS, gap) {
             Some(text) => Shown { text, cut: true },
             None => {

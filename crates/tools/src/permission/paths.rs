@@ -162,7 +162,9 @@ impl Base<'_> {
             // The name may still tell: `$dir/.ssh/id_rsa`.
             None => PathBuf::from(&word.text),
         };
-        let found = secrets::is_secret(&path) || (word.glob && matches_secret(&word.text, &path));
+        let root = &self.grounds.root;
+        let found = secrets::is_secret_of(&path, root)
+            || (word.glob && matches_secret(&word.text, &path, root));
         found.then(|| match self.area_of(&path) {
             Area::Project | Area::Git | Area::Temp => Secret::OfProject,
             _ => Secret::Beyond,
@@ -180,7 +182,7 @@ pub(super) enum Secret {
 }
 
 /// Tells whether a pattern takes in a secret: by its own text, or by what lies in its folder.
-fn matches_secret(pattern: &str, path: &Path) -> bool {
+fn matches_secret(pattern: &str, path: &Path, root: &Path) -> bool {
     let name = pattern.rsplit('/').next().unwrap_or(pattern);
     let Ok(glob) = globset::GlobBuilder::new(name).build() else { return true };
     let glob = glob.compile_matcher();
@@ -195,6 +197,6 @@ fn matches_secret(pattern: &str, path: &Path) -> bool {
     entries.flatten().take(2_000).any(|entry| {
         let file = entry.file_name();
         let hidden = file.to_string_lossy().starts_with('.');
-        (dotted || !hidden) && glob.is_match(&file) && secrets::is_secret(&entry.path())
+        (dotted || !hidden) && glob.is_match(&file) && secrets::is_secret_of(&entry.path(), root)
     })
 }

@@ -55,20 +55,15 @@ const ENDINGS: &[&str] = &[
 ];
 
 /// Folders that hold nothing else.
-const FOLDERS: &[&str] = &[
-    ".ssh",
-    ".aws",
-    ".gnupg",
-    ".kube",
-    ".azure",
-    ".docker",
-    ".password-store",
-    "gcloud",
-    "keyrings",
-];
+const FOLDERS: &[&str] = &[".ssh", ".aws", ".gnupg", ".kube", ".azure", ".password-store"];
 
 /// Samples of environments that are meant to be read.
 const SAMPLES: &[&str] = &["example", "sample", "template", "dist", "defaults", "test"];
+
+/// Tells whether a file is secret; where the project itself lies says nothing of its files.
+pub(crate) fn is_secret_of(path: &Path, root: &Path) -> bool {
+    is_secret(path.strip_prefix(root).unwrap_or(path))
+}
 
 /// Tells whether a file is likely to hold keys, passwords or a history of commands.
 pub(crate) fn is_secret(path: &Path) -> bool {
@@ -91,7 +86,10 @@ pub(crate) fn is_secret(path: &Path) -> bool {
         || is_history(&name)
         || is_environment(path)
         || path.ends_with(".git/config")
-        || path.ends_with(".git-credentials")
+        || path.ends_with(".docker/config.json")
+        || [".config/gcloud/", "share/keyrings/"]
+            .iter()
+            .any(|part| path.to_string_lossy().contains(part))
 }
 
 fn is_history(name: &str) -> bool {
@@ -161,6 +159,8 @@ mod tests {
         ] {
             assert!(!is_secret(Path::new(plain)), "{plain}");
         }
+        let root = Path::new("/home/u/.ssh/project");
+        assert!(!is_secret_of(&root.join("a.rs"), root) && is_secret_of(&root.join(".env"), root));
         assert!(is_secret_variable("GITHUB_TOKEN") && !is_secret_variable("HOME"));
     }
 }

@@ -149,7 +149,7 @@ impl Shared<'_> {
             return;
         }
         // A secret is shown only to who names its file, and then after asking.
-        if path != root && secrets::is_secret(path) {
+        if path != root && secrets::is_secret_of(path, &self.bench.grounds.root) {
             return;
         }
         let Ok(metadata) = path.metadata() else { return };
