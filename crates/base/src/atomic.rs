@@ -1,33 +1,39 @@
 //! Files that are whole: old or new, never torn.
 
-use std::fs::{self, File, OpenOptions, Permissions};
+use std::fs::{self, File, OpenOptions, Permissions, TryLockError};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
-use std::path::Path;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use crate::kill::kill_point;
+
 static SEQUENCE: AtomicU32 = AtomicU32::new(0);
+
+/// Most entries of a folder that are looked at for strays.
+const MOST_SWEPT: usize = 10_000;
 
 /// Writes `bytes` to `path` by way of a temporary file beside it and a rename, synced before it.
 ///
 /// `permissions` is the new file's mode; `None` gives 0600. A reader sees the old file or the new
-/// one; a crash leaves one of them and at most a stray `.distiq-*.tmp`.
+/// one; a crash leaves one of them and at most a stray `.distiq-*.tmp`, which the next write in the
+/// folder removes.
 ///
 /// # Errors
 /// Whatever the file system says; the old file is untouched then.
 pub fn write(path: &Path, bytes: &[u8], permissions: Option<Permissions>) -> io::Result<()> {
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let number = SEQUENCE.fetch_add(1, Ordering::Relaxed);
-    let temporary = folder.join(format!(".distiq-{}-{number}.tmp", std::process::id()));
+    sweep(folder);
+    let (mut file, temporary) = create_temporary(folder)?;
     let result = (|| {
-        let mut file =
-            OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary)?;
         file.write_all(bytes)?;
         if let Some(permissions) = permissions {
             file.set_permissions(permissions)?;
         }
         file.sync_all()?;
+        kill_point("before_rename");
         fs::rename(&temporary, path)?;
+        kill_point("after_rename");
         // The rename itself survives a power cut only once the folder is synced; not every file
         // system can, and the data is safe without it.
         let _ = File::open(folder).and_then(|f| f.sync_all());
@@ -37,6 +43,52 @@ pub fn write(path: &Path, bytes: &[u8], permissions: Option<Permissions>) -> io:
         let _ = fs::remove_file(&temporary);
     }
     result
+}
+
+/// Makes a temporary file that is locked as long as its writer lives.
+fn create_temporary(folder: &Path) -> io::Result<(File, PathBuf)> {
+    const ATTEMPTS: usize = 100;
+    for _ in 0..ATTEMPTS {
+        let number = SEQUENCE.fetch_add(1, Ordering::Relaxed);
+        let temporary = folder.join(format!(".distiq-{}-{number}.tmp", std::process::id()));
+        let mut options = OpenOptions::new();
+        match options.write(true).create_new(true).mode(0o600).open(&temporary) {
+            Ok(file) => {
+                // Somebody who sweeps may have taken it for a stray before it was locked.
+                let swept = matches!(file.try_lock(), Err(TryLockError::WouldBlock))
+                    || file.metadata()?.nlink() == 0;
+                if !swept {
+                    return Ok((file, temporary));
+                }
+            }
+            // A stray of an earlier process with our number.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Err(io::ErrorKind::AlreadyExists.into())
+}
+
+/// Removes temporary files from a folder whose writers were killed; those in use are locked.
+pub fn sweep(folder: &Path) {
+    let Ok(entries) = fs::read_dir(folder) else { return };
+    for entry in entries.take(MOST_SWEPT).flatten() {
+        let name = entry.file_name();
+        let is_ours = name
+            .to_str()
+            .is_some_and(|name| name.starts_with(".distiq-") && name.ends_with(".tmp"));
+        if !is_ours || !entry.file_type().is_ok_and(|kind| kind.is_file()) {
+            continue;
+        }
+        let path = entry.path();
+        let mut options = OpenOptions::new();
+        let opened =
+            options.read(true).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK).open(&path);
+        // Where locks do not work nobody knows who writes: it stays.
+        if opened.is_ok_and(|file| file.try_lock().is_ok()) {
+            let _ = fs::remove_file(&path);
+        }
+    }
 }
 
 /// Makes a folder and its parents, readable by the user alone.
@@ -64,5 +116,31 @@ mod tests {
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o755);
         assert!(write(&folder.path().join("no/such"), b"x", None).is_err());
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn strays_of_killed_writers_go_and_files_in_use_stay() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        // The next names this process would take are in the way.
+        let next = SEQUENCE.load(Ordering::Relaxed);
+        for number in next..next + 3 {
+            fs::write(at(&format!(".distiq-{}-{number}.tmp", std::process::id())), "half").unwrap();
+        }
+        let used = File::create(at(".distiq-1-0.tmp")).unwrap();
+        used.lock().unwrap();
+        fs::write(at(".distiq-notes"), "the user's").unwrap();
+        fs::write(at("x.tmp"), "the user's").unwrap();
+        std::os::unix::fs::symlink(at("x.tmp"), at(".distiq-link.tmp")).unwrap();
+        write(&at("a"), b"one", None).unwrap();
+        let mut left: Vec<_> = fs::read_dir(folder.path())
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        left.sort();
+        assert_eq!(left, [".distiq-1-0.tmp", ".distiq-link.tmp", ".distiq-notes", "a", "x.tmp"]);
+        drop(used);
+        sweep(folder.path());
+        assert!(!at(".distiq-1-0.tmp").exists());
     }
 }

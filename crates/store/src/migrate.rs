@@ -3,6 +3,7 @@
 use std::fs::{self, File};
 use std::path::Path;
 
+use distiq_base::kill::kill_point;
 use rusqlite::backup::Backup;
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 
@@ -90,7 +91,10 @@ fn copy(path: &Path, version: u32) -> Result<(), StoreError> {
         Backup::new(&source, &mut copy).and_then(|backup| backup.step(-1)).map_err(fail)?;
     }
     File::open(&temporary).and_then(|file| file.sync_all()).map_err(fail_io)?;
-    fs::rename(&temporary, &target).map_err(fail_io)
+    kill_point("before_backup_rename");
+    fs::rename(&temporary, &target).map_err(fail_io)?;
+    kill_point("after_backup_rename");
+    Ok(())
 }
 
 fn version(connection: &Connection) -> rusqlite::Result<u32> {

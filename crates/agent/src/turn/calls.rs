@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::time::Instant;
 
+use distiq_base::kill::kill_point;
 use distiq_base::{Content, ErrorKind, Event, TurnStatus};
 use distiq_tools::{Call, Outcome, Refusal};
 use futures::future::join_all;
@@ -146,6 +147,7 @@ async fn run_group(turn: &mut Turning<'_>, group: &[Asked]) -> Result<Vec<Done>,
         }
     }));
     let (outcomes, stop) = turn.waiting.on_tools(outcomes, &name, turn.journal).await?;
+    kill_point("after_tool");
     let mut done = Vec::new();
     for (call, (outcome, took)) in group.iter().zip(outcomes) {
         done.push(finish(turn, call, outcome, took, stop).await?);
