@@ -81,6 +81,7 @@ pub(crate) struct Change {
 
 /// Makes all changes, or none: where one fails, those made are taken back.
 pub(crate) fn write_all(changes: &[Change]) -> Result<(), Refusal> {
+    changes.iter().try_for_each(still_as_loaded)?;
     for (index, change) in changes.iter().enumerate() {
         if let Err(error) = write_one(change) {
             let undone = changes.iter().take(index).rev().map(take_back);
@@ -99,6 +100,22 @@ pub(crate) fn write_all(changes: &[Change]) -> Result<(), Refusal> {
         kill_point("between_files");
     }
     Ok(())
+}
+
+/// Refuses where somebody else wrote the file since it was loaded.
+fn still_as_loaded(change: &Change) -> Result<(), Refusal> {
+    let now = match fs::symlink_metadata(&change.place.path) {
+        Ok(metadata) => Some(metadata),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+        Err(error) => return Err(Refusal::io(&change.place.shown, &error)),
+    };
+    let stamp = |m: &Metadata| (m.dev(), m.ino(), m.len(), m.mtime(), m.mtime_nsec());
+    if now.as_ref().map(stamp) == change.old.as_ref().map(|old| stamp(&old.metadata)) {
+        return Ok(());
+    }
+    let message =
+        format!("{}: changed just now by somebody else; read it again", change.place.shown);
+    Err(Refusal::new(RefusalKind::Stale, message))
 }
 
 fn write_one(change: &Change) -> io::Result<()> {
@@ -165,4 +182,28 @@ fn new_file_mode() -> Permissions {
         u32::from_str_radix(line.trim(), 8).ok()
     });
     Permissions::from_mode(0o666 & !umask.unwrap_or(0o022))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_written_meanwhile_is_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = |name: &str| Place { path: folder.path().join(name), shown: name.to_owned() };
+        fs::write(folder.path().join("a"), "one").unwrap();
+        fs::write(folder.path().join("b"), "one").unwrap();
+        let load_change = |name: &str| {
+            let old = load(&place(name)).unwrap();
+            Change { place: place(name), old: Some(old), new: Some(b"mine".to_vec()) }
+        };
+        let changes = [load_change("a"), load_change("b")];
+        fs::write(folder.path().join("b"), "theirs").unwrap();
+        assert_eq!(write_all(&changes).unwrap_err().kind, RefusalKind::Stale);
+        assert_eq!(fs::read(folder.path().join("a")).unwrap(), b"one");
+        assert_eq!(fs::read(folder.path().join("b")).unwrap(), b"theirs");
+        let new = Change { place: place("a"), old: None, new: Some(b"new".to_vec()) };
+        assert_eq!(write_all(&[new]).unwrap_err().kind, RefusalKind::Stale);
+    }
 }

@@ -103,3 +103,60 @@ async fn habits_from_other_agents_are_understood() {
     let list = project.ok("more", json!({})).await;
     assert!(list.starts_with("git {action"), "{list}");
 }
+
+/// A value as a model may write it, wrong or right.
+fn value() -> impl proptest::strategy::Strategy<Value = serde_json::Value> {
+    use proptest::prelude::*;
+    let text = prop_oneof![
+        "[ -~\\n]{0,20}",
+        prop::sample::select(vec![
+            "a.txt", ".", "..", "/", "~/x", "dir", "a\0b", "1-2", "9-1", "*.txt", "(", "é", "{}",
+            "[]", "HEAD", "status"
+        ])
+        .prop_map(str::to_owned),
+    ];
+    let leaf = prop_oneof![
+        Just(json!(null)),
+        any::<bool>().prop_map(|b| json!(b)),
+        any::<i64>().prop_map(|n| json!(n)),
+        (0u8..5).prop_map(|n| json!(n)),
+        text.prop_map(|t| json!(t)),
+    ];
+    leaf.prop_recursive(2, 8, 3, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..3).prop_map(|v| json!(v)),
+            prop::collection::btree_map("path|search|replace|action|rev|x", inner, 0..4)
+                .prop_map(|m| json!(m)),
+        ]
+    })
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig { cases: 300, failure_persistence: None, ..Default::default() })]
+
+    /// Whatever is called, the answer is an answer; nothing breaks and nothing outside changes.
+    #[test]
+    fn any_call_is_answered(
+        tool in 0usize..8,
+        keys in proptest::collection::btree_map(
+            "path|lines|paths|numbers|pattern|glob|case|search|replace|edits|patch|content|tool|input|action|rev|cwd|timeout_s",
+            value(),
+            0..5,
+        ),
+        mode in 0usize..2,
+    ) {
+        let mode = [Mode::ReadOnly, Mode::AutoEdit][mode];
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let project = Project::with(&[("a.txt", "one\ntwo\n"), ("dir/b.txt", "x\n")], mode, Answer::Nobody);
+            let name = project.toolbox.names()[tool];
+            let outcome = project.call(name, json!(keys)).await;
+            assert!(!outcome.text.contains("a bug ended the call"), "{name} {keys:?}");
+            if mode == Mode::ReadOnly {
+                assert_eq!(project.text("a.txt"), "one\ntwo\n");
+                assert_eq!(std::fs::read_dir(&project.root).unwrap().count(), 2);
+            }
+            assert_eq!(std::fs::read_dir(project.root.parent().unwrap()).unwrap().count(), 1);
+        });
+    }
+}
