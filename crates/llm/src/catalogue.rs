@@ -11,7 +11,7 @@ mod rows;
 
 use std::path::{Path, PathBuf};
 
-use distiq_base::{Money, Price, Usage};
+use distiq_base::{Money, Usage};
 use jiff::{SignedDuration, Timestamp};
 
 pub use hours::PeakHours;
@@ -209,25 +209,10 @@ impl Catalogue {
     }
 }
 
-impl Prices {
-    /// Returns the price of a token read from the cache.
-    pub fn read(&self) -> Price {
-        self.cache_read.unwrap_or(self.input)
-    }
-
-    /// Returns the price of a token written to the cache with the default lifetime.
-    pub fn write(&self) -> Price {
-        self.cache_write.unwrap_or(self.input)
-    }
-
-    /// Returns the price of a token written to the cache with the long lifetime.
-    pub fn write_long(&self) -> Price {
-        self.cache_write_long.unwrap_or(self.input)
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use distiq_base::Price;
+
     use super::*;
 
     fn at(text: &str) -> PriceContext {

@@ -1,7 +1,10 @@
-//! Distiq's way to models: what is said on the wire, and how it may fail.
+//! Distiq's way to models: what is said on the wire, by whom, and what it costs.
 //!
-//! The door to a dialect is its module in [`wire`]: pure functions between Distiq's vocabulary and
-//! a vendor's bytes, both ways.
+//! Doors: [`Registry`] finds the providers in the settings and the environment, a [`Provider`] sends
+//! one request and streams its answer, [`retry::Policy`] decides whether to try again, the
+//! [`Catalogue`] knows prices and limits, an [`Estimator`] counts prompts without a tokenizer. Each
+//! dialect is a module in [`wire`]: pure functions between Distiq's vocabulary and a vendor's bytes,
+//! both ways.
 //!
 //! ```
 //! use distiq_base::{Message, Request};

@@ -183,6 +183,23 @@ impl PriceRow {
     }
 }
 
+impl Prices {
+    /// Returns the price of a token read from the cache.
+    pub fn read(&self) -> Price {
+        self.cache_read.unwrap_or(self.input)
+    }
+
+    /// Returns the price of a token written to the cache with the default lifetime.
+    pub fn write(&self) -> Price {
+        self.cache_write.unwrap_or(self.input)
+    }
+
+    /// Returns the price of a token written to the cache with the long lifetime.
+    pub fn write_long(&self) -> Price {
+        self.cache_write_long.unwrap_or(self.input)
+    }
+}
+
 impl ModelInfo {
     /// Returns the prices that hold at a moment, the first of several.
     pub fn row(&self, at: Timestamp) -> Option<&PriceRow> {

@@ -1,4 +1,7 @@
 //! Servers that refuse a field which others need: which quirks send the request without it.
+//!
+//! Compatible servers name the field in their words alone, so this is the one place that reads them;
+//! at worst a refused request is refused once more.
 
 use distiq_base::Dialect;
 

@@ -62,6 +62,7 @@ impl ModelStream {
             received: 0,
             last_event: Instant::now(),
             ready: VecDeque::new(),
+            fault: None,
             over: false,
         };
         let events = futures::stream::unfold(body, |mut body| async move {
@@ -113,6 +114,7 @@ struct Body {
     received: usize,
     last_event: Instant,
     ready: VecDeque<StreamEvent>,
+    fault: Option<ProviderError>,
     over: bool,
 }
 
@@ -125,6 +127,9 @@ impl Body {
                 }
                 return Some(Ok(event));
             }
+            if let Some(error) = self.fault.take() {
+                return Some(Err(self.guard.seal(error)));
+            }
             if self.over {
                 return None;
             }
@@ -133,11 +138,10 @@ impl Body {
                 Ok(None) => self.end(),
                 Err(error) => Err(error),
             };
-            // Events that came before the fault in the same chunk are lost with it; the answer is
-            // void either way.
+            // What came before the fault is told first: it may hold the vendor's count.
             if let Err(error) = step {
                 self.over = true;
-                return Some(Err(self.guard.seal(error)));
+                self.fault = Some(error);
             }
         }
     }

@@ -218,6 +218,21 @@ async fn a_cut_answer_is_never_whole() {
 }
 
 #[tokio::test]
+async fn what_came_before_a_fault_is_told_first_and_nothing_after_it() {
+    let overloaded = "event: error\ndata: {\"type\":\"error\",\"error\":{\"type\":\
+        \"overloaded_error\",\"message\":\"busy\"}}\n\n";
+    let begun = ANTHROPIC.find("event: content_block_delta").unwrap();
+    let at_once = format!("{}{overloaded}{ANTHROPIC}", &ANTHROPIC[..begun]);
+    let server = Server::start(vec![vec![head(""), chunk(at_once.as_bytes()), last_chunk()]]).await;
+    let events: Vec<_> = anthropic(&server).stream(&request()).await.unwrap().collect().await;
+    let (last, before) = events.split_last().unwrap();
+    assert_eq!(last.as_ref().unwrap_err().kind, Kind::Overloaded);
+    let usage = Usage { input: 7, output: 1, ..Usage::default() };
+    assert!(before.contains(&Ok(distiq_base::StreamEvent::Usage { usage })), "{before:?}");
+    assert!(before.iter().all(Result::is_ok));
+}
+
+#[tokio::test]
 async fn every_wait_has_an_end() {
     let wait = |script: Vec<Step>, timeouts: Timeouts| async move {
         let server = Server::start(vec![script]).await;
