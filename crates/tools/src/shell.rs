@@ -213,20 +213,14 @@ impl Shown {
             // Which test was running last is what matters then.
             _ => None,
         };
-        let (text, mut cut) = match folded {
-            Some(folded) => (folded.text, folded.failed),
-            None => (text, false),
-        };
+        let text = folded.unwrap_or(text);
         // The capture's own line about what it dropped goes with the rest of the middle.
         let gap = |gone: usize| {
             format!("[{} lines left out]", gone + dropped - usize::from(dropped > 0 && gone > 0))
         };
         match head_and_tail(&text, RESULT_TOKENS, gap) {
             Some(text) => Shown { text, cut: true },
-            None => {
-                cut |= dropped > 0;
-                Shown { text, cut }
-            }
+            None => Shown { text, cut: dropped > 0 },
         }
     }
 }

@@ -90,7 +90,8 @@ pub(crate) fn judge(line: &str, cwd: &str, grounds: &Grounds) -> Vec<Part> {
             part.text.push_str(&format!(" (in {cwd})"));
         }
         match parts.iter_mut().find(|other| other.text == part.text) {
-            Some(same) => same.verdict = same.verdict.max(part.verdict),
+            Some(same) if same.verdict < part.verdict => *same = part,
+            Some(_) => {}
             None => parts.push(part),
         }
         follow_cd(command, &mut context.base);

@@ -9,13 +9,6 @@ mod javascript;
 mod node;
 mod python;
 
-/// Output without what says nothing.
-pub(super) struct Folded {
-    pub(super) text: String,
-    /// Whether something failed, so that the whole may be wanted.
-    pub(super) failed: bool,
-}
-
 /// One runner's way to fold: the lines without its noise; `None` where it is not its output.
 type Runner = fn(&[&str], Colour) -> Option<Vec<String>>;
 
@@ -32,7 +25,7 @@ const RUNNERS: [Runner; 6] =
     [cargo::fold, python::pytest, python::unittest, javascript::fold, node::fold, go::fold];
 
 /// Folds the output of a command that succeeded or not; `None` where no runner knows it.
-pub(super) fn fold(text: &str, succeeded: bool) -> Option<Folded> {
+pub(super) fn fold(text: &str, succeeded: bool) -> Option<String> {
     let colour = if succeeded { Colour::Green } else { Colour::Red };
     let mut folded: Option<String> = None;
     for runner in RUNNERS {
@@ -41,7 +34,7 @@ pub(super) fn fold(text: &str, succeeded: bool) -> Option<Folded> {
             folded = Some(kept.join("\n"));
         }
     }
-    folded.map(|text| Folded { text: squeeze(&text), failed: !succeeded })
+    folded.map(|text| squeeze(&text))
 }
 
 /// Makes one blank line of several.

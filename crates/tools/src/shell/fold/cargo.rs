@@ -133,7 +133,7 @@ mod tests {
              passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.2s\n\n",
         );
         assert_eq!(
-            fold(&text, true).unwrap().text,
+            fold(&text, true).unwrap(),
             "test result: 100 passed, 0 failed, 1 ignored, 1 warnings (2 binaries)"
         );
     }
@@ -146,9 +146,8 @@ mod tests {
                     tests::bad\n\ntest result: FAILED. 1 passed; 1 failed; 0 ignored; 0 measured; 0 filtered out; \
                     finished in 0.00s\n\nerror: test failed, to rerun pass `--lib`\n";
         let folded = fold(text, false).unwrap();
-        assert!(folded.failed);
         assert_eq!(
-            folded.text,
+            folded,
             "building things\n\nRunning unittests src/lib.rs (target/debug/deps/a)\nfailures:\n\n---- tests::bad stdout \
              ----\n\nthread 'tests::bad' panicked at src/lib.rs:9:9:\nassertion failed: false\n\nfailures:\n    \
              tests::bad\n\nerror: test failed, to rerun pass `--lib`\ntest result: 1 passed, 1 failed"
@@ -162,7 +161,7 @@ mod tests {
                     PASS [   0.005s] a tests::good\n        FAIL [   0.006s] a tests::bad\n  stdout ───\n\n    \
                     boom\n────────────\n     Summary [   0.010s] 2 tests run: 1 passed, 1 failed, 0 skipped\n";
         assert_eq!(
-            fold(text, false).unwrap().text,
+            fold(text, false).unwrap(),
             "        FAIL [   0.006s] a tests::bad\n  stdout ───\n\n    boom\n     Summary [   0.010s] 2 tests run: 1 \
              passed, 1 failed, 0 skipped"
         );

@@ -42,10 +42,10 @@ mod tests {
     fn packages_are_counted_and_failures_stay() {
         let text = "?   \tx/cmd\t[no test files]\n=== RUN   TestA\n--- PASS: TestA (0.00s)\nPASS\nok  \tx/a\t0.01s\nok  \
                     \tx/b\t(cached)\n";
-        assert_eq!(fold(text, true).unwrap().text, "ok: 2 packages");
+        assert_eq!(fold(text, true).unwrap(), "ok: 2 packages");
         let text = "--- FAIL: TestB (0.00s)\n    b_test.go:5: got 1\nFAIL\nFAIL\tx/b\t0.01s\nok  \tx/a\t0.01s\nFAIL\n";
         assert_eq!(
-            fold(text, false).unwrap().text,
+            fold(text, false).unwrap(),
             "--- FAIL: TestB (0.00s)\n    b_test.go:5: got 1\nFAIL\nFAIL\tx/b\t0.01s\nFAIL\nok: 1 packages"
         );
     }

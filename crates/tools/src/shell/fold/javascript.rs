@@ -86,7 +86,7 @@ mod tests {
                     100 |     100 |   \n----------|---------|----------|---------|---------|----\nTest Suites: 1 passed, 1 \
                     total\nTests:       2 passed, 2 total\nSnapshots:   0 total\nTime:        0.5 s\nRan all test suites.\n";
         assert_eq!(
-            fold(text, true).unwrap().text,
+            fold(text, true).unwrap(),
             "Test Suites: 1 passed, 1 total\nTests:       2 passed, 2 total"
         );
     }
@@ -96,7 +96,7 @@ mod tests {
         let text = "FAIL src/a.test.js\n  adding\n    ✓ adds (2 ms)\n    ✕ subtracts (1 ms)\n\n  ● adding › subtracts\n\n    \
                     expect(received).toBe(expected)\n\n    Expected: 1\n    Received: 2\n\n      at src/a.test.js:5:3\n\nTest \
                     Suites: 1 failed, 1 total\nTests:       1 failed, 1 passed, 2 total\nTime: 1 s\n";
-        let folded = fold(text, false).unwrap().text;
+        let folded = fold(text, false).unwrap();
         for part in ["FAIL src/a.test.js", "✕ subtracts", "● adding", "Received: 2", "Time: 1 s"]
         {
             assert!(folded.contains(part), "{part} in {folded}");
@@ -109,12 +109,12 @@ mod tests {
         let text = "\n RUN  v1.6.0 /x\n\n ✓ src/a.test.ts (3 tests) 5ms\n\n Test Files  1 passed (1)\n      Tests  3 passed (3)\n   \
                     Start at  10:00:00\n   Duration  300ms\n";
         assert_eq!(
-            fold(text, true).unwrap().text.trim(),
+            fold(text, true).unwrap().trim(),
             "Test Files  1 passed (1)\n      Tests  3 passed (3)"
         );
         let text = "\n  Array\n    ✔ finds\n    1) breaks\n\n  1 passing (3ms)\n  1 failing\n\n  1) Array\n       breaks:\n     \
                     Error: x\n";
-        let folded = fold(text, false).unwrap().text;
+        let folded = fold(text, false).unwrap();
         assert!(
             folded.contains("1) breaks")
                 && folded.contains("Error: x")

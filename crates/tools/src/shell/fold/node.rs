@@ -54,12 +54,12 @@ mod tests {
     fn list_and_tap() {
         let text = "▶ math\n  ✔ adds (0.4ms)\n✔ math (1ms)\nℹ tests 1\nℹ suites 1\nℹ pass 1\nℹ fail 0\nℹ cancelled 0\nℹ \
                     skipped 0\nℹ todo 0\nℹ duration_ms 40\n";
-        assert_eq!(fold(text, true).unwrap().text, "ℹ tests 1\nℹ pass 1\nℹ fail 0");
+        assert_eq!(fold(text, true).unwrap(), "ℹ tests 1\nℹ pass 1\nℹ fail 0");
         let text = "TAP version 13\n# Subtest: adds\nok 1 - adds\n  ---\n  duration_ms: 0.5\n  ...\n# Subtest: breaks\nnot ok 2 - \
                     breaks\n  ---\n  error: 'boom'\n  ...\n1..2\n# tests 2\n# suites 0\n# pass 1\n# fail 1\n# cancelled \
                     0\n# skipped 0\n# todo 0\n# duration_ms 9\n";
         assert_eq!(
-            fold(text, false).unwrap().text,
+            fold(text, false).unwrap(),
             "not ok 2 - breaks\n  ---\n  error: 'boom'\n  ...\n# tests 2\n# pass 1\n# fail 1"
         );
     }

@@ -123,11 +123,11 @@ mod tests {
                     ............ [ 50%]\ntests/test_b.py ...s.... [100%]\n\n=========================== warnings summary \
                     ===========================\na.py:1: DeprecationWarning: x\n\n-- Docs: https://x\n=================== 99 \
                     passed, 1 skipped, 1 warning in 1.21s ===================\n";
-        assert_eq!(fold(text, true).unwrap().text, "99 passed, 1 skipped, 1 warning in 1.21s");
-        assert_eq!(fold("....\n4 passed in 0.02s\n", true).unwrap().text, "4 passed in 0.02s");
+        assert_eq!(fold(text, true).unwrap(), "99 passed, 1 skipped, 1 warning in 1.21s");
+        assert_eq!(fold("....\n4 passed in 0.02s\n", true).unwrap(), "4 passed in 0.02s");
         let verbose = "tests/a.py::test_x PASSED     [ 50%]\ntests/a.py::test_y[1-2] PASSED [100%]\n\n=== 2 passed in 0.1s \
                        ===\n";
-        assert_eq!(fold(verbose, true).unwrap().text, "2 passed in 0.1s");
+        assert_eq!(fold(verbose, true).unwrap(), "2 passed in 0.1s");
     }
 
     #[test]
@@ -137,27 +137,24 @@ mod tests {
                     AssertionError\n=== short test summary info ===\nFAILED tests/a.py::test_y - assert 1 == 2\n=== 1 \
                     failed, 1 passed in 0.03s ===\n";
         assert_eq!(
-            fold(text, false).unwrap().text,
+            fold(text, false).unwrap(),
             "=== FAILURES ===\n___ test_y ___\n\n    def test_y():\n>       assert 1 == 2\nE       assert 1 == \
              2\n\ntests/a.py:5: AssertionError\n=== short test summary info ===\nFAILED tests/a.py::test_y - assert 1 == \
              2\n1 failed, 1 passed in 0.03s"
         );
         let collect = "=== test session starts ===\ncollected 0 items / 1 error\n\n=== ERRORS ===\n_ ERROR collecting a.py \
                        _\nE   SyntaxError: x\n=== 1 error in 0.03s ===\n";
-        assert!(fold(collect, false).unwrap().text.contains("SyntaxError"));
+        assert!(fold(collect, false).unwrap().contains("SyntaxError"));
     }
 
     #[test]
     fn unittest_both_ways() {
         let green = "test_a (t.T.test_a) ... ok\n..\n------------\nRan 3 tests in 0.001s\n\nOK\n";
-        assert_eq!(fold(green, true).unwrap().text, "Ran 3 tests in 0.001s\n\nOK");
+        assert_eq!(fold(green, true).unwrap(), "Ran 3 tests in 0.001s\n\nOK");
         let red = ".F\n======\nFAIL: test_b (t.T)\n------\nAssertionError: 1 != 2\n\n------\nRan 2 tests in \
                    0.001s\n\nFAILED (failures=1)\n";
         assert!(
-            fold(red, false)
-                .unwrap()
-                .text
-                .starts_with("======\nFAIL: test_b (t.T)\n------\nAssertion")
+            fold(red, false).unwrap().starts_with("======\nFAIL: test_b (t.T)\n------\nAssertion")
         );
     }
 }
