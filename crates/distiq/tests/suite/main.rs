@@ -8,6 +8,7 @@ mod data;
 mod demo;
 mod docs;
 mod hosts;
+mod kill;
 mod run;
 mod schemas;
 mod settings;
