@@ -164,7 +164,12 @@ pub const KEYS: &[Key] = &[
     user("retry.attempts", Kind::Integer(1, 10), "Most attempts of a request, the first included")
         .or("4"),
     user("retry.base_ms", Kind::Integer(1, 60_000), "The first pause before a retry").or("500"),
-    user("retry.max_delay_ms", TIMEOUT, "The longest pause before a retry, unless the vendor asks for more").or("8000"),
+    user(
+        "retry.max_delay_ms",
+        TIMEOUT,
+        "The longest pause before a retry, unless the vendor asks for more",
+    )
+    .or("8000"),
     user("prices", Kind::File, "Your own price file, read over the built-in one"),
     user("tz", Kind::Zone, "The time zone in which days and months are counted"),
     user("ca_file", Kind::File, "A PEM file of further certificate authorities"),

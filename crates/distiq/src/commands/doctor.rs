@@ -13,7 +13,7 @@ use serde_json::json;
 use crate::cli::{Global, JsonFlag};
 use crate::failure::Failure;
 use crate::world::{World, home};
-use crate::{keys, output, providers};
+use crate::{keys, ledger, output, providers};
 
 /// Arguments of `doctor`.
 #[derive(Debug, clap::Args)]
@@ -70,6 +70,7 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
             checks.push(Check::ok("project", world.root.display().to_string()));
             checks.push(provider(&world));
             checks.push(prices(&world));
+            checks.push(ledger(&world));
         }
         Err(failure) => {
             checks.push(Check::failed(
@@ -174,6 +175,16 @@ fn provider(world: &World) -> Check {
             Check::ok(NAME, format!("{} with {} at {at}", choice.provider, choice.model))
         }
         Err(failure) => Check::warning(NAME, failure.message, failure.hint.unwrap_or_default()),
+    }
+}
+
+fn ledger(world: &World) -> Check {
+    const NAME: &str = "ledger";
+    let path = world.home.ledger();
+    match ledger::open_existing(world) {
+        Ok(Some(_)) => Check::ok(NAME, path.display().to_string()),
+        Ok(None) => Check::ok(NAME, format!("{} (made when needed)", path.display())),
+        Err(failure) => Check::failed(NAME, failure.message, failure.hint.unwrap_or_default()),
     }
 }
 

@@ -68,3 +68,58 @@ fn paths_follow_xdg_without_a_home_of_our_own() {
     let config = place.env.home().join(".config/distiq");
     assert_eq!(json["config"], config.to_str().unwrap());
 }
+
+/// Makes a ledger by a run that fails before anything is sent.
+fn with_ledger() -> (Place, std::path::PathBuf) {
+    let place = Place::new();
+    let mut command = place.command(&["run", "--max-cost", "0.000001", "--price", "3/15", "x"]);
+    // Nobody listens there; the limit comes first.
+    command.env("ANTHROPIC_BASE_URL", "http://127.0.0.1:9").env("DISTIQ_MODEL", "m");
+    assert_eq!(command.output().unwrap().status.code(), Some(4));
+    let ledger = place.home().join("data/ledger.db");
+    assert!(ledger.exists());
+    (place, ledger)
+}
+
+/// SQLite keeps the schema's version at byte 60 of the file (`PRAGMA user_version`).
+const VERSION_AT: usize = 60;
+
+#[test]
+fn a_ledger_of_a_newer_version_is_refused_and_left_alone() {
+    let (place, ledger) = with_ledger();
+    let mut bytes = fs::read(&ledger).unwrap();
+    bytes[VERSION_AT..VERSION_AT + 4].copy_from_slice(&9999_u32.to_be_bytes());
+    fs::write(&ledger, &bytes).unwrap();
+    for side in ["-wal", "-shm"] {
+        let _ = fs::remove_file(format!("{}{side}", ledger.display()));
+    }
+    let ran = place.run(&["cost"]);
+    assert_eq!((ran.code, ran.out.as_str()), (1, ""));
+    assert!(ran.err.contains("9999") && ran.err.contains("hint: Install"), "{}", ran.err);
+    assert_eq!(fs::read(&ledger).unwrap(), bytes);
+    let doctor = place.run(&["doctor"]);
+    assert!(doctor.code == 1 && doctor.out.contains("FAILED   ledger"), "{}", doctor.out);
+}
+
+#[test]
+fn a_ledger_that_is_no_database_is_told_and_left_alone() {
+    let (place, ledger) = with_ledger();
+    fs::write(&ledger, "no database at all, but a text that is long enough for a header".repeat(9))
+        .unwrap();
+    let before = fs::read(&ledger).unwrap();
+    let ran = place.run(&["cost", "--json"]);
+    let error = &ran.json()["error"];
+    assert_eq!((ran.code, error["kind"].as_str()), (1, Some("user")), "{error}");
+    assert!(error["hint"].as_str().unwrap().contains("Move"), "{error}");
+    assert_eq!(fs::read(&ledger).unwrap(), before);
+}
+
+#[test]
+fn a_full_disk_under_standard_output_is_told() {
+    let place = Place::new();
+    let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let output = place.command(&["schema", "event"]).stdout(full).output().unwrap();
+    let err = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(err.starts_with("error: Cannot write to standard output: No space left"), "{err}");
+}
