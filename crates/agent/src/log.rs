@@ -5,9 +5,10 @@
 //! again. An exclusive lock keeps a second process from continuing the same session.
 
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
 use distiq_base::atomic;
 use distiq_base::clock::Clock;
@@ -16,6 +17,9 @@ use distiq_base::{Event, Record};
 
 /// The longest line that is read back; longer ones are a damaged file.
 pub const MAX_LINE_BYTES: usize = 64 << 20;
+
+/// How much is read at a time.
+const CHUNK_BYTES: usize = 256 << 10;
 
 /// Tells why a log cannot be opened, read or written.
 #[derive(Debug, thiserror::Error)]
@@ -206,10 +210,10 @@ impl RawRecord<'_> {
     /// Returns the event's type without parsing the line; empty when it stands not where we put it.
     pub fn kind(&self) -> &[u8] {
         const KEY: &[u8] = b"\"type\":\"";
+        static FINDER: LazyLock<memchr::memmem::Finder<'static>> =
+            LazyLock::new(|| memchr::memmem::Finder::new(KEY));
         let head = self.json.get(..self.json.len().min(160)).unwrap_or_default();
-        let Some(start) = memchr::memmem::find(head, KEY).map(|at| at + KEY.len()) else {
-            return &[];
-        };
+        let Some(start) = FINDER.find(head).map(|at| at + KEY.len()) else { return &[] };
         let rest = head.get(start..).unwrap_or_default();
         let end = memchr::memchr(b'"', rest).unwrap_or(0);
         rest.get(..end).unwrap_or_default()
@@ -265,23 +269,36 @@ fn read_lines(
 ) -> Result<Lines, LogError> {
     let io = |source| LogError::io(path, source);
     file.seek(SeekFrom::Start(0)).map_err(io)?;
-    let mut reader = BufReader::with_capacity(256 << 10, &*file);
-    let mut line = Vec::new();
     let mut done = Lines { lines: 0, whole_bytes: 0 };
+    let mut buffer = vec![0; CHUNK_BYTES];
+    let mut filled = 0;
     loop {
-        line.clear();
-        let limit = MAX_LINE_BYTES as u64 + 1;
-        let got = reader.by_ref().take(limit).read_until(b'\n', &mut line).map_err(io)?;
-        if got > MAX_LINE_BYTES {
+        if filled == buffer.len() {
+            buffer.resize(buffer.len() * 2, 0);
+        }
+        let got = file.read(buffer.get_mut(filled..).unwrap_or_default()).map_err(io)?;
+        if got == 0 {
+            return Ok(done);
+        }
+        // What was left over from the last chunk has no line end.
+        let fresh = filled;
+        filled += got;
+        let mut begun = 0;
+        let chunk = buffer.get(..filled).unwrap_or_default();
+        for end in memchr::memchr_iter(b'\n', chunk.get(fresh..).unwrap_or_default()) {
+            let end = fresh + end;
+            let json = chunk.get(begun..end).unwrap_or_default();
+            visit(RawRecord { path, number: done.lines + 1, json })?;
+            done.lines += 1;
+            begun = end + 1;
+        }
+        done.whole_bytes += begun as u64;
+        buffer.copy_within(begun..filled, 0);
+        filled -= begun;
+        if filled > MAX_LINE_BYTES {
             let line = done.lines + 1;
             return Err(LogError::Damaged { path: path.to_owned(), line, source: None });
         }
-        if line.pop() != Some(b'\n') {
-            return Ok(done);
-        }
-        visit(RawRecord { path, number: done.lines + 1, json: &line })?;
-        done.lines += 1;
-        done.whole_bytes += got as u64;
     }
 }
 
@@ -318,6 +335,26 @@ mod tests {
         let records = read(&path).unwrap();
         assert_eq!(records.iter().map(|r| r.seq).collect::<Vec<_>>(), [0, 1, 2]);
         assert_eq!(records[2].event, notice("three"));
+    }
+
+    #[test]
+    fn lines_longer_than_a_chunk_are_read_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.jsonl");
+        let mut log = SessionLog::create(&path, Clock::System).unwrap();
+        let lengths = [1, CHUNK_BYTES - 60, CHUNK_BYTES, 3 * CHUNK_BYTES + 7, 2];
+        for length in lengths {
+            log.append(notice(&"x".repeat(length))).unwrap();
+        }
+        let read: Vec<usize> = read(&path)
+            .unwrap()
+            .iter()
+            .map(|r| match &r.event {
+                Event::Notice { message } => message.len(),
+                _ => 0,
+            })
+            .collect();
+        assert_eq!(read, lengths);
     }
 
     #[test]
