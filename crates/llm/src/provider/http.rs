@@ -11,7 +11,7 @@ use url::Url;
 
 use super::{Provider, codec, is_loopback, stream};
 use crate::error::{Phase, ProviderError, ProviderErrorKind as Kind};
-use crate::wire::HeaderView;
+use crate::wire::{HeaderView, WireError};
 
 /// Most bytes of an answer's headers.
 pub const MAX_HEAD_BYTES: usize = 64 << 10;
@@ -209,6 +209,13 @@ pub(super) fn describe(error: reqwest::Error, otherwise: Kind) -> ProviderError 
     let mut kind = if error.is_builder() { Kind::Tls } else { otherwise };
     let mut cause: &(dyn Error + 'static) = &error;
     loop {
+        let io = cause.downcast_ref::<std::io::Error>();
+        if otherwise == Kind::Truncated
+            && io.is_some_and(|io| io.kind() == std::io::ErrorKind::UnexpectedEof)
+        {
+            // What follows tells where in the encoding of the body, which helps nobody.
+            return ProviderError::new(otherwise, WireError::Truncated.to_string());
+        }
         if cause.is::<rustls::Error>() {
             kind = Kind::Tls;
         }
