@@ -7,6 +7,7 @@ mod basics;
 mod data;
 mod demo;
 mod docs;
+mod faults;
 mod hosts;
 mod kill;
 mod run;

@@ -207,7 +207,8 @@ async fn the_key_is_taken_out_of_what_the_vendor_says() {
 async fn a_cut_answer_is_never_whole() {
     let half = &ANTHROPIC.as_bytes()[..ANTHROPIC.len() - 40];
     let cut = fail(vec![head(""), chunk(half), Step::Close]).await;
-    assert_eq!(cut.kind, Kind::Truncated);
+    let words = "the answer was cut off before its end";
+    assert_eq!((cut.kind, cut.message.as_str()), (Kind::Truncated, words));
     let ended = fail(vec![head(""), chunk(half), last_chunk()]).await;
     assert_eq!(ended.kind, Kind::Truncated);
     let empty = fail(vec![head(""), last_chunk()]).await;
