@@ -35,10 +35,10 @@ fn main() -> ExitCode {
             Ok(()) => 0,
             Err(failure) => failure.report(report),
         },
-        Err(error) if !error.use_stderr() => {
-            let _ = error.print();
-            0
-        }
+        Err(error) if !error.use_stderr() => match error.print() {
+            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => output::SIGPIPE_CODE,
+            _ => 0,
+        },
         Err(error) => Failure::from_usage(&error).report(report),
     };
     ExitCode::from(code)

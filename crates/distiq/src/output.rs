@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::terminal;
 
 /// The exit code after SIGPIPE.
-const SIGPIPE_CODE: i32 = 141;
+pub const SIGPIPE_CODE: u8 = 141;
 
 /// Prints a text and a line end; what could steer a terminal is made visible.
 pub fn text(text: &str) {
@@ -56,7 +56,7 @@ fn write(text: &str) {
     let mut out = io::stdout().lock();
     if let Err(error) = out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         if error.kind() == ErrorKind::BrokenPipe {
-            std::process::exit(SIGPIPE_CODE);
+            std::process::exit(SIGPIPE_CODE.into());
         }
         terminal::say(&format!("error: Cannot write to standard output: {error}"));
         std::process::exit(1);

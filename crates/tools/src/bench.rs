@@ -1,15 +1,42 @@
 //! What the tools of one session share.
 
 use std::collections::HashSet;
-use std::path::PathBuf;
+use std::fs::{File, TryLockError};
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use distiq_base::{Ask, Mode, SyntaxCheck};
 
 use crate::outcome::{Refusal, RefusalKind};
 use crate::place::{Grounds, Place};
 use crate::session::{Digest, Session, digest};
+
+/// How long another process's edit is waited for; one takes milliseconds.
+const LONGEST_EDIT: Duration = Duration::from_secs(5);
+
+/// The right to change files, until dropped: what is read in it is still so when it is written.
+pub(crate) struct Writing<'a> {
+    _project: Option<File>,
+    _turn: MutexGuard<'a, ()>,
+}
+
+/// Locks the root's folder against other processes of ours; `None` where that does not work, or
+/// the other one hangs.
+fn lock_project(root: &Path) -> Option<File> {
+    let folder = File::open(root).ok()?;
+    let end = Instant::now() + LONGEST_EDIT;
+    loop {
+        match folder.try_lock() {
+            Ok(()) => return Some(folder),
+            Err(TryLockError::WouldBlock) if Instant::now() < end => {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            Err(_) => return None,
+        }
+    }
+}
 
 /// Everything a tool may use.
 pub(crate) struct Bench {
@@ -59,9 +86,10 @@ impl Bench {
         self.session.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits until no other call changes files.
-    pub(crate) fn writing(&self) -> MutexGuard<'_, ()> {
-        self.writing.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Waits until no other call changes files, in this process or another one in the project.
+    pub(crate) fn writing(&self) -> Writing<'_> {
+        let turn = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        Writing { _project: lock_project(&self.grounds.root), _turn: turn }
     }
 
     /// Returns what the user allowed for the session.

@@ -200,7 +200,8 @@ fn is_repeated(log: &[Value], seq: usize) -> bool {
         && behind().position(|kind| kind == "message").is_some_and(|at| at < next_request)
 }
 
-fn files_below(folder: &Path) -> Vec<PathBuf> {
+/// Returns all files in a folder and those in it.
+pub fn files_below(folder: &Path) -> Vec<PathBuf> {
     let mut found = BTreeSet::new();
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         match entry.file_type().unwrap().is_dir() {

@@ -14,7 +14,10 @@ mod run;
 mod schemas;
 mod settings;
 mod shape;
+mod signals;
 mod tool;
+mod trees;
+mod two;
 
 use std::fs;
 use std::path::{Path, PathBuf};
