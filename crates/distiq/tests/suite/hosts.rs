@@ -8,7 +8,11 @@ use crate::Place;
 
 /// Runs a command under a trace of the system calls that reach out, its children included, and
 /// returns the addresses.
-fn reached(place: &Place, arguments: &[&str], model: Option<&ScriptedModel>) -> BTreeSet<String> {
+pub fn reached(
+    place: &Place,
+    arguments: &[&str],
+    model: Option<&ScriptedModel>,
+) -> BTreeSet<String> {
     let log = place.folder().join("trace");
     let inner = place.command(arguments);
     let mut command = Command::new("strace");

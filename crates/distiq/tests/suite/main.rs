@@ -16,6 +16,7 @@ mod settings;
 mod shape;
 mod signals;
 mod tool;
+mod trace;
 mod trees;
 mod two;
 
