@@ -55,6 +55,33 @@ fn files_are_the_users_alone() {
 }
 
 #[test]
+fn a_migration_that_is_killed_is_done_by_the_next_one() {
+    use std::os::unix::process::ExitStatusExt;
+    const CHILD: &str = "DISTIQ_TEST_MIGRATED_FILE";
+    if let Some(path) = std::env::var_os(CHILD) {
+        // The child: this very test, with a point armed.
+        drop(Database::open(Path::new(&path), &V2));
+        return;
+    }
+    for point in ["before_backup_rename", "after_backup_rename"] {
+        let (_folder, path) = place();
+        let old = Database::open(&path, &V1).unwrap();
+        insert(&old, "kept").unwrap();
+        drop(old);
+        let child = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "a_migration_that_is_killed_is_done_by_the_next_one"])
+            .env(CHILD, &path)
+            .env("DISTIQ_TEST_KILL_AT", point)
+            .output()
+            .unwrap();
+        assert_eq!(child.status.signal(), Some(9), "{point}");
+        assert_eq!(texts(&Database::open(&path, &V2).unwrap()), ["kept"], "{point}");
+        assert!(path.with_file_name("notes.db.bak-v1").exists());
+        assert!(!path.with_file_name("notes.db.bak-v1.tmp").exists());
+    }
+}
+
+#[test]
 fn an_old_file_is_copied_and_then_migrated() {
     let (_folder, path) = place();
     let old = Database::open(&path, &V1).unwrap();
