@@ -88,7 +88,7 @@ pub(crate) async fn run(
         shared,
         journal,
         history,
-        waiting: Waiting::new(cancel, bench.limits.max_time),
+        waiting: Waiting::new(cancel, bench.config.limits.max_time),
         trace: Trace::default(),
         spent: Spent::default(),
         asked_again: 0,
@@ -110,9 +110,9 @@ impl Turning<'_> {
         self.journal
             .emit(Event::TurnStarted {
                 turn: self.history.turns,
-                provider: self.bench.provider.clone(),
-                model: self.bench.model.clone(),
-                mode: self.bench.mode,
+                provider: self.bench.config.provider.clone(),
+                model: self.bench.config.model.clone(),
+                mode: self.bench.config.mode,
             })
             .await?;
         self.say(message).await
@@ -129,8 +129,9 @@ impl Turning<'_> {
         if let Some(stop) = self.waiting.over() {
             return Ok(stopped(stop));
         }
-        if self.spent.requests >= self.bench.limits.max_requests {
-            let message = format!("Limit of {} requests met", self.bench.limits.max_requests);
+        if self.spent.requests >= self.bench.config.limits.max_requests {
+            let message =
+                format!("Limit of {} requests met", self.bench.config.limits.max_requests);
             return Ok(Step::ended(TurnStatus::Limit, ErrorKind::Limit, message, RESUME));
         }
         for words in self.shared.take_steering() {
@@ -203,17 +204,20 @@ impl Turning<'_> {
     fn request(&self) -> Request {
         let prefix = self.history.prefix.clone().unwrap_or_default();
         let mut request = Request {
-            model: self.bench.model.clone(),
+            model: self.bench.config.model.clone(),
             system: prefix.system,
             tools: prefix.tools,
             messages: self.history.messages.clone(),
-            max_tokens: Some(self.bench.max_output_tokens),
-            output: self.bench.output.clone(),
+            max_tokens: Some(self.bench.config.max_output_tokens),
+            output: self.bench.config.output.clone(),
             stream: true,
             ..Request::default()
         };
-        request.cache =
-            self.bench.router.cache_plan(&self.bench.provider, &request, &prefix.cache_key);
+        request.cache = self.bench.config.router.cache_plan(
+            &self.bench.config.provider,
+            &request,
+            &prefix.cache_key,
+        );
         request
     }
 
@@ -221,8 +225,8 @@ impl Turning<'_> {
         Purpose {
             kind: RequestKind::Execute,
             session: Some(self.bench.session.clone()),
-            project: Some(self.bench.project.clone()),
-            provider: self.bench.provider.clone(),
+            project: Some(self.bench.config.root.display().to_string()),
+            provider: self.bench.config.provider.clone(),
             route: "fixed",
             reasons: vec!["model chosen by the user's settings".to_owned()],
         }
@@ -234,7 +238,7 @@ impl Turning<'_> {
             Step::GoOn | Step::Done => (TurnStatus::Done, None),
         };
         if self.trace.ran_commands {
-            let changed = changes::since(&self.bench.root, began);
+            let changed = changes::since(&self.bench.config.root, began);
             self.trace.files_changed.extend(changed);
         }
         self.journal

@@ -109,16 +109,7 @@ impl Shared {
 /// What every turn of a session needs.
 pub(crate) struct Bench {
     pub session: SessionId,
-    pub root: PathBuf,
-    pub project: String,
-    pub router: Arc<Router>,
-    pub toolbox: Arc<Toolbox>,
-    pub provider: String,
-    pub model: String,
-    pub mode: Mode,
-    pub limits: TurnLimits,
-    pub max_output_tokens: u64,
-    pub output: Option<OutputFormat>,
+    pub config: Config,
 }
 
 impl Workbench {
@@ -189,7 +180,8 @@ impl Workbench {
         let (turns, queue) = mpsc::unbounded_channel();
         let shared = Arc::new(Shared::default());
         let journal = Journal::new(log, records);
-        let state = Session { config, session: session.clone(), journal, history };
+        let bench = Bench { session: session.clone(), config };
+        let state = Session { bench, journal, history };
         let task = tokio::spawn(state.run(opening, queue, shared.clone()));
         (Self { session, turns, shared, task }, listener)
     }
@@ -246,8 +238,7 @@ fn prefix_event(prefix: Prefix) -> Event {
 
 /// The task that owns a session.
 struct Session {
-    config: Config,
-    session: SessionId,
+    bench: Bench,
     journal: Journal,
     history: History,
 }
@@ -262,38 +253,16 @@ impl Session {
         for event in opening {
             self.journal.emit(event).await?;
         }
-        let bench = self.bench();
         while let Some((message, cancel)) = queue.recv().await {
-            let tail = Tail::read(
-                self.config.clock.now(),
-                &self.config.tz,
-                &self.config.root,
-                &self.config.cwd,
-            );
+            let Config { clock, tz, root, cwd, .. } = &self.bench.config;
+            let tail = Tail::read(clock.now(), tz, root, cwd);
             let message = prompt::open_turn(message, &tail);
             self.ensure_prefix(&message).await?;
-            turn::run(&bench, &shared, &mut self.journal, &mut self.history, message, cancel)
-                .await?;
+            let Session { bench, journal, history } = &mut self;
+            turn::run(bench, &shared, journal, history, message, cancel).await?;
         }
         self.journal.sync();
         Ok(())
-    }
-
-    fn bench(&self) -> Bench {
-        let config = &self.config;
-        Bench {
-            session: self.session.clone(),
-            root: config.root.clone(),
-            project: config.root.display().to_string(),
-            router: config.router.clone(),
-            toolbox: config.toolbox.clone(),
-            provider: config.provider.clone(),
-            model: config.model.clone(),
-            mode: config.mode,
-            limits: config.limits,
-            max_output_tokens: config.max_output_tokens,
-            output: config.output.clone(),
-        }
     }
 
     /// Fixes, before the first request, what all requests of the session begin with.
@@ -308,7 +277,7 @@ impl Session {
     }
 
     fn prefix(&self, first: &Message) -> Prefix {
-        let config = &self.config;
+        let config = &self.bench.config;
         let memory = memory::read(&config.home.config, &config.root, &config.cwd);
         let guidelines = config.toolbox.guidelines();
         let tools = config.toolbox.definitions();
@@ -325,7 +294,7 @@ impl Session {
         Prefix {
             system: request.system,
             tools: request.tools,
-            cache_key: self.session.as_str().to_owned(),
+            cache_key: self.bench.session.as_str().to_owned(),
         }
     }
 }

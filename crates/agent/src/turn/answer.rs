@@ -42,7 +42,7 @@ impl Default for Spent {
 
 /// Sends a request and follows its answer to the end.
 pub async fn get(turn: &mut Turning<'_>, request: Request) -> Result<Got, TurnError> {
-    let mut reply = turn.bench.router.send(request, turn.purpose());
+    let mut reply = turn.bench.config.router.send(request, turn.purpose());
     let mut assembler = Assembler::default();
     let mut shown = false;
     loop {

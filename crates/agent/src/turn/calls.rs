@@ -103,7 +103,7 @@ pub async fn run(turn: &mut Turning<'_>, calls: &[Asked]) -> Result<Results, Tur
 }
 
 fn reads(turn: &Turning<'_>, call: &Asked) -> bool {
-    call.input().is_ok_and(|input| turn.bench.toolbox.is_read_only(&call.name, &input))
+    call.input().is_ok_and(|input| turn.bench.config.toolbox.is_read_only(&call.name, &input))
 }
 
 /// A call's result on its way to the model.
@@ -129,7 +129,7 @@ async fn run_group(turn: &mut Turning<'_>, group: &[Asked]) -> Result<Vec<Done>,
         let (call_id, name) = (call.id.clone(), call.name.clone());
         turn.journal.emit(Event::ToolStarted { call_id, name, input }).await?;
     }
-    let toolbox = turn.bench.toolbox.clone();
+    let toolbox = turn.bench.config.toolbox.clone();
     let cancel = turn.waiting.token();
     let name = group.first().map(|c| c.name.clone()).unwrap_or_default();
     let started = Instant::now();
