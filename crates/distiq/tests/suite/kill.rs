@@ -12,7 +12,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use distiq_base::SessionId;
+use distiq_base::{Dialect, SessionId};
 use distiq_router::{Ledger, RequestRow, RowFilter, RowState};
 use distiq_testkit::{Options, ScriptedModel, Sessions};
 use serde_json::Value;
@@ -34,6 +34,7 @@ const STREAM: [&str; 8] = [
 struct Job {
     place: Place,
     model: ScriptedModel,
+    dialect: Dialect,
 }
 
 /// What a run said before it ended, and whether it was killed.
@@ -44,6 +45,10 @@ struct Seen {
 
 impl Job {
     fn new() -> Self {
+        Self::in_dialect(Dialect::Anthropic)
+    }
+
+    fn in_dialect(dialect: Dialect) -> Self {
         let options = Options { sessions: Sessions::One, ..Options::default() };
         let model = ScriptedModel::start_with(script::script(), options).unwrap();
         let place = Place::new();
@@ -52,14 +57,16 @@ impl Job {
                 place.write(path, &script::content(old));
             }
         }
-        Self { place, model }
+        Self { place, model, dialect }
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
+        let (variable, address) = match self.dialect {
+            Dialect::Anthropic => ("ANTHROPIC_BASE_URL", self.model.base_url_anthropic()),
+            Dialect::Openai => ("OPENAI_BASE_URL", self.model.base_url_openai()),
+        };
         let mut command = self.place.command(arguments);
-        command
-            .env("ANTHROPIC_BASE_URL", self.model.base_url_anthropic())
-            .env("DISTIQ_MODEL", "scripted-1");
+        command.env(variable, address).env("DISTIQ_MODEL", "scripted-1");
         command
     }
 

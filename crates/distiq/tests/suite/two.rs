@@ -180,6 +180,28 @@ fn an_agent_is_told_that_another_one_changed_what_it_had_read() {
 }
 
 #[test]
+fn a_session_that_runs_cannot_be_taken_by_another_process() {
+    let place = Place::new();
+    let other = ScriptedModel::start(Script::by_turn([Answer::text("never")])).unwrap();
+    let second = Mutex::new(command(&place, &other, &["run", "--continue"]));
+    let script = Script::function(move |_| {
+        // Within the first one's request.
+        let ran = Ran::of(second.lock().unwrap().output().unwrap());
+        assert_eq!(ran.code, 1, "{}", ran.out);
+        let error = &ran.json()["error"];
+        assert!(error["message"].as_str().unwrap().contains("in use by another"), "{error}");
+        assert!(error["hint"].as_str().unwrap().contains("wait"), "{error}");
+        Answer::text("done").into()
+    });
+    let model = ScriptedModel::start(script).unwrap();
+    let ran = Ran::of(command(&place, &model, &["run"]).output().unwrap());
+    assert_eq!((ran.code, ran.json()["text"].as_str()), (0, Some("done")), "{}", ran.err);
+    assert_eq!(other.requests().len(), 0);
+    let cost = place.run(&["cost", "--json"]).json();
+    assert_eq!(cost["totals"]["requests"], 1, "{cost}");
+}
+
+#[test]
 fn agents_that_share_a_day_and_its_limit_never_overspend() {
     const AGENTS: usize = 4;
     const DAY: i64 = 60_000_000;

@@ -3,6 +3,8 @@
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use distiq_base::Dialect;
+
 use super::{Job, STREAM, Seen, whole_lines};
 
 const MOMENTS: u64 = 50;
@@ -58,7 +60,11 @@ fn nothing_shown_is_lost_at_fifty_random_moments() {
                     }
                     let after = random(2 * number) % lines;
                     let delay = Duration::from_micros(random(2 * number + 1) % MOST_DELAY_US);
-                    let job = Job::new();
+                    let dialect = match number % 2 {
+                        0 => Dialect::Anthropic,
+                        _ => Dialect::Openai,
+                    };
+                    let job = Job::in_dialect(dialect);
                     let seen = job.killed_after(after, delay);
                     killed.fetch_add(usize::from(seen.killed), Ordering::Relaxed);
                     job.check_recovery(&seen);
