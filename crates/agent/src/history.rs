@@ -7,7 +7,7 @@ use std::path::Path;
 
 use distiq_base::clock::Clock;
 use distiq_base::event::EVENT_SCHEMA;
-use distiq_base::{Content, Event, Message, Role, SystemBlock, ToolDef};
+use distiq_base::{Content, Event, Message, Record, Role, SystemBlock, ToolDef};
 use serde::Deserialize;
 
 use crate::log::{LogError, RawRecord, SessionLog};
@@ -108,6 +108,8 @@ impl Folder {
                 }
                 self.history.root = started.root;
             }
+            // No line of ours: it may have been one that the history needs.
+            b"" => drop(line.parse::<Record>()?),
             _ => {}
         }
         Ok(())
@@ -190,6 +192,19 @@ mod tests {
 
     fn call(id: &str) -> Content {
         Content::ToolCall { id: id.into(), name: "read".into(), arguments: "{}".into() }
+    }
+
+    #[test]
+    fn a_line_that_is_no_record_is_damage_and_no_gap() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("s.jsonl");
+        write(&path, vec![Event::Message { message: Message::user("go") }]);
+        let good = std::fs::read_to_string(&path).unwrap();
+        for bad in ["{\"seq\": bro", "", "{\"seq\":1}"] {
+            std::fs::write(&path, format!("{good}{bad}\n{good}")).unwrap();
+            let error = reopen(&path, Clock::System).unwrap_err();
+            assert!(matches!(error, LogError::Damaged { line: 2, .. }), "{bad:?}: {error}");
+        }
     }
 
     #[test]
