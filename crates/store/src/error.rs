@@ -55,9 +55,9 @@ pub enum StoreError {
     Full {
         /// The file.
         path: PathBuf,
-        /// What the database engine says.
+        /// What the system or the database engine says.
         #[source]
-        source: rusqlite::Error,
+        source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// The file or its folder may not be read or written.
     #[error("No permission to write database `{}`", path.display())]
@@ -92,6 +92,11 @@ impl StoreError {
     /// Sorts an engine's error.
     pub(crate) fn from_sql(path: &Path, source: rusqlite::Error) -> Self {
         let path = path.to_path_buf();
+        let extended = source.sqlite_error().map(|error| error.extended_code);
+        if extended == Some(rusqlite::ffi::SQLITE_IOERR_SHMSIZE) {
+            // The index of the log beside the file could not grow.
+            return StoreError::Full { path, source: Box::new(source) };
+        }
         match source.sqlite_error_code() {
             Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
                 StoreError::Corrupt { path, source }
@@ -99,9 +104,12 @@ impl StoreError {
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
                 StoreError::Locked { path, source }
             }
-            Some(ErrorCode::DiskFull) => StoreError::Full { path, source },
+            Some(ErrorCode::DiskFull) => StoreError::Full { path, source: Box::new(source) },
             Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied | ErrorCode::CannotOpen) => {
                 StoreError::Permission { path, source: Box::new(source) }
+            }
+            Some(ErrorCode::SystemIoFailure) => {
+                StoreError::Io { path, source: io::Error::other(source) }
             }
             _ => StoreError::Sql { path, source },
         }
@@ -113,6 +121,9 @@ impl StoreError {
         match source.kind() {
             io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
                 StoreError::Permission { path, source: Box::new(source) }
+            }
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+                StoreError::Full { path, source: Box::new(source) }
             }
             _ => StoreError::Io { path, source },
         }

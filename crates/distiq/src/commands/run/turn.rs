@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use distiq_agent::sessions;
-use distiq_agent::{AgentError, Config, TurnLimits, Workbench};
+use distiq_agent::{AgentError, Config, TurnError, TurnLimits, Workbench};
 use distiq_base::clock::Clock;
 use distiq_base::{ErrorKind, Op, Record, RequestId};
 use distiq_llm::retry::Policy;
@@ -33,6 +33,16 @@ impl From<AgentError> for Failure {
     fn from(error: AgentError) -> Self {
         match error {
             AgentError::Log(error) => error.into(),
+        }
+    }
+}
+
+impl From<TurnError> for Failure {
+    fn from(error: TurnError) -> Self {
+        match error {
+            TurnError::Log(error) => error.into(),
+            TurnError::Bug(_) => Failure::of(ErrorKind::Bug, &error)
+                .with_hint("This is a fault of Distiq; please report it"),
         }
     }
 }
@@ -112,7 +122,7 @@ async fn follow(
             show.record(&record);
         }
     });
-    closed.map_err(|error| Failure::of(ErrorKind::User, &error))?;
+    closed?;
     Ok(show)
 }
 
