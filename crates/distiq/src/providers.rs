@@ -27,6 +27,11 @@ pub fn registry(world: &World) -> Result<Registry, Failure> {
 pub fn catalogue(world: &World) -> Result<Catalogue, Failure> {
     match &world.settings.prices {
         None => Ok(Catalogue::builtin()),
+        // Without it every price in it would be missing in silence.
+        Some(path) if !path.exists() => {
+            let message = format!("No price file at {}", path.display());
+            Err(Failure::new(ErrorKind::Config, message).with_hint("Write it, or unset `prices`"))
+        }
         Some(path) => Catalogue::with_user_file(path).map_err(|error| {
             Failure::of(ErrorKind::Config, &error)
                 .with_hint(format!("Mend {}, or unset `prices`", path.display()))
