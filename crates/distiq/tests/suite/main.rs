@@ -3,6 +3,9 @@
 // A helper of a test may fail the test.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+mod bad_input;
+mod bad_input_canaries;
+mod bad_input_disk;
 mod basics;
 mod data;
 mod demo;
