@@ -16,8 +16,8 @@ use crate::send::Reply;
 use crate::upstream::Upstreams;
 
 /// What a session of the agent looks like before it has begun: requests, and tokens that each adds.
-const TYPICAL_REQUESTS: u32 = 7;
-const TYPICAL_GROWTH: u64 = 700;
+const TYPICAL_REQUESTS: u32 = 6;
+const TYPICAL_GROWTH: u64 = 300;
 /// Lists of paths have fewer tokens to the byte than most text; rather a little over the minimum.
 const BYTES_PER_FACT_TOKEN: u64 = 4;
 
