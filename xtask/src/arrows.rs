@@ -164,6 +164,23 @@ mod tests {
         assert_eq!(faults(&imports().unwrap()), Vec::<String>::new());
     }
 
+    /// CONTRIBUTING.md has a table of outside crates; grammars share a row.
+    #[test]
+    fn every_outside_crate_has_its_reason() {
+        let text = std::fs::read_to_string(crate::root().join("CONTRIBUTING.md")).unwrap();
+        let table = text.split("| crate | why |").nth(1).unwrap();
+        let named: Vec<&str> = table
+            .lines()
+            .filter_map(|line| line.strip_prefix("| ")?.split(" |").next())
+            .flat_map(|names| names.split([',', ' ', '(', ')']))
+            .collect();
+        for Import { from, to, .. } in imports().unwrap() {
+            let is_ours = HOUSE.iter().any(|row| row.name == to);
+            let is_grammar = to.starts_with("tree-sitter");
+            assert!(is_ours || is_grammar || named.contains(&to.as_str()), "`{to}` of `{from}`");
+        }
+    }
+
     #[test]
     fn wrong_arrows_are_faults() {
         assert!(check("llm", "base", false));
