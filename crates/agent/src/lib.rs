@@ -28,4 +28,4 @@ mod turn;
 pub mod workbench;
 
 pub use turn::TurnError;
-pub use workbench::{AgentError, Config, TurnLimits, Workbench};
+pub use workbench::{AgentError, CheckAnswer, Config, TurnLimits, Workbench};

@@ -175,7 +175,19 @@ impl Turning<'_> {
                 Ok(Step::failed("The model's context window is full", "start a new session"))
             }
             _ if text.trim().is_empty() => self.nudge(EMPTY, "The model answered nothing").await,
-            _ => Ok(Step::Done),
+            _ => self.check(&text).await,
+        }
+    }
+
+    /// Holds the last word against the shape that was asked for.
+    async fn check(&mut self, text: &str) -> Result<Step, TurnError> {
+        let check = self.bench.config.check_answer.as_ref();
+        match check.map_or(Ok(()), |check| check(text)) {
+            Ok(()) => Ok(Step::Done),
+            Err(problem) => {
+                let words = format!("{problem}. Answer again with the JSON alone.");
+                self.nudge(&words, &format!("The answer has not the asked shape: {problem}")).await
+            }
         }
     }
 

@@ -42,6 +42,9 @@ impl Default for TurnLimits {
     }
 }
 
+/// Says what is wrong with an answer, where something is.
+pub type CheckAnswer = Box<dyn Fn(&str) -> Result<(), String> + Send + Sync>;
+
 /// What a session works with.
 pub struct Config {
     /// The project's root, absolute.
@@ -66,6 +69,8 @@ pub struct Config {
     pub max_output_tokens: u64,
     /// The shape of the answer, where one is asked for.
     pub output: Option<OutputFormat>,
+    /// Says what is wrong with an answer's shape; the model is asked again then.
+    pub check_answer: Option<CheckAnswer>,
     /// Whether the session is kept on disk.
     pub save: bool,
     /// The clock.

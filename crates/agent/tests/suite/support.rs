@@ -199,6 +199,7 @@ impl World {
             limits: TurnLimits::default(),
             max_output_tokens: 8_192,
             output: None,
+            check_answer: None,
             save: true,
             clock: Clock::System,
             tz: jiff::tz::TimeZone::UTC,

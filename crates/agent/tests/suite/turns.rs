@@ -270,3 +270,19 @@ async fn a_command_is_cancelled_with_its_children() {
     bench.finish().await.unwrap();
     assert_eq!(last.unwrap().content.len(), 2, "both calls have a result");
 }
+
+#[tokio::test]
+async fn an_answer_of_another_shape_is_asked_for_again() {
+    let world = World::new();
+    let check = |config: &mut Config| {
+        config.check_answer = Some(Box::new(|text| match text.trim() {
+            "{}" => Ok(()),
+            _ => Err("not an empty object".into()),
+        }));
+    };
+    let right = turn(&world, vec![Plan::says("Sure: {}"), Plan::says("{}")], check).await;
+    assert_eq!((right.status(), right.requests()), (TurnStatus::Done, 2));
+    let wrong = turn(&world, (0..9).map(|_| Plan::says("no")).collect(), check).await;
+    assert_eq!((wrong.status(), wrong.requests()), (TurnStatus::Failed, 3));
+    assert!(wrong.error().contains("not an empty object"), "{}", wrong.error());
+}

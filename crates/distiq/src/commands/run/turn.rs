@@ -157,6 +157,7 @@ fn config(
 ) -> Result<Config, Failure> {
     let settings = &world.settings;
     let output = options.output_schema.as_deref().map(schema::read).transpose()?;
+    let (output, check_answer) = output.unzip();
     let most = catalogue
         .find(&choice.provider, &choice.model)
         .and_then(|model| model.max_output_tokens)
@@ -191,6 +192,7 @@ fn config(
         },
         max_output_tokens: most.min(MAX_OUTPUT_TOKENS),
         output,
+        check_answer,
         save: !options.no_save,
         clock: Clock::System,
         tz: world.zone(),
