@@ -151,7 +151,11 @@ impl Workbench {
                 config.toolbox.clear_after(name, &input);
             }
         }
-        Ok(Self::spawn(config, session, log, history, Vec::new()))
+        let opening = vec![Event::SessionResumed {
+            session_id: session.clone(),
+            version: config.version.clone(),
+        }];
+        Ok(Self::spawn(config, session, log, history, opening))
     }
 
     /// Begins a session with the history of another, which stays as it is; requests go on with the

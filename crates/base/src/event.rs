@@ -90,7 +90,7 @@ pub struct Failure {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Event {
-    /// The session begins; always the first event.
+    /// The session begins; always the first event of its log.
     SessionStarted {
         /// The session.
         session_id: SessionId,
@@ -103,6 +103,13 @@ pub enum Event {
         /// The session this one was forked from.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         forked_from: Option<SessionId>,
+    },
+    /// The session goes on in another process.
+    SessionResumed {
+        /// The session.
+        session_id: SessionId,
+        /// The version of Distiq that goes on with it.
+        version: String,
     },
     /// What every request of the session begins with, kept so that a resumed one sends the same bytes.
     Prefix {

@@ -38,7 +38,7 @@ pub struct Args {
 #[derive(Debug, clap::Args)]
 pub struct ResumeArgs {
     /// The session: its id, or a part that only it has; without one, the newest of this project
-    session: Option<String>,
+    session: Option<OsString>,
     /// What to do next; without it, to go on. `-` reads it from standard input
     #[arg(value_name = "PROMPT")]
     prompt: Vec<OsString>,
@@ -116,12 +116,30 @@ pub fn run(global: &Global, args: Args) -> Result<(), Failure> {
 /// Goes on with a session.
 pub fn resume(global: &Global, args: ResumeArgs) -> Result<(), Failure> {
     let world = open(global, &args.options)?;
-    let words = if args.prompt.is_empty() { GO_ON.to_owned() } else { prompt::read(&args.prompt)? };
-    let session = match &args.session {
+    let (named, prompt) = named_session(args.session, args.prompt);
+    let words = if prompt.is_empty() { GO_ON.to_owned() } else { prompt::read(&prompt)? };
+    let session = match &named {
         Some(text) => sessions::find(&world.home.sessions(), text)?,
         None => newest(&world)?,
     };
     take(world, &args.options, Place::Old(session), words)
+}
+
+/// Tells the session's name from the prompt: a first word that no id can be belongs to the prompt.
+fn named_session(
+    first: Option<OsString>,
+    mut prompt: Vec<OsString>,
+) -> (Option<String>, Vec<OsString>) {
+    let Some(first) = first else { return (None, prompt) };
+    match first.to_str().filter(|text| SessionId::parse(text).is_some()) {
+        Some(text) if prompt.is_empty() || text.contains(|c: char| c.is_ascii_digit()) => {
+            (Some(text.to_owned()), prompt)
+        }
+        _ => {
+            prompt.insert(0, first);
+            (None, prompt)
+        }
+    }
 }
 
 fn newest(world: &World) -> Result<SessionId, Failure> {

@@ -13,6 +13,7 @@ use crate::{Place, shape};
 fn name(event: &Event) -> &'static str {
     match event {
         Event::SessionStarted { .. } => "session_started",
+        Event::SessionResumed { .. } => "session_resumed",
         Event::Prefix { .. } => "prefix",
         Event::TurnStarted { .. } => "turn_started",
         Event::Message { .. } => "message",
@@ -130,6 +131,7 @@ fn samples() -> Vec<Event> {
             root: "/p".into(),
             forked_from: Some(SessionId::generate()),
         },
+        Event::SessionResumed { session_id: SessionId::generate(), version: "0.1.0".into() },
         Event::Prefix {
             system: vec![SystemBlock { text: "s".into() }],
             tools: vec![ToolDef {

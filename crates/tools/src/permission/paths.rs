@@ -137,17 +137,17 @@ impl Base<'_> {
         {
             return Area::Startup;
         }
+        // A home below the temporary folder is a home all the same.
+        let user = home().and_then(|home| resolve(&home).ok());
+        let homes = ["/home", "/root", "/Users"];
+        if user.is_some_and(|home| path.starts_with(home))
+            || homes.iter().any(|home| path.starts_with(home))
+        {
+            return Area::Home;
+        }
         if ["/tmp", "/var/tmp"].iter().any(|temp| path.starts_with(temp) && path != Path::new(temp))
         {
             return Area::Temp;
-        }
-        let in_home = home().is_some_and(|home| path.starts_with(home));
-        if in_home
-            || path.starts_with("/home")
-            || path.starts_with("/root")
-            || path.starts_with("/Users")
-        {
-            return Area::Home;
         }
         Area::System
     }
