@@ -1,9 +1,9 @@
 //! The project's outline for the prompt: which files there are and, where room is left, what they
-//! define, in as many tokens as are worth it.
+//! define and what stands in them, in as many tokens as are worth it.
 
 use std::collections::BTreeMap;
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use distiq_lang::outline as definitions;
 
@@ -16,63 +16,101 @@ const MAX_DEPTH: usize = 4;
 /// Most files read for what they define, and of how many bytes each.
 const MAX_READ: usize = 32;
 const MAX_READ_BYTES: u64 = 64 << 10;
+/// Less room than this is left empty.
+const LEAST_ROOM: usize = 40;
 
-/// Lists the project's files by folder, at most `max_bytes` long; the same tree gives the same text.
+/// What is worth telling of a project before anything is asked.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Facts {
+    /// Its files by folder and, where there is room, what they define.
+    pub outline: String,
+    /// The text of its first small source files; only where the outline leaves room.
+    pub texts: String,
+}
+
+/// Gathers facts of at most `max_bytes` together; the same tree gives the same text.
 ///
 /// Ignore rules are honoured, hidden files are left out. Where names do not fit, folders stand with
-/// their number of files; where they leave room, what source files define follows.
-pub fn outline(root: &Path, max_bytes: usize) -> String {
-    if max_bytes < 40 {
-        return String::new();
+/// their number of files.
+pub fn gather(root: &Path, max_bytes: usize) -> Facts {
+    if max_bytes < LEAST_ROOM {
+        return Facts::default();
     }
     let folders = walk(root);
-    let mut names_of_all = render(&folders, usize::MAX);
-    if names_of_all.len() <= max_bytes {
-        add_definitions(&mut names_of_all, root, &folders, max_bytes);
-        return names_of_all;
+    let mut facts = Facts { outline: render(&folders, usize::MAX), texts: String::new() };
+    if facts.outline.len() <= max_bytes {
+        add_sources(&mut facts, root, &folders, max_bytes);
+        return facts;
     }
     for most_names in [24, 12, 6, 3, 0] {
-        names_of_all = render(&folders, most_names);
-        if names_of_all.len() <= max_bytes {
-            return names_of_all;
+        facts.outline = render(&folders, most_names);
+        if facts.outline.len() <= max_bytes {
+            return facts;
         }
     }
-    cut_at_line(names_of_all, max_bytes)
+    facts.outline = cut_at_line(facts.outline, max_bytes);
+    facts
 }
 
-/// Adds a line for each source file with the heads of what it defines, as long as there is room.
-fn add_definitions(text: &mut String, root: &Path, folders: &Folders, max_bytes: usize) {
-    let mut read = 0;
-    for (folder, names) in folders {
-        for name in names {
-            let path = Path::new(folder).join(name);
-            if read == MAX_READ || text.len() + 40 > max_bytes {
-                return;
-            }
-            if distiq_lang::language_of(&path).is_none_or(|language| language.is_data()) {
-                continue;
-            }
-            read += 1;
-            let Some(line) = definitions_of(root, &path) else { continue };
-            if text.len() + line.len() < max_bytes {
-                text.push('\n');
-                text.push_str(&line);
-            }
+/// A source file of the project.
+struct Source {
+    path: PathBuf,
+    text: String,
+}
+
+/// Reads the project's first source files, tests last.
+fn sources(root: &Path, folders: &Folders) -> Vec<Source> {
+    let mut paths: Vec<PathBuf> = folders
+        .iter()
+        .flat_map(|(folder, names)| names.iter().map(move |name| Path::new(folder).join(name)))
+        .filter(|path| distiq_lang::language_of(path).is_some_and(|l| !l.is_data()))
+        .take(MAX_READ)
+        .collect();
+    paths.sort_by_key(|path| path.to_string_lossy().contains("test"));
+    let read = |path: PathBuf| {
+        let mut text = String::new();
+        let file = std::fs::File::open(root.join(&path)).ok()?;
+        file.take(MAX_READ_BYTES).read_to_string(&mut text).ok()?;
+        Some(Source { path, text })
+    };
+    paths.into_iter().filter_map(read).collect()
+}
+
+/// Adds a line for each source file with the heads of what it defines, then whole small files, as
+/// long as there is room.
+fn add_sources(facts: &mut Facts, root: &Path, folders: &Folders, max_bytes: usize) {
+    let mut room = max_bytes.saturating_sub(facts.outline.len());
+    if room < LEAST_ROOM {
+        return;
+    }
+    let sources = sources(root, folders);
+    let mut add = |text: &mut String, part: &str| {
+        if part.len() < room {
+            room -= part.len() + 1;
+            text.push('\n');
+            text.push_str(part);
         }
+    };
+    for line in sources.iter().filter_map(definitions_of) {
+        add(&mut facts.outline, &line);
+    }
+    for source in sources.iter().filter(|s| !s.text.trim().is_empty()) {
+        add(&mut facts.texts, &text_of(source));
     }
 }
 
-fn definitions_of(root: &Path, path: &Path) -> Option<String> {
-    let mut source = String::new();
-    let file = std::fs::File::open(root.join(path)).ok()?;
-    file.take(MAX_READ_BYTES).read_to_string(&mut source).ok()?;
-    let items = definitions(path, &source)?;
+fn text_of(source: &Source) -> String {
+    format!("{}:\n```\n{}\n```", source.path.display(), source.text.trim_end())
+}
+
+fn definitions_of(source: &Source) -> Option<String> {
+    let items = definitions(&source.path, &source.text)?;
     let heads: Vec<&str> = items
         .iter()
         .filter(|item| item.depth <= 1 && item.kind != "const")
         .map(|item| item.signature.trim_end_matches([':', '{', ' ']))
         .collect();
-    (!heads.is_empty()).then(|| format!("{}: {}", path.display(), heads.join("; ")))
+    (!heads.is_empty()).then(|| format!("{}: {}", source.path.display(), heads.join("; ")))
 }
 
 type Folders = BTreeMap<String, Vec<String>>;
@@ -149,7 +187,7 @@ mod tests {
     fn lists_files_by_folder_and_honours_ignore_files() {
         let project = tree(&["README.md", "src/a.py", "src/b.py", "out/x.o", ".hidden/y"]);
         std::fs::write(project.path().join(".gitignore"), "out/\n").unwrap();
-        assert_eq!(outline(project.path(), 1000), "README.md\nsrc/: a.py b.py");
+        assert_eq!(gather(project.path(), 1000).outline, "README.md\nsrc/: a.py b.py");
     }
 
     #[test]
@@ -160,11 +198,14 @@ mod tests {
             "X = 1\nclass Cart:\n    def add(self, item):\n        pass\n\ndef total(cart):\n    pass\n",
         )
         .unwrap();
-        assert_eq!(
-            outline(project.path(), 400),
-            "a.py notes.md\na.py: class Cart; def add(self, item); def total(cart)"
-        );
-        assert_eq!(outline(project.path(), 45), "a.py notes.md");
+        let names = "a.py notes.md\na.py: class Cart; def add(self, item); def total(cart)";
+        let few = gather(project.path(), 120);
+        assert_eq!((few.outline.as_str(), few.texts.as_str()), (names, ""));
+        let whole = gather(project.path(), 400);
+        assert_eq!(whole.outline, names);
+        assert!(whole.texts.starts_with("\na.py:\n```\nX = 1\nclass Cart:"), "{}", whole.texts);
+        assert!(!whole.texts.contains("notes.md"), "{}", whole.texts);
+        assert_eq!(gather(project.path(), 45).outline, "a.py notes.md");
     }
 
     #[test]
@@ -172,9 +213,10 @@ mod tests {
         let names: Vec<String> = (0..300).map(|i| format!("dir{}/file{i}.rs", i % 17)).collect();
         let project = tree(&names.iter().map(String::as_str).collect::<Vec<_>>());
         for bound in [0, 39, 40, 60, 100, 300, 1_000, 10_000] {
-            let text = outline(project.path(), bound);
-            assert!(text.len() <= bound, "{bound}: {}", text.len());
+            let facts = gather(project.path(), bound);
+            let length = facts.outline.len() + facts.texts.len();
+            assert!(length <= bound, "{bound}: {length}");
         }
-        assert!(outline(project.path(), 300).contains("files"));
+        assert!(gather(project.path(), 300).outline.contains("files"));
     }
 }

@@ -72,6 +72,14 @@ pub fn open_turn(mut message: Message, tail: &Tail) -> Message {
     message
 }
 
+/// Puts what was looked up for the turn behind the user's message.
+pub fn add_texts(mut message: Message, texts: &str) -> Message {
+    if !texts.is_empty() {
+        message.content.push(Content::text(format!("Files as they are now:{texts}")));
+    }
+    message
+}
+
 /// Reads the branch from `.git`, also through a worktree's link file; `None` when detached.
 fn branch(root: &Path) -> Option<String> {
     let git = root.join(".git");

@@ -266,7 +266,7 @@ impl Session {
             let Config { clock, tz, root, cwd, .. } = &self.bench.config;
             let tail = Tail::read(clock.now(), tz, root, cwd);
             let message = prompt::open_turn(message, &tail);
-            self.ensure_prefix(&message).await?;
+            let message = self.ensure_prefix(message).await?;
             let Session { bench, journal, history } = &mut self;
             turn::run(bench, &shared, journal, history, message, cancel).await?;
         }
@@ -274,18 +274,19 @@ impl Session {
         Ok(())
     }
 
-    /// Fixes, before the first request, what all requests of the session begin with.
-    async fn ensure_prefix(&mut self, first: &Message) -> Result<(), TurnError> {
+    /// Fixes, before the first request, what all requests of the session begin with; returns the
+    /// first message with what was looked up for it.
+    async fn ensure_prefix(&mut self, first: Message) -> Result<Message, TurnError> {
         if self.history.prefix.is_some() {
-            return Ok(());
+            return Ok(first);
         }
-        let prefix = self.prefix(first);
+        let (prefix, texts) = self.prefix(&first);
         self.journal.emit(prefix_event(prefix.clone())).await?;
         self.history.prefix = Some(prefix);
-        Ok(())
+        Ok(prompt::add_texts(first, &texts))
     }
 
-    fn prefix(&self, first: &Message) -> Prefix {
+    fn prefix(&self, first: &Message) -> (Prefix, String) {
         let config = &self.bench.config;
         let memory = memory::read(&config.home.config, &config.root, &config.cwd);
         let guidelines = config.toolbox.guidelines();
@@ -298,12 +299,13 @@ impl Session {
             ..distiq_base::Request::default()
         };
         let room = config.router.facts_budget(&config.provider, &request);
-        let outline = facts::outline(&config.root, room);
-        request.system = prompt::system(guidelines, &memory, &outline);
-        Prefix {
+        let facts = facts::gather(&config.root, room);
+        request.system = prompt::system(guidelines, &memory, &facts.outline);
+        let prefix = Prefix {
             system: request.system,
             tools: request.tools,
             cache_key: self.bench.session.as_str().to_owned(),
-        }
+        };
+        (prefix, facts.texts)
     }
 }
