@@ -142,11 +142,9 @@ impl Bench {
         let mut baseline = Vec::new();
         for _ in 0..5 {
             let begun = Instant::now();
-            let bytes = fs::read(&path)?;
-            let lines = bytes.iter().filter(|b| **b == b'\n').count();
-            ensure!(lines > 0, "no lines in the log");
+            let counted = Command::new("wc").arg("-l").arg(&path).stdout(Stdio::null()).status()?;
+            ensure!(counted.success(), "`wc` failed");
             baseline.push(begun.elapsed());
-            drop(bytes);
             let mut command = self.distiq(&model);
             command.args([
                 "resume",
@@ -163,7 +161,7 @@ impl Bench {
         let (ours, baseline) = (median(&mut ours), median(&mut baseline));
         let name = format!("resume a {} MB log, to first request", LOG_BYTES >> 20);
         Ok(vec![
-            Row::time(name, ours, "reading the file, counting lines", baseline)
+            Row::time(name, ours, "wc -l", baseline)
                 .goal("under 200 ms", ours < Duration::from_millis(200)),
         ])
     }
