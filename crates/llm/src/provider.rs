@@ -18,7 +18,7 @@ pub use models::ModelListing;
 pub use stream::ModelStream;
 
 use crate::error::ProviderError;
-use crate::wire::Quirks;
+use crate::wire::{Quirks, anthropic};
 
 /// Most times a request is sent again with other fields, because the server did not know one.
 const MAX_ADAPTATIONS: usize = 4;
@@ -97,6 +97,8 @@ pub struct Provider {
     client: OnceLock<reqwest::Client>,
     /// The configured ones, less what the server turned out not to know.
     quirks: Mutex<Quirks>,
+    /// What was encoded for the last request.
+    memory: Mutex<anthropic::Memory>,
 }
 
 impl Provider {
@@ -108,7 +110,8 @@ impl Provider {
         let base = parse_base(&config)?;
         let headers = headers(&config)?;
         let quirks = Mutex::new(config.quirks.clone());
-        Ok(Self { config, base, headers, client: OnceLock::new(), quirks })
+        let (client, memory) = (OnceLock::new(), Mutex::default());
+        Ok(Self { config, base, headers, client, quirks, memory })
     }
 
     /// Returns the provider's name.
@@ -142,7 +145,10 @@ impl Provider {
         let mut adaptations = 0;
         loop {
             let quirks = self.quirks().clone();
-            let body = codec::encode(self.config.dialect, request, &quirks);
+            let body = {
+                let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
+                codec::encode(self.config.dialect, request, &quirks, &mut memory)
+            };
             let error = match self.post(codec::path(self.config.dialect), &body).await {
                 Ok(response) => return Ok(self.answer(response)),
                 Err(error) => error,

@@ -14,12 +14,18 @@ pub(super) const fn path(dialect: Dialect) -> &'static str {
     }
 }
 
-pub(super) fn encode(dialect: Dialect, request: &Request, quirks: &Quirks) -> Vec<u8> {
-    let body = match dialect {
-        Dialect::Anthropic => anthropic::encode_request(request, quirks),
-        Dialect::Openai => openai::encode_request(request, quirks),
-    };
-    body.to_string().into_bytes()
+pub(super) fn encode(
+    dialect: Dialect,
+    request: &Request,
+    quirks: &Quirks,
+    memory: &mut anthropic::Memory,
+) -> Vec<u8> {
+    match dialect {
+        Dialect::Anthropic => anthropic::encode_body(request, quirks, memory),
+        Dialect::Openai => {
+            serde_json::to_vec(&openai::encode_request(request, quirks)).unwrap_or_default()
+        }
+    }
 }
 
 pub(super) fn decode_error(

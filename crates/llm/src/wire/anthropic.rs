@@ -15,7 +15,7 @@ mod stream_encoder;
 mod usage;
 
 pub use decode_request::decode_request;
-pub use encode_request::{DEFAULT_MAX_TOKENS, encode_request};
+pub use encode_request::{DEFAULT_MAX_TOKENS, Memory, encode_body, encode_request};
 pub use failure::{decode_error, encode_error};
 pub use response::{decode_response, encode_response};
 pub use stream_decoder::StreamDecoder;

@@ -35,6 +35,13 @@ impl Marks {
         Self(marks)
     }
 
+    /// Tells whether a block of this message carries a mark.
+    pub(crate) fn any_in(&self, message: usize) -> bool {
+        self.0
+            .keys()
+            .any(|place| matches!(place, MarkPlace::Block { message: at, .. } if *at == message))
+    }
+
     /// Returns the lifetime of the mark on this place, where there is one.
     pub(crate) fn at(&self, place: MarkPlace) -> Option<CacheTtl> {
         self.0.get(&place).copied()

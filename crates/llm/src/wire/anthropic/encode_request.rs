@@ -14,31 +14,17 @@ use crate::wire::{Quirks, field};
 /// The answer's token limit where the request has none, since the vendor demands one.
 pub const DEFAULT_MAX_TOKENS: u64 = 8192;
 
+/// The largest body whose messages are remembered.
+const MOST_REMEMBERED_BYTES: usize = 16 << 20;
+
 /// Returns the body of `POST /v1/messages`.
 ///
 /// Tool results go first in their message, empty texts and what the dialect lacks are left out, and
 /// so is a message of nothing else.
 pub fn encode_request(request: &Request, quirks: &Quirks) -> Value {
-    let native = request.extra.as_ref().is_none_or(|(dialect, _)| *dialect == Dialect::Anthropic);
+    let native = is_native(request);
     let marks = marks::choose(request, native);
-    let mut body = Map::new();
-    body.insert("model".into(), request.model.as_str().into());
-    body.insert("max_tokens".into(), request.max_tokens.unwrap_or(DEFAULT_MAX_TOKENS).into());
-    if request.stream {
-        body.insert("stream".into(), true.into());
-    }
-    put_controls(request, &mut body);
-    let tools = encode_tools(request, native, &marks);
-    if !tools.is_empty() {
-        if let Some(choice) = encode_choice(request) {
-            body.insert("tool_choice".into(), choice);
-        }
-        body.insert("tools".into(), tools.into());
-    }
-    let system = encode_system(request, &marks);
-    if !system.is_empty() {
-        body.insert("system".into(), system.into());
-    }
+    let mut body = encode_head(request, native, &marks);
     let messages: Vec<Value> = request
         .messages
         .iter()
@@ -53,6 +39,86 @@ pub fn encode_request(request: &Request, quirks: &Quirks) -> Value {
         body.insert(key.clone(), value.clone());
     }
     Value::Object(body)
+}
+
+/// The messages of a conversation as they were encoded last, so that its next request encodes only
+/// what is new.
+#[derive(Debug, Default)]
+pub struct Memory {
+    messages: Vec<Option<(Message, Vec<u8>)>>,
+}
+
+/// Returns the bytes of [`encode_request`], faster where `memory` knows the conversation.
+pub fn encode_body(request: &Request, quirks: &Quirks, memory: &mut Memory) -> Vec<u8> {
+    let plain = request.extra.is_none() && quirks.body.is_empty() && !quirks.replay_reasoning;
+    if !plain || request.messages.is_empty() {
+        return bytes_of(&encode_request(request, quirks));
+    }
+    let marks = marks::choose(request, true);
+    let mut body = bytes_of(&Value::Object(encode_head(request, true, &marks)));
+    body.pop();
+    body.extend_from_slice(b",\"messages\":[");
+    memory.messages.resize_with(request.messages.len(), || None);
+    let mut separator: &[u8] = b"";
+    for (at, (message, slot)) in request.messages.iter().zip(&mut memory.messages).enumerate() {
+        let known = slot.as_ref().is_some_and(|(known, _)| known == message);
+        if marks.any_in(at) || !known {
+            let encoded = encode_message(at, message, quirks, &marks);
+            let bytes = encoded.as_ref().map(bytes_of).unwrap_or_default();
+            append(&mut body, &mut separator, &bytes);
+            if !marks.any_in(at) {
+                *slot = Some((message.clone(), bytes));
+            }
+        } else if let Some((_, bytes)) = slot {
+            append(&mut body, &mut separator, bytes);
+        }
+    }
+    body.extend_from_slice(b"]}");
+    if body.len() > MOST_REMEMBERED_BYTES {
+        *memory = Memory::default();
+    }
+    body
+}
+
+/// Adds a message behind the ones before it; one of nothing is left out.
+fn append(body: &mut Vec<u8>, separator: &mut &[u8], message: &[u8]) {
+    if !message.is_empty() {
+        body.extend_from_slice(separator);
+        body.extend_from_slice(message);
+        *separator = b",";
+    }
+}
+
+fn bytes_of(value: &Value) -> Vec<u8> {
+    // A value always serialises: its keys are texts and its numbers finite.
+    serde_json::to_vec(value).unwrap_or_default()
+}
+
+fn is_native(request: &Request) -> bool {
+    request.extra.as_ref().is_none_or(|(dialect, _)| *dialect == Dialect::Anthropic)
+}
+
+/// Returns all of the body that stands before the messages.
+fn encode_head(request: &Request, native: bool, marks: &Marks) -> Map<String, Value> {
+    let mut body = Map::new();
+    body.insert("model".into(), request.model.as_str().into());
+    body.insert("max_tokens".into(), request.max_tokens.unwrap_or(DEFAULT_MAX_TOKENS).into());
+    if request.stream {
+        body.insert("stream".into(), true.into());
+    }
+    put_controls(request, &mut body);
+    let tools = encode_tools(request, native, marks);
+    if !tools.is_empty() {
+        if let Some(choice) = encode_choice(request) {
+            body.insert("tool_choice".into(), choice);
+        }
+        body.insert("tools".into(), tools.into());
+    }
+    let system = encode_system(request, marks);
+    if !system.is_empty() {
+        body.insert("system".into(), system.into());
+    }
+    body
 }
 
 fn put_controls(request: &Request, body: &mut Map<String, Value>) {
@@ -179,4 +245,64 @@ fn encode_message(at: usize, message: &Message, quirks: &Quirks, marks: &Marks) 
         Role::Assistant => "assistant",
     };
     Some(json!({ "role": role, "content": results }))
+}
+
+#[cfg(test)]
+mod tests {
+    use distiq_base::{CacheMark, CachePlan, CacheTtl};
+
+    use super::*;
+
+    fn message(number: usize) -> Message {
+        let id = format!("toolu_{number}");
+        match number % 4 {
+            0 => Message::user(format!("request {number} \"q\" привет")),
+            1 => Message {
+                role: Role::Assistant,
+                content: vec![Content::ToolCall {
+                    id,
+                    name: "read".into(),
+                    arguments: "{\"path\":\"a\"}".into(),
+                }],
+            },
+            2 => Message {
+                role: Role::User,
+                content: vec![
+                    Content::text("look"),
+                    Content::tool_result(format!("toolu_{}", number - 1), "seen\n", false),
+                ],
+            },
+            // Nothing that the vendor takes: left out.
+            _ => Message { role: Role::Assistant, content: vec![Content::text("")] },
+        }
+    }
+
+    #[test]
+    fn a_remembered_conversation_gives_the_same_bytes() {
+        let mut memory = Memory::default();
+        let mut request = Request { model: "m".into(), stream: true, ..Request::default() };
+        let check = |request: &Request, memory: &mut Memory| {
+            let whole = encode_request(request, &Quirks::default()).to_string();
+            let body = encode_body(request, &Quirks::default(), memory);
+            assert_eq!(String::from_utf8(body).unwrap(), whole);
+        };
+        for number in 0..60 {
+            request.messages.push(message(number));
+            let last = MarkPlace::Block { message: number, block: 0 };
+            let earlier = MarkPlace::Block { message: number / 2, block: 0 };
+            request.cache = CachePlan {
+                marks: [earlier, last]
+                    .map(|place| CacheMark { place, ttl: CacheTtl::Short })
+                    .to_vec(),
+                key: None,
+            };
+            check(&request, &mut memory);
+        }
+        // Another conversation, a shorter one, and one that differs in its middle.
+        request.messages.truncate(20);
+        request.messages[8] = Message::user("something else");
+        check(&request, &mut memory);
+        request.messages = vec![Message::user("new")];
+        check(&request, &mut memory);
+    }
 }
