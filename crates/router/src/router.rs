@@ -18,6 +18,9 @@ use crate::upstream::Upstreams;
 /// What a session of the agent looks like before it has begun: requests, and tokens that each adds.
 const TYPICAL_REQUESTS: u32 = 6;
 const TYPICAL_GROWTH: u64 = 300;
+/// The shortest prompt that most vendors cache, at the prices that most ask (2026-11): a write costs
+/// a quarter more than input, a read a tenth.
+const USUAL_MIN_TOKENS: u64 = 1_024;
 /// Lists of paths have fewer tokens to the byte than most text; rather a little over the minimum.
 const BYTES_PER_FACT_TOKEN: u64 = 4;
 
@@ -119,19 +122,30 @@ impl Router {
 
 impl Desk {
     fn prefix_costs(&self, provider: &str, first: &Request) -> Option<PrefixCosts> {
-        let info = self.config.catalogue.find(provider, &first.model)?;
         // Only what is surely counted lifts a prompt over the minimum.
         let base_tokens = self.estimator.estimate_least(first);
-        let now = self.config.clock.now();
-        let prices = info.row(now)?.prices(now, base_tokens);
-        Some(PrefixCosts {
-            min_tokens: info.cache_min_tokens?,
-            input: prices.input,
-            write: prices.write(),
-            read: prices.read(),
+        let usual = PrefixCosts {
+            min_tokens: USUAL_MIN_TOKENS,
+            input: Price(100),
+            write: Price(125),
+            read: Price(10),
             base_tokens,
             expected_requests: TYPICAL_REQUESTS,
             growth_per_request: TYPICAL_GROWTH,
+        };
+        let Some(info) = self.config.catalogue.find(provider, &first.model) else {
+            return Some(usual);
+        };
+        // Of a model without a window nothing is known but the price that the user gave.
+        let unknown = info.context_tokens.is_none().then_some(USUAL_MIN_TOKENS);
+        let now = self.config.clock.now();
+        let prices = info.row(now)?.prices(now, base_tokens);
+        Some(PrefixCosts {
+            min_tokens: info.cache_min_tokens.or(unknown)?,
+            input: prices.input,
+            write: prices.write(),
+            read: prices.read(),
+            ..usual
         })
     }
 

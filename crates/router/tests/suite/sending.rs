@@ -612,4 +612,7 @@ fn a_sessions_layout_goes_by_the_vendor() {
     assert!((200..1_600).contains(&facts(750)), "{}", facts(750));
     assert_eq!(facts(2_000), 0);
     assert_eq!(facts(10), 0);
+    // A model that nobody knows is taken as most are.
+    let unknown = Request { model: "some-model".into(), ..first(750) };
+    assert!((200..1_600).contains(&stage.router.facts_budget("elsewhere", &unknown)));
 }
