@@ -37,7 +37,8 @@ pub struct Args {
 /// Arguments of `resume`.
 #[derive(Debug, clap::Args)]
 pub struct ResumeArgs {
-    /// The session: its id, or a part that only it has; without one, the newest of this project
+    /// The session: its id, or a part that only it has; without one, the newest of this project. Words
+    /// that no id can be belong to the prompt
     session: Option<OsString>,
     /// What to do next; without it, to go on. `-` reads it from standard input
     #[arg(value_name = "PROMPT")]
