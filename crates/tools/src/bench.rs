@@ -4,14 +4,15 @@ use std::collections::HashSet;
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use distiq_base::{Ask, Mode, SyntaxCheck};
+use distiq_base::SyntaxCheck;
 
 use crate::outcome::{Refusal, RefusalKind};
 use crate::place::{Grounds, Place};
 use crate::session::{Digest, Session, digest};
+use crate::toolbox::ToolboxConfig;
 
 /// How long another process's edit is waited for; one takes milliseconds.
 const LONGEST_EDIT: Duration = Duration::from_secs(5);
@@ -41,11 +42,7 @@ fn lock_project(root: &Path) -> Option<File> {
 /// Everything a tool may use.
 pub(crate) struct Bench {
     pub(crate) grounds: Grounds,
-    pub(crate) mode: Mode,
-    pub(crate) ask: Arc<dyn Ask>,
-    /// Environment variables that commands must not see.
-    pub(crate) secret_env: Vec<String>,
-    pub(crate) shell_timeout_ms: u64,
+    pub(crate) config: ToolboxConfig,
     /// A word in the environment of every command, by which those left behind are found.
     pub(crate) marker: String,
     commands: AtomicU64,
@@ -57,20 +54,10 @@ pub(crate) struct Bench {
 }
 
 impl Bench {
-    pub(crate) fn new(
-        grounds: Grounds,
-        mode: Mode,
-        ask: Arc<dyn Ask>,
-        secret_env: Vec<String>,
-        shell_timeout_ms: u64,
-        marker: String,
-    ) -> Self {
+    pub(crate) fn new(grounds: Grounds, config: ToolboxConfig, marker: String) -> Self {
         Self {
             grounds,
-            mode,
-            ask,
-            secret_env,
-            shell_timeout_ms,
+            config,
             marker,
             commands: AtomicU64::new(0),
             syntax: distiq_lang::Syntax,

@@ -31,8 +31,10 @@ mod search;
 mod session;
 mod shell;
 mod toolbox;
+mod watch;
 mod write;
 
 pub use edit::{engine, hunk, patch};
 pub use outcome::{Asked, Closest, Outcome, Refusal, RefusalKind};
 pub use toolbox::{Call, ToolError, Toolbox, ToolboxConfig, definitions};
+pub use watch::{Touched, Watch};

@@ -117,7 +117,7 @@ pub(crate) async fn run(
     if !cwd.path.is_dir() {
         return Err(Refusal::invalid(format!("shell: `cwd`: {} is no folder", cwd.shown)));
     }
-    let timeout = input.timeout.unwrap_or(Duration::from_millis(bench.shell_timeout_ms));
+    let timeout = input.timeout.unwrap_or(Duration::from_millis(bench.config.shell_timeout_ms));
     let mut spec = spec(bench, cwd.path, timeout);
     spec.arguments = vec!["-c".into(), input.command.clone().into()];
     let mut capture = Capture::new(output_path(bench));
@@ -178,7 +178,7 @@ pub(crate) fn spec(bench: &Bench, cwd: PathBuf, timeout: Duration) -> Spec {
         ("PYTHONUNBUFFERED", "1"),
         ("TERM", "dumb"),
     ];
-    let mut unset = bench.secret_env.clone();
+    let mut unset = bench.config.secret_env.clone();
     unset.extend(VENDOR_KEYS.iter().map(ToString::to_string));
     // Otherwise every call would begin with a file that the environment names.
     unset.extend(["BASH_ENV", "ENV", "PROMPT_COMMAND"].map(str::to_owned));

@@ -12,10 +12,14 @@ use crate::bench::Bench;
 use crate::outcome::{Asked, Outcome, Refusal, RefusalKind};
 use crate::permission::{self, Decision, Verdict};
 use crate::place::{Grounds, resolve};
+use crate::watch::{Touched, Watch};
 use crate::{edit, find, git, more, read, search, shell, write};
 
 /// Every name that can be called; the first seven are shown to the model.
 const NAMES: [&str; 8] = ["read", "find", "search", "edit", "write", "shell", "more", "git"];
+
+/// The longest that a command runs, unless the call says otherwise.
+const SHELL_TIMEOUT_MS: u64 = 120_000;
 
 /// What the prompt says about tools.
 const GUIDELINES: &str = "\
@@ -24,7 +28,7 @@ file as it was before the call.
 - Calls of one answer run in order, and a failed edit stops those after it: put an edit and its test in one answer.
 - Search shows the code around few hits; read only what you still miss.";
 
-/// What a toolbox needs.
+/// What a toolbox needs; [`ToolboxConfig::new`] fills in what is usual.
 pub struct ToolboxConfig {
     /// The project's root; nothing outside is touched.
     pub root: PathBuf,
@@ -38,6 +42,23 @@ pub struct ToolboxConfig {
     pub secret_env: Vec<String>,
     /// How long a command may take where the call does not say.
     pub shell_timeout_ms: u64,
+    /// Who is told of every change, such as the session's checkpoints.
+    pub watch: Option<Arc<dyn Watch>>,
+}
+
+impl ToolboxConfig {
+    /// Returns the settings of a toolbox that asks before anything that is not harmless.
+    pub fn new(root: impl Into<PathBuf>, ask: Arc<dyn Ask>, outputs: impl Into<PathBuf>) -> Self {
+        Self {
+            root: root.into(),
+            mode: Mode::default(),
+            ask,
+            outputs: outputs.into(),
+            secret_env: Vec::new(),
+            shell_timeout_ms: SHELL_TIMEOUT_MS,
+            watch: None,
+        }
+    }
 }
 
 /// Why there is no toolbox.
@@ -126,6 +147,25 @@ impl Parsed {
         })
     }
 
+    /// Returns the paths that an edit or a write names.
+    fn paths(&self) -> Vec<&str> {
+        match self {
+            Parsed::Edit(input) => input
+                .changes
+                .iter()
+                .flat_map(|change| {
+                    let to = match &change.kind {
+                        edit::Kind::Edit { to, .. } => to.as_deref(),
+                        _ => None,
+                    };
+                    std::iter::once(change.path.as_str()).chain(to)
+                })
+                .collect(),
+            Parsed::Write(input) => vec![input.path.as_str()],
+            _ => Vec::new(),
+        }
+    }
+
     fn name(&self) -> &'static str {
         match self {
             Parsed::Read(_) => "read",
@@ -146,16 +186,16 @@ impl Toolbox {
     /// # Errors
     /// [`ToolError::Root`] where the root is no folder.
     pub fn new(config: ToolboxConfig) -> Result<Self, ToolError> {
-        let ToolboxConfig { root, mode, ask, outputs, secret_env, shell_timeout_ms } = config;
+        let root = config.root.clone();
         let found = root.canonicalize().and_then(|path| std::fs::read_dir(&path).map(|_| path));
         let root = found.map_err(|source| ToolError::Root { path: root, source })?;
-        let outputs =
-            std::path::absolute(&outputs).and_then(|path| resolve(&path)).unwrap_or(outputs);
+        let outputs = std::path::absolute(&config.outputs)
+            .and_then(|path| resolve(&path))
+            .unwrap_or_else(|_| config.outputs.clone());
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let marker = format!("{:x}-{:x}", std::process::id(), since.as_nanos());
         let grounds = Grounds { root, outputs };
-        let bench = Bench::new(grounds, mode, ask, secret_env, shell_timeout_ms, marker);
-        Ok(Self { bench: Arc::new(bench) })
+        Ok(Self { bench: Arc::new(Bench::new(grounds, config, marker)) })
     }
 
     /// Returns what the model is shown, always in the same order.
@@ -190,7 +230,11 @@ impl Toolbox {
     /// # Errors
     /// Where the arguments are wrong.
     pub fn decide(&self, name: &str, input: &Value) -> Result<Decision, Refusal> {
-        Ok(permission::judge(self.bench.mode, &Parsed::new(name, input)?, &self.bench.grounds))
+        Ok(permission::judge(
+            self.bench.config.mode,
+            &Parsed::new(name, input)?,
+            &self.bench.grounds,
+        ))
     }
 
     /// Forgets which texts were shown; for when the history no longer holds them.
@@ -201,14 +245,9 @@ impl Toolbox {
     /// Removes the temporary files that a call left whose process was killed.
     pub fn clear_after(&self, name: &str, input: &Value) {
         let Ok(call) = Parsed::new(name, input) else { return };
-        let paths = match &call {
-            Parsed::Edit(input) => {
-                input.changes.iter().map(|change| change.path.as_str()).collect()
-            }
-            Parsed::Write(input) => vec![input.path.as_str()],
-            _ => Vec::new(),
-        };
-        for place in paths.into_iter().filter_map(|path| self.bench.grounds.writable(path).ok()) {
+        for place in
+            call.paths().into_iter().filter_map(|path| self.bench.grounds.writable(path).ok())
+        {
             if let Some(folder) = place.path.parent() {
                 distiq_base::atomic::sweep(folder);
             }
@@ -264,17 +303,64 @@ async fn run(bench: Arc<Bench>, call: Call, cancel: CancellationToken) -> Outcom
     if let Err(refusal) = permit(&bench, &parsed, &cancel, &mut asked).await {
         return Outcome { asked, ..refusal.into() };
     }
+    let touched = touched(&bench, &parsed);
+    if let Err(refusal) = before(&bench, touched.as_ref()).await {
+        return Outcome { asked, ..refusal.into() };
+    }
     let result = match parsed {
         Parsed::Shell(input) => shell::run(&bench, &input, &cancel).await,
         Parsed::Git(input) => git::run(&bench, &input, &cancel).await,
         parsed => {
             // An edit once begun is finished; a search looks at the token itself.
+            let bench = Arc::clone(&bench);
             tokio::task::spawn_blocking(move || run_blocking(&bench, &parsed, &cancel))
                 .await
                 .unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
         }
     };
-    Outcome { asked, ..result.unwrap_or_else(Outcome::from) }
+    let outcome = Outcome { asked, ..result.unwrap_or_else(Outcome::from) };
+    after(&bench, touched, outcome).await
+}
+
+/// Returns what a call may change; `None` where it changes nothing.
+fn touched(bench: &Bench, call: &Parsed) -> Option<Touched> {
+    let paths = match call {
+        Parsed::Edit(_) | Parsed::Write(_) => call.paths(),
+        Parsed::Shell(_) | Parsed::Git(_) => {
+            let harmless = permission::judge(Mode::Ask, call, &bench.grounds);
+            return (harmless.verdict != Verdict::Allow).then_some(Touched::Anything);
+        }
+        _ => return None,
+    };
+    let places = paths.into_iter().filter_map(|path| bench.grounds.writable(path).ok());
+    Some(Touched::Paths(places.map(|place| place.path).collect()))
+}
+
+/// Tells the watch that a change is about to be made; a watch that cannot keep the old state ends the call.
+async fn before(bench: &Arc<Bench>, touched: Option<&Touched>) -> Result<(), Refusal> {
+    let (Some(watch), Some(touched)) = (bench.config.watch.clone(), touched.cloned()) else {
+        return Ok(());
+    };
+    let told = tokio::task::spawn_blocking(move || watch.before(&touched));
+    let told = told.await.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
+    told.map_err(|why| {
+        Refusal::new(RefusalKind::Failed, format!("cannot keep the state before the change: {why}"))
+    })
+}
+
+/// Tells the watch that the change is made; what it saw change counts beside what the tool says.
+async fn after(bench: &Arc<Bench>, touched: Option<Touched>, mut outcome: Outcome) -> Outcome {
+    let (Some(watch), Some(touched)) = (bench.config.watch.clone(), touched) else {
+        return outcome;
+    };
+    let seen = tokio::task::spawn_blocking(move || watch.after(&touched));
+    let seen = seen.await.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
+    for path in seen {
+        if !outcome.files_changed.contains(&path) {
+            outcome.files_changed.push(path);
+        }
+    }
+    outcome
 }
 
 fn run_blocking(
@@ -306,7 +392,7 @@ async fn permit(
     cancel: &CancellationToken,
     asked: &mut Vec<Asked>,
 ) -> Result<(), Refusal> {
-    let decision = permission::judge(bench.mode, call, &bench.grounds);
+    let decision = permission::judge(bench.config.mode, call, &bench.grounds);
     let reason = &decision.reason;
     match decision.verdict {
         Verdict::Allow => return Ok(()),
@@ -330,7 +416,7 @@ async fn permit(
         reason: reason.clone(),
     };
     let summary = question.summary.clone();
-    let asker = Arc::clone(&bench.ask);
+    let asker = Arc::clone(&bench.config.ask);
     let waiting = tokio::task::spawn_blocking(move || asker.ask(&question));
     let answer = tokio::select! {
         () = cancel.cancelled() => return Err(cancelled()),

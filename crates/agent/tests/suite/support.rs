@@ -166,12 +166,8 @@ impl World {
 
     pub fn toolbox(&self, mode: Mode, answer: Answer) -> Arc<Toolbox> {
         let config = ToolboxConfig {
-            root: self.project(),
             mode,
-            ask: Arc::new(Always(answer)),
-            outputs: self.home().outputs(),
-            secret_env: Vec::new(),
-            shell_timeout_ms: 120_000,
+            ..ToolboxConfig::new(self.project(), Arc::new(Always(answer)), self.home().outputs())
         };
         Arc::new(Toolbox::new(config).unwrap())
     }

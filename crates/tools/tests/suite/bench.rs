@@ -45,12 +45,10 @@ impl Project {
         }
         let asker = Arc::new(Asker { answer, asked: Mutex::default() });
         let toolbox = Toolbox::new(ToolboxConfig {
-            root: root.clone(),
             mode,
-            ask: asker.clone(),
-            outputs: base.join("outputs"),
             secret_env: vec!["CARGO_PKG_NAME".to_owned()],
             shell_timeout_ms: 20_000,
+            ..ToolboxConfig::new(&root, asker.clone(), base.join("outputs"))
         })
         .unwrap();
         Self { _folder: folder, root, asker, toolbox }

@@ -346,14 +346,11 @@ impl distiq_base::Ask for Panics {
 #[tokio::test]
 async fn an_asker_that_panics_answers_nothing() {
     let folder = tempfile::tempdir().unwrap();
-    let toolbox = distiq_tools::Toolbox::new(distiq_tools::ToolboxConfig {
-        root: folder.path().to_path_buf(),
-        mode: Mode::Ask,
-        ask: std::sync::Arc::new(Panics),
-        outputs: folder.path().join("outputs"),
-        secret_env: Vec::new(),
-        shell_timeout_ms: 1_000,
-    })
+    let toolbox = distiq_tools::Toolbox::new(distiq_tools::ToolboxConfig::new(
+        folder.path(),
+        std::sync::Arc::new(Panics),
+        folder.path().join("outputs"),
+    ))
     .unwrap();
     let input = json!({"path": "a", "content": "b"});
     let call = distiq_tools::Call { id: "1".into(), name: "write".into(), input };
