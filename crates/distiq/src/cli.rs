@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    completions, config, cost, data, demo, doctor, metrics, models, reference, run, schema,
-    sessions, setup, stats, tool, version,
+    completions, config, cost, data, demo, doctor, metrics, models, permissions, reference, run,
+    schema, sessions, setup, stats, tool, version,
 };
 use crate::terminal::Color;
 
@@ -77,6 +77,8 @@ pub enum Command {
     Metrics(metrics::Args),
     /// Call one tool, without a model
     Tool(tool::Args),
+    /// Tell what may be done without asking
+    Permissions(permissions::Args),
     /// Store a key and install completions
     Setup(setup::Args),
     /// Show and change settings

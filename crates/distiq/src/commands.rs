@@ -8,6 +8,7 @@ pub mod demo;
 pub mod doctor;
 pub mod metrics;
 pub mod models;
+pub mod permissions;
 pub mod reference;
 pub mod run;
 pub mod schema;
@@ -42,6 +43,7 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
         Command::Stats(args) => stats::run(&global, &args),
         Command::Metrics(args) => metrics::run(&global, &args),
         Command::Tool(args) => tool::run(&global, &args),
+        Command::Permissions(args) => permissions::run(&global, &args),
         Command::Setup(args) => setup::run(&global, &args),
         Command::Config(args) => config::run(&global, &args),
         Command::Doctor(args) => doctor::run(&global, &args),

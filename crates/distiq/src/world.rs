@@ -56,6 +56,13 @@ impl World {
         Ok(Self { home, root, cwd, config, settings })
     }
 
+    /// Finds the project alone, without reading any settings.
+    pub fn root_of(global: &Global) -> Result<PathBuf, Failure> {
+        let cwd = std::env::current_dir()
+            .map_err(|error| Failure::io("Cannot use the working directory", &error))?;
+        root(global, &cwd)
+    }
+
     /// Takes a session up where it was: in its project, with its model, unless the user says
     /// otherwise.
     pub fn take_up(&mut self, summary: &Summary) -> Result<(), Failure> {

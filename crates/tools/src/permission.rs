@@ -98,6 +98,31 @@ pub fn decide(mode: Mode, tool: &str, input: &Value, root: &Path) -> Result<Deci
     Ok(judge(mode, &Parsed::new(tool, input)?, &grounds))
 }
 
+/// Judges many command lines of one project.
+#[derive(Debug)]
+pub struct Judge {
+    grounds: Grounds,
+    mode: Mode,
+}
+
+impl Judge {
+    /// Makes a judge of command lines that run in `root`.
+    ///
+    /// # Errors
+    /// Where the root cannot be resolved.
+    pub fn new(root: &Path, mode: Mode) -> Result<Self, Refusal> {
+        let root =
+            resolve(root).map_err(|error| Refusal::io(&root.display().to_string(), &error))?;
+        Ok(Self { grounds: Grounds { outputs: root.clone(), root }, mode })
+    }
+
+    /// Decides on a command line; one that runs nothing is allowed.
+    pub fn line(&self, line: &str) -> Decision {
+        let parts = judge_shell(line, ".", &self.grounds);
+        conclude(self.mode, Nature::Runs, parts)
+    }
+}
+
 /// Decides on a call whose arguments are read.
 pub(crate) fn judge(mode: Mode, call: &Parsed, grounds: &Grounds) -> Decision {
     let parts = match call {
@@ -126,20 +151,35 @@ pub(crate) fn judge(mode: Mode, call: &Parsed, grounds: &Grounds) -> Decision {
         Parsed::Git(input) => vec![input.part()],
         Parsed::List => Vec::new(),
     };
-    conclude(mode, call, parts)
+    conclude(mode, Nature::of(call), parts)
 }
 
-fn conclude(mode: Mode, call: &Parsed, mut parts: Vec<Part>) -> Decision {
-    let edits = matches!(call, Parsed::Edit(_) | Parsed::Write(_));
+/// What a call is for, as far as modes tell it apart.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Nature {
+    Reads,
+    Edits,
+    Runs,
+}
+
+impl Nature {
+    fn of(call: &Parsed) -> Self {
+        match call {
+            Parsed::Read(_) | Parsed::Search(_) => Self::Reads,
+            Parsed::Edit(_) | Parsed::Write(_) => Self::Edits,
+            _ => Self::Runs,
+        }
+    }
+}
+
+fn conclude(mode: Mode, call: Nature, mut parts: Vec<Part>) -> Decision {
     for part in &mut parts {
         part.verdict = match (part.verdict, mode) {
-            (Verdict::Ask, Mode::ReadOnly)
-                if part.writes || !matches!(call, Parsed::Read(_) | Parsed::Search(_)) =>
-            {
+            (Verdict::Ask, Mode::ReadOnly) if part.writes || call != Nature::Reads => {
                 part.reason = format!("read-only mode: {}", part.reason);
                 Verdict::Deny
             }
-            (Verdict::Ask, Mode::AutoEdit) if edits => Verdict::Allow,
+            (Verdict::Ask, Mode::AutoEdit) if call == Nature::Edits => Verdict::Allow,
             (Verdict::Ask, Mode::Full) if !part.outside => Verdict::Allow,
             (verdict, _) => verdict,
         };

@@ -17,6 +17,7 @@ pub const SCHEMAS: &[(&str, &str)] = &[
     ("export", include_str!("../../schemas/export.json")),
     ("metrics", include_str!("../../schemas/metrics.json")),
     ("models", include_str!("../../schemas/models.json")),
+    ("permissions", include_str!("../../schemas/permissions.json")),
     ("run", include_str!("../../schemas/run.json")),
     ("sessions", include_str!("../../schemas/sessions.json")),
     ("stats", include_str!("../../schemas/stats.json")),

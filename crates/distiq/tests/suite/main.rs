@@ -13,6 +13,7 @@ mod docs;
 mod faults;
 mod hosts;
 mod kill;
+mod permissions;
 mod run;
 mod schemas;
 mod settings;
