@@ -4,13 +4,14 @@ use std::collections::HashSet;
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use distiq_base::SyntaxCheck;
 
 use crate::outcome::{Refusal, RefusalKind};
 use crate::place::{Grounds, Place};
+use crate::sandbox::Sandbox;
 use crate::session::{Digest, Session, digest};
 use crate::toolbox::ToolboxConfig;
 
@@ -45,6 +46,7 @@ pub(crate) struct Bench {
     pub(crate) config: ToolboxConfig,
     /// A word in the environment of every command, by which those left behind are found.
     pub(crate) marker: String,
+    pub(crate) sandbox: Arc<Sandbox>,
     commands: AtomicU64,
     syntax: distiq_lang::Syntax,
     session: Mutex<Session>,
@@ -55,10 +57,12 @@ pub(crate) struct Bench {
 
 impl Bench {
     pub(crate) fn new(grounds: Grounds, config: ToolboxConfig, marker: String) -> Self {
+        let sandbox = Arc::new(Sandbox::new(config.sandbox.clone(), &grounds.root));
         Self {
             grounds,
             config,
             marker,
+            sandbox,
             commands: AtomicU64::new(0),
             syntax: distiq_lang::Syntax,
             session: Mutex::default(),

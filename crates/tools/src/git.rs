@@ -13,6 +13,7 @@ use crate::fields::Fields;
 use crate::outcome::{Outcome, Refusal, RefusalKind};
 use crate::permission::secrets::is_secret;
 use crate::permission::{Part, Verdict};
+use crate::sandbox::Grant;
 use crate::shell::process::{self, How};
 use crate::shell::{self, Capture, Shown};
 
@@ -141,6 +142,7 @@ impl Input {
 pub(crate) async fn run(
     bench: &Bench,
     input: &Input,
+    grant: Grant,
     cancel: &CancellationToken,
 ) -> Result<Outcome, Refusal> {
     if let Some(paths) = &input.stage {
@@ -154,20 +156,21 @@ pub(crate) async fn run(
             stage.push("--".to_owned())
         }
         stage.extend(paths.iter().cloned());
-        one(bench, &stage, cancel).await?;
-        one(bench, &input.arguments, cancel).await?;
+        one(bench, &stage, grant, cancel).await?;
+        one(bench, &input.arguments, grant, cancel).await?;
         let made = ["log", "-1", "--format=%h %s", "--shortstat"].map(str::to_owned);
-        return one(bench, &made, cancel).await;
+        return one(bench, &made, grant, cancel).await;
     }
-    one(bench, &input.arguments, cancel).await
+    one(bench, &input.arguments, grant, cancel).await
 }
 
 async fn one(
     bench: &Bench,
     arguments: &[String],
+    grant: Grant,
     cancel: &CancellationToken,
 ) -> Result<Outcome, Refusal> {
-    let mut spec = shell::spec(bench, bench.grounds.root.clone(), TIMEOUT);
+    let mut spec = shell::spec(bench, bench.grounds.root.clone(), TIMEOUT, grant);
     spec.program = "git";
     spec.arguments = SETTINGS.iter().map(OsString::from).collect();
     spec.arguments.extend(arguments.iter().map(OsString::from));

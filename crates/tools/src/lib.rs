@@ -27,6 +27,7 @@ mod outcome;
 pub mod permission;
 mod place;
 mod read;
+pub mod sandbox;
 mod search;
 mod session;
 mod shell;

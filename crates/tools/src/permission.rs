@@ -88,6 +88,20 @@ impl Part {
     }
 }
 
+impl Decision {
+    /// Makes a question of everything that would be allowed unasked.
+    pub(crate) fn ask_for_all(&mut self, reason: &str) {
+        for part in self.parts.iter_mut().filter(|part| part.verdict == Verdict::Allow) {
+            part.verdict = Verdict::Ask;
+            part.reason = reason.to_owned();
+        }
+        if self.verdict == Verdict::Allow {
+            self.verdict = Verdict::Ask;
+            self.reason = reason.to_owned();
+        }
+    }
+}
+
 /// Decides on a call of `tool` by its arguments.
 ///
 /// # Errors

