@@ -31,6 +31,7 @@ pub mod sandbox;
 mod search;
 mod session;
 mod shell;
+mod test_runner;
 mod toolbox;
 mod watch;
 mod write;

@@ -163,6 +163,7 @@ pub(crate) fn judge(mode: Mode, call: &Parsed, grounds: &Grounds) -> Decision {
         Parsed::Write(input) => vec![writes("write", &input.path, grounds)],
         Parsed::Shell(input) => judge_shell(&input.command, &input.cwd, grounds),
         Parsed::Git(input) => vec![input.part()],
+        Parsed::Test(input) => vec![input.part(grounds)],
         Parsed::List => Vec::new(),
     };
     conclude(mode, Nature::of(call), parts)

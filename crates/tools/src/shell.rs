@@ -3,7 +3,7 @@
 mod capture;
 mod fold;
 pub(crate) mod process;
-mod terminal;
+pub(crate) mod terminal;
 pub(crate) mod tree;
 
 use std::path::PathBuf;

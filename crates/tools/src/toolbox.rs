@@ -14,10 +14,11 @@ use crate::permission::{self, Decision, Verdict};
 use crate::place::{Grounds, resolve};
 use crate::sandbox::{Grant, SandboxConfig};
 use crate::watch::{Touched, Watch};
-use crate::{edit, find, git, more, read, search, shell, write};
+use crate::{edit, find, git, more, read, search, shell, test_runner, write};
 
-/// Every name that can be called; the first seven are shown to the model.
-const NAMES: [&str; 8] = ["read", "find", "search", "edit", "write", "shell", "more", "git"];
+/// Every name that can be called; the first eight are shown to the model.
+const NAMES: [&str; 9] =
+    ["read", "find", "search", "edit", "write", "shell", "test", "more", "git"];
 
 /// The longest that a command runs, unless the call says otherwise.
 const SHELL_TIMEOUT_MS: u64 = 120_000;
@@ -105,6 +106,7 @@ pub(crate) enum Parsed {
     Write(write::Input),
     Shell(shell::Input),
     Git(git::Input),
+    Test(test_runner::Input),
     List,
 }
 
@@ -137,6 +139,7 @@ impl Parsed {
             "write" => Parsed::Write(write::parse(input)?),
             "shell" => Parsed::Shell(shell::parse(input)?),
             "git" => Parsed::Git(git::parse(input)?),
+            "test" => Parsed::Test(test_runner::parse(input)?),
             "more" => match more::parse(input)? {
                 Some((tool, input)) => Parsed::new(&tool, &input)?,
                 None => Parsed::List,
@@ -179,6 +182,7 @@ impl Parsed {
             Parsed::Write(_) => "write",
             Parsed::Shell(_) => "shell",
             Parsed::Git(_) => "git",
+            Parsed::Test(_) => "test",
             Parsed::List => "more",
         }
     }
@@ -294,6 +298,7 @@ pub fn definitions() -> Vec<ToolDef> {
         edit::definition(),
         write::definition(),
         shell::definition(),
+        test_runner::definition(),
         more::definition(),
     ]
 }
@@ -315,6 +320,7 @@ async fn run(bench: Arc<Bench>, call: Call, cancel: CancellationToken) -> Outcom
     let result = match parsed {
         Parsed::Shell(input) => shell::run(&bench, &input, grant, &cancel).await,
         Parsed::Git(input) => git::run(&bench, &input, grant, &cancel).await,
+        Parsed::Test(input) => test_runner::run(&bench, &input, grant, &cancel).await,
         parsed => {
             // An edit once begun is finished; a search looks at the token itself.
             let bench = Arc::clone(&bench);
@@ -331,7 +337,7 @@ async fn run(bench: Arc<Bench>, call: Call, cancel: CancellationToken) -> Outcom
 fn touched(bench: &Bench, call: &Parsed) -> Option<Touched> {
     let paths = match call {
         Parsed::Edit(_) | Parsed::Write(_) => call.paths(),
-        Parsed::Shell(_) | Parsed::Git(_) => {
+        Parsed::Shell(_) | Parsed::Git(_) | Parsed::Test(_) => {
             let harmless = permission::judge(Mode::Ask, call, &bench.grounds);
             return (harmless.verdict != Verdict::Allow).then_some(Touched::Anything);
         }
@@ -382,7 +388,7 @@ fn run_blocking(
         Parsed::Search(input) => search::run(bench, input, cancel),
         Parsed::Edit(input) => edit::run(bench, input),
         Parsed::Write(input) => write::run(bench, input),
-        Parsed::List | Parsed::Shell(_) | Parsed::Git(_) => Ok(more::list()),
+        Parsed::List | Parsed::Shell(_) | Parsed::Git(_) | Parsed::Test(_) => Ok(more::list()),
     }
 }
 

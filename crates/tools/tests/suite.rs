@@ -12,4 +12,5 @@ mod suite {
     mod mistakes;
     mod permission;
     mod shell;
+    mod test_runner;
 }

@@ -4,7 +4,7 @@
 const MOST_COLUMNS: usize = 10_000;
 
 /// Resolves one line of raw output, without its end.
-pub(super) fn resolve(raw: &[u8]) -> String {
+pub(crate) fn resolve(raw: &[u8]) -> String {
     if raw.iter().all(|byte| (0x20..0x7f).contains(byte) || *byte == b'\t') {
         return String::from_utf8_lossy(raw).into_owned();
     }

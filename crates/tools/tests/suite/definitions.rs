@@ -24,8 +24,8 @@ fn definitions_and_guidelines_are_short() {
     println!("guidelines: {count} tokens");
     assert!(count <= 100, "{count} tokens");
     let names: Vec<&str> = definitions.iter().map(|tool| tool.name.as_str()).collect();
-    assert_eq!(names, ["read", "find", "search", "edit", "write", "shell", "more"]);
-    assert_eq!(project.toolbox.names()[..7], names[..]);
+    assert_eq!(names, ["read", "find", "search", "edit", "write", "shell", "test", "more"]);
+    assert_eq!(project.toolbox.names()[..8], names[..]);
 }
 
 /// Each parameter of a definition must be taken, and an unknown one refused with those.
