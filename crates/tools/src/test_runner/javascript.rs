@@ -77,13 +77,13 @@ fn text_of<'a>(value: &'a Value, field: &str) -> &'a str {
 }
 
 /// Takes colours away, and the frames of a stack that are not the project's.
-fn plain(text: &str) -> String {
+pub(super) fn plain(text: &str) -> String {
     let mut out = String::new();
     for line in text.lines() {
         let line = crate::shell::terminal::resolve(line.as_bytes());
         let frame = line.trim_start();
         if frame.starts_with("at ")
-            && (frame.contains("node_modules/") || frame.contains("node:internal"))
+            && ["node_modules/", "node:internal", "(<anonymous>)"].iter().any(|f| frame.contains(f))
         {
             continue;
         }

@@ -96,7 +96,7 @@ fn failure(name: &str, block: &[&str]) -> Failure {
         name: name.to_owned(),
         line: file.as_ref().and(line),
         file,
-        message: message.join("\n"),
+        message: super::javascript::plain(&message.join("\n")),
     }
 }
 
