@@ -4,6 +4,8 @@
 //! network. A backend turns it into a program to start ([`Wrapped`]). The native one starts this
 //! binary again as `distiq __sandbox`, which shuts itself in and then runs the command.
 
+pub mod caches;
+pub mod egress;
 mod grant;
 
 use std::ffi::{OsStr, OsString};
