@@ -217,14 +217,14 @@ impl Shown {
             // Which test was running last is what matters then.
             _ => None,
         };
-        let text = folded.unwrap_or(text);
+        let (text, folded) = folded.map_or((text, false), |folded| (folded.text, folded.cut));
         // The capture's own line about what it dropped goes with the rest of the middle.
         let gap = |gone: usize| {
             format!("[{} lines left out]", gone + dropped - usize::from(dropped > 0 && gone > 0))
         };
         match head_and_tail(&text, RESULT_TOKENS, gap) {
             Some(text) => Shown { text, cut: true },
-            None => Shown { text, cut: dropped > 0 },
+            None => Shown { text, cut: folded || dropped > 0 },
         }
     }
 }

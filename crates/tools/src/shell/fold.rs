@@ -1,4 +1,4 @@
-//! Folds what test runners print: failures stay, the rest becomes a total.
+//! Folds what tools print: failures of tests stay, the rest becomes a total; large JSON and logs are shortened.
 //!
 //! Only lines that are known to say nothing go; whatever is not known stays, so that no error can
 //! hide. A runner is recognised by its own total, not by the command.
@@ -6,6 +6,8 @@
 mod cargo;
 mod go;
 mod javascript;
+mod json;
+mod log;
 mod node;
 mod python;
 
@@ -24,8 +26,24 @@ enum Colour {
 const RUNNERS: [Runner; 6] =
     [cargo::fold, python::pytest, python::unittest, javascript::fold, node::fold, go::fold];
 
-/// Folds the output of a command that succeeded or not; `None` where no runner knows it.
-pub(super) fn fold(text: &str, succeeded: bool) -> Option<String> {
+/// Folded output.
+pub(super) struct Folded {
+    pub(super) text: String,
+    /// Whether something went that may be asked for.
+    pub(super) cut: bool,
+}
+
+/// Folds the output of a command that succeeded or not; `None` where it stays as it is.
+pub(super) fn fold(text: &str, succeeded: bool) -> Option<Folded> {
+    if let Some(text) = tests(text, succeeded) {
+        return Some(Folded { text, cut: false });
+    }
+    let text = json::fold(text).or_else(|| log::fold(text))?;
+    Some(Folded { text, cut: true })
+}
+
+/// Folds what test runners print; `None` where no runner knows it.
+fn tests(text: &str, succeeded: bool) -> Option<String> {
     let colour = if succeeded { Colour::Green } else { Colour::Red };
     let mut folded: Option<String> = None;
     for runner in RUNNERS {

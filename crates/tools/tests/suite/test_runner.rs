@@ -141,9 +141,8 @@ async fn tests_are_the_projects_code_and_need_consent() {
     let project = Project::with(&[("Cargo.toml", CARGO)], Mode::AutoEdit, Answer::Nobody);
     let text = project.refused("test", json!({}), RefusalKind::Denied).await;
     assert!(text.contains("runs the project's tests"), "{text}");
-    let asked = project.asker.asked.lock().unwrap();
-    assert_eq!(asked[0].parts, ["test: cargo test --no-fail-fast --workspace"]);
-    drop(asked);
+    let asked = project.asker.asked.lock().unwrap()[0].parts.clone();
+    assert_eq!(asked, ["test: cargo test --no-fail-fast --workspace"]);
     let project = Project::with(&[("Cargo.toml", CARGO)], Mode::ReadOnly, Answer::Always);
     project.refused("test", json!({}), RefusalKind::Denied).await;
     assert!(project.asker.asked.lock().unwrap().is_empty());

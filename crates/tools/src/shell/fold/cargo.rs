@@ -116,7 +116,7 @@ impl Totals {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fold;
+    use super::super::tests as fold;
 
     #[test]
     fn green_is_one_line() {

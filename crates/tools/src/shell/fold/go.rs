@@ -36,7 +36,7 @@ fn is_noise(line: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fold;
+    use super::super::tests as fold;
 
     #[test]
     fn packages_are_counted_and_failures_stay() {

@@ -75,7 +75,7 @@ fn is_noise(line: &str, green: bool) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fold;
+    use super::super::tests as fold;
 
     #[test]
     fn jest_with_coverage_is_two_lines() {

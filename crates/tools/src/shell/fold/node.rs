@@ -48,7 +48,7 @@ fn is_noise(line: &str, colour: Colour) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fold;
+    use super::super::tests as fold;
 
     #[test]
     fn list_and_tap() {

@@ -114,7 +114,7 @@ pub(super) fn unittest(lines: &[&str], colour: Colour) -> Option<Vec<String>> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fold;
+    use super::super::tests as fold;
 
     #[test]
     fn pytest_green_is_its_total() {
