@@ -4,9 +4,12 @@
 //! network. A backend turns it into a program to start ([`Wrapped`]). The native one starts this
 //! binary again as `distiq __sandbox`, which shuts itself in and then runs the command.
 
+pub mod bubblewrap;
 pub mod caches;
+pub mod container;
 pub mod egress;
 mod grant;
+pub mod seatbelt;
 
 use std::ffi::{OsStr, OsString};
 use std::io;
