@@ -1,4 +1,6 @@
-//! The `git` tool: looks at a repository, and commits.
+//! The `git` tool: looks at a repository, begins branches, and commits. It never pushes and never rewrites history.
+
+mod message;
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -42,6 +44,8 @@ pub(crate) struct Input {
     arguments: Vec<String>,
     /// Files to be staged first, for a commit.
     stage: Option<Vec<String>>,
+    /// A branch to be begun.
+    begins: bool,
     /// Whether it names a file that may hold keys.
     secret: bool,
 }
@@ -55,7 +59,8 @@ pub(crate) fn parse(input: &Value) -> Result<Input, Refusal> {
     let lines = fields.text(("lines", &[]))?;
     let count = fields.number(("count", &["limit", "n"]))?;
     let staged = fields.switch(("staged", &["cached"]))?;
-    let message = fields.text(("message", &[]))?;
+    let message = fields.text(("message", &[]))?.filter(|message| !message.trim().is_empty());
+    let name = fields.text(("name", &["branch"]))?;
     fields.finish()?;
     if rev.as_deref().is_some_and(|rev| rev.starts_with('-') || rev.contains(char::is_whitespace)) {
         return Err(Refusal::invalid("git: `rev` must be a revision, such as HEAD~1 or main..x"));
@@ -72,19 +77,24 @@ pub(crate) fn parse(input: &Value) -> Result<Input, Refusal> {
         "diff" => words(&["diff", "--no-ext-diff", "--no-textconv"]),
         "log" => {
             let count = format!("-{}", count.unwrap_or(15).clamp(1, MOST_COMMITS));
-            words(&["log", "--format=%h %ad %an: %s", "--date=short", &count])
+            words(&["log", "--no-textconv", "--format=%h %ad %an: %s", "--date=short", &count])
         }
         "show" => words(&["show", "--no-ext-diff", "--no-textconv", "--format=%h %ad %an%n%B"]),
         "blame" => match lines {
-            Some(lines) => words(&["blame", "--date=short", "-L", &blame_lines(&lines)?]),
-            None => words(&["blame", "--date=short"]),
+            Some(lines) => {
+                words(&["blame", "--no-textconv", "--date=short", "-L", &blame_lines(&lines)?])
+            }
+            None => words(&["blame", "--no-textconv", "--date=short"]),
         },
-        "branch" => words(&["branch", "--all", "-vv"]),
-        "commit" => {
-            let message = message.filter(|message| !message.trim().is_empty());
-            let missing = || Refusal::invalid("git: `message` is missing; it must be a string");
-            words(&["commit", "--quiet", "--message", &message.ok_or_else(missing)?])
-        }
+        "branch" => match &name {
+            Some(name) => words(&["switch", "--quiet", "--create", branch(name)?]),
+            None => words(&["branch", "--all", "-vv"]),
+        },
+        // Without a message, one is made from what is staged.
+        "commit" => match &message {
+            Some(message) => words(&["commit", "--quiet", "--message", message]),
+            None => words(&["commit", "--quiet"]),
+        },
         _ => {
             return Err(Refusal::invalid(
                 "git: `action` must be status, diff, log, show, blame, branch or commit",
@@ -97,11 +107,24 @@ pub(crate) fn parse(input: &Value) -> Result<Input, Refusal> {
         arguments.push("--".to_owned());
         arguments.append(&mut paths);
     }
-    Ok(Input { action, arguments, stage, secret })
+    let begins = name.is_some() && action == "branch";
+    Ok(Input { action, arguments, stage, begins, secret })
 }
 
 fn words(list: &[&str]) -> Vec<String> {
     list.iter().map(ToString::to_string).collect()
+}
+
+/// Takes a new branch's name, as git allows them.
+fn branch(name: &str) -> Result<&str, Refusal> {
+    let odd = |c: char| c.is_whitespace() || c.is_control() || "~^:?*[\\".contains(c);
+    let wrong = name.is_empty()
+        || name.starts_with(['-', '/', '.'])
+        || name.ends_with(['/', '.'])
+        || name.contains("..")
+        || name.contains("@{")
+        || name.chars().any(odd);
+    if wrong { Err(Refusal::invalid("git: `name` is no name for a branch")) } else { Ok(name) }
 }
 
 /// Makes git's `10,40` of `10-40`.
@@ -118,7 +141,7 @@ fn blame_lines(lines: &str) -> Result<String, Refusal> {
 impl Input {
     /// Tells whether it changes nothing.
     pub(crate) fn is_read_only(&self) -> bool {
-        self.stage.is_none()
+        self.stage.is_none() && !self.begins
     }
 
     /// Returns what permission decides on.
@@ -157,11 +180,46 @@ pub(crate) async fn run(
         }
         stage.extend(paths.iter().cloned());
         one(bench, &stage, grant, cancel).await?;
-        one(bench, &input.arguments, grant, cancel).await?;
-        let made = ["log", "-1", "--format=%h %s", "--shortstat"].map(str::to_owned);
+        let mut commit = input.arguments.clone();
+        if !commit.iter().any(|word| word == "--message") {
+            commit.extend(["--message".to_owned(), composed(bench, grant, cancel).await?]);
+        }
+        one(bench, &commit, grant, cancel).await?;
+        let made = ["log", "-1", "--no-ext-diff", "--no-textconv", "--format=%h %s", "--shortstat"]
+            .map(str::to_owned);
         return one(bench, &made, grant, cancel).await;
     }
-    one(bench, &input.arguments, grant, cancel).await
+    let outcome = one(bench, &input.arguments, grant, cancel).await?;
+    Ok(if input.begins {
+        Outcome { text: "switched to the new branch".to_owned(), ..outcome }
+    } else {
+        outcome
+    })
+}
+
+/// Makes a message of what is staged.
+async fn composed(
+    bench: &Bench,
+    grant: Grant,
+    cancel: &CancellationToken,
+) -> Result<String, Refusal> {
+    let mut told = Vec::new();
+    for options in [&["--name-status"][..], &["--numstat"], &["-U0"]] {
+        let mut arguments = words(&["diff", "--cached", "--no-ext-diff", "--no-textconv", "-M"]);
+        arguments.extend(words(options));
+        told.push(printed(bench, &arguments, grant, cancel).await?.1.text().0);
+    }
+    // A repository without a commit has no log.
+    let log = printed(bench, &words(&["log", "-20", "--format=%s"]), grant, cancel).await?;
+    let subjects = if log.0 == How::Exit(0) { log.1.text().0 } else { String::new() };
+    let [status, numbers, diff] = told.as_slice() else { return Ok(String::new()) };
+    let staged = message::Staged { status, numbers, diff, subjects: &subjects };
+    message::compose(&staged).ok_or_else(|| {
+        Refusal::new(
+            RefusalKind::Failed,
+            "git: nothing is staged and no tracked file changed; name new files in `paths`",
+        )
+    })
 }
 
 async fn one(
@@ -170,25 +228,16 @@ async fn one(
     grant: Grant,
     cancel: &CancellationToken,
 ) -> Result<Outcome, Refusal> {
-    let mut spec = shell::spec(bench, bench.grounds.root.clone(), TIMEOUT, grant);
-    spec.program = "git";
-    spec.arguments = SETTINGS.iter().map(OsString::from).collect();
-    spec.arguments.extend(arguments.iter().map(OsString::from));
-    // Reading must not write the index of a repository that somebody else uses.
-    spec.set.push(("GIT_OPTIONAL_LOCKS", "0".to_owned()));
-    let mut capture = Capture::new(shell::output_path(bench));
-    let (ended, _) = process::run(spec, &mut capture, cancel)
-        .await
-        .map_err(|error| Refusal::io("git: could not be started", &error))?;
+    let (how, mut capture) = printed(bench, arguments, grant, cancel).await?;
     let (text, dropped) = capture.text();
-    let mut shown = Shown::of(text, dropped, ended.how);
+    let mut shown = Shown::of(text, dropped, how);
     if shown.cut
         && let Some(path) = capture.keep()
     {
         shown.text.push_str(&format!("\n[all of it: {}]", shell::home_short(path)));
     }
     let text = shown.text.trim_end();
-    match ended.how {
+    match how {
         How::Exit(0) => {
             let text = if text.is_empty() { "[nothing]" } else { text };
             Ok(Outcome::done(text).with_data(json!({"exit_code": 0})))
@@ -199,4 +248,24 @@ async fn one(
             Err(Refusal::new(RefusalKind::Failed, format!("{text}\n[git did not finish]")))
         }
     }
+}
+
+/// Runs git and returns how it ended, and what it printed.
+async fn printed(
+    bench: &Bench,
+    arguments: &[String],
+    grant: Grant,
+    cancel: &CancellationToken,
+) -> Result<(How, Capture), Refusal> {
+    let mut spec = shell::spec(bench, bench.grounds.root.clone(), TIMEOUT, grant);
+    spec.program = "git";
+    spec.arguments = SETTINGS.iter().map(OsString::from).collect();
+    spec.arguments.extend(arguments.iter().map(OsString::from));
+    // Reading must not write the index of a repository that somebody else uses.
+    spec.set.push(("GIT_OPTIONAL_LOCKS", "0".to_owned()));
+    let mut capture = Capture::new(shell::output_path(bench));
+    let (ended, _) = process::run(spec, &mut capture, cancel)
+        .await
+        .map_err(|error| Refusal::io("git: could not be started", &error))?;
+    Ok((ended.how, capture))
 }

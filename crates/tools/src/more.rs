@@ -9,8 +9,8 @@ use crate::outcome::{Outcome, Refusal};
 /// The tools behind it: name, and what it takes.
 const TOOLS: &[(&str, &str)] = &[(
     "git",
-    "{action: status|diff|log|show|blame|branch|commit, path?, paths?, rev?, lines?, count?, staged?, message? (commit; \
-     paths or all changed tracked files)}",
+    "{action: status|diff|log|show|blame|branch|commit, path?, paths?, rev?, lines?, count?, staged?, name? (a branch to \
+     begin), message? (commit: paths or all changed tracked files; without it, one is made from the diff)}",
 )];
 
 pub(crate) fn definition() -> ToolDef {

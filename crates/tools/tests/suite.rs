@@ -9,6 +9,7 @@ mod suite {
     mod edit;
     mod engine;
     mod files;
+    mod git;
     mod mistakes;
     mod permission;
     mod shell;

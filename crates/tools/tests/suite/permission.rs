@@ -284,6 +284,7 @@ fn modes() {
         ("git", json!({"action": "log"}), [Allow, Allow, Allow, Allow]),
         ("git", json!({"action": "show", "rev": "HEAD:.env"}), [Deny, Asks, Asks, Allow]),
         ("git", json!({"action": "commit", "message": "x"}), [Deny, Asks, Asks, Allow]),
+        ("git", json!({"action": "branch", "name": "x"}), [Deny, Asks, Asks, Allow]),
         ("more", json!({}), [Allow, Allow, Allow, Allow]),
     ] {
         for (mode, expected) in [ReadOnly, Ask, AutoEdit, Full].into_iter().zip(expected) {
