@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 pub struct Home {
     /// Holds `config.toml`.
     pub config: PathBuf,
-    /// Holds `ledger.db`, `sessions/`, `outputs/`.
+    /// Holds `ledger.db`, `sessions/`, `outputs/`, `journal/`.
     pub data: PathBuf,
     /// Holds what can be made again.
     pub cache: PathBuf,
@@ -51,6 +51,11 @@ impl Home {
     /// Returns the folder of session logs.
     pub fn sessions(&self) -> PathBuf {
         self.data.join("sessions")
+    }
+
+    /// Returns the folder of journals of edits under way.
+    pub fn journal(&self) -> PathBuf {
+        self.data.join("journal")
     }
 
     /// Returns the folder of full tool outputs that were folded in a session.

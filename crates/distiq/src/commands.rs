@@ -19,10 +19,11 @@ pub mod tool;
 pub mod version;
 
 use clap::CommandFactory;
+use distiq_tools::journal;
 
 use crate::cli::{Cli, Command};
 use crate::failure::Failure;
-use crate::world::env;
+use crate::world::{env, home};
 use crate::{output, terminal};
 
 /// Runs the command.
@@ -30,6 +31,7 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
     let global = cli.global;
     let color = if global.plain { terminal::Color::Never } else { global.color };
     terminal::settle_color(color, &env);
+    take_back_killed_edits();
     let Some(command) = cli.command else {
         output::raw(&Cli::command().render_help().to_string());
         return Ok(());
@@ -53,5 +55,15 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
         Command::Completions(args) => completions::run(&args),
         Command::Version(args) => version::run(&args),
         Command::Reference(args) => reference::run(&args),
+    }
+}
+
+/// Takes back what a killed process left half done, and says what it could not.
+fn take_back_killed_edits() {
+    let Ok(home) = home() else { return };
+    for recovered in journal::recover(&home.journal()) {
+        for note in recovered.notes() {
+            terminal::say(&format!("note: {note}"));
+        }
     }
 }

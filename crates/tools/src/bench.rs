@@ -1,43 +1,24 @@
 //! What the tools of one session share.
 
 use std::collections::HashSet;
-use std::fs::{File, TryLockError};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
 
 use distiq_base::SyntaxCheck;
 
+use crate::journal::{self, Recovered};
+use crate::lock::ProjectLock;
 use crate::outcome::{Refusal, RefusalKind};
 use crate::place::{Grounds, Place};
 use crate::sandbox::Sandbox;
 use crate::session::{Digest, Session, digest};
 use crate::toolbox::ToolboxConfig;
 
-/// How long another process's edit is waited for; one takes milliseconds.
-const LONGEST_EDIT: Duration = Duration::from_secs(5);
-
 /// The right to change files, until dropped: what is read in it is still so when it is written.
 pub(crate) struct Writing<'a> {
-    _project: Option<File>,
+    _project: ProjectLock,
     _turn: MutexGuard<'a, ()>,
-}
-
-/// Locks the root's folder against other processes of ours; `None` where that does not work, or
-/// the other one hangs.
-fn lock_project(root: &Path) -> Option<File> {
-    let folder = File::open(root).ok()?;
-    let end = Instant::now() + LONGEST_EDIT;
-    loop {
-        match folder.try_lock() {
-            Ok(()) => return Some(folder),
-            Err(TryLockError::WouldBlock) if Instant::now() < end => {
-                std::thread::sleep(Duration::from_millis(1));
-            }
-            Err(_) => return None,
-        }
-    }
 }
 
 /// Everything a tool may use.
@@ -53,6 +34,7 @@ pub(crate) struct Bench {
     writing: Mutex<()>,
     granted: Mutex<HashSet<String>>,
     refused_syntax: Mutex<HashSet<Digest>>,
+    notes: Mutex<Vec<String>>,
 }
 
 impl Bench {
@@ -69,6 +51,7 @@ impl Bench {
             writing: Mutex::default(),
             granted: Mutex::default(),
             refused_syntax: Mutex::default(),
+            notes: Mutex::default(),
         }
     }
 
@@ -80,7 +63,28 @@ impl Bench {
     /// Waits until no other call changes files, in this process or another one in the project.
     pub(crate) fn writing(&self) -> Writing<'_> {
         let turn = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
-        Writing { _project: lock_project(&self.grounds.root), _turn: turn }
+        let project = ProjectLock::take(&self.grounds.root, &self.config.journal);
+        if journal::is_any(&self.config.journal) {
+            self.note(&journal::recover_in(&self.config.journal, &self.grounds.root));
+        }
+        Writing { _project: project, _turn: turn }
+    }
+
+    /// Takes back what killed processes left half done, in this project and others.
+    pub(crate) fn recover(&self) {
+        if journal::is_any(&self.config.journal) {
+            self.note(&journal::recover(&self.config.journal));
+        }
+    }
+
+    fn note(&self, recovered: &[Recovered]) {
+        let mut notes = self.notes.lock().unwrap_or_else(PoisonError::into_inner);
+        notes.extend(recovered.iter().flat_map(Recovered::notes));
+    }
+
+    /// Returns what is to be told beside the next result.
+    pub(crate) fn take_notes(&self) -> Vec<String> {
+        std::mem::take(&mut self.notes.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Returns what the user allowed for the session.

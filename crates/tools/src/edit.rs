@@ -194,7 +194,7 @@ pub(crate) fn run(bench: &Bench, input: &Input) -> Result<Outcome, Refusal> {
     no_file_twice(&planned)?;
     let (changes, told): (Vec<_>, Vec<_>) =
         planned.into_iter().map(|p| (p.change, (p.verb, p.edited))).unzip();
-    files::write_all(&changes)?;
+    files::write_all(bench, &changes)?;
     remember(bench, &changes);
     Ok(report(&changes, &told))
 }

@@ -15,12 +15,17 @@
 //!
 //! This crate must never know a model, a provider, a session's log, or where the user sits.
 
+mod attributes;
+mod batch;
 mod bench;
 mod edit;
 mod fields;
 mod files;
 mod find;
+mod folder;
 mod git;
+pub mod journal;
+mod lock;
 mod measure;
 mod more;
 mod outcome;

@@ -40,6 +40,8 @@ pub struct ToolboxConfig {
     pub ask: Arc<dyn Ask>,
     /// Where full outputs go; made when first needed.
     pub outputs: PathBuf,
+    /// Where the journals of edits under way go; made when first needed.
+    pub journal: PathBuf,
     /// Names of environment variables that commands must not see, beside the well-known keys.
     pub secret_env: Vec<String>,
     /// How long a command may take where the call does not say.
@@ -53,11 +55,13 @@ pub struct ToolboxConfig {
 impl ToolboxConfig {
     /// Returns the settings of a toolbox that asks before anything that is not harmless.
     pub fn new(root: impl Into<PathBuf>, ask: Arc<dyn Ask>, outputs: impl Into<PathBuf>) -> Self {
+        let outputs = outputs.into();
         Self {
             root: root.into(),
             mode: Mode::default(),
             ask,
-            outputs: outputs.into(),
+            journal: outputs.with_file_name("journal"),
+            outputs,
             secret_env: Vec::new(),
             shell_timeout_ms: SHELL_TIMEOUT_MS,
             sandbox: SandboxConfig::off(),
@@ -313,6 +317,9 @@ async fn run(bench: Arc<Bench>, call: Call, cancel: CancellationToken) -> Outcom
         Ok(grant) => grant,
         Err(refusal) => return Outcome { asked, ..refusal.into() },
     };
+    let recovering = Arc::clone(&bench);
+    let recovered = tokio::task::spawn_blocking(move || recovering.recover());
+    recovered.await.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
     let touched = touched(&bench, &parsed);
     if let Err(refusal) = before(&bench, touched.as_ref()).await {
         return Outcome { asked, ..refusal.into() };
@@ -329,7 +336,10 @@ async fn run(bench: Arc<Bench>, call: Call, cancel: CancellationToken) -> Outcom
                 .unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
         }
     };
-    let outcome = Outcome { asked, ..result.unwrap_or_else(Outcome::from) };
+    let mut outcome = Outcome { asked, ..result.unwrap_or_else(Outcome::from) };
+    for note in bench.take_notes() {
+        outcome.text.push_str(&format!("\n[{note}]"));
+    }
     after(&bench, touched, outcome).await
 }
 

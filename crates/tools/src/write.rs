@@ -68,7 +68,7 @@ pub(crate) fn run(bench: &Bench, input: &Input) -> Result<Outcome, Refusal> {
         None => input.content.clone().into_bytes(),
     };
     let changes = [Change { place, old, new: Some(new) }];
-    files::write_all(&changes)?;
+    files::write_all(bench, &changes)?;
     edit::remember(bench, &changes);
     let data = json!({"path": shown, "lines": lines, "created": verb == "created"});
     Ok(Outcome { files_changed: vec![shown], data, ..Outcome::done(text) })

@@ -3,6 +3,7 @@
 //! The oracle is what its parent had read from standard output; what is held against it is the
 //! state after the next commands.
 
+mod edits;
 mod moments;
 mod points;
 mod script;

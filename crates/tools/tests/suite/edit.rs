@@ -35,7 +35,9 @@ async fn a_write_that_fails_takes_the_others_back() {
         {"path": "b.txt", "search": "two", "replace": "2"},
     ]});
     let text = project.refused("edit", input, RefusalKind::Failed).await;
-    assert_eq!(text, "b.txt: no permission; nothing was changed");
+    let told =
+        "b.txt: no permission: it is read-only (`chmod u+w` changes that); nothing was changed";
+    assert_eq!(text, told);
     assert_eq!((project.text("a.txt"), project.text("b.txt")), ("one\n".into(), "two\n".into()));
 }
 

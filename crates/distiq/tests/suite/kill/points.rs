@@ -25,6 +25,20 @@ const OF_A_RUN: [&str; 12] = [
     "after_tool",
 ];
 
+/// The points that an edit passes beside those; tested with it.
+const OF_AN_EDIT: [&str; 10] = [
+    "within_journal",
+    "after_journal",
+    "after_folder",
+    "between_staged",
+    "within_file",
+    "before_cut",
+    "before_old_goes",
+    "before_journal_goes",
+    "within_recovery",
+    "after_recovery",
+];
+
 /// The points that only a migration passes; tested where it is, in `store`.
 const OF_A_MIGRATION: [&str; 2] = ["before_backup_rename", "after_backup_rename"];
 
@@ -37,7 +51,8 @@ fn every_point_in_the_source_is_known_here() {
         let names = text.split("kill_point(\"").skip(1).filter_map(|rest| rest.split('"').next());
         found.extend(names.map(str::to_owned));
     }
-    let known = OF_A_RUN.iter().chain(&OF_A_MIGRATION).map(|name| (*name).to_owned());
+    let known =
+        OF_A_RUN.iter().chain(&OF_AN_EDIT).chain(&OF_A_MIGRATION).map(|name| (*name).to_owned());
     assert_eq!(found, known.collect());
 }
 
