@@ -1,12 +1,25 @@
 //! The `edit` tool: replaces unique texts and applies patches, all or nothing.
 
+mod align;
+mod block;
 mod closest;
+mod distance;
 pub(crate) mod encoding;
 pub mod engine;
+mod exact;
+mod fold;
+mod fuzzy;
 pub mod hunk;
+mod indents;
+mod inline;
 mod lines;
+mod merge;
+mod page;
+mod partial;
 pub mod patch;
 mod placeholder;
+mod places;
+mod typo;
 
 use std::path::PathBuf;
 
@@ -334,7 +347,7 @@ fn change_text(
     let decoded = encoding::decode(&old.bytes)
         .map_err(|error| Refusal::invalid(format!("{}: {error}", place.shown)))?;
     let known = bench.session().known(&place.path, digest(&old.bytes));
-    let tolerance = if known == Known::Changed { Tolerance::Exact } else { Tolerance::Blanks };
+    let tolerance = if known == Known::Changed { Tolerance::Exact } else { Tolerance::Near };
     let plain: Vec<Edit> = edits.iter().map(|(_, edit)| edit.clone()).collect();
     let edited = if plain.is_empty() {
         Edited { text: decoded.text.clone(), ..Edited::default() }
@@ -407,6 +420,14 @@ fn reason(why: &Why, number: impl Fn(usize) -> usize) -> (RefusalKind, String) {
             (RefusalKind::NotFound, "search text not found".to_owned())
         }
         Why::Ambiguous(lines) => (RefusalKind::Ambiguous, several(lines)),
+        Why::Alike(lines) => (
+            RefusalKind::Ambiguous,
+            format!(
+                "search text is not there exactly, and is like several places, at lines {}; copy the lines \
+                 as they are",
+                named(lines)
+            ),
+        ),
         Why::Identical => {
             (RefusalKind::Invalid, "old and new text are the same; nothing to do".to_owned())
         }
@@ -427,15 +448,19 @@ fn reason(why: &Why, number: impl Fn(usize) -> usize) -> (RefusalKind, String) {
 }
 
 fn several(lines: &[usize]) -> String {
+    format!(
+        "search text occurs {} times, at lines {}; add lines around it to make it unique",
+        lines.len(),
+        named(lines)
+    )
+}
+
+fn named(lines: &[usize]) -> String {
     /// Most line numbers named.
     const NAMED: usize = 20;
     let mut named: Vec<String> = lines.iter().take(NAMED).map(ToString::to_string).collect();
     if lines.len() > NAMED {
         named.push("…".to_owned());
     }
-    format!(
-        "search text occurs {} times, at lines {}; add lines around it to make it unique",
-        lines.len(),
-        named.join(", ")
-    )
+    named.join(", ")
 }

@@ -1,14 +1,22 @@
 //! The edit engine: a text and edits in, the new text or refusals out; touches no file.
 //!
-//! An edit is applied only where its place is certain. Matching goes in steps, from exact to
-//! tolerant; the first step with any place decides, and more than one place there is a refusal.
+//! An edit is applied only where its place is certain. Matching goes in steps: exact; blanks at line
+//! ends, one shift of the indentation, tabs or spaces, typographic punctuation, blank lines; then by
+//! likeness. A step applies only where its best place beats every other one by a margin. What the
+//! new text keeps of the old one stays as the file has it.
 
 use std::ops::Range;
 
+use super::block::Block;
 use super::closest;
+use super::exact;
 use super::hunk::{self, Hunk};
-use super::lines::{Ending, LastEnd, Lines, indent, slice};
+use super::lines::{Ending, Lines, slice};
+use super::merge;
+use super::page::Page;
+use super::partial;
 use super::placeholder;
+use super::places::{self, Unsure};
 use crate::outcome::Closest;
 
 /// One edit of a text.
@@ -30,8 +38,8 @@ pub enum Edit {
 pub enum Tolerance {
     /// Line ends only.
     Exact,
-    /// Blanks at line ends, and one indentation shift for all lines.
-    Blanks,
+    /// Blanks, punctuation that looks alike, and a few wrong characters.
+    Near,
 }
 
 /// A text with its edits applied.
@@ -68,6 +76,8 @@ pub enum Why {
     },
     /// The old text is at all these lines (from 1).
     Ambiguous(Vec<usize>),
+    /// The old text is nowhere exactly, and too much like several places, at these lines (from 1).
+    Alike(Vec<usize>),
     /// Old and new are the same.
     Identical,
     /// There is no old text, but the file has one.
@@ -83,7 +93,7 @@ pub enum Why {
 pub(super) struct Located {
     pub(super) range: Range<usize>,
     pub(super) text: String,
-    pub(super) note: Option<String>,
+    pub(super) notes: Vec<String>,
 }
 
 /// Applies edits, all or none; their old texts are looked for in `original`, not in each other's results.
@@ -91,20 +101,19 @@ pub(super) struct Located {
 /// # Errors
 /// Every edit that cannot be applied; the others would be fine.
 pub fn apply(original: &str, edits: &[Edit], tolerance: Tolerance) -> Result<Edited, Vec<Failure>> {
-    let lines = Lines::new(original);
+    let page = Page::new(original);
+    let lines = &page.lines;
     let mut located = Vec::new();
     let mut failures = Vec::new();
     for (index, edit) in edits.iter().enumerate() {
         let found = match edit {
-            Edit::Replace { search, replace } => {
-                locate(original, &lines, search, replace, tolerance)
-            }
-            Edit::Hunk(hunk) => hunk::locate(original, &lines, hunk, tolerance),
+            Edit::Replace { search, replace } => locate(&page, search, replace, tolerance),
+            Edit::Hunk(hunk) => hunk::locate(&page, hunk, tolerance),
         };
         match found.and_then(|l| complete(original, l)) {
             Ok(found) => located.push((index, found)),
             Err(why) => {
-                let closest = closest_places(&lines, edit, &why);
+                let closest = closest_places(lines, edit, &why);
                 failures.push(Failure { index, why, closest });
             }
         }
@@ -117,7 +126,7 @@ pub fn apply(original: &str, edits: &[Edit], tolerance: Tolerance) -> Result<Edi
             failures.push(Failure { index: after.0, why, closest: Vec::new() });
         }
     }
-    if failures.is_empty() { Ok(assemble(original, &lines, located)) } else { Err(failures) }
+    if failures.is_empty() { Ok(assemble(original, lines, located)) } else { Err(failures) }
 }
 
 fn complete(original: &str, found: Located) -> Result<Located, Why> {
@@ -153,8 +162,10 @@ fn assemble(original: &str, lines: &Lines<'_>, located: Vec<(usize, Located)>) -
         edited.text.push_str(slice(original, &(done..found.range.start)));
         edited.text.push_str(&found.text);
         done = found.range.end;
-        if let Some(note) = found.note.filter(|note| !edited.notes.contains(note)) {
-            edited.notes.push(note);
+        for note in found.notes {
+            if !edited.notes.contains(&note) {
+                edited.notes.push(note);
+            }
         }
     }
     edited.text.push_str(slice(original, &(done..original.len())));
@@ -178,50 +189,115 @@ fn count(original: &str, lines: &Lines<'_>, found: &Located) -> (usize, usize) {
 }
 
 fn locate(
-    original: &str,
-    lines: &Lines<'_>,
+    page: &Page<'_>,
     search: &str,
     replace: &str,
     tolerance: Tolerance,
 ) -> Result<Located, Why> {
+    let original = page.text;
     if search.is_empty() {
         return match original.trim().is_empty() {
-            true => Ok(Located { range: 0..original.len(), text: replace.into(), note: None }),
+            true => {
+                Ok(Located { range: 0..original.len(), text: replace.into(), notes: Vec::new() })
+            }
             false => Err(Why::EmptySearch),
         };
     }
     if search == replace {
         return Err(Why::Identical);
     }
-    let exact = exact_places(original, search);
-    let exact = if exact.is_empty() { any_ending_places(original, search) } else { exact };
-    if let Some(range) = only(exact, |range| lines.line_at(range.start))? {
-        let text = with_endings(original, lines, &range, replace);
-        return Ok(Located { range, text, note: None });
-    }
-    let wanted: Vec<&str> = search.lines().collect();
-    if tolerance == Tolerance::Exact || wanted.iter().all(|line| line.trim().is_empty()) {
-        return Err(not_found(original, lines, replace));
-    }
-    let last_end = if search.ends_with('\n') { LastEnd::With } else { LastEnd::Without };
-    for step in [blank_places, shifted_places] {
-        let Some(place) = only(step(lines, &wanted), |place| place.line)? else { continue };
-        let range = lines.block(place.line, place.line + wanted.len(), last_end);
-        let Some(new) = place.shift.apply(replace) else { continue };
-        let mut text = with_endings(original, lines, &range, &new);
-        // The file ends without a line end there, and goes on doing so.
-        if last_end == LastEnd::With && !slice(original, &range).ends_with('\n') {
-            text = text.strip_suffix('\n').map(|t| t.trim_end_matches('\r').into()).unwrap_or(text);
+    let line = |range: &Range<usize>| page.lines.line_at(range.start);
+    if let Some(range) = only(exact::places(original, search), line)? {
+        let whole =
+            tolerance == Tolerance::Near && is_rather_whole_lines(page, &range, search, replace);
+        if let Some(found) =
+            Some(()).filter(|()| whole).and_then(|()| near(page, search, replace).ok())
+        {
+            return Ok(found);
         }
-        return Ok(Located { range, text, note: place.shift.note() });
+        let text = exact::with_endings(original, &page.lines, &range, replace);
+        return Ok(Located { range, text, notes: Vec::new() });
     }
-    Err(not_found(original, lines, replace))
+    if tolerance == Tolerance::Exact {
+        return Err(not_found(page, replace));
+    }
+    match near(page, search, replace) {
+        Err(Why::NotFound { .. }) => match only(partial::places(page, search), line)? {
+            Some(range) => Ok(partial::build(page, range, search, replace)),
+            None => Err(not_found(page, replace)),
+        },
+        found => found,
+    }
 }
 
-fn not_found(original: &str, lines: &Lines<'_>, replace: &str) -> Why {
-    let telling = replace.trim().len() >= 8;
-    let place = exact_places(original, replace).into_iter().next().filter(|_| telling);
-    Why::NotFound { already_at: place.map(|range| lines.line_at(range.start) + 1) }
+/// Tells whether an old text that is there exactly stands for whole lines all the same: it has some
+/// of its line's indentation but not all, or the new text has it all.
+fn is_rather_whole_lines(
+    page: &Page<'_>,
+    range: &Range<usize>,
+    search: &str,
+    replace: &str,
+) -> bool {
+    let start = page.lines.start(page.lines.line_at(range.start));
+    let before = slice(page.text, &(start..range.start));
+    let one_line = !search.trim_end().contains('\n');
+    let to_the_end = slice(page.text, &(range.start + search.trim_end().len()..page.text.len()));
+    let to_the_end = to_the_end.lines().next().unwrap_or_default().trim().is_empty();
+    let mixed = Ending::of(page.text) == Ending::Mixed && search.contains('\n');
+    if before.is_empty() {
+        return mixed && to_the_end_of_line(page, range);
+    }
+    let indented = before.trim().is_empty() && one_line && to_the_end;
+    let new = replace.get(..replace.len() - replace.trim_start_matches([' ', '\t']).len());
+    let redoubled = new == Some(before) && search.trim() != replace.trim();
+    !replace.trim().is_empty() && indented && (search.starts_with([' ', '\t']) || redoubled)
+}
+
+fn to_the_end_of_line(page: &Page<'_>, range: &Range<usize>) -> bool {
+    let rest = slice(page.text, &(range.end..page.text.len()));
+    slice(page.text, range).ends_with('\n') || rest.is_empty() || rest.starts_with(['\r', '\n'])
+}
+
+/// Finds the place of whole lines that are not there exactly.
+pub(super) fn near(page: &Page<'_>, search: &str, replace: &str) -> Result<Located, Why> {
+    near_where(page, search, replace, |_| None)
+}
+
+/// As [`near`]; `decide` may tell which of several equal places (by their lines, from 0) is meant.
+pub(super) fn near_where(
+    page: &Page<'_>,
+    search: &str,
+    replace: &str,
+    decide: impl Fn(&[usize]) -> Option<usize>,
+) -> Result<Located, Why> {
+    let (old, new) = (Block::new(search), Block::new(replace));
+    let hints: Vec<&str> = new.solid.iter().map(|line| line.indent).collect();
+    let decide = |places: &[usize]| {
+        let lines: Vec<usize> = places.iter().map(|first| page.number(*first)).collect();
+        places.get(decide(&lines)?).copied()
+    };
+    let lines = |places: &[usize]| places.iter().map(|first| page.number(*first) + 1).collect();
+    let place = match places::find(page, &old, &hints, decide) {
+        Ok(place) => place,
+        Err(Unsure::Nowhere) => return Err(not_found(page, replace)),
+        Err(Unsure::Several(all)) => return Err(Why::Ambiguous(lines(&all))),
+        Err(Unsure::Alike(all)) => return Err(Why::Alike(lines(&all))),
+    };
+    let merged = merge::merge(page, &place, &old, &new).ok_or_else(|| not_found(page, replace))?;
+    Ok(Located { range: merged.range, text: merged.text, notes: merged.notes })
+}
+
+pub(super) fn not_found(page: &Page<'_>, replace: &str) -> Why {
+    /// Shorter new texts are anywhere.
+    const LEAST_TELLING: usize = 8;
+    let new = Block::new(replace);
+    let telling = new.solid.iter().map(|line| line.body.len()).sum::<usize>() >= LEAST_TELLING;
+    let place = places::same_places(page, &new).first().copied().filter(|_| telling);
+    let line = place.map(|first| page.number(first)).or_else(|| {
+        let places = exact::places(page.text, replace);
+        places.first().filter(|_| telling).map(|range| page.lines.line_at(range.start))
+    });
+    Why::NotFound { already_at: line.map(|line| line + 1) }
 }
 
 /// Returns the only place, none, or a refusal that names the lines of all.
@@ -230,181 +306,4 @@ pub(super) fn only<P>(places: Vec<P>, line: impl Fn(&P) -> usize) -> Result<Opti
         return Err(Why::Ambiguous(places.iter().map(|place| line(place) + 1).collect()));
     }
     Ok(places.into_iter().next())
-}
-
-/// Finds every place of a text, overlapping ones too.
-fn exact_places(text: &str, wanted: &str) -> Vec<Range<usize>> {
-    let mut places = Vec::new();
-    if wanted.is_empty() {
-        return places;
-    }
-    let finder = memchr::memmem::Finder::new(wanted);
-    let mut from = 0;
-    while let Some(at) = text.as_bytes().get(from..).and_then(|rest| finder.find(rest)) {
-        places.push(from + at..from + at + wanted.len());
-        from += at + 1;
-    }
-    places
-}
-
-/// Finds every place of a text where `\r\n` and `\n` are the same.
-fn any_ending_places(text: &str, wanted: &str) -> Vec<Range<usize>> {
-    if !text.contains("\r\n") && !wanted.contains("\r\n") {
-        return Vec::new();
-    }
-    let mut returns = Vec::new();
-    let mut plain = String::with_capacity(text.len());
-    for part in text.split_inclusive("\r\n") {
-        match part.strip_suffix("\r\n") {
-            Some(line) => {
-                plain.push_str(line);
-                returns.push(plain.len());
-                plain.push('\n');
-            }
-            None => plain.push_str(part),
-        }
-    }
-    // A `\r` that was dropped at a place lies before that place's `\n`.
-    let back = |at: usize| at + returns.partition_point(|dropped| *dropped < at);
-    exact_places(&plain, &wanted.replace("\r\n", "\n"))
-        .into_iter()
-        .map(|range| back(range.start)..back(range.end))
-        .collect()
-}
-
-/// Gives a new text the line ends of the place it goes to.
-pub(super) fn with_endings(
-    original: &str,
-    lines: &Lines<'_>,
-    range: &Range<usize>,
-    new: &str,
-) -> String {
-    let whole = Ending::of(original);
-    let ending = if whole == Ending::Mixed {
-        let within = Ending::of(slice(original, range));
-        if within != Ending::None {
-            return within.apply(new);
-        }
-        let first = lines.line_at(range.start);
-        let last = lines.line_at(range.end.saturating_sub(1).max(range.start));
-        Ending::of(slice(original, &lines.block(first, last + 1, LastEnd::With)))
-    } else {
-        whole
-    };
-    ending.apply(new)
-}
-
-/// A place of whole lines.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct LinePlace {
-    /// The first line, from 0.
-    pub(super) line: usize,
-    /// What the new text's indentation needs.
-    pub(super) shift: Shift,
-}
-
-/// What is done to the indentation of every line.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) enum Shift {
-    /// Nothing.
-    #[default]
-    None,
-    /// These blanks come first.
-    Add(String),
-    /// These blanks go.
-    Remove(String),
-}
-
-impl Shift {
-    /// Returns the shift that makes `wanted`'s indentation the one of `actual`.
-    fn between(wanted: &str, actual: &str) -> Option<Self> {
-        let (from, to) = (indent(wanted), indent(actual));
-        if from == to {
-            Some(Shift::None)
-        } else if let Some(more) = to.strip_suffix(from) {
-            Some(Shift::Add(more.to_owned()))
-        } else {
-            from.strip_suffix(to).map(|less| Shift::Remove(less.to_owned()))
-        }
-    }
-
-    /// Shifts every line that is not blank; `None` where a line lacks the blanks to remove.
-    pub(super) fn apply(&self, text: &str) -> Option<String> {
-        let mut shifted = String::with_capacity(text.len());
-        for line in text.split_inclusive('\n') {
-            match self {
-                _ if line.trim().is_empty() => shifted.push_str(line),
-                Shift::None => shifted.push_str(line),
-                Shift::Add(more) => {
-                    shifted.push_str(more);
-                    shifted.push_str(line);
-                }
-                Shift::Remove(less) => shifted.push_str(line.strip_prefix(less.as_str())?),
-            }
-        }
-        Some(shifted)
-    }
-
-    /// Says what was done.
-    pub(super) fn note(&self) -> Option<String> {
-        let (sign, blanks) = match self {
-            Shift::None => return None,
-            Shift::Add(more) => ('+', more),
-            Shift::Remove(less) => ('-', less),
-        };
-        let tabs = blanks.chars().filter(|c| *c == '\t').count();
-        let unit = if tabs == blanks.len() { if tabs == 1 { " tab" } else { " tabs" } } else { "" };
-        Some(format!("re-indented by {sign}{}{unit}", blanks.len()))
-    }
-}
-
-/// Finds the places of whole lines that are the same up to blanks at their ends.
-pub(super) fn blank_places(lines: &Lines<'_>, wanted: &[&str]) -> Vec<LinePlace> {
-    windows(lines, wanted, |place| {
-        place.iter().all(|(want, have)| want.trim_end() == have.trim_end()).then_some(Shift::None)
-    })
-}
-
-/// Finds the places of whole lines that are the same up to one shift of the indentation.
-pub(super) fn shifted_places(lines: &Lines<'_>, wanted: &[&str]) -> Vec<LinePlace> {
-    windows(lines, wanted, |place| {
-        let mut shift = None;
-        for (want, have) in place {
-            if want.trim() != have.trim() {
-                return None;
-            }
-            if want.trim().is_empty() {
-                continue;
-            }
-            let here = Shift::between(want, have)?;
-            if *shift.get_or_insert_with(|| here.clone()) != here {
-                return None;
-            }
-        }
-        shift
-    })
-}
-
-fn windows(
-    lines: &Lines<'_>,
-    wanted: &[&str],
-    fits: impl Fn(&[(&str, &str)]) -> Option<Shift>,
-) -> Vec<LinePlace> {
-    // The first line that says something sorts out nearly every place at once.
-    let Some((lead, key)) = wanted.iter().enumerate().find(|(_, line)| !line.trim().is_empty())
-    else {
-        return Vec::new();
-    };
-    let mut places = Vec::new();
-    for line in 0..(lines.len() + 1).saturating_sub(wanted.len()) {
-        if lines.get(line + lead).trim() != key.trim() {
-            continue;
-        }
-        let pairs: Vec<_> =
-            wanted.iter().enumerate().map(|(i, want)| (*want, lines.get(line + i))).collect();
-        if let Some(shift) = fits(&pairs) {
-            places.push(LinePlace { line, shift });
-        }
-    }
-    places
 }

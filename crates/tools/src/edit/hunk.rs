@@ -1,7 +1,8 @@
 //! A piece of a patch: lines that stay, go and come, and hints where.
 
-use super::engine::{LinePlace, Located, Shift, Tolerance, Why, blank_places, shifted_places};
-use super::lines::{Ending, LastEnd, Lines, indent, slice};
+use super::engine::{Located, Tolerance, Why, near_where, not_found};
+use super::lines::{Ending, Lines, indent, slice};
+use super::page::Page;
 
 /// One piece of a patch.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -36,57 +37,50 @@ impl Hunk {
         });
         old.collect()
     }
+
+    /// Returns the lines that are there afterwards.
+    fn new_lines(&self) -> Vec<&str> {
+        let new = self.lines.iter().filter_map(|line| match line {
+            HunkLine::Keep(text) | HunkLine::Add(text) => Some(text.as_str()),
+            HunkLine::Remove(_) => None,
+        });
+        new.collect()
+    }
 }
 
-/// A way to look for lines.
-type Step = fn(&Lines<'_>, &[&str]) -> Vec<LinePlace>;
-
 /// Finds the places of the very lines; blank ones too, since a line number may decide between them.
-fn exact_places(lines: &Lines<'_>, wanted: &[&str]) -> Vec<LinePlace> {
+fn exact_places(lines: &Lines<'_>, wanted: &[&str]) -> Vec<usize> {
     (0..(lines.len() + 1).saturating_sub(wanted.len()))
         .filter(|line| wanted.iter().zip(*line..).all(|(want, at)| *want == lines.get(at)))
-        .map(|line| LinePlace { line, shift: Shift::None })
         .collect()
 }
 
-pub(super) fn locate(
-    original: &str,
-    lines: &Lines<'_>,
-    hunk: &Hunk,
-    tolerance: Tolerance,
-) -> Result<Located, Why> {
+pub(super) fn locate(page: &Page<'_>, hunk: &Hunk, tolerance: Tolerance) -> Result<Located, Why> {
     let old = hunk.old();
     if old.is_empty() {
-        return insert(original, lines, hunk);
+        return insert(page.text, &page.lines, hunk);
     }
-    let steps: &[Step] = match tolerance {
-        Tolerance::Exact => &[exact_places],
-        Tolerance::Blanks => &[exact_places, blank_places, shifted_places],
+    let places = exact_places(&page.lines, &old);
+    if !places.is_empty() {
+        let place = choose(&page.lines, hunk, old.len(), &places)?;
+        return Ok(build(page.text, &page.lines, hunk, place));
+    }
+    let (old, new) = (lines_of(&old), lines_of(&hunk.new_lines()));
+    if tolerance == Tolerance::Exact {
+        return Err(not_found(page, &new));
+    }
+    let decide = |places: &[usize]| {
+        let chosen = choose(&page.lines, hunk, hunk.old().len(), places).ok()?;
+        places.iter().position(|place| *place == chosen)
     };
-    for step in steps {
-        let places = step(lines, &old);
-        if places.is_empty() {
-            continue;
-        }
-        let place = choose(lines, hunk, old.len(), places)?;
-        if let Some(found) = build(original, lines, hunk, &place) {
-            return Ok(found);
-        }
-    }
-    Err(Why::NotFound { already_at: already(lines, hunk) })
+    let found = near_where(page, &old, &new, decide)?;
+    let line = page.lines.line_at(found.range.start);
+    choose(&page.lines, hunk, hunk.old().len(), &[line])?;
+    Ok(found)
 }
 
-fn already(lines: &Lines<'_>, hunk: &Hunk) -> Option<usize> {
-    let new: Vec<&str> = hunk
-        .lines
-        .iter()
-        .filter_map(|line| match line {
-            HunkLine::Keep(text) | HunkLine::Add(text) => Some(text.as_str()),
-            HunkLine::Remove(_) => None,
-        })
-        .collect();
-    let telling = new.iter().map(|line| line.trim().len()).sum::<usize>() >= 8;
-    blank_places(lines, &new).first().filter(|_| telling).map(|place| place.line + 1)
+fn lines_of(lines: &[&str]) -> String {
+    lines.iter().flat_map(|line| [*line, "\n"]).collect()
 }
 
 /// A piece that only adds, without a line around it.
@@ -108,58 +102,80 @@ fn insert(original: &str, lines: &Lines<'_>, hunk: &Hunk) -> Result<Located, Why
             text.push_str(ending);
         }
     }
-    Ok(Located { range: at..at, text, note: None })
+    Ok(Located { range: at..at, text, notes: Vec::new() })
 }
 
 /// Decides between several places by what the patch tells beside its lines.
-fn choose(
-    lines: &Lines<'_>,
-    hunk: &Hunk,
-    length: usize,
-    places: Vec<LinePlace>,
-) -> Result<LinePlace, Why> {
-    let all: Vec<usize> = places.iter().map(|place| place.line + 1).collect();
-    let fits = |place: &LinePlace| {
+fn choose(lines: &Lines<'_>, hunk: &Hunk, length: usize, places: &[usize]) -> Result<usize, Why> {
+    let several = places.len() > 1;
+    let fits = |place: &usize| {
+        if !hunk.anchors.iter().all(|anchor| may_be_below(lines, anchor, *place)) {
+            return false;
+        }
         if let Some(line) = hunk.line {
-            return place.line + 1 == line;
+            return !several || place + 1 == line;
         }
         if hunk.at_end {
-            return place.line + length == lines.len();
+            return !several || place + length == lines.len();
         }
-        !hunk.anchors.is_empty()
-            && hunk.anchors.iter().all(|anchor| in_scope(lines, anchor, place.line))
+        let in_scope = hunk.anchors.iter().all(|anchor| in_scope(lines, anchor, *place));
+        !several || !hunk.anchors.is_empty() && in_scope
     };
-    let several = places.len() > 1;
-    let mut left = places.into_iter().filter(|place| !several || fits(place));
-    match (left.next(), left.next()) {
-        (Some(place), None) => Ok(place),
-        _ => Err(Why::Ambiguous(all)),
+    let left: Vec<usize> = places.iter().copied().filter(fits).collect();
+    match left.as_slice() {
+        [place] => Ok(*place),
+        [] if !several => Err(Why::NotFound { already_at: None }),
+        _ => Err(Why::Ambiguous(places.iter().map(|place| place + 1).collect())),
     }
+}
+
+fn anchor_lines<'a>(lines: &'a Lines<'_>, anchor: &'a str) -> impl Iterator<Item = usize> + 'a {
+    let anchor = anchor.trim();
+    (0..lines.len()).filter(move |line| lines.get(*line).trim().starts_with(anchor))
+}
+
+/// Tells whether a line can be what a patch means that names an anchor: not before it, and in its
+/// block where it opens one. An anchor that the file lacks tells nothing.
+fn may_be_below(lines: &Lines<'_>, anchor: &str, line: usize) -> bool {
+    let mut anchors = anchor_lines(lines, anchor).peekable();
+    if anchors.peek().is_none() {
+        return true;
+    }
+    let opens_a_block = |opening: usize| {
+        let mut below = (opening + 1..lines.len()).map(|l| lines.get(l));
+        let next = below.find(|text| !text.trim().is_empty()).unwrap_or_default();
+        indent(next).len() > indent(lines.get(opening)).len()
+    };
+    let mut before = anchors.filter(|opening| *opening <= line);
+    before.any(|opening| !opens_a_block(opening) || is_in_block(lines, opening, line))
 }
 
 /// Tells whether a line lies below an anchor, in the block that the anchor opens.
 fn in_scope(lines: &Lines<'_>, anchor: &str, line: usize) -> bool {
-    let anchor = anchor.trim();
-    let is_anchor = |l: usize| {
-        let text = lines.get(l).trim();
-        text == anchor || text.starts_with(anchor)
-    };
-    (0..=line).rev().filter(|l| is_anchor(*l)).any(|opening| {
-        let depth = indent(lines.get(opening)).len();
-        (opening + 1..line).all(|l| {
-            let text = lines.get(l);
-            let closes = text.trim_start().starts_with(['}', ')', ']', '{']);
-            text.trim().is_empty() || closes || indent(text).len() > depth
-        })
+    anchor_lines(lines, anchor)
+        .take_while(|opening| *opening <= line)
+        .any(|opening| is_in_block(lines, opening, line))
+}
+
+fn is_in_block(lines: &Lines<'_>, opening: usize, line: usize) -> bool {
+    let depth = indent(lines.get(opening)).len();
+    (opening + 1..line).all(|l| {
+        let text = lines.get(l);
+        let closes = text.trim_start().starts_with(['}', ')', ']', '{']);
+        text.trim().is_empty() || closes || indent(text).len() > depth
     })
 }
 
-fn build(original: &str, lines: &Lines<'_>, hunk: &Hunk, place: &LinePlace) -> Option<Located> {
-    let range = lines.block(place.line, place.line + hunk.old().len(), LastEnd::With);
+fn build(original: &str, lines: &Lines<'_>, hunk: &Hunk, place: usize) -> Located {
+    let range = lines.block(place, place + hunk.old().len());
     let ending = line_end(slice(original, &range));
-    let ending = if ending.is_empty() { line_end(original) } else { ending };
+    let ending = if Ending::of(slice(original, &range)) == Ending::None {
+        line_end(original)
+    } else {
+        ending
+    };
     let mut text = String::new();
-    let mut line = place.line;
+    let mut line = place;
     for piece in &hunk.lines {
         match piece {
             HunkLine::Remove(_) => line += 1,
@@ -172,7 +188,7 @@ fn build(original: &str, lines: &Lines<'_>, hunk: &Hunk, place: &LinePlace) -> O
                 line += 1;
             }
             HunkLine::Add(new) => {
-                text.push_str(&place.shift.apply(new)?);
+                text.push_str(new);
                 text.push_str(ending);
             }
         }
@@ -181,8 +197,7 @@ fn build(original: &str, lines: &Lines<'_>, hunk: &Hunk, place: &LinePlace) -> O
     if !slice(original, &range).ends_with('\n') {
         text.truncate(text.strip_suffix(ending).unwrap_or(&text).len());
     }
-    let note = if place.shift == Shift::None { None } else { place.shift.note() };
-    Some(Located { range, text, note })
+    Located { range, text, notes: Vec::new() }
 }
 
 fn line_end(text: &str) -> &'static str {

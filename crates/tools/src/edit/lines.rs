@@ -54,28 +54,15 @@ impl<'a> Lines<'a> {
         self.starts.get(line).copied().unwrap_or(self.text.len())
     }
 
-    /// Returns where the lines `from..to` are; without the end of the last one if so wished.
-    pub(crate) fn block(&self, from: usize, to: usize, last_end: LastEnd) -> Range<usize> {
-        let end = match (last_end, to.checked_sub(1)) {
-            (LastEnd::Without, Some(last)) => self.start(last) + self.get(last).len(),
-            _ => self.start(to),
-        };
-        self.start(from)..end
+    /// Returns where the lines `from..to` are.
+    pub(crate) fn block(&self, from: usize, to: usize) -> Range<usize> {
+        self.start(from)..self.start(to)
     }
 
     /// Returns the line (from 0) that holds a byte.
     pub(crate) fn line_at(&self, offset: usize) -> usize {
         self.starts.partition_point(|start| *start <= offset).saturating_sub(1)
     }
-}
-
-/// Whether a block of lines takes the end of its last line along.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum LastEnd {
-    /// It does.
-    With,
-    /// It does not.
-    Without,
 }
 
 /// Returns a part of a text; nothing where the range does not fit.
@@ -124,8 +111,7 @@ mod tests {
         let lines = Lines::new("a\r\n  b\n\nc");
         let all: Vec<_> = (0..lines.len()).map(|line| lines.get(line)).collect();
         assert_eq!(all, ["a", "  b", "", "c"]);
-        assert_eq!(lines.block(0, 2, LastEnd::Without), 0..6);
-        assert_eq!(lines.block(0, 2, LastEnd::With), 0..7);
+        assert_eq!(lines.block(0, 2), 0..7);
         assert_eq!((lines.line_at(0), lines.line_at(3), lines.line_at(8)), (0, 1, 3));
         assert_eq!(Lines::new("").len(), 0);
         assert_eq!(Lines::new("a\n").len(), 1);
