@@ -12,9 +12,10 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-pub use keys::{KEYS, Key, Kind, Layering, Value, find};
+pub use keys::{KEYS, Key, Kind, Layering, Value, canonical, find};
 pub use settings::{
-    LimitSettings, ProviderSettings, RetrySettings, Sandbox, Settings, TimeoutSettings,
+    LimitSettings, ProviderSettings, RetrySettings, Sandbox, SandboxBackend, SandboxNetwork,
+    SandboxRules, Settings, TimeoutSettings,
 };
 
 use crate::env;
@@ -218,7 +219,7 @@ impl Config {
 
     /// Returns a key's value and origin.
     pub fn get(&self, key: &str) -> Option<&Entry> {
-        self.entries.get(key)
+        self.entries.get(keys::canonical(key))
     }
 
     /// Returns all values, sorted by key.

@@ -42,6 +42,12 @@ pub enum Kind {
     File,
     /// One of these.
     OneOf(&'static [&'static str]),
+    /// One of these, from the tightest to the loosest.
+    Ladder(&'static [&'static str]),
+    /// Hosts, in an array or between commas.
+    Hosts,
+    /// Files and folders, in an array or between commas.
+    Paths,
     /// Dollars.
     Money,
     /// A whole number from the first to the second.
@@ -61,6 +67,10 @@ pub enum Value {
     Text(String),
     /// A permission mode.
     Mode(Mode),
+    /// A rung of a ladder: its place from the tightest, its name.
+    Rung(usize, &'static str),
+    /// Several texts.
+    List(Vec<String>),
     /// Dollars.
     Money(Money),
     /// A whole number.
@@ -76,6 +86,10 @@ impl Value {
     pub fn is_looser_than(&self, other: &Value) -> bool {
         match (self, other) {
             (Value::Mode(this), Value::Mode(other)) => looseness(*this) > looseness(*other),
+            (Value::Rung(this, _), Value::Rung(other, _)) => this > other,
+            (Value::List(this), Value::List(other)) => {
+                this.iter().any(|text| !other.contains(text))
+            }
             (Value::Money(this), Value::Money(other)) => this > other,
             (Value::Integer(this), Value::Integer(other)) => this > other,
             (Value::Share(this), Value::Share(other)) => this > other,
@@ -98,6 +112,8 @@ impl fmt::Display for Value {
         match self {
             Value::Text(text) => f.write_str(text),
             Value::Mode(mode) => f.write_str(mode.as_str()),
+            Value::Rung(_, name) => f.write_str(name),
+            Value::List(texts) => f.write_str(&texts.join(", ")),
             Value::Money(money) => write!(f, "{money}"),
             Value::Integer(number) => write!(f, "{number}"),
             Value::Share(share) => write!(f, "{share}"),
@@ -108,6 +124,10 @@ impl fmt::Display for Value {
 
 const MODES: Kind = Kind::OneOf(&["read-only", "ask", "auto-edit", "full"]);
 const TIMEOUT: Kind = Kind::Integer(1, 3_600_000);
+
+/// Most entries of a list, and the longest one.
+const MAX_ENTRIES: usize = 1000;
+const MAX_ENTRY: usize = 4096;
 
 const fn user(name: &'static str, kind: Kind, doc: &'static str) -> Key {
     Key { name, kind, layering: Layering::User, default: None, doc }
@@ -175,15 +195,48 @@ pub const KEYS: &[Key] = &[
     user("ca_file", Kind::File, "A PEM file of further certificate authorities"),
     user(
         "sandbox",
-        Kind::OneOf(&["auto", "require", "off"]),
-        "Whether commands run in a sandbox; accepted, without effect in this version",
+        Kind::Ladder(&["require", "auto", "off"]),
+        "Whether commands run in a sandbox: `auto` asks for each command where none can be had, \
+         `require` refuses it; also `sandbox.mode`",
     )
-    .or("auto"),
+    .or("auto")
+    .tightened(),
+    user(
+        "sandbox.backend",
+        Kind::OneOf(&["native", "bubblewrap", "docker", "podman"]),
+        "What holds commands in",
+    )
+    .or("native"),
+    user("sandbox.image", Kind::Text, "The image that `docker` and `podman` run commands in"),
+    user(
+        "sandbox.network",
+        Kind::Ladder(&["off", "hosts", "on"]),
+        "What commands reach beyond loopback: nothing, `sandbox.hosts`, or everything",
+    )
+    .or("off")
+    .tightened(),
+    user(
+        "sandbox.hosts",
+        Kind::Hosts,
+        "Hosts that commands reach with `sandbox.network = \"hosts\"`, such as `crates.io`, \
+         `*.npmjs.org`, `localhost:8080` or `10.0.0.0/8`",
+    )
+    .or("")
+    .tightened(),
+    user("sandbox.read", Kind::Paths, "Further files and folders that commands may read").or(""),
+    user("sandbox.write", Kind::Paths, "Further folders that commands may write").or(""),
     user("plain", Kind::Bool, "No colour and no moving parts, for screen readers").or("false"),
 ];
 
+/// Returns the name under which a setting is kept: a table's `mode` stands for what was a setting
+/// of the table's own name.
+pub fn canonical(name: &str) -> &str {
+    if name == "sandbox.mode" { "sandbox" } else { name }
+}
+
 /// Returns the key of a dotted name.
 pub fn find(name: &str) -> Option<&'static Key> {
+    let name = canonical(name);
     KEYS.iter().find(|key| matches(key.name, name))
 }
 
@@ -229,6 +282,11 @@ impl Kind {
             }
             kind if kind == MODES => Mode::parse(text).map(Value::Mode),
             Kind::OneOf(names) => names.contains(&text).then(|| Value::Text(text.to_owned())),
+            Kind::Ladder(names) => {
+                let (rung, name) = names.iter().enumerate().find(|(_, name)| **name == text)?;
+                Some(Value::Rung(rung, name))
+            }
+            Kind::Hosts | Kind::Paths => list(text, self == Kind::Hosts).map(Value::List),
             Kind::Money => text.parse().ok().map(Value::Money),
             Kind::Integer(least, most) => text
                 .parse()
@@ -252,7 +310,9 @@ impl Kind {
             Kind::Url => "an address that begins with `https://` or `http://`, without a key in it"
                 .to_owned(),
             Kind::File => "the path of a file".to_owned(),
-            Kind::OneOf(names) => {
+            Kind::Hosts => "hosts such as `[\"crates.io\", \"*.npmjs.org\"]`".to_owned(),
+            Kind::Paths => "files or folders such as `[\"/opt/tools\", \"~/data\"]`".to_owned(),
+            Kind::OneOf(names) | Kind::Ladder(names) => {
                 let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
                 format!("one of {}", names.join(", "))
             }
@@ -263,4 +323,22 @@ impl Kind {
             Kind::Zone => "a time zone such as `Europe/Berlin` or `UTC`".to_owned(),
         }
     }
+}
+
+/// Reads a list: of texts, one a line, or between commas.
+fn list(text: &str, is_hosts: bool) -> Option<Vec<String>> {
+    let texts = text.split(if text.contains('\n') { '\n' } else { ',' }).map(str::trim);
+    let texts: Vec<String> = texts.filter(|text| !text.is_empty()).map(str::to_owned).collect();
+    let fits = |text: &String| {
+        let is_word = !text.contains(|c: char| c.is_whitespace() || c == '/' && !is_network(text));
+        text.len() <= MAX_ENTRY && !text.contains(char::is_control) && (!is_hosts || is_word)
+    };
+    (texts.len() <= MAX_ENTRIES && texts.iter().all(fits)).then_some(texts)
+}
+
+/// Tells whether a host is written as a network, such as `10.0.0.0/8`.
+fn is_network(text: &str) -> bool {
+    let (address, bits) = text.split_once('/').unwrap_or_default();
+    address.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_ok()
+        && bits.parse::<u8>().is_ok()
 }

@@ -54,6 +54,7 @@ fn parse(path: &Path, text: &str) -> Result<Vec<Leaf>, ConfigError> {
 
 /// Reads a text as the value of a key.
 pub fn text(key: &str, text: &str, origin: Origin) -> Result<Leaf, ConfigError> {
+    let key = keys::canonical(key);
     let Some(spec) = keys::find(key) else {
         return Err(unknown(key, origin));
     };
@@ -107,7 +108,7 @@ impl Reader<'_> {
             };
             let origin = self.origin(name.span());
             match (value.get_ref(), keys::find(&key)) {
-                (DeValue::Table(table), None) if keys::is_table(&key) => {
+                (DeValue::Table(table), _) if keys::is_table(&key) => {
                     self.walk(&key, table, leaves)?;
                 }
                 (_, None) if keys::is_table(&key) => {
@@ -119,7 +120,10 @@ impl Reader<'_> {
                     });
                 }
                 (_, None) => return Err(unknown(&key, origin)),
-                (value, Some(spec)) => leaves.push(self.leaf(key, spec, value, origin)?),
+                (value, Some(spec)) => {
+                    let key = keys::canonical(&key).to_owned();
+                    leaves.push(self.leaf(key, spec, value, origin)?);
+                }
             }
         }
         Ok(())
@@ -134,6 +138,9 @@ impl Reader<'_> {
     ) -> Result<Leaf, ConfigError> {
         let is_number = matches!(spec.kind, Kind::Money | Kind::Integer(..) | Kind::Share);
         let found = match value {
+            DeValue::String(text) if matches!(spec.kind, Kind::Hosts | Kind::Paths) => {
+                text.split(',').map(|text| self.entry(spec, text.trim()) + "\n").collect()
+            }
             DeValue::String(text) if !matches!(spec.kind, Kind::Integer(..) | Kind::Bool) => {
                 text.to_string()
             }
@@ -142,6 +149,15 @@ impl Reader<'_> {
             }
             DeValue::Float(number) if is_number => number.as_str().to_owned(),
             DeValue::Boolean(yes) if spec.kind == Kind::Bool => yes.to_string(),
+            DeValue::Array(array) if matches!(spec.kind, Kind::Hosts | Kind::Paths) => {
+                let texts = array.iter().map(|item| match item.get_ref() {
+                    DeValue::String(text) if !text.contains('\n') => Some(self.entry(spec, text)),
+                    _ => None,
+                });
+                // A line end makes it a list of lines, so that commas may be in a path.
+                let texts: Option<String> = texts.map(|text| Some(text? + "\n")).collect();
+                texts.unwrap_or_else(|| "\0".to_owned())
+            }
             other => {
                 let found = format!("a value of type {}", other.type_str());
                 let expected = spec.kind.expected();
@@ -156,5 +172,17 @@ impl Reader<'_> {
             _ => found,
         };
         leaf(key, spec, &found, origin)
+    }
+
+    /// Names a path from the folder of the settings; `~` stays, for who knows the home.
+    fn entry(&self, spec: &Key, text: &str) -> String {
+        match self.path.parent() {
+            Some(folder)
+                if spec.kind == Kind::Paths && !text.is_empty() && !text.starts_with('~') =>
+            {
+                folder.join(text).to_string_lossy().into_owned()
+            }
+            _ => text.to_owned(),
+        }
     }
 }

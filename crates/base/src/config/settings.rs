@@ -28,6 +28,7 @@ pub struct Settings {
     pub tz: Option<String>,
     pub ca_file: Option<PathBuf>,
     pub sandbox: Sandbox,
+    pub sandbox_rules: SandboxRules,
     pub plain: bool,
 }
 
@@ -82,6 +83,46 @@ pub enum Sandbox {
     Off,
 }
 
+/// What a sandbox is made of, and what it lets through.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[allow(missing_docs)] // Each is documented once, in the table of keys.
+pub struct SandboxRules {
+    pub backend: SandboxBackend,
+    pub image: Option<String>,
+    pub network: SandboxNetwork,
+    pub hosts: Vec<String>,
+    /// May begin with `~`.
+    pub read: Vec<PathBuf>,
+    /// May begin with `~`.
+    pub write: Vec<PathBuf>,
+}
+
+/// What holds commands in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SandboxBackend {
+    /// The kernel's own means.
+    #[default]
+    Native,
+    /// bubblewrap.
+    Bubblewrap,
+    /// Docker.
+    Docker,
+    /// Podman.
+    Podman,
+}
+
+/// What commands reach beyond loopback.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SandboxNetwork {
+    /// Nothing.
+    #[default]
+    Off,
+    /// The listed hosts.
+    Hosts,
+    /// Everything.
+    On,
+}
+
 impl Settings {
     pub(super) fn from_config(config: &Config) -> Self {
         let values = Values(config);
@@ -124,6 +165,7 @@ impl Settings {
                 Some("off") => Sandbox::Off,
                 _ => Sandbox::Auto,
             },
+            sandbox_rules: sandbox_rules(&values),
             plain: values.value("plain") == Some(&Value::Bool(true)),
         }
     }
@@ -139,7 +181,19 @@ impl<'a> Values<'a> {
     fn text(&self, key: &str) -> Option<String> {
         match self.value(key) {
             Some(Value::Text(text)) => Some(text.clone()),
+            Some(Value::Rung(_, name)) => Some((*name).to_owned()),
             _ => None,
+        }
+    }
+
+    fn paths(&self, key: &str) -> Vec<PathBuf> {
+        self.list(key).into_iter().map(PathBuf::from).collect()
+    }
+
+    fn list(&self, key: &str) -> Vec<String> {
+        match self.value(key) {
+            Some(Value::List(texts)) => texts.clone(),
+            _ => Vec::new(),
         }
     }
 
@@ -159,6 +213,26 @@ impl<'a> Values<'a> {
 
     fn small(&self, key: &str) -> u32 {
         self.integer(key).and_then(|number| number.try_into().ok()).unwrap_or(u32::MAX)
+    }
+}
+
+fn sandbox_rules(values: &Values<'_>) -> SandboxRules {
+    SandboxRules {
+        backend: match values.text("sandbox.backend").as_deref() {
+            Some("bubblewrap") => SandboxBackend::Bubblewrap,
+            Some("docker") => SandboxBackend::Docker,
+            Some("podman") => SandboxBackend::Podman,
+            _ => SandboxBackend::Native,
+        },
+        image: values.text("sandbox.image"),
+        network: match values.text("sandbox.network").as_deref() {
+            Some("on") => SandboxNetwork::On,
+            Some("hosts") => SandboxNetwork::Hosts,
+            _ => SandboxNetwork::Off,
+        },
+        hosts: values.list("sandbox.hosts"),
+        read: values.paths("sandbox.read"),
+        write: values.paths("sandbox.write"),
     }
 }
 

@@ -108,6 +108,68 @@ fn providers_are_read_whole() {
 }
 
 #[test]
+fn the_sandbox_is_a_setting_and_a_table() {
+    for text in
+        ["sandbox = \"require\"", "[sandbox]\nmode = \"require\"", "sandbox.mode = \"require\""]
+    {
+        let config = from_user(text).unwrap();
+        assert_eq!(config.settings().sandbox, Sandbox::Require, "{text}");
+        assert_eq!(config.get("sandbox.mode"), config.get("sandbox"));
+    }
+    let text = "[sandbox]\nbackend = \"podman\"\nimage = \"rust\"\nnetwork = \"hosts\"\n\
+                hosts = [\"crates.io\", \"10.0.0.0/8\"]\nread = [\"~/x\", \"a,b\", \"/opt\"]\nwrite = \"y, z\"\n";
+    let rules = from_user(text).unwrap().settings().sandbox_rules;
+    assert_eq!((rules.backend, rules.network), (SandboxBackend::Podman, SandboxNetwork::Hosts));
+    assert_eq!((rules.image.as_deref(), rules.hosts.len()), (Some("rust"), 2));
+    assert_eq!(
+        (rules.read[0].as_path(), rules.read[2].as_path()),
+        (Path::new("~/x"), Path::new("/opt"))
+    );
+    assert!(rules.read[1].is_absolute() && rules.read[1].ends_with("a,b"), "{:?}", rules.read);
+    assert!(rules.write.iter().all(|path| path.is_absolute()) && rules.write.len() == 2);
+    let case = Case { env: &[("DISTIQ_SANDBOX", "off")], user: "sandbox = \"require\"", ..EMPTY };
+    assert_eq!(load(&case).unwrap().settings().sandbox, Sandbox::Off);
+    for (text, wanted) in [
+        ("[sandbox]\nmod = \"off\"", "Unknown setting `sandbox.mod`"),
+        ("[sandbox]\nmode = \"never\"", "expected one of `require`, `auto`, `off`"),
+        ("[sandbox]\nhosts = [1]", "expected hosts such as"),
+        ("[sandbox]\nhosts = [\"a b\"]", "expected hosts such as"),
+        ("[sandbox]\nhosts = [\"https://a.example/\"]", "expected hosts such as"),
+        ("sandbox = 3", "found a value of type integer"),
+    ] {
+        let error = from_user(text).unwrap_err();
+        assert!(error.contains(wanted), "{text}: {error}");
+    }
+}
+
+#[test]
+fn a_project_tightens_the_sandbox_only() {
+    let case = Case {
+        user: "[sandbox]\nnetwork = \"hosts\"\nhosts = [\"a.example\", \"b.example\"]\n",
+        project: "[sandbox]\nmode = \"require\"\nnetwork = \"off\"\nhosts = [\"a.example\"]\n",
+        ..EMPTY
+    };
+    let config = load(&case).unwrap();
+    let settings = config.settings();
+    assert_eq!(settings.sandbox, Sandbox::Require);
+    assert_eq!(settings.sandbox_rules.network, SandboxNetwork::Off);
+    assert_eq!(settings.sandbox_rules.hosts, ["a.example"]);
+    assert_eq!(config.notices, [""; 0]);
+    let case = Case {
+        user: "[sandbox]\nhosts = [\"a.example\"]\n",
+        project: "[sandbox]\nmode = \"off\"\nnetwork = \"hosts\"\nhosts = [\"evil.example\"]\n\
+                  read = [\"/\"]\nwrite = [\"/\"]\nbackend = \"docker\"\nimage = \"evil\"\n",
+        ..EMPTY
+    };
+    let config = load(&case).unwrap();
+    let settings = config.settings();
+    assert_eq!(settings.sandbox, Sandbox::Auto);
+    let hosts = vec!["a.example".to_owned()];
+    assert_eq!(settings.sandbox_rules, SandboxRules { hosts, ..SandboxRules::default() });
+    assert_eq!(config.notices.len(), 7, "{:?}", config.notices);
+}
+
+#[test]
 fn files_are_named_from_the_folder_of_their_settings() {
     let settings = from_user("prices = \"p.toml\"\nca_file = \"/etc/ca.pem\"").unwrap().settings();
     let prices = settings.prices.unwrap();

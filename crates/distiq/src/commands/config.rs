@@ -138,7 +138,8 @@ fn json_value(value: &Value) -> Json {
         Value::Integer(number) => json!(number),
         Value::Share(share) => json!(share),
         Value::Bool(yes) => json!(yes),
-        Value::Text(_) | Value::Mode(_) => json!(value.to_string()),
+        Value::List(texts) => json!(texts),
+        Value::Text(_) | Value::Mode(_) | Value::Rung(..) => json!(value.to_string()),
     }
 }
 
@@ -151,7 +152,7 @@ fn set(key: &str, text: &str) -> Result<(), Failure> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
         Err(error) => return Err(Failure::io(format!("Cannot read {}", path.display()), &error)),
     };
-    let new = with_value(&old, key, text, &value).ok_or_else(|| {
+    let new = with_value(&old, config::canonical(key), text, &value).ok_or_else(|| {
         let message = format!("Cannot change {}: it is not valid TOML", path.display());
         Failure::new(ErrorKind::Config, message)
             .with_hint("`distiq config` tells the line; mend it first")
@@ -164,7 +165,10 @@ fn set(key: &str, text: &str) -> Result<(), Failure> {
 /// Sets a value in a file's text; comments and order stay.
 fn with_value(old: &str, key: &str, text: &str, value: &Value) -> Option<String> {
     let mut document: DocumentMut = old.parse().ok()?;
-    let mut parts: Vec<&str> = key.split('.').collect();
+    // A setting and a table of one name: beside others, the setting is the table's `mode`.
+    let is_table = document.get(key).is_some_and(Item::is_table_like);
+    let mode = format!("{key}.mode");
+    let mut parts: Vec<&str> = if is_table { &mode } else { key }.split('.').collect();
     let name = parts.pop()?;
     let mut table: &mut Table = document.as_table_mut();
     for part in parts {
@@ -176,6 +180,11 @@ fn with_value(old: &str, key: &str, text: &str, value: &Value) -> Option<String>
         if let Item::Value(toml_edit::Value::InlineTable(inline)) = below {
             *below = Item::Table(std::mem::take(inline).into_table());
         }
+        if let Item::Value(toml_edit::Value::String(mode)) = below {
+            let mut table = Table::new();
+            table.insert("mode", toml_edit::value(mode.value()));
+            *below = Item::Table(table);
+        }
         table = below.as_table_mut()?;
     }
     let value = match value {
@@ -183,7 +192,8 @@ fn with_value(old: &str, key: &str, text: &str, value: &Value) -> Option<String>
         Value::Share(share) => toml_edit::value(*share),
         Value::Bool(yes) => toml_edit::value(*yes),
         Value::Money(_) => Item::Value(text.trim().trim_start_matches('$').parse().ok()?),
-        Value::Text(_) | Value::Mode(_) => toml_edit::value(text.trim()),
+        Value::List(texts) => toml_edit::value(texts.iter().collect::<toml_edit::Array>()),
+        Value::Text(_) | Value::Mode(_) | Value::Rung(..) => toml_edit::value(text.trim()),
     };
     // A value's own comment stays where it is.
     match table.get_mut(name).and_then(Item::as_value_mut).zip(value.as_value()) {
@@ -214,6 +224,17 @@ mod tests {
         assert_eq!(set("max_turns", "9"), old.replace("\n\n", "\nmax_turns = 9\n\n"));
         let new = set("providers.x.base_url", "http://h/v1");
         assert!(new.ends_with("[providers.x]\nbase_url = \"http://h/v1\"\n"), "{new}");
+        let set = |old: &str, key, text: &str| {
+            let value = config::check(key, text, "test").unwrap();
+            with_value(old, config::canonical(key), text, &value).unwrap()
+        };
+        assert_eq!(set("", "sandbox.mode", "off"), "sandbox = \"off\"\n");
+        let table = "[sandbox]\nmode = \"auto\"\n";
+        assert_eq!(set(table, "sandbox", "off"), table.replace("auto", "off"));
+        assert_eq!(
+            set("sandbox = \"auto\"\n", "sandbox.hosts", "a.example, b.example"),
+            format!("{table}hosts = [\"a.example\", \"b.example\"]\n")
+        );
         assert_eq!(with_value("a = = 1", "model", "b", &Value::Bool(true)), None);
     }
 }
