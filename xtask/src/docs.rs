@@ -16,7 +16,10 @@ pub enum Action {
 }
 
 /// The generated pages: `docs/NAME.md`.
-const PAGES: &[&str] = &["cli", "config", "environment", "events", "exit-codes"];
+const PAGES: &[&str] = &["cli", "config", "environment", "events", "exit-codes", "tools"];
+
+/// The tools, each with a page of its own: `docs/tools/NAME.md`.
+const TOOLS: &[&str] = &["read", "find", "search", "edit", "write", "shell", "test", "more", "git"];
 
 /// Writes or checks every page.
 pub fn run(action: Action) -> Result<()> {
@@ -25,6 +28,11 @@ pub fn run(action: Action) -> Result<()> {
     for name in PAGES {
         let text = crate::output("cargo", &["run", "-q", "-p", "distiq", "--", "reference", name])?;
         stale.extend(page(action, &format!("docs/{name}.md"), &text)?);
+    }
+    for name in TOOLS {
+        let arguments = ["run", "-q", "-p", "distiq", "--", "reference", "tool", name];
+        let text = crate::output("cargo", &arguments)?;
+        stale.extend(page(action, &format!("docs/tools/{name}.md"), &text)?);
     }
     if stale.is_empty() {
         return Ok(());
@@ -40,6 +48,9 @@ fn page(action: Action, name: &str, text: &str) -> Result<Vec<String>> {
     }
     if action == Action::Check {
         return Ok(vec![name.to_owned()]);
+    }
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder)?;
     }
     fs::write(&path, text).with_context(|| format!("Cannot write {name}"))?;
     println!("docs: wrote {name}");

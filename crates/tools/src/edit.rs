@@ -34,6 +34,7 @@ use crate::bench::Bench;
 use crate::fields::{Fields, Names};
 use crate::files::{self, Change, Loaded};
 use crate::outcome::{Outcome, Refusal, RefusalKind};
+use crate::page::{Page, bytes, parameter};
 use crate::place::Place;
 use crate::session::{Known, digest};
 
@@ -463,4 +464,37 @@ fn named(lines: &[usize]) -> String {
         named.push("…".to_owned());
     }
     named.join(", ")
+}
+
+/// Returns the tool's reference page.
+pub(crate) fn page() -> Page {
+    Page {
+        name: "edit",
+        about: "Replaces texts that occur once, or applies a patch, over one file or several: all edits of a call apply, or none. \
+                The old texts refer to the files as they were before the call.",
+        parameters: vec![
+            parameter("path", "string", "the file, relative to the project's root"),
+            parameter("search", "string", "the old text; empty to create a file"),
+            parameter("replace", "string", "the new text"),
+            parameter(
+                "edits",
+                "list of {path, search, replace}",
+                "several; `path` where it is not the call's",
+            ),
+            parameter("patch", "string", "a patch in apply-patch form or a unified diff"),
+        ],
+        limits: vec![
+            ("Edits in one call", MOST_EDITS.to_string()),
+            ("A file", bytes(files::MAX_TEXT)),
+        ],
+        notes: &[
+            "The old text is matched exactly first, then more and more tolerantly: line ends, blanks at line ends, one \
+             indentation shift, tabs and spaces, Unicode punctuation, blank lines, and last a scored match over lines. It \
+             applies only where one place is clearly better than every other; the result says what was corrected.",
+            "A refusal shows the closest lines with their numbers, whether the new text is already there, and which of the \
+             other edits were fine.",
+            "Only syntax errors that an edit adds refuse it; the same call sent again applies it anyway.",
+            "Line ends, byte-order marks, encodings, modes, links and the final newline stay as they were.",
+        ],
+    }
 }

@@ -13,6 +13,7 @@ use crate::bench::Bench;
 use crate::fields::Fields;
 use crate::measure::{RESULT_TOKENS, tokens};
 use crate::outcome::{Outcome, Refusal, RefusalKind};
+use crate::page::{Page, parameter};
 use crate::place::{Place, show};
 
 /// Longest time a walk takes.
@@ -265,5 +266,25 @@ pub(crate) fn must_exist(place: &Place) -> Result<(), Refusal> {
             Err(Refusal::new(RefusalKind::NotFound, format!("{}: no such file", place.shown)))
         }
         Err(error) => Err(Refusal::io(&place.shown, &error)),
+    }
+}
+
+/// Returns the tool's reference page.
+pub(crate) fn page() -> Page {
+    Page {
+        name: "find",
+        about: "Lists a folder, or the files whose names match a glob. Ignore files are honoured.",
+        parameters: vec![
+            parameter("pattern", "string", "a glob; without `/` it matches names anywhere"),
+            parameter("path", "string", "the folder; the root where it is not given"),
+        ],
+        limits: vec![
+            ("Files looked at", MOST_FILES.to_string()),
+            ("Time of a walk", format!("{} s", DEADLINE.as_secs())),
+            ("A result", format!("about {RESULT_TOKENS} tokens")),
+        ],
+        notes: &[
+            "Hidden files are seen where the pattern itself begins a part with a dot; `.git` never is.",
+        ],
     }
 }

@@ -13,6 +13,7 @@ use crate::bench::Bench;
 use crate::edit;
 use crate::fields::Fields;
 use crate::outcome::{Outcome, Refusal, RefusalKind};
+use crate::page::{Page, parameter};
 use crate::permission::secrets::is_secret;
 use crate::permission::{Part, Verdict};
 use crate::sandbox::Grant;
@@ -268,4 +269,45 @@ async fn printed(
         .await
         .map_err(|error| Refusal::io("git: could not be started", &error))?;
     Ok((ended.how, capture))
+}
+
+/// Returns the tool's reference page.
+pub(crate) fn page() -> Page {
+    Page {
+        name: "git",
+        about: "Looks at a repository, begins branches and commits. It never pushes and never rewrites history. To a model it \
+                stands behind `more`.",
+        parameters: vec![
+            parameter(
+                "action",
+                "string, needed",
+                "`status`, `diff`, `log`, `show`, `blame`, `branch` or `commit`",
+            ),
+            parameter(
+                "paths",
+                "list of strings",
+                "the files meant; for a commit those to be staged",
+            ),
+            parameter("path", "string", "the same for one file"),
+            parameter("rev", "string", "a revision, such as `HEAD~1` or `main..x`"),
+            parameter("lines", "string", "lines for `blame`, such as `10-40`"),
+            parameter("count", "integer", "commits of a `log`"),
+            parameter("staged", "boolean", "`diff` of what is staged"),
+            parameter(
+                "message",
+                "string",
+                "the message of a commit; without it, one is made from the diff by rule",
+            ),
+            parameter("name", "string", "a branch to begin and switch to"),
+        ],
+        limits: vec![
+            ("Time", format!("{} s", TIMEOUT.as_secs())),
+            ("Commits of a log", MOST_COMMITS.to_string()),
+            ("A result", format!("about {} tokens", crate::measure::RESULT_TOKENS)),
+        ],
+        notes: &[
+            "Hooks, file monitors, pagers, external diffs and textconv of the project do not run.",
+            "A commit without `paths` takes all changed files that git knows.",
+        ],
+    }
 }

@@ -29,6 +29,7 @@ mod lock;
 mod measure;
 mod more;
 mod outcome;
+mod page;
 pub mod permission;
 mod place;
 mod read;
@@ -43,5 +44,6 @@ mod write;
 
 pub use edit::{engine, hunk, patch};
 pub use outcome::{Asked, Closest, Outcome, Refusal, RefusalKind};
-pub use toolbox::{Call, ToolError, Toolbox, ToolboxConfig, definitions};
+pub use page::{Page, Parameter};
+pub use toolbox::{Call, ToolError, Toolbox, ToolboxConfig, definitions, pages};
 pub use watch::{Touched, Watch};

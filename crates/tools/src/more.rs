@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use crate::fields::Fields;
 use crate::outcome::{Outcome, Refusal};
+use crate::page::{Page, parameter};
 
 /// The tools behind it: name, and what it takes.
 const TOOLS: &[(&str, &str)] = &[(
@@ -46,4 +47,18 @@ pub(crate) fn list() -> Outcome {
     let lines: Vec<String> = TOOLS.iter().map(|(name, takes)| format!("{name} {takes}")).collect();
     let names: Vec<&str> = TOOLS.iter().map(|(name, _)| *name).collect();
     Outcome::done(lines.join("\n")).with_data(json!({ "tools": names }))
+}
+
+/// Returns the tool's reference page.
+pub(crate) fn page() -> Page {
+    Page {
+        name: "more",
+        about: "Lists the tools that are rarely needed, and calls one, so that their definitions cost nothing until then.",
+        parameters: vec![
+            parameter("tool", "string", "the tool to call; without it, the list"),
+            parameter("input", "object", "its arguments"),
+        ],
+        limits: vec![("Tools behind it", TOOLS.len().to_string())],
+        notes: &["On the command line each tool is called by its own name."],
+    }
 }

@@ -17,6 +17,7 @@ use crate::files;
 use crate::find;
 use crate::measure::{RESULT_TOKENS, tokens};
 use crate::outcome::{Outcome, Refusal};
+use crate::page::{Page, bytes, parameter};
 use crate::place::Place;
 use crate::session::digest;
 
@@ -203,4 +204,34 @@ fn suggest(bench: &Bench, place: &Place, mut refusal: Refusal) -> Refusal {
         }
     }
     refusal
+}
+
+/// Returns the tool's reference page.
+pub(crate) fn page() -> Page {
+    Page {
+        name: "read",
+        about: "Shows files without line numbers, so that their text can be quoted back. A long file comes as outline and head, \
+                a folder as a list, a picture as a picture.",
+        parameters: vec![
+            parameter("path", "string", "the file, relative to the project's root"),
+            parameter("paths", "list of strings", "several files; each may end in `:10-40`"),
+            parameter("lines", "string", "ranges such as `10-40,80-95`, of one `path`"),
+            parameter("numbers", "boolean", "show line numbers"),
+        ],
+        limits: vec![
+            ("Files in one call", MOST_FILES.to_string()),
+            (
+                "A result",
+                format!("about {RESULT_TOKENS} tokens; longer files give outline and head"),
+            ),
+            (
+                "A file that is read whole",
+                format!("{}; larger ones by `lines`", bytes(files::MAX_TEXT)),
+            ),
+        ],
+        notes: &[
+            "The same unchanged text asked for again is answered with where it stands above; asked for once more, it is shown.",
+            "Nothing outside of the project is read, links resolved; devices, FIFOs and sockets are refused.",
+        ],
+    }
 }

@@ -12,6 +12,7 @@ use crate::bench::Bench;
 use crate::fields::Fields;
 use crate::find;
 use crate::outcome::{Outcome, Refusal};
+use crate::page::{Page, bytes, parameter};
 
 /// Longest pattern.
 const MAX_PATTERN: usize = 10_000;
@@ -112,4 +113,34 @@ pub(crate) fn run(
     });
     let data = json!({"files": data.collect::<Vec<_>>(), "hits": scanned.hits()});
     Ok(Outcome::done(text).with_data(data))
+}
+
+/// Returns the tool's reference page.
+pub(crate) fn page() -> Page {
+    Page {
+        name: "search",
+        about: "Searches the contents of files by regular expression, as ripgrep does. Few hits come with the function around \
+                them, many as lines, grouped by file, without the indentation they share.",
+        parameters: vec![
+            parameter(
+                "pattern",
+                "string, needed",
+                "a regular expression; one that is invalid is taken as plain text",
+            ),
+            parameter("path", "string", "a file or folder; the root where it is not given"),
+            parameter("glob", "string", "only files whose names match"),
+            parameter("case", "boolean", "exact case; otherwise capitals in the pattern decide"),
+            parameter("ignore_case", "boolean", "ignore case, whatever the pattern"),
+        ],
+        limits: vec![
+            ("A pattern", format!("{MAX_PATTERN} characters")),
+            ("A file", format!("{}; larger ones are counted as left out", bytes(scan::MAX_FILE))),
+            ("Hits with code", format!("up to {}", show::FEW)),
+            ("Time", format!("{} s", find::DEADLINE.as_secs())),
+            ("A result", format!("about {} tokens", crate::measure::RESULT_TOKENS)),
+        ],
+        notes: &[
+            "Ignored, hidden and binary files are left out, and so are those that may hold keys.",
+        ],
+    }
 }

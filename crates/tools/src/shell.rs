@@ -20,6 +20,7 @@ use crate::bench::Bench;
 use crate::fields::Fields;
 use crate::measure::{RESULT_TOKENS, head_and_tail};
 use crate::outcome::{Outcome, Refusal, RefusalKind};
+use crate::page::{Page, parameter};
 use crate::sandbox::{Confine, Grant};
 
 /// Longest time that a call may ask for.
@@ -262,5 +263,35 @@ pub(crate) fn home_short(path: &std::path::Path) -> String {
     match crate::place::home().and_then(|home| path.strip_prefix(home).ok().map(PathBuf::from)) {
         Some(rest) => format!("~/{}", rest.display()),
         None => path.display().to_string(),
+    }
+}
+
+/// Returns the tool's reference page.
+pub(crate) fn page() -> Page {
+    Page {
+        name: "shell",
+        about: "Runs a command line with bash: no standard input, no terminal, its own session. Its output comes raw, with returns \
+                and colours resolved, folded where it is that of tests, logs or large JSON.",
+        parameters: vec![
+            parameter("command", "string, needed", "the command line"),
+            parameter(
+                "timeout_s",
+                "integer",
+                "how long it may take; then it and all it started are killed",
+            ),
+            parameter("cwd", "string", "the folder it runs in; the root where it is not given"),
+        ],
+        limits: vec![
+            ("A command", format!("{} kB", MAX_COMMAND / 1_000)),
+            ("Time", format!("120 s where not said, at most {MAX_TIMEOUT_S} s")),
+            (
+                "A result",
+                format!("about {RESULT_TOKENS} tokens, head and tail, with a file for the rest"),
+            ),
+        ],
+        notes: &[
+            "An exit code other than 0 is always told.",
+            "Keys of vendors are not in a command's environment.",
+        ],
     }
 }

@@ -22,6 +22,7 @@ use self::framework::Framework;
 pub(crate) use self::run::run;
 use crate::fields::Fields;
 use crate::outcome::{Refusal, RefusalKind};
+use crate::page::{Page, parameter};
 use crate::permission::{Part, Verdict};
 use crate::place::{Grounds, show};
 
@@ -136,4 +137,34 @@ fn not_found(missing: &framework::Missing, grounds: &Grounds) -> Refusal {
         }
     };
     Refusal::new(RefusalKind::NotFound, message)
+}
+
+/// Returns the tool's reference page.
+pub(crate) fn page() -> Page {
+    Page {
+        name: "test",
+        about: "Finds the project's test framework from the files that configure it, runs all or chosen tests, and tells the \
+                totals and every failure with its message and place. `data` has the same as a structure.",
+        parameters: vec![
+            parameter(
+                "names",
+                "list of strings",
+                "only tests of these names, as the framework matches them",
+            ),
+            parameter("name", "string", "the same for one test"),
+            parameter("path", "string", "a file or folder; its nearest framework upwards is used"),
+            parameter("framework", "string", "where there are several: one of those below"),
+            parameter("timeout_s", "integer", "how long the run may take"),
+        ],
+        limits: vec![
+            ("Names in one call", MOST_NAMES.to_string()),
+            ("Time", format!("{} s where not said, at most {MAX_TIMEOUT_S} s", TIMEOUT.as_secs())),
+            ("A result", format!("about {} tokens", crate::measure::RESULT_TOKENS)),
+        ],
+        notes: &[
+            "Frameworks: cargo, nextest, pytest, unittest, jest, vitest, mocha, node, npm (any other script), go, maven, gradle, \
+             ctest, rspec, phpunit.",
+            "Where no report can be read, the folded output is told; an exit code other than 0 always is.",
+        ],
+    }
 }

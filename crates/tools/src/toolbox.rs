@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::bench::Bench;
 use crate::outcome::{Asked, Outcome, Refusal, RefusalKind};
+use crate::page::Page;
 use crate::permission::{self, Decision, Verdict};
 use crate::place::{Grounds, resolve};
 use crate::sandbox::{Grant, SandboxConfig};
@@ -304,6 +305,21 @@ pub fn definitions() -> Vec<ToolDef> {
         shell::definition(),
         test_runner::definition(),
         more::definition(),
+    ]
+}
+
+/// Returns every tool's reference page.
+pub fn pages() -> Vec<Page> {
+    vec![
+        read::page(),
+        find::page(),
+        search::page(),
+        edit::page(),
+        write::page(),
+        shell::page(),
+        test_runner::page(),
+        more::page(),
+        git::page(),
     ]
 }
 

@@ -8,6 +8,7 @@ use crate::edit::{self, encoding, placeholder_in};
 use crate::fields::Fields;
 use crate::files::{self, Change};
 use crate::outcome::{Outcome, Refusal};
+use crate::page::{Page, bytes, parameter};
 
 pub(crate) fn definition() -> ToolDef {
     crate::toolbox::define(
@@ -72,4 +73,22 @@ pub(crate) fn run(bench: &Bench, input: &Input) -> Result<Outcome, Refusal> {
     edit::remember(bench, &changes);
     let data = json!({"path": shown, "lines": lines, "created": verb == "created"});
     Ok(Outcome { files_changed: vec![shown], data, ..Outcome::done(text) })
+}
+
+/// Returns the tool's reference page.
+pub(crate) fn page() -> Page {
+    Page {
+        name: "write",
+        about: "Writes a whole file and makes the folders above it. An existing file keeps its mode, line ends and encoding.",
+        parameters: vec![
+            parameter("path", "string, needed", "the file, relative to the project's root"),
+            parameter("content", "string, needed", "its whole new text"),
+        ],
+        limits: vec![("A file that is replaced", bytes(files::MAX_TEXT))],
+        notes: &[
+            "A file that changed since the model saw it is not replaced.",
+            "Placeholders such as \"rest unchanged\" and added syntax errors are refused; the same text sent again passes the \
+             syntax check.",
+        ],
+    }
 }

@@ -22,6 +22,8 @@ pub struct Args {
     /// The page
     #[arg(value_enum)]
     pub page: Page,
+    /// The tool, for a tool's page
+    pub tool: Option<String>,
 }
 
 /// A page.
@@ -37,6 +39,10 @@ pub enum Page {
     Events,
     /// Every exit code
     ExitCodes,
+    /// Every tool
+    Tools,
+    /// One tool
+    Tool,
 }
 
 /// Prints the page.
@@ -47,8 +53,48 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         Page::Environment => environment(),
         Page::Events => events(),
         Page::ExitCodes => exit_codes(),
+        Page::Tools => tools(),
+        Page::Tool => tool(args.tool.as_deref().unwrap_or_default())?,
     });
     Ok(())
+}
+
+fn tools() -> String {
+    let mut text = format!(
+        "# Tools\n\n{MADE}\nThe hands of the model; each can be called as `distiq tool NAME JSON`.\n\n"
+    );
+    for page in distiq_tools::pages() {
+        let _ = writeln!(text, "- [{}](tools/{}.md): {}", page.name, page.name, page.about);
+    }
+    text
+}
+
+fn tool(name: &str) -> Result<String, Failure> {
+    let pages = distiq_tools::pages();
+    let Some(page) = pages.iter().find(|page| page.name == name) else {
+        let names: Vec<&str> = pages.iter().map(|page| page.name).collect();
+        return Err(Failure::new(ErrorKind::Usage, format!("No tool `{name}`"))
+            .with_hint(format!("There are {}", names.join(", "))));
+    };
+    let mut text = format!("# {}\n\n{MADE}\n{}\n", page.name, page.about);
+    let shown = distiq_tools::definitions().into_iter().find(|tool| tool.name == page.name);
+    if let Some(shown) = shown {
+        let _ = write!(text, "\nThe model is told: \"{}\"\n", shown.description);
+    }
+    text.push_str("\n| parameter | | |\n|---|---|---|\n");
+    for parameter in &page.parameters {
+        let kind = parameter.kind.replace('|', "\\|");
+        let _ = writeln!(text, "| `{}` | {kind} | {} |", parameter.name, parameter.doc);
+    }
+    text.push_str("\n| bound | |\n|---|---|\n");
+    for (what, value) in &page.limits {
+        let _ = writeln!(text, "| {what} | {value} |");
+    }
+    text.push('\n');
+    for note in page.notes {
+        let _ = writeln!(text, "- {note}");
+    }
+    Ok(text)
 }
 
 fn cli() -> String {

@@ -19,7 +19,7 @@ use crate::permission::secrets;
 use crate::place::{Place, show};
 
 /// Larger files are left out.
-const MAX_FILE: u64 = 10 << 20;
+pub(super) const MAX_FILE: u64 = 10 << 20;
 
 /// Hits kept of one file; the rest is counted.
 const KEPT_PER_FILE: usize = 200;

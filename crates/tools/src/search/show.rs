@@ -10,7 +10,7 @@ use crate::place::Place;
 use crate::session::digest;
 
 /// Up to so many hits come with code.
-const FEW: usize = 5;
+pub(super) const FEW: usize = 5;
 
 /// Most lines shown around one hit.
 const AROUND: usize = 40;

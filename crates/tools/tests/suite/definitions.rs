@@ -160,3 +160,28 @@ proptest::proptest! {
         });
     }
 }
+
+/// A page tells exactly the parameters that the tool takes, and every tool has one.
+#[tokio::test]
+async fn pages_tell_what_is_taken() {
+    let project = Project::with(&[("a.txt", "a\n")], Mode::ReadOnly, Answer::Nobody);
+    let pages = distiq_tools::pages();
+    for name in project.toolbox.names() {
+        let page = pages.iter().find(|page| page.name == *name);
+        let page = page.unwrap_or_else(|| panic!("{name} has no page"));
+        let told: Vec<&str> = page.parameters.iter().map(|parameter| parameter.name).collect();
+        if *name == "more" {
+            assert_eq!(told, ["tool", "input"]);
+            continue;
+        }
+        let needed = json!({"no_such": 1, "path": "a", "pattern": "a", "content": "", "command": "x", "action": "log"});
+        let text = project.refused(name, needed, RefusalKind::Invalid).await;
+        let takes = text.split("it takes ").nth(1).unwrap_or_else(|| panic!("{text}"));
+        let mut takes: Vec<&str> = takes.split(", ").collect();
+        let mut told = told;
+        takes.sort_unstable();
+        told.sort_unstable();
+        assert_eq!(told, takes, "{name}");
+        assert!(!page.limits.is_empty() && !page.about.is_empty());
+    }
+}
