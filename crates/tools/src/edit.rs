@@ -36,7 +36,7 @@ use crate::files::{self, Change, Loaded};
 use crate::outcome::{Outcome, Refusal, RefusalKind};
 use crate::page::{Page, bytes, parameter};
 use crate::place::Place;
-use crate::session::{Known, digest};
+use crate::session::{Known, News, digest};
 
 /// Most edits of one call.
 const MOST_EDITS: usize = 500;
@@ -242,7 +242,11 @@ pub(crate) fn remember(bench: &Bench, changes: &[Change]) {
     let mut session = bench.session();
     for change in changes {
         match &change.new {
-            Some(bytes) => session.saw(&change.place.path, digest(bytes)),
+            Some(bytes) => {
+                let decoded = encoding::decode(bytes).ok();
+                let text = decoded.as_ref().map(|decoded| decoded.text.as_str());
+                session.saw(&change.place.path, digest(bytes), text);
+            }
             None => session.gone(&change.place.path),
         }
     }
@@ -322,13 +326,26 @@ fn create(bench: &Bench, place: Place, content: &str) -> Result<Planned, Refusal
 
 /// Refuses to delete or replace a whole file that changed since the model saw it.
 pub(crate) fn not_stale(bench: &Bench, place: &Place, old: &Loaded) -> Result<(), Refusal> {
-    match bench.session().known(&place.path, digest(&old.bytes)) {
-        Known::Changed => Err(Refusal::new(
-            RefusalKind::Stale,
-            format!("{}: changed since you read it; read it again first", place.shown),
-        )),
-        Known::Unseen | Known::Current => Ok(()),
+    let mut session = bench.session();
+    let mark = digest(&old.bytes);
+    if session.known(&place.path, mark) != Known::Changed {
+        return Ok(());
     }
+    let now = encoding::decode(&old.bytes).ok();
+    let now = now.as_ref().map(|now| now.text.as_str());
+    let mut told = "; read it again first".to_owned();
+    if let Some(news) = now.and_then(|now| session.news(&place.path, now)) {
+        told = format!("; there is now{}\n", news.shown());
+        if news.is_shown_whole() {
+            // Whoever was told all of it knows the file as well as by reading it.
+            session.saw(&place.path, mark, now);
+            told.push_str("the same call again goes on, if it is still right");
+        } else {
+            told.push_str("read it again first");
+        }
+    }
+    let message = format!("{}: changed since you read it, by somebody else{told}", place.shown);
+    Err(Refusal::new(RefusalKind::Stale, message))
 }
 
 fn change_text(
@@ -348,16 +365,24 @@ fn change_text(
     let decoded = encoding::decode(&old.bytes)
         .map_err(|error| Refusal::invalid(format!("{}: {error}", place.shown)))?;
     let known = bench.session().known(&place.path, digest(&old.bytes));
+    let news = (known == Known::Changed)
+        .then(|| bench.session().news(&place.path, &decoded.text))
+        .flatten();
     let tolerance = if known == Known::Changed { Tolerance::Exact } else { Tolerance::Near };
     let plain: Vec<Edit> = edits.iter().map(|(_, edit)| edit.clone()).collect();
-    let edited = if plain.is_empty() {
+    let mut edited = if plain.is_empty() {
         Edited { text: decoded.text.clone(), ..Edited::default() }
     } else {
         engine::apply(&decoded.text, &plain, tolerance)
-            .map_err(|failures| explain(&place, edits, &failures, known, total))?
+            .map_err(|failures| explain(&place, edits, &failures, (known, news.as_ref()), total))?
     };
     bench.check_syntax(&place, &decoded.text, &edited.text)?;
-    let new = decoded.encode(&edited.text);
+    if let Some(news) = news {
+        edited.notes.push(format!("changed by somebody else since you read it: {}", news.lines()));
+    }
+    let new = decoded
+        .encode(&edited.text)
+        .map_err(|error| Refusal::invalid(format!("{}: {error}", place.shown)))?;
     let Some(to) = to else {
         let change = Change { place, old: Some(old), new: Some(new) };
         return Ok(vec![Planned { change, edited, verb: "edited" }]);
@@ -379,7 +404,7 @@ fn explain(
     place: &Place,
     edits: &[(usize, Edit)],
     failures: &[Failure],
-    known: Known,
+    (known, news): (Known, Option<&News>),
     total: usize,
 ) -> Refusal {
     let number = |index: usize| edits.get(index).map_or(0, |(number, _)| *number);
@@ -400,6 +425,9 @@ fn explain(
     refusal.closest.truncate(3);
     if known == Known::Changed {
         refusal.message.push_str("\nthe file changed since you read it");
+        if let Some(news) = news {
+            refusal.message.push_str(&format!("; there is now{}", news.shown()));
+        }
         if refusal.kind == RefusalKind::NotFound {
             refusal.kind = RefusalKind::Stale;
         }

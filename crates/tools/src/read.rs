@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use self::ranges::Range;
 use crate::bench::Bench;
-use crate::edit;
+use crate::edit::{self, encoding};
 use crate::fields::Fields;
 use crate::files;
 use crate::find;
@@ -167,20 +167,23 @@ fn read_one(
     if let Some(media_type) = image::media_type(&bytes) {
         return image::outcome(&place, media_type, &bytes);
     }
+    let decoded = encoding::decode(&bytes);
     let head = bytes.get(..bytes.len().min(8_192)).unwrap_or_default();
-    if memchr::memchr(0, head).is_some() {
+    if decoded.is_err() && memchr::memchr(0, head).is_some() {
         return Err(Refusal::invalid(format!(
             "{}: a binary file of {} bytes; look at it with a shell command",
             place.shown,
             bytes.len()
         )));
     }
-    let text = String::from_utf8_lossy(&bytes);
-    let lossy = matches!(text, std::borrow::Cow::Owned(_));
-    let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
+    let (text, note) = match &decoded {
+        Ok(decoded) => (decoded.shown(), decoded.note()),
+        Err(error) => (String::from_utf8_lossy(&bytes), Some(error.to_string())),
+    };
+    let text = text.as_ref();
     let repeated = {
         let mut session = bench.session();
-        session.saw(&place.path, mark);
+        session.saw(&place.path, mark, decoded.as_ref().ok().map(|decoded| decoded.text.as_str()));
         session
             .is_repeat(&format!("{}\0{ranges:?}\0{numbers}\0{budget}", place.path.display()), mark)
     };
@@ -189,8 +192,8 @@ fn read_one(
         return Ok(Outcome::done("unchanged since above").with_data(data));
     }
     let mut shown = window::show(&place, text, &ranges, numbers, budget)?;
-    if lossy {
-        shown.push_str("\n[not valid UTF-8: � stands for other bytes]");
+    if let Some(note) = note {
+        shown.push_str(&format!("\n[{note}]"));
     }
     Ok(Outcome::done(shown).with_data(data))
 }

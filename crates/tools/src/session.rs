@@ -1,7 +1,11 @@
 //! What the model has seen in this session, so that nothing is said twice and no change is missed.
 
-use std::collections::HashMap;
+mod news;
+
+use std::collections::{HashMap, VecDeque};
 use std::path::{Path, PathBuf};
+
+pub(crate) use self::news::News;
 
 /// A digest of a file's bytes.
 pub(crate) type Digest = [u8; 32];
@@ -9,11 +13,27 @@ pub(crate) type Digest = [u8; 32];
 /// Most remembered reads; beyond it all are forgotten, which costs a repeated text at worst.
 const MOST: usize = 10_000;
 
+/// Largest text that is remembered, to tell later what changed in it.
+const LARGEST_TEXT: usize = 1 << 20;
+
+/// Most bytes of remembered texts; the oldest go first.
+const MOST_TEXT: usize = 8 << 20;
+
 /// The session's memory.
 #[derive(Debug, Default)]
 pub(crate) struct Session {
-    files: HashMap<PathBuf, Digest>,
+    files: HashMap<PathBuf, Seen>,
+    /// The files whose texts are remembered, oldest first; one seen again is in it twice.
+    texts: VecDeque<PathBuf>,
+    text_bytes: usize,
     reads: HashMap<String, (Digest, bool)>,
+}
+
+/// What the model saw of a file.
+#[derive(Debug)]
+struct Seen {
+    digest: Digest,
+    text: Option<Box<str>>,
 }
 
 /// How a file stands to what the model knows of it.
@@ -33,26 +53,51 @@ pub(crate) fn digest(bytes: &[u8]) -> Digest {
 }
 
 impl Session {
-    /// Remembers that the model knows these bytes of the file.
-    pub(crate) fn saw(&mut self, path: &Path, digest: Digest) {
+    /// Remembers that the model knows a file as it is, and its text if there is one.
+    pub(crate) fn saw(&mut self, path: &Path, digest: Digest, text: Option<&str>) {
         if self.files.len() >= MOST {
             self.files.clear();
+            self.texts.clear();
+            self.text_bytes = 0;
         }
-        self.files.insert(path.to_path_buf(), digest);
+        self.gone(path);
+        let text = text.filter(|text| text.len() <= LARGEST_TEXT).map(Box::from);
+        if let Some(text) = &text {
+            self.text_bytes += str::len(text);
+            self.texts.push_back(path.to_path_buf());
+        }
+        self.files.insert(path.to_path_buf(), Seen { digest, text });
+        while self.text_bytes > MOST_TEXT || self.texts.len() > MOST {
+            let Some(oldest) = self.texts.pop_front() else { break };
+            // Seen again since, so that its turn comes later.
+            if self.texts.contains(&oldest) {
+                continue;
+            }
+            if let Some(text) = self.files.get_mut(&oldest).and_then(|seen| seen.text.take()) {
+                self.text_bytes -= text.len();
+            }
+        }
+    }
+
+    /// Tells what changed in a file since the model saw it; `None` where that is not known.
+    pub(crate) fn news(&self, path: &Path, now: &str) -> Option<News> {
+        News::between(self.files.get(path)?.text.as_deref()?, now)
     }
 
     /// Tells whether the model knows the file as it is.
     pub(crate) fn known(&self, path: &Path, digest: Digest) -> Known {
         match self.files.get(path) {
             None => Known::Unseen,
-            Some(seen) if *seen == digest => Known::Current,
+            Some(seen) if seen.digest == digest => Known::Current,
             Some(_) => Known::Changed,
         }
     }
 
     /// Forgets a file that is gone.
     pub(crate) fn gone(&mut self, path: &Path) {
-        self.files.remove(path);
+        if let Some(text) = self.files.remove(path).and_then(|seen| seen.text) {
+            self.text_bytes -= text.len();
+        }
     }
 
     /// Tells whether this very read was answered before with these bytes; remembers it.
@@ -70,5 +115,29 @@ impl Session {
     /// Forgets everything shown: the history no longer holds it.
     pub(crate) fn forget(&mut self) {
         self.reads.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_are_remembered_within_bounds() {
+        let mut session = Session::default();
+        let text = "x\n".repeat(LARGEST_TEXT / 2);
+        let path = |n: usize| PathBuf::from(format!("/{n}"));
+        for n in 0..20 {
+            session.saw(&path(n), digest(b"x"), Some(&text));
+            session.saw(&path(0), digest(b"x"), Some(&text));
+            assert!(session.text_bytes <= MOST_TEXT);
+        }
+        let remembered = |session: &Session, n| session.news(&path(n), "").is_some();
+        assert!(remembered(&session, 0) && remembered(&session, 19) && !remembered(&session, 3));
+        assert_eq!(session.known(&path(3), digest(b"x")), Known::Current);
+        session.saw(&path(21), digest(b"x"), Some(&format!("{text}more")));
+        assert!(!remembered(&session, 21));
+        (0..30).for_each(|n| session.gone(&path(n)));
+        assert_eq!(session.text_bytes, 0);
     }
 }

@@ -65,7 +65,9 @@ pub(crate) fn run(bench: &Bench, input: &Input) -> Result<Outcome, Refusal> {
     let text = format!("{verb} {} ({lines} lines)", place.shown);
     let shown = place.shown.clone();
     let new = match &before {
-        Some(before) => before.encode_as_before(&input.content),
+        Some(before) => before
+            .encode_as_before(&input.content)
+            .map_err(|error| Refusal::invalid(format!("{}: {error}", place.shown)))?,
         None => input.content.clone().into_bytes(),
     };
     let changes = [Change { place, old, new: Some(new) }];

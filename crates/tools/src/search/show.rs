@@ -60,7 +60,7 @@ fn with_code(bench: &Bench, scanned: &Scanned) -> Option<String> {
                 out.push('\n');
             }
         }
-        bench.session().saw(&file.path, digest(&bytes));
+        bench.session().saw(&file.path, digest(&bytes), Some(&source));
     }
     out.truncate(out.trim_end().len());
     (tokens(&out) <= RESULT_TOKENS).then_some(out)

@@ -58,14 +58,12 @@ async fn modes_links_marks_and_bytes_stay() {
     assert_eq!(mode & 0o777, 0o755);
     assert_eq!(project.text("bom.txt"), "\u{feff}two\n");
     assert_eq!(project.bytes("latin"), b"caf\xE9 two");
-    let text = project
-        .refused(
-            "edit",
-            json!({"path": "wide", "search": "one", "replace": "two"}),
-            RefusalKind::Invalid,
-        )
-        .await;
-    assert!(text.contains("UTF-16"), "{text}");
+    project.ok("edit", json!({"path": "wide", "search": "one", "replace": "twö"})).await;
+    assert_eq!(project.bytes("wide"), b"\xFF\xFEt\0w\0\xF6\0");
+    let arrow = json!({"path": "latin", "search": "two", "replace": "→"});
+    let text = project.refused("edit", arrow, RefusalKind::Invalid).await;
+    assert!(text.contains("Latin-1") && text.contains("`→`"), "{text}");
+    assert_eq!(project.bytes("latin"), b"caf\xE9 two");
 }
 
 #[tokio::test]
@@ -85,12 +83,21 @@ async fn a_file_changed_meanwhile() {
     // Not exact, so not certain any more.
     let loose = json!({"path": "a.txt", "search": "two\nthree", "replace": "2\n3"});
     let text = project.refused("edit", loose.clone(), RefusalKind::Stale).await;
-    assert!(text.contains("the file changed since you read it"), "{text}");
+    let told = "the file changed since you read it; there is now\n1: zero";
+    assert!(text.contains(told), "{text}");
     let write = json!({"path": "a.txt", "content": "new\n"});
-    project.refused("write", write.clone(), RefusalKind::Stale).await;
     // Exact and unique all the same.
-    project.ok("edit", json!({"path": "a.txt", "search": "three", "replace": "3"})).await;
-    assert_eq!(project.text("a.txt"), "zero\none\ntwo  \n3\n");
+    let text =
+        project.ok("edit", json!({"path": "a.txt", "search": "three", "replace": "3"})).await;
+    assert_eq!(text, "edited a.txt (+1 -1), changed by somebody else since you read it: line 1");
+    assert!(tokens(&text) <= 60);
+    std::fs::write(project.path("a.txt"), "zero\none\ntwo  \n3\nfour\n").unwrap();
+    let text = project.refused("write", write.clone(), RefusalKind::Stale).await;
+    assert!(
+        text.contains("by somebody else; there is now\n5: four\nthe same call again"),
+        "{text}"
+    );
+    assert_eq!(project.text("a.txt"), "zero\none\ntwo  \n3\nfour\n");
     project.ok("write", write).await;
     assert_eq!(project.text("a.txt"), "new\n");
 }

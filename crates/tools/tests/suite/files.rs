@@ -53,7 +53,7 @@ async fn what_is_no_text_file() {
     assert_eq!(project.ok("read", json!({"path": "empty"})).await, "[empty file]");
     assert_eq!(project.ok("read", json!({"path": "dir"})).await, "a.txt");
     let text = project.ok("read", json!({"path": "latin"})).await;
-    assert_eq!(text, "caf\u{fffd}\n[not valid UTF-8: \u{fffd} stands for other bytes]");
+    assert_eq!(text, "café\n[not UTF-8, read as Latin-1 (windows-1252); edits keep it so]");
     assert_eq!(project.ok("read", json!({"path": "new\nline"})).await, "odd name");
     let text = project.ok("read", json!({"path": "large.txt", "lines": "4000000-4000001"})).await;
     assert_eq!(text, "[23 MB]\nword\nword");
