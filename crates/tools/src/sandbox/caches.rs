@@ -1,9 +1,10 @@
-//! The home of sandboxed commands: a folder of the project's own in Distiq's cache, in which the
-//! user's toolchains are found under their names, to be read.
+//! The home of sandboxed commands: a folder of the project's own in Distiq's cache.
 //!
-//! Tools keep caches, locks and settings below `HOME`, and each crashes in its own way where it
-//! cannot. So commands get a home that they may write, with nothing of the user in it but links to
-//! toolchains. It belongs to one project: what a command leaves there, another project never sees.
+//! Tools keep caches, locks and settings below `HOME`, and each fails in its own way where it cannot.
+//! So commands get a home that they may write, in which the user's toolchains are found, to be read,
+//! and nothing else of the user. Where commands have a view of their own, it stands in the home's
+//! place; elsewhere `HOME` names it, and links lead to the toolchains. It belongs to one project: what
+//! a command leaves there, another project never sees.
 
 mod links;
 mod table;
@@ -13,7 +14,7 @@ use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use self::table::{ABOVE, PROXIES, SETS, SETTINGS, Set, TOOLCHAINS, To, Toolchain, UNSET};
+use self::table::{ABOVE, PROXIES, SETS, SETTINGS, Set, To, UNSET};
 
 /// What commands can reach beyond this machine's loopback.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,16 +27,18 @@ pub enum Reach {
     All,
 }
 
-/// Where the home is planned for.
+/// Where a home is planned for.
 pub struct Place<'a> {
     /// The user's home.
     pub home: &'a Path,
     /// The project's root.
     pub root: &'a Path,
-    /// The folder of caches; each project gets one below it.
-    pub caches: &'a Path,
-    /// Further folders that commands may read; found in the new home as in the old one.
-    pub shown: &'a [PathBuf],
+    /// The folder of homes; each project gets one below it.
+    pub homes: &'a Path,
+    /// Whether the new home stands in the old one's place.
+    pub in_place: bool,
+    /// What commands may read anyway, toolchains among it.
+    pub read: &'a [PathBuf],
     /// What commands can reach.
     pub reach: Reach,
     /// Looks a variable of the user's environment up.
@@ -45,15 +48,17 @@ pub struct Place<'a> {
 /// A home for sandboxed commands.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Caches {
-    /// The project's own folder; all below it may be read and written.
+    /// The project's own folder; all below it may be written.
     pub folder: PathBuf,
+    /// Where commands find it.
+    pub home: PathBuf,
     /// Variables that are set, by name.
     pub set: BTreeMap<String, OsString>,
     /// Variables that are taken away.
     pub unset: Vec<&'static str>,
-    /// Files and folders that may be read, all of them there.
+    /// The user's settings of tools, which may be read.
     pub read: Vec<PathBuf>,
-    /// Settings that are not read because they hold what looks like a key.
+    /// Those that may not, because they hold what looks like a key.
     pub withheld: Vec<PathBuf>,
     links: links::Links,
 }
@@ -65,14 +70,9 @@ impl Caches {
     /// Plans the home: looks at what is there, changes nothing.
     pub fn plan(place: &Place<'_>) -> Self {
         let name = blake3::hash(place.root.as_os_str().as_encoded_bytes()).to_hex();
-        let name = name.get(..16).unwrap_or_default();
-        let mut caches = Self { folder: place.caches.join(name), ..Self::default() };
-        for toolchain in TOOLCHAINS {
-            caches.toolchain(place, toolchain);
-        }
-        for folder in path_folders(place) {
-            caches.allow(folder);
-        }
+        let folder = place.homes.join(name.get(..16).unwrap_or_default());
+        let home = if place.in_place { place.home.to_path_buf() } else { folder.clone() };
+        let mut caches = Self { folder, home, ..Self::default() };
         for name in SETTINGS {
             caches.settings(place.home.join(name));
         }
@@ -82,7 +82,8 @@ impl Caches {
         for set in SETS.iter().filter(|set| set.when.contains(&place.reach)) {
             caches.set(place, set);
         }
-        caches.composed(place);
+        caches.java(place);
+        caches.go(place);
         caches.unset = UNSET.to_vec();
         if place.reach != Reach::All {
             caches.unset.extend(PROXIES);
@@ -99,77 +100,57 @@ impl Caches {
         links::prepare(&self.folder, &self.links)
     }
 
-    fn allow(&mut self, path: PathBuf) {
-        if !self.read.iter().any(|known| path.starts_with(known)) && path.exists() {
-            self.read.push(path);
-        }
-    }
-
-    fn toolchain(&mut self, place: &Place<'_>, toolchain: &Toolchain) {
-        let named = toolchain.variable.and_then(|name| (place.env)(name)).map(PathBuf::from);
-        // A value that takes in the home, such as `/`, names no toolchain.
-        let named = named.filter(|path| path.is_absolute() && !place.home.starts_with(path));
-        for folder in named.into_iter().chain([place.home.join(toolchain.path)]) {
-            match toolchain.parts {
-                [] => self.allow(folder),
-                parts => parts.iter().for_each(|part| self.allow(folder.join(part))),
-            }
-        }
-    }
-
     fn settings(&mut self, path: PathBuf) {
-        match std::fs::metadata(&path) {
+        let Ok(real) = path.canonicalize() else { return };
+        match std::fs::metadata(&real) {
             Ok(metadata) if metadata.is_file() && metadata.len() <= MAX_SETTINGS_BYTES => {}
             _ => return,
         }
-        match std::fs::read(&path) {
-            Ok(bytes) if !holds_key(&String::from_utf8_lossy(&bytes)) => self.allow(path),
-            Ok(_) if !self.withheld.contains(&path) => self.withheld.push(path),
-            _ => {}
+        let list = match std::fs::read(&real) {
+            Ok(bytes) if holds_key(&String::from_utf8_lossy(&bytes)) => &mut self.withheld,
+            Ok(_) => &mut self.read,
+            Err(_) => return,
+        };
+        if !list.contains(&path) {
+            list.push(path);
         }
     }
 
     fn set(&mut self, place: &Place<'_>, set: &Set) {
         let value = match set.to {
             To::Text(text) => OsString::from(text),
-            To::Own(name) => self.folder.join(name).into_os_string(),
+            To::Own("") => self.home.clone().into_os_string(),
+            To::Own(name) => self.home.join(name).into_os_string(),
             To::Users(path) => match users(place, set.name, path) {
-                Some(path) if self.may_read(&path) => path.into_os_string(),
-                _ => return,
+                Some(path) => path.into_os_string(),
+                None => return,
             },
         };
         self.set.insert(set.name.to_owned(), value);
     }
 
-    /// Tells whether something of a folder may be read.
-    fn may_read(&self, path: &Path) -> bool {
-        self.read.iter().any(|read| read.starts_with(path) || path.starts_with(read))
-    }
-
-    /// Sets the variables that are made of several parts.
-    fn composed(&mut self, place: &Place<'_>) {
-        let home = self.folder.join("home");
-        // Java asks the system for the home, not the environment.
-        let mut java = format!("-Duser.home={}", home.display());
+    /// Java asks the system for the home, not the environment; Maven and Gradle are told.
+    fn java(&mut self, place: &Place<'_>) {
+        let home = self.home.display();
+        let mut maven = format!("-Duser.home={home} -Dmaven.repo.local={home}/.distiq/maven");
         let modules = place.home.join(".m2/repository");
-        let mut maven =
-            format!("{java} -Dmaven.repo.local={}", self.folder.join("maven").display());
         if modules.is_dir() {
             maven.push_str(&format!(" -Dmaven.repo.local.tail={}", modules.display()));
         }
-        if place.reach == Reach::Nothing {
-            java.push_str(" -Dorg.gradle.offline=true");
-        }
-        for (name, more) in [("MAVEN_OPTS", maven), ("GRADLE_OPTS", java)] {
+        for (name, more) in [("MAVEN_OPTS", maven), ("GRADLE_OPTS", format!("-Duser.home={home}"))]
+        {
             let old = (place.env)(name).and_then(|text| text.into_string().ok());
             let text = [old.unwrap_or_default(), more].join(" ");
             self.set.insert(name.to_owned(), text.trim_start().into());
         }
+    }
+
+    /// Go takes from the user's modules first what it would fetch.
+    fn go(&mut self, place: &Place<'_>) {
+        let modules = users(place, "GOMODCACHE", "go/pkg/mod");
         let downloads =
-            users(place, "GOMODCACHE", "go/pkg/mod").map(|path| path.join("cache/download"));
-        if let Some(downloads) =
-            downloads.filter(|path| path.is_dir() && place.reach != Reach::Nothing)
-        {
+            modules.map(|path| path.join("cache/download")).filter(|path| path.is_dir());
+        if let Some(downloads) = downloads.filter(|_| place.reach != Reach::Nothing) {
             let proxy = (place.env)("GOPROXY").and_then(|text| text.into_string().ok());
             let proxy = proxy.filter(|text| !text.is_empty());
             let proxy = proxy.unwrap_or_else(|| "https://proxy.golang.org,direct".to_owned());
@@ -179,38 +160,22 @@ impl Caches {
     }
 }
 
-/// Returns what the user has for a variable: its own value, else the usual place.
+/// Returns what the user has for a variable and commands may read: its own value, else the usual
+/// place.
 fn users(place: &Place<'_>, variable: &str, usual: &str) -> Option<PathBuf> {
-    let named = (place.env)(variable).map(PathBuf::from).filter(|path| path.is_absolute());
-    let gopath = || Some(PathBuf::from((place.env)("GOPATH")?).join("pkg/mod"));
+    let absolute = |path: &PathBuf| path.is_absolute();
+    let named = (place.env)(variable).map(PathBuf::from).filter(absolute);
+    let gopath = || Some(PathBuf::from((place.env)("GOPATH")?).join("pkg/mod")).filter(absolute);
     let named = named.or_else(|| gopath().filter(|_| variable == "GOMODCACHE"));
     let path = named.unwrap_or_else(|| place.home.join(usual));
-    path.exists().then_some(path)
-}
-
-/// Returns the folders of `PATH` that lie below the home; of `X/bin` also what lies beside it,
-/// unless `X` holds more than one program's files.
-fn path_folders(place: &Place<'_>) -> Vec<PathBuf> {
-    let path = (place.env)("PATH").unwrap_or_default();
-    let folders = std::env::split_paths(&path)
-        .filter(|folder| folder.starts_with(place.home) && folder != place.home);
-    let shared = ["", ".local", ".config", ".cache", ".cargo", "go", ".deno"];
-    folders
-        .flat_map(|folder| {
-            let above = folder.parent().filter(|_| folder.ends_with("bin"));
-            let below = above.and_then(|above| above.strip_prefix(place.home).ok());
-            let own =
-                below.is_some_and(|below| !shared.iter().any(|name| below == Path::new(name)));
-            let beside = above.filter(|_| own).map(Path::to_path_buf);
-            [Some(folder.clone()), beside].into_iter().flatten()
-        })
-        .collect()
+    let real = path.canonicalize().ok()?;
+    place.read.iter().any(|read| real.starts_with(read)).then_some(path)
 }
 
 /// Tells whether settings look as if they held a key.
 fn holds_key(text: &str) -> bool {
     const WORDS: &[&str] =
-        &["token", "password", "passwd", "secret", "_auth", "extraheader", "apikey"];
+        &["token", "password", "passwd", "secret", "_auth", "extraheader", "apikey", "api-key"];
     let text = text.to_lowercase();
     let is_credential = |rest: &str| {
         let host = rest.split(['/', '"', '\'', ' ', '\n']).next().unwrap_or_default();

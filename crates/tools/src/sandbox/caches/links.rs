@@ -3,7 +3,7 @@
 //! Commands of the sandbox may have written into the home before, while this runs outside of the
 //! sandbox. So nothing here follows a link below the project's folder.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::fs::{self, DirBuilder};
 use std::io;
@@ -27,31 +27,31 @@ const UNUSED: Duration = Duration::from_secs(30 * 24 * 3600);
 const MAX_ENTRIES: usize = 20_000;
 
 /// Folders that every home has.
-const FOLDERS: &[&str] =
-    &["home/.cache", "home/.config", "home/.local/share", "go", "maven", "gradle"];
+const FOLDERS: &[&str] = &[".cache", ".config", ".local/share", ".distiq"];
 
-/// Links below a project's folder: where each lies and where it leads.
+/// What lies in a project's home.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Links {
+    /// Links: where each lies, and where it leads.
     single: BTreeMap<PathBuf, PathBuf>,
+    /// Folders in which something will be mounted, or under which.
+    places: BTreeSet<PathBuf>,
     /// The user's cargo home, whose registry is linked entry by entry so that new ones can be added.
     cargo: Option<PathBuf>,
 }
 
 impl Links {
-    pub(super) fn plan(place: &Place<'_>, read: &[PathBuf]) -> Self {
-        let home = Path::new("home");
+    pub(super) fn plan(place: &Place<'_>, settings: &[PathBuf]) -> Self {
         let mut links = Self::default();
-        let shown = place.shown.iter().map(PathBuf::as_path);
-        for path in read.iter().map(PathBuf::as_path).chain([place.root]).chain(shown) {
+        let trees = place.read.iter().map(PathBuf::as_path).chain([place.root]);
+        for path in trees.chain(settings.iter().map(PathBuf::as_path)) {
             let Ok(below) = path.strip_prefix(place.home) else { continue };
-            // What lies in a linked folder is there with it.
-            let linked =
-                below.ancestors().any(|above| links.single.contains_key(&home.join(above)));
-            // npm adds to its cache, which must be its own then.
-            let adds = place.reach != Reach::Nothing && below.starts_with(".npm");
-            if !below.as_os_str().is_empty() && !linked && !adds {
-                links.single.insert(home.join(below), path.to_path_buf());
+            let Some(above) = below.parent() else { continue };
+            if place.in_place {
+                links.places.insert(if path.is_dir() { below } else { above }.to_path_buf());
+            } else if !below.ancestors().any(|above| links.single.contains_key(above)) {
+                // What lies in a linked folder is there with it.
+                links.single.insert(below.to_path_buf(), path.to_path_buf());
             }
         }
         links.cargo =
@@ -72,6 +72,9 @@ pub(super) fn prepare(folder: &Path, links: &Links) -> io::Result<()> {
     let top = Folder::open(folder)?;
     for path in FOLDERS {
         top.descend(Path::new(path))?;
+    }
+    for path in &links.places {
+        top.descend(path)?;
     }
     for (path, target) in &links.single {
         top.link(path, target)?;
@@ -109,6 +112,8 @@ fn sweep(folder: &Path) {
     }
 }
 
+const CARGO_HOME: &str = ".distiq/cargo";
+
 /// The folders of a cargo home whose entries are linked, and how deep these lie.
 const CARGO: &[(&str, usize)] = &[
     ("registry/cache", 2),
@@ -143,7 +148,7 @@ fn folders(top: &Path, depth: usize) -> Vec<(PathBuf, PathBuf)> {
 fn link_cargo(top: &Folder, cargo: &Path) -> io::Result<()> {
     for (path, depth) in CARGO {
         for (folder, name) in folders(&cargo.join(path), depth - 1) {
-            let below = top.descend(&Path::new("cargo").join(path).join(name))?;
+            let below = top.descend(&Path::new(CARGO_HOME).join(path).join(name))?;
             for entry in fs::read_dir(&folder).into_iter().flatten().flatten().take(MAX_ENTRIES) {
                 below.link(Path::new(&entry.file_name()), &entry.path())?;
             }
@@ -153,7 +158,7 @@ fn link_cargo(top: &Folder, cargo: &Path) -> io::Result<()> {
     for name in ["bin", "config.toml", "config"] {
         let target = cargo.join(name);
         if target.exists() {
-            top.link(&Path::new("cargo").join(name), &target)?;
+            top.link(&Path::new(CARGO_HOME).join(name), &target)?;
         }
     }
     Ok(())

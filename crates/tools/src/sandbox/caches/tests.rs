@@ -14,137 +14,132 @@ fn home(files: &[(&str, &str)]) -> tempfile::TempDir {
     home
 }
 
-fn plan(home: &Path, reach: Reach, env: &[(&str, &str)]) -> Caches {
-    Caches::plan(&Place {
-        home,
-        root: &home.join("work/project"),
-        caches: &home.join(".cache/distiq/sandbox"),
-        shown: &[home.join(".local/share/distiq/outputs")],
-        reach,
-        env: &|name| env.iter().find(|(n, _)| *n == name).map(|(_, value)| OsString::from(value)),
-    })
+struct Case<'a> {
+    home: &'a Path,
+    in_place: bool,
+    reach: Reach,
+    env: &'a [(&'a str, &'a str)],
 }
 
-/// The readable paths, from the home on.
-fn read(home: &Path, caches: &Caches) -> Vec<String> {
-    let below = caches.read.iter().filter_map(|path| path.strip_prefix(home).ok());
-    let mut below: Vec<String> = below.map(|path| path.display().to_string()).collect();
-    below.sort();
-    below
+impl Case<'_> {
+    fn plan(&self) -> Caches {
+        let read = [".cargo", ".rustup", ".pyenv", "go/pkg/mod"].map(|name| self.home.join(name));
+        Caches::plan(&Place {
+            home: self.home,
+            root: &self.home.join("work/project"),
+            homes: &self.home.join(".cache/distiq/homes"),
+            in_place: self.in_place,
+            read: &read,
+            reach: self.reach,
+            env: &|name| self.env.iter().find(|(n, _)| *n == name).map(|(_, v)| OsString::from(v)),
+        })
+    }
+}
+
+fn case(home: &Path, in_place: bool, reach: Reach) -> Case<'_> {
+    Case { home, in_place, reach, env: &[] }
 }
 
 #[test]
-fn toolchains_are_read_and_keys_never() {
+fn settings_are_shown_where_they_hold_no_key() {
     let home = home(&[
-        (".cargo/bin/cargo", ""),
-        (".cargo/registry/cache/x", ""),
-        (".cargo/credentials.toml", "[registry]\ntoken = \"k\""),
         (".cargo/config.toml", "[build]\njobs = 2"),
-        (".rustup/settings.toml", ""),
-        (".ssh/id_ed25519", ""),
-        (".aws/credentials", ""),
-        (".netrc", ""),
         (".npmrc", "//registry.npmjs.org/:_authToken=k"),
-        (".gitconfig", "[user]\nname = A\nemail = a@b.example"),
-        (".config/git/config", "[url \"https://me:k@host/\"]\ninsteadOf = x"),
-        (".config/gh/hosts.yml", ""),
+        (".config/pip/pip.conf", "[global]\nindex-url = https://mirror.example/simple"),
         (".m2/settings.xml", "<password>k</password>"),
-        (".m2/repository/a.jar", ""),
-        (".local/share/keyrings/login.keyring", ""),
-        (".local/bin/tool", ""),
-        ("opt/node/bin/node", ""),
-        ("opt/node/lib/x.js", ""),
-        ("bin/own", ""),
+        (".ssh/config", ""),
         ("work/Cargo.toml", "[workspace]"),
+        ("work/.npmrc", "//registry.npmjs.org/:_password=k"),
         ("work/notes.txt", ""),
-        ("notes.txt", ""),
+        (".gitignore", "*.o"),
+        ("package.json", "{}"),
     ]);
-    let path = home.path();
-    let bins = ["bin", "opt/node/bin", ".local/bin"].map(|bin| path.join(bin));
-    let bins = std::env::join_paths(bins).unwrap().into_string().unwrap();
-    let caches = plan(path, Reach::Nothing, &[("PATH", &bins)]);
+    let caches = case(home.path(), true, Reach::Nothing).plan();
+    let below = |list: &[PathBuf]| {
+        let below = list.iter().filter_map(|path| path.strip_prefix(home.path()).ok());
+        below.map(|path| path.display().to_string()).collect::<Vec<_>>()
+    };
     assert_eq!(
-        read(path, &caches),
+        below(&caches.read),
         [
-            ".cargo/bin",
             ".cargo/config.toml",
-            ".cargo/registry",
-            ".gitconfig",
-            ".local/bin",
-            ".m2/repository",
-            ".rustup",
-            "bin",
-            "opt/node",
-            "opt/node/bin",
+            ".config/pip/pip.conf",
             "work/Cargo.toml",
+            "package.json",
+            ".gitignore"
         ]
     );
-    let withheld: Vec<_> = caches.withheld.iter().map(|p| p.strip_prefix(path).unwrap()).collect();
-    assert_eq!(withheld, [".config/git/config", ".npmrc", ".m2/settings.xml"].map(Path::new));
+    assert_eq!(below(&caches.withheld), [".m2/settings.xml", ".npmrc", "work/.npmrc"]);
 }
 
 #[test]
 fn variables_follow_what_can_be_reached() {
-    let home = home(&[(".cargo/bin/cargo", ""), ("go/pkg/mod/cache/download/x", ""), ("py/x", "")]);
+    let home =
+        home(&[(".cargo/bin/cargo", ""), ("go/pkg/mod/cache/download/x", ""), ("other/x", "")]);
     let path = home.path();
-    let env = [("PYTHONUSERBASE", path.join("py").display().to_string())];
-    let env: Vec<_> = env.iter().map(|(name, value)| (*name, value.as_str())).collect();
-    let shown = |reach| {
-        let caches = plan(path, reach, &env);
+    let shown = |in_place, reach| {
+        let caches = case(path, in_place, reach).plan();
         let folder = caches.folder.display().to_string();
         let text = |value: &OsString| value.to_string_lossy().replace(&folder, "OWN");
         let text = |value| text(value).replace(&path.display().to_string(), "~");
-        let names = ["HOME", "CARGO_HOME", "CARGO_NET_OFFLINE", "GOMODCACHE", "GOPROXY"];
+        let names = ["HOME", "CARGO_HOME", "CARGO_NET_OFFLINE", "GOMODCACHE", "GOPROXY", "GOCACHE"];
         names.map(|name| caches.set.get(name).map(text).unwrap_or_default())
     };
-    assert_eq!(shown(Reach::Nothing), ["OWN/home", "~/.cargo", "true", "~/go/pkg/mod", "off"]);
+    assert_eq!(
+        shown(true, Reach::Nothing),
+        ["~", "~/.cargo", "true", "~/go/pkg/mod", "off", "~/.distiq/go/build"]
+    );
+    assert_eq!(
+        shown(false, Reach::Nothing),
+        ["OWN", "~/.cargo", "true", "~/go/pkg/mod", "off", "OWN/.distiq/go/build"]
+    );
+    let proxy = "file://~/go/pkg/mod/cache/download,https://proxy.golang.org,direct";
     for reach in [Reach::Proxy, Reach::All] {
         assert_eq!(
-            shown(reach),
-            [
-                "OWN/home",
-                "OWN/cargo",
-                "",
-                "OWN/go/mod",
-                "file://~/go/pkg/mod/cache/download,https://proxy.golang.org,direct",
-            ]
+            shown(true, reach),
+            ["~", "~/.distiq/cargo", "", "~/.distiq/go/mod", proxy, "~/.distiq/go/build"]
         );
     }
-    let caches = plan(path, Reach::Nothing, &env);
-    let base = path.join("py");
-    assert_eq!(caches.set.get("PYTHONUSERBASE"), None, "nothing of it may be read");
-    assert!(!caches.may_read(&base));
-    assert!(caches.unset.contains(&"HTTPS_PROXY") && caches.unset.contains(&"SSH_AUTH_SOCK"));
-    assert!(!plan(path, Reach::All, &[]).unset.contains(&"HTTPS_PROXY"));
+    // Only what may be read is named, wherever the user has it.
+    let other = path.join("other").display().to_string();
+    let named = [("CARGO_HOME", other.as_str()), ("RUSTUP_HOME", "relative")];
+    let caches = Case { env: &named, ..case(path, true, Reach::Nothing) }.plan();
+    assert_eq!((caches.set.get("CARGO_HOME"), caches.set.get("RUSTUP_HOME")), (None, None));
+    assert!(caches.unset.contains(&"HTTPS_PROXY") && caches.unset.contains(&"XDG_CACHE_HOME"));
+    assert!(!case(path, true, Reach::All).plan().unset.contains(&"HTTPS_PROXY"));
 }
 
 #[test]
-fn a_variable_that_names_the_home_opens_nothing() {
-    let home = home(&[("secret", "")]);
-    let text = home.path().display().to_string();
-    for value in [text.as_str(), "/", "relative", ""] {
-        let names = ["PYENV_ROOT", "JAVA_HOME", "GOPATH", "PATH", "CARGO_HOME"];
-        let caches = plan(home.path(), Reach::Nothing, &names.map(|name| (name, value)));
-        assert_eq!(read(home.path(), &caches), [""; 0], "{value}");
-    }
+fn java_is_told_the_home_beside_what_the_user_told_it() {
+    let home = home(&[(".m2/repository/x", "")]);
+    let env = [("MAVEN_OPTS", "-Xmx1g")];
+    let caches = Case { env: &env, ..case(home.path(), false, Reach::Nothing) }.plan();
+    let (own, users) = (caches.folder.display(), home.path().display());
+    assert_eq!(
+        caches.set["MAVEN_OPTS"].to_str().unwrap(),
+        format!(
+            "-Xmx1g -Duser.home={own} -Dmaven.repo.local={own}/.distiq/maven \
+             -Dmaven.repo.local.tail={users}/.m2/repository"
+        )
+    );
 }
 
 #[test]
 fn the_home_has_the_toolchains_under_their_names() {
     let home = home(&[
-        (".cargo/bin/cargo", ""),
         (".cargo/registry/cache/index-1/a-1.crate", "old"),
         (".cargo/registry/index/index-1/config.json", "{}"),
         (".pyenv/shims/python", "py"),
         ("work/project/x", "mine"),
+        ("work/.editorconfig", "root = true"),
     ]);
-    let caches = plan(home.path(), Reach::Proxy, &[]);
+    let caches = case(home.path(), false, Reach::Proxy).plan();
     caches.prepare().unwrap();
     let own = |path: &str| caches.folder.join(path);
-    assert_eq!(fs::read_to_string(own("home/.pyenv/shims/python")).unwrap(), "py");
-    assert_eq!(fs::read_to_string(own("home/work/project/x")).unwrap(), "mine");
-    assert!(!own("home/.cargo/credentials.toml").exists());
-    let crates = own("cargo/registry/cache/index-1");
+    assert_eq!(fs::read_to_string(own(".pyenv/shims/python")).unwrap(), "py");
+    assert_eq!(fs::read_to_string(own("work/project/x")).unwrap(), "mine");
+    assert_eq!(fs::read_to_string(own("work/.editorconfig")).unwrap(), "root = true");
+    let crates = own(".distiq/cargo/registry/cache/index-1");
     assert_eq!(fs::read_to_string(crates.join("a-1.crate")).unwrap(), "old");
     assert!(crates.join("a-1.crate").is_symlink() && !crates.is_symlink());
 
@@ -153,7 +148,7 @@ fn the_home_has_the_toolchains_under_their_names() {
     let users = home.path().join(".cargo/registry/cache/index-1");
     fs::remove_file(users.join("a-1.crate")).unwrap();
     fs::write(users.join("c-1.crate"), "").unwrap();
-    plan(home.path(), Reach::Proxy, &[]).prepare().unwrap();
+    case(home.path(), false, Reach::Proxy).plan().prepare().unwrap();
     let mut names: Vec<_> =
         fs::read_dir(&crates).unwrap().map(|e| e.unwrap().file_name()).collect();
     names.sort();
@@ -161,29 +156,48 @@ fn the_home_has_the_toolchains_under_their_names() {
 }
 
 #[test]
-fn links_that_a_command_left_are_not_followed() {
-    let home = home(&[(".pyenv/x", ""), (".cache/ms-playwright/x", ""), ("work/project/x", "")]);
-    let outside = tempfile::tempdir().unwrap();
-    let caches = plan(home.path(), Reach::Nothing, &[]);
+fn a_home_in_place_has_folders_to_mount_on() {
+    let home = home(&[
+        (".cargo/bin/cargo", ""),
+        ("work/project/x", ""),
+        (".config/pip/pip.conf", "[global]"),
+    ]);
+    let caches = case(home.path(), true, Reach::Nothing).plan();
     caches.prepare().unwrap();
-    for path in ["home/.cache", "home/work", "home/.local", "go"] {
+    for path in [".cargo", "work/project", ".config/pip", ".cache", ".distiq"] {
         let path = caches.folder.join(path);
-        fs::rename(&path, path.with_extension("old")).unwrap();
-        symlink(outside.path(), &path).unwrap();
+        assert!(path.is_dir() && !path.is_symlink(), "{path:?}");
+        assert!(!path.join("bin").exists());
     }
-    let pyenv = caches.folder.join("home/.pyenv");
-    fs::remove_file(&pyenv).unwrap();
-    symlink(outside.path(), &pyenv).unwrap();
-    caches.prepare().unwrap();
-    assert_eq!(fs::read_dir(outside.path()).unwrap().count(), 0);
-    assert_eq!(fs::read_link(pyenv).unwrap(), home.path().join(".pyenv"));
-    assert!(caches.folder.join("home/work/project/x").exists());
+}
+
+#[test]
+fn links_that_a_command_left_are_not_followed() {
+    let home = home(&[(".pyenv/x", ""), ("work/project/x", "")]);
+    for in_place in [false, true] {
+        let outside = tempfile::tempdir().unwrap();
+        let caches = case(home.path(), in_place, Reach::Nothing).plan();
+        caches.prepare().unwrap();
+        for path in [".cache", "work", ".local", ".pyenv"] {
+            let path = caches.folder.join(path);
+            fs::rename(&path, path.with_extension("old")).unwrap();
+            symlink(outside.path(), &path).unwrap();
+        }
+        caches.prepare().unwrap();
+        assert_eq!(fs::read_dir(outside.path()).unwrap().count(), 0);
+        assert!(caches.folder.join("work").is_dir() && !caches.folder.join("work").is_symlink());
+        if !in_place {
+            let pyenv = caches.folder.join(".pyenv");
+            assert_eq!(fs::read_link(pyenv).unwrap(), home.path().join(".pyenv"));
+        }
+        fs::remove_dir_all(&caches.folder).unwrap();
+    }
 }
 
 #[test]
 fn homes_long_unused_are_removed() {
     let home = home(&[("work/project/x", "")]);
-    let caches = plan(home.path(), Reach::Nothing, &[]);
+    let caches = case(home.path(), true, Reach::Nothing).plan();
     let above = caches.folder.parent().unwrap();
     fs::create_dir_all(above.join("old/home")).unwrap();
     fs::create_dir_all(above.join("young/home")).unwrap();
