@@ -26,6 +26,9 @@ use crate::cli::Cli;
 use crate::failure::Failure;
 
 fn main() -> ExitCode {
+    if std::env::args_os().nth(1).is_some_and(|first| first == distiq_tools::SUPERVISE) {
+        return supervise();
+    }
     hide_from_children();
     panics::install();
     let arguments: Vec<OsString> = std::env::args_os().collect();
@@ -42,6 +45,16 @@ fn main() -> ExitCode {
         Err(error) => Failure::from_usage(&error).report(report),
     };
     ExitCode::from(code)
+}
+
+/// Looks after a command, as a process of its own that Distiq started.
+fn supervise() -> ExitCode {
+    let arguments = std::env::args_os().skip(2);
+    match distiq_tools::supervise(arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        // There is nobody to tell: Distiq sees that the socket closes.
+        Err(_) => ExitCode::FAILURE,
+    }
 }
 
 /// Keeps the memory of this process, which may hold keys, from being read through `/proc` by the

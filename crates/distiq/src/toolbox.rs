@@ -1,5 +1,6 @@
 //! The tools, joined with the terminal that answers their questions.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use distiq_base::config::Sandbox;
@@ -23,7 +24,15 @@ pub fn open(world: &World, mode: Mode) -> Result<Toolbox, Failure> {
     let config = ToolboxConfig {
         mode,
         secret_env: Registry::key_variables(&world.settings),
+        launcher: launcher(),
         ..ToolboxConfig::new(&world.root, Arc::new(TerminalAsk::default()), world.home.outputs())
     };
     Toolbox::new(config).map_err(|error: ToolError| Failure::of(ErrorKind::User, &error))
+}
+
+/// Returns this program, to be started again beside a command: where the system can, the very file
+/// that runs, whatever an update has put in its place.
+fn launcher() -> Option<PathBuf> {
+    let itself = PathBuf::from("/proc/self/exe");
+    if itself.exists() { Some(itself) } else { std::env::current_exe().ok() }
 }

@@ -13,6 +13,7 @@ use crate::outcome::{Refusal, RefusalKind};
 use crate::place::{Grounds, Place};
 use crate::sandbox::Sandbox;
 use crate::session::{Digest, Session, digest};
+use crate::shell::background::Background;
 use crate::toolbox::ToolboxConfig;
 
 /// The right to change files, until dropped: what is read in it is still so when it is written.
@@ -28,6 +29,8 @@ pub(crate) struct Bench {
     /// A word in the environment of every command, by which those left behind are found.
     pub(crate) marker: String,
     pub(crate) sandbox: Arc<Sandbox>,
+    /// The commands that were started.
+    pub(crate) background: Background,
     commands: AtomicU64,
     syntax: distiq_lang::Syntax,
     session: Mutex<Session>,
@@ -45,6 +48,7 @@ impl Bench {
             config,
             marker,
             sandbox,
+            background: Background::default(),
             commands: AtomicU64::new(0),
             syntax: distiq_lang::Syntax,
             session: Mutex::default(),
@@ -95,11 +99,6 @@ impl Bench {
     /// Returns the number of a new command, from 1.
     pub(crate) fn next_command(&self) -> u64 {
         self.commands.fetch_add(1, Ordering::Relaxed) + 1
-    }
-
-    /// Tells whether any command was run.
-    pub(crate) fn ran_commands(&self) -> bool {
-        self.commands.load(Ordering::Relaxed) > 0
     }
 
     /// Refuses a text that has syntax errors which the old one had not.

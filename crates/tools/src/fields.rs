@@ -61,6 +61,16 @@ impl Fields {
         }
     }
 
+    /// Takes a text that may be missing, and may be a number.
+    pub(crate) fn text_or_number(&mut self, names: Names) -> Result<Option<String>, Refusal> {
+        match self.take(names) {
+            None => Ok(None),
+            Some(Value::String(text)) => Ok(Some(text)),
+            Some(Value::Number(number)) => Ok(Some(number.to_string())),
+            Some(other) => Err(self.wrong(names.0, "a string", &other)),
+        }
+    }
+
     /// Takes a text that must be there.
     pub(crate) fn need_text(&mut self, names: Names) -> Result<String, Refusal> {
         self.text(names)?.ok_or_else(|| self.missing(names.0, "a string"))

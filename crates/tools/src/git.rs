@@ -17,8 +17,7 @@ use crate::page::{Page, parameter};
 use crate::permission::secrets::is_secret;
 use crate::permission::{Part, Verdict};
 use crate::sandbox::Grant;
-use crate::shell::process::{self, How};
-use crate::shell::{self, Capture, Shown};
+use crate::shell::{self, Capture, How, Shown};
 
 const TIMEOUT: Duration = Duration::from_secs(60);
 
@@ -245,7 +244,7 @@ async fn one(
         }
         How::Exit(code) => Err(Refusal::new(RefusalKind::Failed, format!("{text}\n[exit {code}]"))),
         How::Cancelled => Err(Refusal::new(RefusalKind::Cancelled, "cancelled")),
-        How::TimedOut | How::Signal(_) => {
+        How::TimedOut | How::Signal(_) | How::Crowd => {
             Err(Refusal::new(RefusalKind::Failed, format!("{text}\n[git did not finish]")))
         }
     }
@@ -264,11 +263,7 @@ async fn printed(
     spec.arguments.extend(arguments.iter().map(OsString::from));
     // Reading must not write the index of a repository that somebody else uses.
     spec.set.push(("GIT_OPTIONAL_LOCKS", "0".to_owned()));
-    let mut capture = Capture::new(shell::output_path(bench));
-    let (ended, _) = process::run(spec, &mut capture, cancel)
-        .await
-        .map_err(|error| Refusal::io("git: could not be started", &error))?;
-    Ok((ended.how, capture))
+    shell::run_to_end(bench, &spec, cancel).await
 }
 
 /// Returns the tool's reference page.

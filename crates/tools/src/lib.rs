@@ -45,5 +45,6 @@ mod write;
 pub use edit::{engine, hunk, patch};
 pub use outcome::{Asked, Closest, Outcome, Refusal, RefusalKind};
 pub use page::{Page, Parameter};
+pub use shell::supervisor::{SUPERVISE, supervise};
 pub use toolbox::{Call, ToolError, Toolbox, ToolboxConfig, definitions, pages};
 pub use watch::{Touched, Watch};

@@ -25,6 +25,7 @@ use serde_json::Value;
 use crate::edit::Kind;
 use crate::outcome::{Refusal, RefusalKind};
 use crate::place::{Grounds, Place, resolve};
+use crate::shell;
 use crate::toolbox::Parsed;
 
 pub(crate) use self::shell_line::judge as judge_shell;
@@ -161,6 +162,9 @@ pub(crate) fn judge(mode: Mode, call: &Parsed, grounds: &Grounds) -> Decision {
             })
             .collect(),
         Parsed::Write(input) => vec![writes("write", &input.path, grounds)],
+        Parsed::Shell(shell::Input { id: Some(id), .. }) => {
+            vec![Part::new(format!("command {id}"), Verdict::Allow, "was started before")]
+        }
         Parsed::Shell(input) => judge_shell(&input.command, &input.cwd, grounds),
         Parsed::Git(input) => vec![input.part()],
         Parsed::Test(input) => vec![input.part(grounds)],

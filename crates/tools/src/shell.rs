@@ -1,26 +1,37 @@
 //! The `shell` tool: a command line, bounded in time and output.
 
+pub(crate) mod background;
+mod bell;
 mod capture;
+mod definition;
+mod environment;
 mod fold;
-pub(crate) mod process;
+mod job;
+mod launch;
+mod ready;
+mod report;
+pub(crate) mod supervisor;
 pub(crate) mod terminal;
-pub(crate) mod tree;
+mod tree;
+mod wire;
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use distiq_base::ToolDef;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use self::capture::Capture;
-use self::process::{Ended, How, Spec};
+pub(crate) use self::definition::{definition, page};
+pub(crate) use self::job::How;
+use self::job::Job;
+pub(crate) use self::launch::Spec;
+pub(crate) use self::report::{CROWD, Shown, home_short};
 use crate::bench::Bench;
 use crate::fields::Fields;
-use crate::measure::{RESULT_TOKENS, head_and_tail};
 use crate::outcome::{Outcome, Refusal, RefusalKind};
-use crate::page::{Page, parameter};
 use crate::sandbox::{Confine, Grant};
 
 /// Longest time that a call may ask for.
@@ -29,86 +40,62 @@ const MAX_TIMEOUT_S: u64 = 3_600;
 /// Longest command; the kernel takes no argument over 128 kB.
 const MAX_COMMAND: usize = 100_000;
 
-/// Keys of vendors and clouds that no command of a project needs to see.
-const VENDOR_KEYS: &[&str] = &[
-    "ANTHROPIC_API_KEY",
-    "ANTHROPIC_AUTH_TOKEN",
-    "OPENAI_API_KEY",
-    "OPENROUTER_API_KEY",
-    "DEEPSEEK_API_KEY",
-    "GROQ_API_KEY",
-    "MISTRAL_API_KEY",
-    "GEMINI_API_KEY",
-    "GOOGLE_API_KEY",
-    "XAI_API_KEY",
-    "COHERE_API_KEY",
-    "TOGETHER_API_KEY",
-    "FIREWORKS_API_KEY",
-    "PERPLEXITY_API_KEY",
-    "CEREBRAS_API_KEY",
-    "AZURE_OPENAI_API_KEY",
-    "AZURE_API_KEY",
-    "DASHSCOPE_API_KEY",
-    "MOONSHOT_API_KEY",
-    "ZHIPUAI_API_KEY",
-    "HF_TOKEN",
-    "HUGGINGFACE_API_KEY",
-    "REPLICATE_API_TOKEN",
-    "NVIDIA_API_KEY",
-    "VOYAGE_API_KEY",
-    "JINA_API_KEY",
-    "DISTIQ_GATEWAY_KEY",
-];
-
-pub(crate) fn definition() -> ToolDef {
-    crate::toolbox::define(
-        "shell",
-        "Run a bash command; no stdin. `cwd` is the root each time. Test output is folded to failures and totals.",
-        json!({
-            "command": {"type": "string"},
-            "timeout_s": {"type": "integer", "description": "default 120"},
-            "cwd": {"type": "string"},
-        }),
-        &["command"],
-    )
-}
-
 /// What a call asks.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Input {
+    /// Empty where the call is about a command that runs already.
     pub(crate) command: String,
     pub(crate) cwd: String,
     timeout: Option<Duration>,
+    background: bool,
+    ready: Option<String>,
+    /// The command started earlier that the call is about.
+    pub(crate) id: Option<u64>,
+    kill: bool,
 }
 
 pub(crate) fn parse(input: &Value) -> Result<Input, Refusal> {
     let mut fields = Fields::new("shell", input)?;
-    let command = fields.need_text(("command", &["cmd", "script"]))?;
+    let command = fields.text(("command", &["cmd", "script"]))?;
     let seconds = fields.number(("timeout_s", &["timeout_seconds"]))?;
     let milliseconds = fields.number(("timeout_ms", &["timeout"]))?;
     let cwd = fields.text(("cwd", &["workdir", "working_directory", "dir"]))?;
+    let background = fields.switch(("background", &["run_in_background", "is_background"]))?;
+    // A port may come as the number that it is.
+    let ready = fields.text_or_number(("ready", &["wait_for"]))?.filter(|text| !text.is_empty());
+    let id = fields.number(("id", &["job", "shell_id"]))?;
+    let kill = fields.switch(("kill", &[]))?;
     // Models add what they know from elsewhere; it changes nothing.
     let _ = fields.any(("description", &[]));
+    let missing = fields.missing("command", "a string, or `id` a command started before");
     fields.finish().map_err(|mut refusal| {
         refusal.message = refusal.message.replace(", timeout_ms", "").replace(", description", "");
         refusal
     })?;
-    if command.trim().is_empty() {
-        return Err(Refusal::invalid("shell: `command` is empty"));
-    }
-    if command.len() > MAX_COMMAND || command.contains('\0') {
-        return Err(Refusal::invalid(
-            "shell: `command` is over 100 kB or has a NUL in it; write a script file and run that",
-        ));
-    }
     let timeout = match (seconds, milliseconds) {
         (Some(0), _) => return Err(Refusal::invalid("shell: `timeout_s` must be from 1 up")),
         (Some(seconds), _) => Some(Duration::from_secs(seconds.min(MAX_TIMEOUT_S))),
         (None, Some(ms)) => Some(Duration::from_millis(ms.clamp(1_000, MAX_TIMEOUT_S * 1_000))),
         (None, None) => None,
     };
+    let background = background || ready.is_some();
     let cwd = cwd.filter(|cwd| !cwd.is_empty()).unwrap_or_else(|| ".".to_owned());
-    Ok(Input { command, cwd, timeout })
+    let command = match (command.filter(|command| !command.trim().is_empty()), id) {
+        (Some(_), Some(_)) => {
+            return Err(Refusal::invalid("shell: give `command` or `id`, not both"));
+        }
+        (None, None) => return Err(missing),
+        (command, _) => command.unwrap_or_default(),
+    };
+    if command.len() > MAX_COMMAND || command.contains('\0') {
+        return Err(Refusal::invalid(
+            "shell: `command` is over 100 kB or has a NUL in it; write a script file and run that",
+        ));
+    }
+    if kill && id.is_none() {
+        return Err(Refusal::invalid("shell: `kill` needs the `id` of a command"));
+    }
+    Ok(Input { command, cwd, timeout, background, ready, id, kill })
 }
 
 pub(crate) async fn run(
@@ -117,6 +104,9 @@ pub(crate) async fn run(
     grant: Grant,
     cancel: &CancellationToken,
 ) -> Result<Outcome, Refusal> {
+    if let Some(id) = input.id {
+        return background::look(bench, input, id, cancel).await;
+    }
     let cwd = bench.grounds.readable(&input.cwd)?;
     if !cwd.path.is_dir() {
         return Err(Refusal::invalid(format!("shell: `cwd`: {} is no folder", cwd.shown)));
@@ -124,41 +114,58 @@ pub(crate) async fn run(
     let timeout = input.timeout.unwrap_or(Duration::from_millis(bench.config.shell_timeout_ms));
     let mut spec = spec(bench, cwd.path, timeout, grant);
     spec.arguments = vec!["-c".into(), input.command.clone().into()];
-    let mut capture = Capture::new(output_path(bench));
-    let began = Instant::now();
-    let (ended, open) = process::run(spec, &mut capture, cancel)
-        .await
-        .map_err(|error| Refusal::io("shell: the command could not be started", &error))?;
-    let took = began.elapsed();
-    let (text, dropped) = capture.text();
-    let mut shown = Shown::of(text, dropped, ended.how);
-    let background = open.is_some() && !ended.left.is_empty();
-    let kept = if shown.cut || background { capture.keep().map(PathBuf::from) } else { None };
-    if let Some(path) = kept.as_ref().filter(|_| shown.cut) {
-        shown.text.truncate(shown.text.trim_end().len());
-        shown.text.push_str(&format!("\n[all of it: {}]", home_short(path)));
+    let start = Start { spec, capture: Capture::new(output_path(bench)) };
+    if input.background {
+        return background::start(bench, input, start, cancel).await;
     }
-    if let Some(open) = open {
-        tokio::spawn(open.drain(capture));
+    foreground(bench, input, start, cancel).await
+}
+
+/// A command that is about to be started.
+struct Start {
+    spec: Spec,
+    capture: Capture,
+}
+
+/// Runs a command and waits for it; what it leaves behind is kept.
+async fn foreground(
+    bench: &Bench,
+    input: &Input,
+    Start { spec, capture }: Start,
+    cancel: &CancellationToken,
+) -> Result<Outcome, Refusal> {
+    let job = begin(bench, &spec, capture)?;
+    let how = job.finish(spec.timeout, cancel).await.map_err(|error| not_started(&error))?;
+    let took = job.began.elapsed();
+    let goes_on = !job.state().left.is_empty() && !job.state().done;
+    let id = if goes_on { bench.background.keep(&input.command, &job) } else { None };
+    if goes_on && id.is_none() {
+        job.end(Duration::ZERO).await;
     }
-    shown.text.truncate(shown.text.trim_end().len());
-    shown.text.push_str(&ending(&ended, timeout, background.then_some(()).and(kept.as_ref())));
-    let text =
-        if shown.text.trim().is_empty() { "[no output]" } else { shown.text.trim_matches('\n') };
+    let (shown, file, note) = {
+        let mut state = job.state();
+        let (text, dropped) = if goes_on { state.capture.take() } else { state.capture.text() };
+        let shown = Shown::of(text, dropped, how);
+        let file = if shown.cut || goes_on { state.capture.keep() } else { None };
+        let file = file.map(PathBuf::from);
+        let mut note = report::ending(how, spec.timeout, &state.served);
+        if goes_on {
+            note.push_str(&left(&state.left, id));
+        }
+        (shown, file, note)
+    };
+    let text = report::with_note(shown, file.as_deref(), note.trim_start());
     let data = json!({
-        "exit_code": match ended.how {
-            How::Exit(code) => Some(code),
-            How::Signal(signal) => Some(128 + signal),
-            How::TimedOut | How::Cancelled => None,
-        },
-        "signal": match ended.how { How::Signal(signal) => Some(signal), _ => None },
-        "timed_out": ended.how == How::TimedOut,
+        "exit_code": report::exit_code(how),
+        "signal": match how { How::Signal(signal) => Some(signal), _ => None },
+        "timed_out": how == How::TimedOut,
         "duration_ms": u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
-        "output_file": kept.map(|path| path.to_string_lossy().into_owned()),
+        "output_file": file.map(|path| path.to_string_lossy().into_owned()),
+        "id": id,
     });
     let outcome = Outcome::done(text).with_data(data);
-    let stopped = match ended.how {
-        How::TimedOut => RefusalKind::Failed,
+    let stopped = match how {
+        How::TimedOut | How::Crowd => RefusalKind::Failed,
         How::Cancelled => RefusalKind::Cancelled,
         How::Exit(_) | How::Signal(_) => return Ok(outcome),
     };
@@ -166,132 +173,59 @@ pub(crate) async fn run(
     Ok(Outcome { ok: false, refusal, ..outcome })
 }
 
-/// Returns a program's surroundings: no pager, no prompt, no keys.
+/// Starts a command, which ends with the session at the latest.
+fn begin(bench: &Bench, spec: &Spec, capture: Capture) -> Result<Arc<Job>, Refusal> {
+    let job = Job::start(spec, capture).map_err(|error| not_started(&error))?;
+    bench.background.adopt(&job);
+    Ok(job)
+}
+
+/// Runs a program to its end and returns what it printed.
+pub(crate) async fn run_to_end(
+    bench: &Bench,
+    spec: &Spec,
+    cancel: &CancellationToken,
+) -> Result<(How, Capture), Refusal> {
+    let job = begin(bench, spec, Capture::new(output_path(bench)))?;
+    let how = job.finish(spec.timeout, cancel).await.map_err(|error| not_started(&error))?;
+    let capture = std::mem::replace(&mut job.state().capture, Capture::new(PathBuf::new()));
+    Ok((how, capture))
+}
+
+fn not_started(error: &std::io::Error) -> Refusal {
+    Refusal::io("the command could not be started", error)
+}
+
+/// Returns the note on what goes on behind a command.
+fn left(processes: &[(i32, String)], id: Option<u64>) -> String {
+    let names: Vec<String> =
+        processes.iter().take(5).map(|(pid, name)| format!("{pid} {name}")).collect();
+    let names = names.join(", ");
+    match id {
+        Some(id) => format!("\n[still running as id {id}: {names}]"),
+        None => format!("\n[killed, too many run in the background: {names}]"),
+    }
+}
+
+/// Returns a program's surroundings.
 pub(crate) fn spec(bench: &Bench, cwd: PathBuf, timeout: Duration, grant: Grant) -> Spec {
-    let set = [
-        ("PAGER", "cat"),
-        ("GIT_PAGER", "cat"),
-        ("MANPAGER", "cat"),
-        ("SYSTEMD_PAGER", "cat"),
-        ("GIT_TERMINAL_PROMPT", "0"),
-        ("GIT_EDITOR", "true"),
-        ("EDITOR", "true"),
-        ("VISUAL", "true"),
-        ("DEBIAN_FRONTEND", "noninteractive"),
-        ("PIP_NO_INPUT", "1"),
-        ("PYTHONUNBUFFERED", "1"),
-        ("TERM", "dumb"),
-    ];
-    let mut unset = bench.config.secret_env.clone();
-    unset.extend(VENDOR_KEYS.iter().map(ToString::to_string));
-    // Otherwise every call would begin with a file that the environment names.
-    unset.extend(["BASH_ENV", "ENV", "PROMPT_COMMAND"].map(str::to_owned));
+    let variables: Vec<OsString> = std::env::vars_os().map(|(name, _)| name).collect();
+    let names = variables.iter().map(OsString::as_os_str);
     Spec {
         program: if PathBuf::from("/bin/bash").exists() { "/bin/bash" } else { "sh" },
         arguments: Vec::new(),
         cwd,
-        set: set.map(|(name, value)| (name, value.to_owned())).into(),
-        unset,
+        set: environment::SET.iter().map(|(name, value)| (*name, (*value).to_owned())).collect(),
+        unset: environment::unset(names, &bench.config.secret_env),
         timeout,
         confine: Confine { sandbox: Arc::clone(&bench.sandbox), grant },
         marker: format!("{}-{}", bench.marker, bench.next_command()),
+        launcher: bench.config.launcher.clone(),
     }
 }
 
 /// Returns where a call's full output would go.
-pub(crate) fn output_path(bench: &Bench) -> PathBuf {
+fn output_path(bench: &Bench) -> PathBuf {
     let number = bench.next_command();
     bench.grounds.outputs.join(format!("{}-{number}.txt", bench.marker))
-}
-
-/// Output as the model gets it.
-pub(crate) struct Shown {
-    pub(crate) text: String,
-    /// Whether lines are missing that the file has.
-    pub(crate) cut: bool,
-}
-
-impl Shown {
-    pub(crate) fn of(text: String, dropped: usize, how: How) -> Self {
-        let folded = match how {
-            How::Exit(code) => fold::fold(&text, code == 0),
-            // Which test was running last is what matters then.
-            _ => None,
-        };
-        let (text, folded) = folded.map_or((text, false), |folded| (folded.text, folded.cut));
-        // The capture's own line about what it dropped goes with the rest of the middle.
-        let gap = |gone: usize| {
-            format!("[{} lines left out]", gone + dropped - usize::from(dropped > 0 && gone > 0))
-        };
-        match head_and_tail(&text, RESULT_TOKENS, gap) {
-            Some(text) => Shown { text, cut: true },
-            None => Shown { text, cut: folded || dropped > 0 },
-        }
-    }
-}
-
-fn ending(ended: &Ended, timeout: Duration, background: Option<&PathBuf>) -> String {
-    let mut text = match ended.how {
-        How::Exit(0) => String::new(),
-        How::Exit(code) => format!("\n[exit {code}]"),
-        How::Signal(signal) => {
-            let name = nix::sys::signal::Signal::try_from(signal)
-                .map_or_else(|_| signal.to_string(), |signal| signal.as_str().to_owned());
-            format!("\n[exit {}: killed by {name}]", 128 + signal)
-        }
-        How::TimedOut => {
-            format!(
-                "\n[timed out after {} s; it and all it started were killed]",
-                timeout.as_secs()
-            )
-        }
-        How::Cancelled => "\n[cancelled]".to_owned(),
-    };
-    if !ended.left.is_empty() {
-        let names: Vec<String> =
-            ended.left.iter().take(5).map(|(pid, name)| format!("{pid} {name}")).collect();
-        let where_to = background
-            .map(|path| format!("; its output goes on in {}", home_short(path)))
-            .unwrap_or_default();
-        text.push_str(&format!("\n[still running: {}{where_to}]", names.join(", ")));
-    }
-    text
-}
-
-/// Writes a path below the home folder with `~`, which `read` and the shell both know.
-pub(crate) fn home_short(path: &std::path::Path) -> String {
-    match crate::place::home().and_then(|home| path.strip_prefix(home).ok().map(PathBuf::from)) {
-        Some(rest) => format!("~/{}", rest.display()),
-        None => path.display().to_string(),
-    }
-}
-
-/// Returns the tool's reference page.
-pub(crate) fn page() -> Page {
-    Page {
-        name: "shell",
-        about: "Runs a command line with bash: no standard input, no terminal, its own session. Its output comes raw, with returns \
-                and colours resolved, folded where it is that of tests, logs or large JSON.",
-        parameters: vec![
-            parameter("command", "string, needed", "the command line"),
-            parameter(
-                "timeout_s",
-                "integer",
-                "how long it may take; then it and all it started are killed",
-            ),
-            parameter("cwd", "string", "the folder it runs in; the root where it is not given"),
-        ],
-        limits: vec![
-            ("A command", format!("{} kB", MAX_COMMAND / 1_000)),
-            ("Time", format!("120 s where not said, at most {MAX_TIMEOUT_S} s")),
-            (
-                "A result",
-                format!("about {RESULT_TOKENS} tokens, head and tail, with a file for the rest"),
-            ),
-        ],
-        notes: &[
-            "An exit code other than 0 is always told.",
-            "Keys of vendors are not in a command's environment.",
-        ],
-    }
 }

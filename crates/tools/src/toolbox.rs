@@ -49,6 +49,9 @@ pub struct ToolboxConfig {
     pub shell_timeout_ms: u64,
     /// What commands may reach.
     pub sandbox: SandboxConfig,
+    /// The program that supervises commands when called as [`supervise`](crate::supervise) says: this
+    /// one. Without it a command that hides may outlive its call.
+    pub launcher: Option<PathBuf>,
     /// Who is told of every change, such as the session's checkpoints.
     pub watch: Option<Arc<dyn Watch>>,
 }
@@ -66,6 +69,7 @@ impl ToolboxConfig {
             secret_env: Vec::new(),
             shell_timeout_ms: SHELL_TIMEOUT_MS,
             sandbox: SandboxConfig::off(),
+            launcher: None,
             watch: None,
         }
     }
@@ -288,9 +292,7 @@ impl Toolbox {
 impl Drop for Toolbox {
     /// Ends what commands of this session left running.
     fn drop(&mut self) {
-        if self.bench.ran_commands() {
-            shell::tree::kill_session(&format!("{}-", self.bench.marker));
-        }
+        self.bench.background.close();
     }
 }
 

@@ -107,6 +107,20 @@ impl Capture {
         (text, self.dropped)
     }
 
+    /// Returns what [`Capture::text`] does, and goes on with what comes after it.
+    pub(crate) fn take(&mut self) -> (String, usize) {
+        self.finish();
+        let taken = self.text();
+        // The file has all of it from the start, or never will.
+        if !self.head.is_empty() && self.file.is_none() && !self.file_failed {
+            self.spill();
+        }
+        self.head.clear();
+        self.tail.clear();
+        (self.head_bytes, self.tail_bytes, self.dropped) = (0, 0, 0);
+        taken
+    }
+
     /// Makes sure that the file holds everything so far; `None` where that failed.
     pub(crate) fn keep(&mut self) -> Option<&Path> {
         if self.file.is_none() && !self.file_failed {

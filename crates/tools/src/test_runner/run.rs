@@ -15,8 +15,7 @@ use crate::bench::Bench;
 use crate::measure::tokens;
 use crate::outcome::{Outcome, Refusal, RefusalKind};
 use crate::sandbox::Grant;
-use crate::shell::process::{self, Ended, How};
-use crate::shell::{self, Capture, Shown};
+use crate::shell::{self, How, Shown};
 
 /// Most bytes of one report's file.
 const MAX_REPORT: usize = 16 << 20;
@@ -35,11 +34,8 @@ pub(crate) async fn run(
     let mut spec = shell::spec(bench, plan.folder.clone(), input.timeout, grant);
     let mark = format!("distiq-report-{}", spec.marker);
     spec.arguments = vec!["-c".into(), script(&plan, &mark).into()];
-    let mut capture = Capture::new(shell::output_path(bench));
     let began = Instant::now();
-    let (ended, _) = process::run(spec, &mut capture, cancel)
-        .await
-        .map_err(|error| Refusal::io("test: the command could not be started", &error))?;
+    let (how, mut capture) = shell::run_to_end(bench, &spec, cancel).await?;
     let took = began.elapsed().as_millis();
     let (mut text, dropped) = capture.text();
     // The middle is missing where much was printed; the file has it.
@@ -56,26 +52,26 @@ pub(crate) async fn run(
     });
     let kept = report.as_ref().is_none_or(|report| report.failed > 0);
     let output = if kept { capture.keep().map(Path::to_path_buf) } else { None };
-    let mut told = tell(&plan, report.as_ref(), printed, &ended, input.timeout.as_secs());
+    let mut told = tell(&plan, report.as_ref(), printed, how, input.timeout.as_secs());
     if let Some(path) = output.as_ref().filter(|_| told.cut) {
         told.text.push_str(&format!("\n[all of it: {}]", shell::home_short(path)));
     }
     let data = json!({
         "framework": plan.framework.name(),
         "command": plan.command.shown,
-        "exit_code": match ended.how {
+        "exit_code": match how {
             How::Exit(code) => Some(code),
             How::Signal(signal) => Some(128 + signal),
-            How::TimedOut | How::Cancelled => None,
+            How::TimedOut | How::Cancelled | How::Crowd => None,
         },
-        "timed_out": ended.how == How::TimedOut,
+        "timed_out": how == How::TimedOut,
         "duration_ms": u64::try_from(took).unwrap_or(u64::MAX),
         "report": report,
         "output_file": output.map(|path| path.to_string_lossy().into_owned()),
     });
     let outcome = Outcome::done(told.text).with_data(data);
-    let stopped = match ended.how {
-        How::TimedOut => RefusalKind::Failed,
+    let stopped = match how {
+        How::TimedOut | How::Crowd => RefusalKind::Failed,
         How::Cancelled => RefusalKind::Cancelled,
         How::Exit(_) | How::Signal(_) => return Ok(outcome),
     };
@@ -152,13 +148,7 @@ fn read(format: Format, printed: &str, reports: &[String]) -> Option<Report> {
     }
 }
 
-fn tell(
-    plan: &Plan,
-    report: Option<&Report>,
-    printed: &str,
-    ended: &Ended,
-    timeout_s: u64,
-) -> Shown {
+fn tell(plan: &Plan, report: Option<&Report>, printed: &str, how: How, timeout_s: u64) -> Shown {
     let name = plan.framework.name();
     let mut told = match report {
         Some(report) if report.failed > 0 => {
@@ -166,24 +156,24 @@ fn tell(
             Shown { cut: text.contains(" left out]") || text.contains(" more failures]"), text }
         }
         Some(report) if report.total() == 0 => {
-            let shown = Shown::of(printed.to_owned(), 0, ended.how);
+            let shown = Shown::of(printed.to_owned(), 0, how);
             Shown { text: format!("no tests ran ({name})\n{}", shown.text), ..shown }
         }
         Some(report) => Shown { text: report.totals(name), cut: false },
         None => {
-            let shown = Shown::of(printed.to_owned(), 0, ended.how);
+            let shown = Shown::of(printed.to_owned(), 0, how);
             Shown { text: format!("{}\n{}", plan.command.shown, shown.text), ..shown }
         }
     };
     told.text.truncate(told.text.trim_end().len());
     let red = report.is_some_and(|report| report.failed > 0);
-    match ended.how {
+    match how {
         How::Exit(0) if red => told.text.push_str("\n[exit 0, although tests failed]"),
         How::Exit(0) => {}
         How::Exit(code) => {
             // No failure explains it: the end of the output may.
             if report.is_some_and(|report| report.failed == 0 && report.total() > 0) {
-                let shown = Shown::of(printed.to_owned(), 0, ended.how);
+                let shown = Shown::of(printed.to_owned(), 0, how);
                 let more = shown.text.trim();
                 if tokens(more) > 0 {
                     told.text.push_str(&format!("\n{more}"));
@@ -196,6 +186,7 @@ fn tell(
             "\n[timed out after {timeout_s} s; choose fewer tests with `names` or give `timeout_s`]"
         )),
         How::Cancelled => told.text.push_str("\n[cancelled]"),
+        How::Crowd => told.text.push_str(&format!("\n[{}]", shell::CROWD)),
     }
     if plan.command.names_lost {
         told.text.push_str("\n[this runner takes no names; all its tests ran]");
@@ -210,6 +201,7 @@ fn tell(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::shell::Capture;
 
     #[test]
     fn reports_come_back_whole_behind_the_output() {

@@ -64,7 +64,11 @@ async fn a_child_that_keeps_the_pipe_does_not_hang_the_call() {
     let outcome =
         project.call("shell", json!({"command": "sleep 200 & echo $! > pid; echo done"})).await;
     let pid = project.text("pid");
-    assert!(outcome.ok && outcome.text.starts_with("done\n[still running: "), "{}", outcome.text);
+    assert!(
+        outcome.ok && outcome.text.starts_with("done\n[still running as id 1: "),
+        "{}",
+        outcome.text
+    );
     assert!(outcome.text.contains(&format!("{} sleep", pid.trim())), "{}", outcome.text);
     assert!(lives(&pid));
     drop(project.toolbox);
