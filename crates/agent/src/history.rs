@@ -68,11 +68,23 @@ struct ToolLine {
     text: String,
 }
 
+#[derive(Deserialize)]
+struct MovedLine {
+    turn: u32,
+    conversation: bool,
+}
+
+/// A turn that can be rewound: its number, and the first of its messages.
+type Begun = (u32, usize);
+
 /// Folds log lines into a history; lines that it does not need are not parsed.
 #[derive(Debug, Default)]
 pub struct Folder {
     history: History,
     loose: LooseResults,
+    begun: Vec<Begun>,
+    /// What was rewound and may come back, the newest last.
+    rewound: Vec<(Vec<Begun>, Vec<Message>)>,
 }
 
 impl Folder {
@@ -93,8 +105,19 @@ impl Folder {
             b"turn_started" => {
                 let turn: TurnLine = line.parse()?;
                 self.history.turns = turn.turn;
+                self.begun.push((turn.turn, self.history.messages.len()));
+                self.rewound.clear();
                 self.history.model = Some(turn.model);
                 self.history.provider = Some(turn.provider);
+            }
+            b"undone" => self.rewind(&line.parse()?),
+            b"redone" => {
+                if line.parse::<MovedLine>()?.conversation
+                    && let Some((begun, messages)) = self.rewound.pop()
+                {
+                    self.begun.extend(begun);
+                    self.history.messages.extend(messages);
+                }
             }
             b"prefix" => self.history.prefix = Some(line.parse()?),
             b"session_started" => {
@@ -113,6 +136,19 @@ impl Folder {
             _ => {}
         }
         Ok(())
+    }
+
+    /// Takes out what was said since before a turn, so that the history is what it was then.
+    fn rewind(&mut self, to: &MovedLine) {
+        if !to.conversation {
+            return;
+        }
+        let first = self.begun.iter().position(|(turn, _)| *turn >= to.turn);
+        let begun = self.begun.split_off(first.unwrap_or(self.begun.len()));
+        let kept = begun.first().map_or(self.history.messages.len(), |(_, message)| *message);
+        let messages = self.history.messages.split_off(kept);
+        self.rewound.push((begun, messages));
+        self.loose.clear();
     }
 
     /// Returns the history and, where the last message has calls without results, the message that

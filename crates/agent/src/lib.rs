@@ -16,6 +16,7 @@
 //!
 //! This crate must never know a terminal, an HTTP server or a vendor's dialect.
 
+pub mod checkpoint;
 pub mod export;
 mod facts;
 pub mod history;

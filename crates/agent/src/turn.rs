@@ -17,6 +17,7 @@ use distiq_base::{
 use distiq_router::{Purpose, SendError};
 use tokio_util::sync::CancellationToken;
 
+use crate::checkpoint::{Kept, MAX_SHOWN};
 use crate::history::History;
 use crate::journal::Journal;
 use crate::log::LogError;
@@ -107,6 +108,9 @@ pub(crate) async fn run(
 impl Turning<'_> {
     async fn open(&mut self, message: Message) -> Result<(), TurnError> {
         self.history.turns += 1;
+        if let Some(checkpoints) = &self.bench.config.checkpoints {
+            checkpoints.begin(&self.bench.session, self.history.turns);
+        }
         self.journal
             .emit(Event::TurnStarted {
                 turn: self.history.turns,
@@ -244,15 +248,48 @@ impl Turning<'_> {
         }
     }
 
+    /// Tells what was kept since this was last told.
+    async fn tell_checkpoints(&mut self) -> Result<(), TurnError> {
+        let Some(checkpoints) = &self.bench.config.checkpoints else { return Ok(()) };
+        let (kept, notices) = checkpoints.drain();
+        for Kept { turn, id, mut files } in kept {
+            files.truncate(MAX_SHOWN);
+            let id = id.to_string();
+            self.journal.emit(Event::Checkpoint { turn, id, files_changed: files }).await?;
+        }
+        for message in notices {
+            self.journal.emit(Event::Notice { message }).await?;
+        }
+        Ok(())
+    }
+
+    /// Takes in what commands changed that no call was told of.
+    async fn end_checkpoints(&mut self, began: SystemTime) -> Result<(), TurnError> {
+        let checkpoints = self.bench.config.checkpoints.clone();
+        let root = self.bench.config.root.clone();
+        let ran_commands = self.trace.ran_commands;
+        let looking = tokio::task::spawn_blocking(move || match checkpoints {
+            Some(checkpoints) => {
+                let mut changed = checkpoints.end_turn(false);
+                if ran_commands && !checkpoints.covers_commands() {
+                    changed.extend(changes::since(&root, began));
+                }
+                changed
+            }
+            None if ran_commands => changes::since(&root, began),
+            None => Vec::new(),
+        });
+        let changed = looking.await.map_err(|_| TurnError::Bug("looking for changes failed"))?;
+        self.trace.files_changed.extend(changed);
+        self.tell_checkpoints().await
+    }
+
     async fn close(mut self, end: Step, began: SystemTime) -> Result<TurnStatus, TurnError> {
         let (status, error) = match end {
             Step::Ended(status, failure) => (status, Some(failure)),
             Step::GoOn | Step::Done => (TurnStatus::Done, None),
         };
-        if self.trace.ran_commands {
-            let changed = changes::since(&self.bench.config.root, began);
-            self.trace.files_changed.extend(changed);
-        }
+        self.end_checkpoints(began).await?;
         self.journal
             .emit(Event::TurnFinished {
                 turn: self.history.turns,

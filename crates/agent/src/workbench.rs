@@ -17,6 +17,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use crate::checkpoint::Checkpoints;
 use crate::history::{self, History, Prefix};
 use crate::journal::Journal;
 use crate::log::{LogError, SessionLog};
@@ -57,6 +58,8 @@ pub struct Config {
     pub router: Arc<Router>,
     /// The tools.
     pub toolbox: Arc<Toolbox>,
+    /// Keeps what the tools change, so that it can be undone; the toolbox must watch for it.
+    pub checkpoints: Option<Arc<Checkpoints>>,
     /// The provider's name.
     pub provider: String,
     /// The model's id.

@@ -14,8 +14,8 @@ use std::path::{Path, PathBuf};
 
 pub use keys::{KEYS, Key, Kind, Layering, Value, canonical, find};
 pub use settings::{
-    LimitSettings, ProviderSettings, RetrySettings, Sandbox, SandboxBackend, SandboxNetwork,
-    SandboxRules, Settings, TimeoutSettings,
+    CheckpointSettings, LimitSettings, ProviderSettings, RetrySettings, Sandbox, SandboxBackend,
+    SandboxNetwork, SandboxRules, Settings, TimeoutSettings,
 };
 
 use crate::env;

@@ -256,6 +256,43 @@ pub enum Event {
         /// Paths changed in the turn, relative to the root.
         files_changed: Vec<String>,
     },
+    /// What a call changed was kept, so that it can be undone.
+    Checkpoint {
+        /// The turn.
+        turn: u32,
+        /// Where it is kept.
+        id: String,
+        /// Paths that changed, relative to the root; at most 200.
+        files_changed: Vec<String>,
+    },
+    /// The session went back to before a turn.
+    Undone {
+        /// The turn.
+        turn: u32,
+        /// Whether the files did.
+        files: bool,
+        /// Whether the conversation did: what was said since is not in the history any more.
+        conversation: bool,
+        /// Where is kept how the files were changed, where any were.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        id: Option<String>,
+        /// Paths that changed, relative to the root; at most 200.
+        files_changed: Vec<String>,
+    },
+    /// What the last undo took back came back.
+    Redone {
+        /// The first turn that came back.
+        turn: u32,
+        /// Whether the files did.
+        files: bool,
+        /// Whether the conversation did.
+        conversation: bool,
+        /// Where is kept how the files were changed, where any were.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        id: Option<String>,
+        /// Paths that changed, relative to the root; at most 200.
+        files_changed: Vec<String>,
+    },
     /// The session got a name.
     Named {
         /// The name.

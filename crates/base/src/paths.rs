@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 pub struct Home {
     /// Holds `config.toml`.
     pub config: PathBuf,
-    /// Holds `ledger.db`, `sessions/`, `outputs/`, `journal/`.
+    /// Holds `ledger.db`, `sessions/`, `outputs/`, `journal/`, `snapshots/`.
     pub data: PathBuf,
     /// Holds what can be made again.
     pub cache: PathBuf,
@@ -61,6 +61,11 @@ impl Home {
     /// Returns the folder of full tool outputs that were folded in a session.
     pub fn outputs(&self) -> PathBuf {
         self.data.join("outputs")
+    }
+
+    /// Returns the folder of checkpoints; each project has one in it.
+    pub fn snapshots(&self) -> PathBuf {
+        self.data.join("snapshots")
     }
 }
 

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    completions, config, cost, data, demo, doctor, metrics, models, permissions, reference, run,
-    schema, sessions, setup, stats, tool, version,
+    completions, config, cost, data, demo, doctor, metrics, models, permissions, redo, reference,
+    run, schema, sessions, setup, stats, tool, undo, version,
 };
 use crate::terminal::Color;
 
@@ -65,6 +65,10 @@ pub enum Command {
     Run(run::Args),
     /// Go on with a session
     Resume(run::ResumeArgs),
+    /// Take back what a session did: files, conversation, or both
+    Undo(undo::Args),
+    /// Bring back what the last undo took back
+    Redo(redo::Args),
     /// See it work, with a scripted model and without a key
     Demo(demo::Args),
     /// List, show, search and export sessions

@@ -9,6 +9,7 @@ pub mod doctor;
 pub mod metrics;
 pub mod models;
 pub mod permissions;
+pub mod redo;
 pub mod reference;
 pub mod run;
 pub mod schema;
@@ -16,6 +17,7 @@ pub mod sessions;
 pub mod setup;
 pub mod stats;
 pub mod tool;
+pub mod undo;
 pub mod version;
 
 use clap::CommandFactory;
@@ -39,6 +41,8 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
     match command {
         Command::Run(args) => run::run(&global, args),
         Command::Resume(args) => run::resume(&global, args),
+        Command::Undo(args) => undo::run(&global, &args),
+        Command::Redo(args) => redo::run(&global, &args),
         Command::Demo(args) => demo::run(&args),
         Command::Sessions(args) => sessions::run(&global, &args),
         Command::Cost(args) => cost::run(&global, &args),

@@ -5,6 +5,7 @@
 //! answer is made: that is the agent's and the router's business.
 
 mod ask;
+mod checkpoints;
 mod cli;
 mod commands;
 mod failure;

@@ -6,14 +6,16 @@ use std::sync::Arc;
 use distiq_base::config::Sandbox;
 use distiq_base::{ErrorKind, Mode};
 use distiq_llm::Registry;
-use distiq_tools::{ToolError, Toolbox, ToolboxConfig};
+use distiq_tools::{ToolError, Toolbox, ToolboxConfig, Watch};
 
 use crate::ask::TerminalAsk;
+use crate::checkpoints;
 use crate::failure::Failure;
 use crate::world::World;
 
-/// Opens the tools of the project.
-pub fn open(world: &World, mode: Mode) -> Result<Toolbox, Failure> {
+/// Opens the tools of the project; `watch` is told of every change.
+pub fn open(world: &World, mode: Mode, watch: Option<Arc<dyn Watch>>) -> Result<Toolbox, Failure> {
+    checkpoints::recover(world);
     if world.settings.sandbox == Sandbox::Require {
         return Err(Failure::new(
             ErrorKind::Config,
@@ -23,6 +25,7 @@ pub fn open(world: &World, mode: Mode) -> Result<Toolbox, Failure> {
     }
     let config = ToolboxConfig {
         mode,
+        watch,
         secret_env: Registry::key_variables(&world.settings),
         launcher: launcher(),
         ..ToolboxConfig::new(&world.root, Arc::new(TerminalAsk::default()), world.home.outputs())

@@ -148,6 +148,7 @@ async fn run_group(turn: &mut Turning<'_>, group: &[Asked]) -> Result<Vec<Done>,
     }));
     let (outcomes, stop) = turn.waiting.on_tools(outcomes, &name, turn.journal).await?;
     kill_point("after_tool");
+    turn.tell_checkpoints().await?;
     let mut done = Vec::new();
     for (call, (outcome, took)) in group.iter().zip(outcomes) {
         done.push(finish(turn, call, outcome, took, stop).await?);

@@ -1,4 +1,4 @@
-//! Which files commands changed: what is newer than the turn, ignore rules honoured.
+//! Which files commands changed, where no checkpoints tell: what is newer than the turn, ignore rules honoured.
 
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;

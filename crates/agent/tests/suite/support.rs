@@ -189,6 +189,7 @@ impl World {
             home: self.home(),
             router: Arc::new(Router::new(router)),
             toolbox: self.toolbox(Mode::Full, Answer::Nobody),
+            checkpoints: None,
             provider: "anthropic".into(),
             model: "claude-sonnet-4-5".into(),
             mode: Mode::Full,

@@ -225,6 +225,20 @@ pub const KEYS: &[Key] = &[
     .tightened(),
     user("sandbox.read", Kind::Paths, "Further files and folders that commands may read").or(""),
     user("sandbox.write", Kind::Paths, "Further folders that commands may write").or(""),
+    user("checkpoints.enabled", Kind::Bool, "Whether what a session changes is kept for `undo`")
+        .or("true"),
+    user(
+        "checkpoints.max_mb",
+        Kind::Integer(1, 1_000_000),
+        "Most megabytes of checkpoints a project",
+    )
+    .or("1000"),
+    user(
+        "checkpoints.max_days",
+        Kind::Integer(1, 3650),
+        "How many days a session's checkpoints are kept",
+    )
+    .or("30"),
     user("plain", Kind::Bool, "No colour and no moving parts, for screen readers").or("false"),
 ];
 

@@ -29,6 +29,7 @@ pub struct Settings {
     pub ca_file: Option<PathBuf>,
     pub sandbox: Sandbox,
     pub sandbox_rules: SandboxRules,
+    pub checkpoints: CheckpointSettings,
     pub plain: bool,
 }
 
@@ -60,6 +61,15 @@ pub struct TimeoutSettings {
     pub head_ms: u64,
     pub first_byte_ms: u64,
     pub idle_ms: u64,
+}
+
+/// What is kept for `undo`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct CheckpointSettings {
+    pub enabled: bool,
+    pub max_mb: u64,
+    pub max_days: u64,
 }
 
 /// How often and how soon to try again.
@@ -166,6 +176,11 @@ impl Settings {
                 _ => Sandbox::Auto,
             },
             sandbox_rules: sandbox_rules(&values),
+            checkpoints: CheckpointSettings {
+                enabled: values.value("checkpoints.enabled") == Some(&Value::Bool(true)),
+                max_mb: values.integer("checkpoints.max_mb").unwrap_or_default(),
+                max_days: values.integer("checkpoints.max_days").unwrap_or_default(),
+            },
             plain: values.value("plain") == Some(&Value::Bool(true)),
         }
     }

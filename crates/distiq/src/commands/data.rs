@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use clap::{Subcommand, ValueEnum};
+use distiq_agent::checkpoint;
 use distiq_base::ErrorKind;
 use distiq_base::paths::Home;
 use serde_json::{Value as Json, json};
@@ -32,7 +33,7 @@ enum Action {
     Path,
     /// Print how much is stored
     Size,
-    /// Remove the oldest session logs and outputs; the ledger stays
+    /// Remove the oldest session logs, outputs and checkpoints; the ledger stays
     Prune {
         /// Keep at most so many megabytes
         #[arg(long, value_name = "MB", default_value_t = 1000)]
@@ -61,6 +62,8 @@ enum What {
     Sessions,
     /// Full outputs of tools
     Outputs,
+    /// What `undo` needs of every project
+    Snapshots,
     /// The ledger of costs
     Ledger,
     /// What can be made again
@@ -107,6 +110,7 @@ fn places(home: &Home) -> Vec<(&'static str, PathBuf)> {
         ("ledger", home.ledger()),
         ("sessions", home.sessions()),
         ("outputs", home.outputs()),
+        ("snapshots", home.snapshots()),
         ("cache", home.cache.clone()),
     ]
 }
@@ -131,6 +135,20 @@ struct Stored {
     path: PathBuf,
     bytes: u64,
     written: SystemTime,
+    is_folder: bool,
+}
+
+/// Lists the projects' checkpoints, each as one, without those that a session is using.
+fn snapshots(home: &Home) -> Vec<Stored> {
+    let unused =
+        checkpoint::stored(&home.snapshots()).into_iter().filter(|stored| !stored.is_in_use);
+    let as_one = |stored: checkpoint::Stored| Stored {
+        path: stored.folder,
+        bytes: stored.bytes,
+        written: stored.written,
+        is_folder: true,
+    };
+    unused.map(as_one).collect()
 }
 
 /// Lists the files at or below a path; links are not followed.
@@ -145,7 +163,8 @@ fn files(path: &Path) -> Vec<Stored> {
             }
         } else {
             let written = metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH);
-            found.push(Stored { path: path.to_path_buf(), bytes: metadata.len(), written });
+            let bytes = metadata.len();
+            found.push(Stored { path: path.to_path_buf(), bytes, written, is_folder: false });
         }
     }
     let mut found = Vec::new();
@@ -157,6 +176,7 @@ fn files(path: &Path) -> Vec<Stored> {
 fn prunable(home: &Home, max_bytes: u64, before: Option<SystemTime>) -> Vec<Stored> {
     let mut stored = files(&home.sessions());
     stored.extend(files(&home.outputs()));
+    stored.extend(snapshots(home));
     stored.sort_by_key(|file| file.written);
     let mut total: u64 = stored.iter().map(|file| file.bytes).sum();
     stored
@@ -182,9 +202,14 @@ fn erasable(home: &Home, what: What) -> Vec<Stored> {
     match what {
         What::Sessions => files(&home.sessions()),
         What::Outputs => files(&home.outputs()),
+        What::Snapshots => snapshots(home),
         What::Ledger => ledger(),
         What::Cache => files(&home.cache),
-        What::All => files(&home.data).into_iter().chain(files(&home.cache)).collect(),
+        What::All => {
+            let mut all = files(&home.data);
+            all.retain(|file| !file.path.starts_with(home.snapshots()));
+            all.into_iter().chain(snapshots(home)).chain(files(&home.cache)).collect()
+        }
     }
 }
 
@@ -193,7 +218,11 @@ fn remove(chosen: &[Stored], is_real: bool, is_json: bool) -> Result<(), Failure
     let bytes: u64 = chosen.iter().map(|file| file.bytes).sum();
     if is_real {
         for file in chosen {
-            fs::remove_file(&file.path).map_err(|error| {
+            let removed = match file.is_folder {
+                true => fs::remove_dir_all(&file.path),
+                false => fs::remove_file(&file.path),
+            };
+            removed.map_err(|error| {
                 Failure::io(format!("Cannot remove {}", file.path.display()), &error)
             })?;
         }

@@ -22,6 +22,7 @@ pub const SCHEMAS: &[(&str, &str)] = &[
     ("sessions", include_str!("../../schemas/sessions.json")),
     ("stats", include_str!("../../schemas/stats.json")),
     ("tool", include_str!("../../schemas/tool.json")),
+    ("undo", include_str!("../../schemas/undo.json")),
     ("version", include_str!("../../schemas/version.json")),
 ];
 

@@ -36,7 +36,7 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
     })?;
     let input = input(&args.input)?;
     let world = World::open(global, &[])?;
-    let toolbox = toolbox::open(&world, mode)?;
+    let toolbox = toolbox::open(&world, mode, None)?;
     // `more` lists the rarer tools for a model; here each is called by its own name.
     let names: Vec<&str> = toolbox.names().iter().copied().filter(|name| *name != "more").collect();
     if !names.contains(&args.name.as_str()) {

@@ -23,6 +23,7 @@ mod tool;
 mod trace;
 mod trees;
 mod two;
+mod undo;
 
 use std::fs;
 use std::path::{Path, PathBuf};

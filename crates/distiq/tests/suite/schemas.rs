@@ -28,6 +28,9 @@ fn name(event: &Event) -> &'static str {
         Event::Heartbeat { .. } => "heartbeat",
         Event::Notice { .. } => "notice",
         Event::TurnFinished { .. } => "turn_finished",
+        Event::Checkpoint { .. } => "checkpoint",
+        Event::Undone { .. } => "undone",
+        Event::Redone { .. } => "redone",
         Event::Named { .. } => "named",
     }
 }
@@ -122,6 +125,21 @@ fn turns() -> Vec<Event> {
     ]
 }
 
+fn rewinds() -> Vec<Event> {
+    let files_changed = vec!["a.rs".to_owned()];
+    vec![
+        Event::Checkpoint { turn: 1, id: "ab".into(), files_changed: files_changed.clone() },
+        Event::Undone {
+            turn: 1,
+            files: true,
+            conversation: false,
+            id: Some("ab".into()),
+            files_changed: files_changed.clone(),
+        },
+        Event::Redone { turn: 1, files: true, conversation: true, id: None, files_changed },
+    ]
+}
+
 fn samples() -> Vec<Event> {
     let mut samples = vec![
         Event::SessionStarted {
@@ -147,6 +165,7 @@ fn samples() -> Vec<Event> {
     samples.extend(messages());
     samples.extend(requests());
     samples.extend(turns());
+    samples.extend(rewinds());
     samples
 }
 
@@ -231,6 +250,9 @@ fn what_commands_print_fits_their_schemas() {
         ("sessions", &format!("sessions show {id} --json")),
         ("sessions", "sessions search hi --json"),
         ("stats", "stats --json"),
+        ("undo", "undo --preview --json"),
+        ("undo", "undo --json"),
+        ("undo", "redo --json"),
         ("version", "version --json"),
         ("version", "version --licenses --json"),
     ] {

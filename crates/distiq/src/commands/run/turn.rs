@@ -10,6 +10,7 @@ use distiq_base::{ErrorKind, Op, Record, RequestId};
 use distiq_llm::retry::Policy;
 use distiq_llm::{Catalogue, Registry};
 use distiq_router::{Limits, Router, RouterConfig};
+use distiq_tools::Watch;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 
@@ -18,7 +19,7 @@ use super::{Options, Place, schema};
 use crate::failure::Failure;
 use crate::providers::{self, Choice};
 use crate::world::World;
-use crate::{ledger, terminal, toolbox};
+use crate::{checkpoints, ledger, terminal, toolbox};
 
 /// The longest answer that is asked for, where the model can do more.
 const MAX_OUTPUT_TOKENS: u64 = 32_000;
@@ -177,12 +178,15 @@ fn config(
         retry: Policy::from_settings(&settings.retry),
         clock: Clock::System,
     });
+    let checkpoints = if options.no_save { None } else { checkpoints::open(world) };
+    let watch = checkpoints.clone().map(|watch| watch as Arc<dyn Watch>);
     Ok(Config {
         root: world.root.clone(),
         cwd: world.cwd.clone(),
         home: world.home.clone(),
         router: Arc::new(router),
-        toolbox: Arc::new(toolbox::open(world, settings.mode)?),
+        toolbox: Arc::new(toolbox::open(world, settings.mode, watch)?),
+        checkpoints,
         provider: choice.provider,
         model: choice.model,
         mode: settings.mode,

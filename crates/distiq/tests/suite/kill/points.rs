@@ -39,6 +39,10 @@ const OF_AN_EDIT: [&str; 10] = [
     "after_recovery",
 ];
 
+/// The points that an undo passes; tested with it.
+const OF_AN_UNDO: [&str; 5] =
+    ["before_undo_journal", "after_undo_journal", "undo_step", "before_undo_log", "after_undo_log"];
+
 /// The points that only a migration passes; tested where it is, in `store`.
 const OF_A_MIGRATION: [&str; 2] = ["before_backup_rename", "after_backup_rename"];
 
@@ -51,9 +55,8 @@ fn every_point_in_the_source_is_known_here() {
         let names = text.split("kill_point(\"").skip(1).filter_map(|rest| rest.split('"').next());
         found.extend(names.map(str::to_owned));
     }
-    let known =
-        OF_A_RUN.iter().chain(&OF_AN_EDIT).chain(&OF_A_MIGRATION).map(|name| (*name).to_owned());
-    assert_eq!(found, known.collect());
+    let known = OF_A_RUN.iter().chain(&OF_AN_EDIT).chain(&OF_AN_UNDO).chain(&OF_A_MIGRATION);
+    assert_eq!(found, known.map(|name| (*name).to_owned()).collect());
 }
 
 /// Kills a new job at the first, second, third, fifth, … passing of a point until it is passed no
