@@ -8,6 +8,8 @@
 //! The reader is our own and strict. The tree-sitter grammar for bash is made for highlighting and
 //! recovers where it must not: it takes `$'\\'; rm x; echo \'` for one string, for instance.
 
+mod arithmetic;
+mod braces;
 mod compound;
 mod cursor;
 mod grammar;
@@ -36,6 +38,17 @@ pub struct Script {
     pub commands: Vec<Command>,
     /// Names of the functions the line defines; a later command of that name is the function.
     pub functions: Vec<String>,
+    /// Which subshell each subshell stands in; the first one is that of the line.
+    pub subshells: Vec<u32>,
+}
+
+/// Where a command stands in a pipeline.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pipe {
+    /// Which of the script's pipelines.
+    pub id: u32,
+    /// Which part of it, from 0.
+    pub stage: u32,
 }
 
 /// A simple command, or the assignments or redirections of a line without one.
@@ -44,7 +57,7 @@ pub struct Command {
     /// The command's name and arguments; empty for a bare assignment or redirection, among them
     /// the redirections of a group or loop.
     pub words: Vec<Word>,
-    /// `NAME=value` before the name.
+    /// `NAME=value` before the name; of a `for`, its variable with each of its words.
     pub assignments: Vec<Assignment>,
     /// Its redirections.
     pub redirects: Vec<Redirect>,
@@ -52,10 +65,16 @@ pub struct Command {
     pub text: String,
     /// Whether it stands in `$( )`, backticks or `<( )`.
     pub in_substitution: bool,
+    /// The innermost `( )` or substitution that it stands in, from 1; `cd` holds only there.
+    pub subshell: u32,
     /// Whether it runs behind the line (`&`).
     pub background: bool,
     /// Whether its standard input is a pipe of the same line.
     pub reads_pipe: bool,
+    /// The innermost pipeline that it is a part of.
+    pub pipe: Option<Pipe>,
+    /// Whether it stands in a loop whose condition never changes, such as `while true`.
+    pub endless: bool,
     /// Whether further arguments come at run time (`xargs`, `find -exec`, `parallel`).
     pub partial: bool,
     /// Whether the text does not tell what it runs: the name is an expansion, or an argument that
@@ -92,8 +111,40 @@ pub struct Word {
     /// Whether it may become several words or none: an unquoted expansion, a pattern, a list in
     /// braces, or `"$@"`.
     pub splits: bool,
+    /// Whether a file name pattern stands in it unquoted, beside expansions or without.
+    pub pattern: bool,
+    /// The expansions in `text`, in order.
+    pub spans: Vec<Span>,
     /// The source text.
     pub raw: String,
+}
+
+/// An expansion within a word's text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Span {
+    /// Where it begins, in bytes of the text.
+    pub start: usize,
+    /// Where it ends.
+    pub end: usize,
+    /// Whether it is quoted, so that it is not split and no pattern.
+    pub quoted: bool,
+    /// What is expanded.
+    pub expands: Expands,
+}
+
+/// What an expansion stands for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Expands {
+    /// The value of a variable, `$NAME` or `${NAME}`, or of an argument: `$1`, `$@`, `$*`.
+    Variable(String),
+    /// What a script prints: `$(…)` or backticks.
+    Command(String),
+    /// A whole number: `$((…))`, `$?`, `$#`, `$$`, `${#NAME}`.
+    Number,
+    /// The name of a pipe: `<(…)` or `>(…)`.
+    Process,
+    /// Anything else.
+    Other,
 }
 
 /// `NAME=value`.
@@ -157,4 +208,9 @@ pub enum ShellError {
 /// Where the text is not a script, is too large, or could be read in more than one way.
 pub fn parse(text: &str) -> Result<Script, ShellError> {
     grammar::parse(text, 0)
+}
+
+/// Tells whether what a script prints can only be whole numbers, as of `wc -l < file`.
+pub fn prints_numbers(script: &str) -> bool {
+    arithmetic::prints_numbers(script)
 }

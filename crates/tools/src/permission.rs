@@ -5,16 +5,27 @@
 //! worst one counts. *Allow* means provably harmless; *deny* is for what no project needs; all
 //! else is *ask*.
 
+mod awk;
+mod chains;
+mod cloud;
+mod code;
 mod commands;
 mod danger;
-mod filters;
+mod find_rules;
 mod git_rules;
+mod known;
+mod network;
+mod options;
+mod parameters;
 mod paths;
-mod programs;
 mod reader_table;
 mod readers;
 pub(crate) mod secrets;
+mod sed;
 mod shell_line;
+mod targets;
+mod values;
+mod wrappers;
 
 use std::path::Path;
 

@@ -12,6 +12,7 @@ mod suite {
     mod git;
     mod mistakes;
     mod permission;
+    mod permission_corpus;
     mod shell;
     mod test_runner;
 }

@@ -3,7 +3,7 @@
 use super::grammar::{Entry, Parser};
 use super::run::RUN_VARIABLES;
 use super::word::Ends;
-use super::{Command, ShellError, Word};
+use super::{Assignment, Command, Expands, ShellError, Span, Word};
 
 impl Parser<'_> {
     /// Reads a simple or a compound command.
@@ -19,7 +19,7 @@ impl Parser<'_> {
             self.arithmetic()?;
         } else if self.cursor.peek() == Some('(') {
             self.cursor.bump_raw();
-            self.list(&[")"])?;
+            self.in_subshell(|parser| parser.list(&[")"]))?;
             if !self.cursor.eat(")") {
                 return Err(self.cursor.unexpected());
             }
@@ -83,42 +83,78 @@ impl Parser<'_> {
 
     fn conditional_loop(&mut self, word: &str) -> Result<(), ShellError> {
         self.expect(word)?;
+        let start = self.cursor.pos();
+        let first = self.found();
         self.list(&["do"])?;
-        self.block("do", "done")
+        let condition = self.cursor.since(start).trim().trim_end_matches(';').trim();
+        let endless = match word {
+            "while" => {
+                matches!(condition, "true" | ":" | "[ 1 ]" | "((1))" | "(( 1 ))" | "[[ 1 ]]")
+            }
+            _ => matches!(condition, "false" | "[ ]" | "((0))" | "(( 0 ))"),
+        };
+        self.block("do", "done")?;
+        self.mark(first, |command| command.endless |= endless);
+        Ok(())
     }
 
     /// Reads `for` and `select`.
     fn counted_loop(&mut self, word: &str) -> Result<(), ShellError> {
+        let start = self.cursor.pos();
         self.expect(word)?;
         self.blanks();
         if self.cursor.eat("((") {
             self.arithmetic()?;
+            let endless = self.cursor.since(start).replace(' ', "").contains(";;");
             self.separator()?;
+            let first = self.found();
             if self.stands("{") {
-                return self.block("{", "}");
+                self.block("{", "}")?;
+            } else {
+                self.block("do", "done")?;
             }
-            return self.block("do", "done");
+            self.mark(first, |command| command.endless |= endless);
+            return Ok(());
         }
         let name = self.word(Ends::Operators)?;
         if !is_name(&name.raw) {
             return Err(self.cursor.fail("a loop without a variable's name"));
         }
         self.evaluates |= RUN_VARIABLES.contains(&name.raw.as_str());
+        let mut end = self.cursor.pos();
         self.gap()?;
+        let mut values = Vec::new();
         if self.stands("in") {
             self.cursor.eat("in");
             loop {
+                end = self.cursor.pos();
                 self.blanks();
                 if matches!(self.cursor.peek(), None | Some('\n' | ';')) {
                     break;
                 }
-                if self.word(Ends::Operators)?.raw.is_empty() {
-                    return Err(self.cursor.unexpected());
-                }
+                values.extend(self.words()?);
             }
+        } else {
+            values.push(arguments());
         }
+        self.binds(name.raw, values, (start, end))?;
         self.separator()?;
         self.block("do", "done")
+    }
+
+    /// Lists what a loop puts into its variable as a command that only assigns.
+    fn binds(
+        &mut self,
+        name: String,
+        values: Vec<Word>,
+        (start, end): (usize, usize),
+    ) -> Result<(), ShellError> {
+        let text = self.cursor.between(start, end).trim().to_owned();
+        let assignments =
+            values.into_iter().map(|value| Assignment { name: name.clone(), value }).collect();
+        let command = Command { assignments, text, ..Command::default() };
+        let entry = Entry { command, here_docs: Vec::new(), script: None };
+        self.insert(self.found(), vec![entry])
     }
 
     /// Passes a `;` and line breaks.
@@ -203,9 +239,15 @@ impl Parser<'_> {
                 }
             }
         }
-        self.evaluates |= words
-            .iter()
-            .any(|word| ["-eq", "-ne", "-lt", "-le", "-gt", "-ge", "-v"].contains(&&*word.raw));
+        self.evaluates |= words.iter().any(|word| word.raw == "-v");
+        for (left, (operator, right)) in
+            words.iter().zip(words.iter().skip(1).zip(words.iter().skip(2)))
+        {
+            if ["-eq", "-ne", "-lt", "-le", "-gt", "-ge"].contains(&&*operator.raw) {
+                self.evaluated_word(left);
+                self.evaluated_word(right);
+            }
+        }
         let text = self.cursor.since(start).to_owned();
         let command = Command { words, text, ..Command::default() };
         self.insert(first, vec![Entry { command, here_docs: Vec::new(), script: None }])
@@ -239,6 +281,18 @@ impl Parser<'_> {
             );
         if compound { self.command() } else { Err(self.cursor.unexpected()) }
     }
+}
+
+/// What a loop without words goes over: `"$@"`.
+fn arguments() -> Word {
+    let text = "\"$@\"".to_owned();
+    let span = Span {
+        start: 0,
+        end: text.len(),
+        quoted: true,
+        expands: Expands::Variable("@".to_owned()),
+    };
+    Word { raw: text.clone(), text, splits: true, spans: vec![span], ..Word::default() }
 }
 
 pub(super) fn is_name(text: &str) -> bool {

@@ -1,8 +1,9 @@
 //! Lists, pipelines and what a parser gathers on its way.
 
+use super::arithmetic::{self, Term};
 use super::cursor::Cursor;
 use super::heredoc::{self, Waiting};
-use super::{Command, MAX_BYTES, MAX_COMMANDS, MAX_NESTING, Script, ShellError, Word};
+use super::{Command, MAX_BYTES, MAX_COMMANDS, MAX_NESTING, Pipe, Script, ShellError, Word};
 
 /// Words that are syntax where a command may begin.
 const RESERVED: [&str; 21] = [
@@ -31,7 +32,14 @@ pub(super) struct Parser<'t> {
     pub(super) waiting: Vec<Waiting>,
     /// Here-documents that were read.
     pub(super) bodies: Vec<Option<Word>>,
-    /// Something evaluates a text at run time, as arithmetic does with variables.
+    /// What is evaluated as arithmetic.
+    pub(super) terms: Vec<Term>,
+    /// The subshell that is read, and which each of them stands in.
+    pub(super) subshell: u32,
+    pub(super) subshells: Vec<u32>,
+    /// How many pipelines were found.
+    pub(super) pipes: u32,
+    /// Something other than arithmetic evaluates a text at run time.
     pub(super) evaluates: bool,
     /// Some quoted text holds a `$` or a backtick, which would run if it were evaluated.
     pub(super) hides: bool,
@@ -39,6 +47,14 @@ pub(super) struct Parser<'t> {
 
 /// Reads a whole script; `scripts` counts the scripts and wrappers around it.
 pub(super) fn parse(text: &str, scripts: u32) -> Result<Script, ShellError> {
+    parse_with_terms(text, scripts).map(|(script, _)| script)
+}
+
+/// Reads a whole script and tells what it evaluates, which the scripts around it may have set.
+pub(super) fn parse_with_terms(
+    text: &str,
+    scripts: u32,
+) -> Result<(Script, Vec<Term>), ShellError> {
     if text.len() > MAX_BYTES {
         return Err(ShellError::TooLong);
     }
@@ -50,6 +66,10 @@ pub(super) fn parse(text: &str, scripts: u32) -> Result<Script, ShellError> {
         scripts,
         waiting: Vec::new(),
         bodies: Vec::new(),
+        terms: Vec::new(),
+        subshell: 0,
+        subshells: vec![0],
+        pipes: 0,
         evaluates: false,
         hides: false,
     };
@@ -63,7 +83,7 @@ pub(super) fn parse(text: &str, scripts: u32) -> Result<Script, ShellError> {
 }
 
 impl Parser<'_> {
-    fn finish(mut self) -> Result<Script, ShellError> {
+    fn finish(mut self) -> Result<(Script, Vec<Term>), ShellError> {
         let mut commands = Vec::with_capacity(self.entries.len());
         for mut entry in std::mem::take(&mut self.entries) {
             for (redirect, body) in entry.here_docs {
@@ -85,11 +105,14 @@ impl Parser<'_> {
                 return Err(ShellError::TooComplex);
             }
         }
-        if self.evaluates && self.hides {
+        let evaluated =
+            self.scripts == 0 && !arithmetic::are_numbers(&self.terms, &commands, &self.functions);
+        if evaluated || (self.evaluates && self.hides) {
             // `x='a[$(rm f)]'; echo $((x))` runs `rm`.
             commands.iter_mut().for_each(|command| command.opaque = true);
         }
-        Ok(Script { commands, functions: self.functions })
+        let script = Script { commands, functions: self.functions, subshells: self.subshells };
+        Ok((script, self.terms))
     }
 
     /// Reads another text, such as the one between backticks, as part of this script.
@@ -106,6 +129,10 @@ impl Parser<'_> {
             scripts: self.scripts,
             waiting: Vec::new(),
             bodies: std::mem::take(&mut self.bodies),
+            terms: std::mem::take(&mut self.terms),
+            subshell: self.subshell,
+            subshells: std::mem::take(&mut self.subshells),
+            pipes: self.pipes,
             evaluates: self.evaluates,
             hides: self.hides,
         };
@@ -114,6 +141,9 @@ impl Parser<'_> {
         self.entries = inner.entries;
         self.functions = inner.functions;
         self.bodies = inner.bodies;
+        self.terms = inner.terms;
+        self.subshells = inner.subshells;
+        self.pipes = inner.pipes;
         self.evaluates = inner.evaluates;
         self.hides = inner.hides;
         Ok(())
@@ -142,8 +172,34 @@ impl Parser<'_> {
         self.entries.iter_mut().skip(first).for_each(|entry| mark(&mut entry.command));
     }
 
+    fn mark_pipe(&mut self, first: usize, pipe: Pipe) {
+        self.mark(first, |command| {
+            // Inner pipelines were there first.
+            command.pipe.get_or_insert(pipe);
+        });
+    }
+
+    /// Reads a subshell.
+    pub(super) fn in_subshell(
+        &mut self,
+        read: impl FnOnce(&mut Self) -> Result<(), ShellError>,
+    ) -> Result<(), ShellError> {
+        let outer = self.subshell;
+        self.subshells.push(outer);
+        self.subshell = u32::try_from(self.subshells.len() - 1).unwrap_or(u32::MAX);
+        let result = read(self);
+        self.subshell = outer;
+        result
+    }
+
     /// Takes `entries` in before the commands found since `at`.
-    pub(super) fn insert(&mut self, at: usize, entries: Vec<Entry>) -> Result<(), ShellError> {
+    pub(super) fn insert(&mut self, at: usize, mut entries: Vec<Entry>) -> Result<(), ShellError> {
+        for entry in &mut entries {
+            // Those of an inner script were numbered already.
+            if entry.command.subshell == 0 {
+                entry.command.subshell = self.subshell;
+            }
+        }
         if self.entries.len() + entries.len() > MAX_COMMANDS {
             return Err(ShellError::TooComplex);
         }
@@ -260,7 +316,10 @@ impl Parser<'_> {
         if self.prefixes() {
             return Ok(());
         }
+        let begin = self.found();
         self.command()?;
+        let mut stage = 0;
+        let mut id = 0;
         loop {
             self.blanks();
             if self.cursor.looking_at("||") || !self.cursor.eat("|") {
@@ -268,9 +327,16 @@ impl Parser<'_> {
             }
             self.cursor.eat("&");
             self.gap()?;
+            if stage == 0 {
+                self.pipes += 1;
+                id = self.pipes;
+                self.mark_pipe(begin, Pipe { id, stage });
+            }
+            stage += 1;
             let first = self.found();
             self.command()?;
             self.mark(first, |command| command.reads_pipe = true);
+            self.mark_pipe(first, Pipe { id, stage });
         }
     }
 

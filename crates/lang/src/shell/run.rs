@@ -68,6 +68,23 @@ impl Parser<'_> {
         Ok(entries)
     }
 
+    /// Numbers the subshells of an inner script among ours; returns the number of its outermost one and
+    /// what is added to the others'.
+    fn inner_subshells(&mut self, command: &Command, inner: &[u32]) -> (u32, u32) {
+        let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+        let outermost = if matches!(command.program(), Some("eval" | "trap" | "." | "source")) {
+            self.subshell
+        } else {
+            self.subshells.push(self.subshell);
+            number(self.subshells.len() - 1)
+        };
+        let added = number(self.subshells.len()) - 1;
+        self.subshells.extend(
+            inner.iter().skip(1).map(|above| if *above == 0 { outermost } else { above + added }),
+        );
+        (outermost, added)
+    }
+
     fn run_words(
         &mut self,
         outer: &Entry,
@@ -129,17 +146,26 @@ impl Parser<'_> {
         if self.scripts >= MAX_SCRIPTS {
             return Err(ShellError::TooComplex);
         }
-        let script = match grammar::parse(text, self.scripts + 1) {
-            Ok(script) => script,
+        let (script, terms) = match grammar::parse_with_terms(text, self.scripts + 1) {
+            Ok(read) => read,
             Err(ShellError::TooComplex) => return Err(ShellError::TooComplex),
             Err(fault) if literal => return Err(fault),
-            Err(_) => Script::default(),
+            Err(_) => (Script::default(), Vec::new()),
         };
+        self.terms.extend(terms);
         command.opaque |= !literal || programs::reads_otherwise(command, text);
         self.functions.extend(script.functions);
         let via = command.program().map(str::to_owned);
         let mut commands = script.commands;
+        // A script of its own is a shell of its own, unless the shell itself reads it.
+        let base = self.inner_subshells(command, &script.subshells);
+        let pipes = self.pipes;
         for inner in &mut commands {
+            if let Some(pipe) = &mut inner.pipe {
+                pipe.id += pipes;
+                self.pipes = self.pipes.max(pipe.id);
+            }
+            inner.subshell = if inner.subshell == 0 { base.0 } else { inner.subshell + base.1 };
             inner.via = inner.via.take().or_else(|| via.clone());
             inner.in_substitution |= command.in_substitution;
         }

@@ -1,5 +1,6 @@
 //! Simple commands: assignments, words, redirections.
 
+use super::braces;
 use super::compound::is_name;
 use super::grammar::{Entry, Parser};
 use super::word::Ends;
@@ -46,8 +47,8 @@ impl Parser<'_> {
             match assigned {
                 Some(assignment) => command.assignments.push(assignment),
                 None => {
-                    let word = self.argument(command)?;
-                    command.words.push(word);
+                    let words = self.argument(command)?;
+                    command.words.extend(words);
                 }
             }
             end = self.cursor.pos();
@@ -63,13 +64,37 @@ impl Parser<'_> {
         self.insert(first, entries)
     }
 
-    fn argument(&mut self, command: &Command) -> Result<Word, ShellError> {
+    fn argument(&mut self, command: &Command) -> Result<Vec<Word>, ShellError> {
         let declares = command.name().is_some_and(|name| DECLARATIONS.contains(&name));
         if declares && let Some(array) = self.array_argument()? {
-            return Ok(array);
+            return Ok(vec![array]);
         }
-        let word = self.word(Ends::Operators)?;
-        if word.raw.is_empty() { Err(self.cursor.unexpected()) } else { Ok(word) }
+        self.words()
+    }
+
+    /// Reads a word that must be there; lists in braces make several of it.
+    pub(super) fn words(&mut self) -> Result<Vec<Word>, ShellError> {
+        let (word, raw) = self.building(Ends::Operators)?;
+        let lists = word.has_brace_list();
+        let raw = raw.to_owned();
+        let whole = word.finish(&raw);
+        if raw.is_empty() {
+            return Err(self.cursor.unexpected());
+        }
+        let Some(pieces) = lists.then(|| braces::expand(&raw)).flatten() else {
+            return Ok(vec![whole]);
+        };
+        let mut words = Vec::with_capacity(pieces.len());
+        for piece in pieces.iter().filter(|piece| !piece.is_empty()) {
+            self.within(piece, |inner| {
+                let word = inner.word(Ends::Operators)?;
+                // Braces that are left are no list.
+                let fits = word.raw == *piece;
+                words.push(word);
+                if fits { Ok(()) } else { Err(inner.cursor.unexpected()) }
+            })?;
+        }
+        Ok(words)
     }
 
     /// Reads `NAME=( … )` where it stands as an argument.

@@ -1,7 +1,8 @@
 //! Words: quotes, expansions and the substitutions in them.
 
+use super::compound::is_name;
 use super::grammar::Parser;
-use super::{ShellError, Word};
+use super::{Expands, ShellError, Span, Word};
 
 /// A word as it is read.
 #[derive(Default)]
@@ -16,6 +17,7 @@ pub(super) struct Building {
     brace_open: bool,
     brace_list: bool,
     last_unquoted: Option<char>,
+    pub(super) spans: Vec<Span>,
 }
 
 impl Building {
@@ -26,9 +28,24 @@ impl Building {
             glob: fixed && self.pattern,
             tilde: self.tilde,
             splits: self.splits || self.pattern || self.brace_list,
+            pattern: self.pattern,
+            spans: self.spans,
             text: self.text,
             raw: raw.to_owned(),
         }
+    }
+
+    /// Takes in an expansion as it is written.
+    fn expansion(&mut self, raw: &str, expands: Expands, quoted: bool) {
+        self.expands = true;
+        let start = self.text.len();
+        self.text.push_str(raw);
+        self.spans.push(Span { start, end: self.text.len(), quoted, expands });
+    }
+
+    /// Tells whether braces in it make several words.
+    pub(super) fn has_brace_list(&self) -> bool {
+        self.brace_list
     }
 
     fn unquoted(&mut self, c: char, at_start: bool) {
@@ -70,6 +87,12 @@ pub(super) enum Ends {
 impl Parser<'_> {
     /// Reads a word; it may be empty where no word stands.
     pub(super) fn word(&mut self, ends: Ends) -> Result<Word, ShellError> {
+        let (word, raw) = self.building(ends)?;
+        Ok(word.finish(raw))
+    }
+
+    /// Reads a word and returns it unfinished, with its source.
+    pub(super) fn building(&mut self, ends: Ends) -> Result<(Building, &'_ str), ShellError> {
         self.cursor.peek();
         let start = self.cursor.pos();
         let mut word = Building::default();
@@ -110,25 +133,31 @@ impl Parser<'_> {
                 }
             }
         }
-        Ok(word.finish(self.cursor.since(start)))
+        Ok((word, self.cursor.since(start)))
     }
 
     /// Reads what a `$` begins.
     pub(super) fn dollar(&mut self, inside: Inside, word: &mut Building) -> Result<(), ShellError> {
         let start = self.cursor.pos();
         self.cursor.bump_raw();
+        let expands;
         match self.cursor.peek() {
             Some('(') => {
                 if self.cursor.eat("((") {
                     self.arithmetic()?;
+                    expands = Expands::Number;
                 } else {
                     self.cursor.bump_raw();
+                    let inner = self.cursor.pos();
                     self.substitution()?;
+                    let end = self.cursor.pos().saturating_sub(1);
+                    expands = Expands::Command(self.cursor.between(inner, end).to_owned());
                 }
             }
             Some('{') => {
                 self.cursor.bump_raw();
                 self.braces(inside)?;
+                expands = plain_variable(self.cursor.since(start));
             }
             Some('[') => return Err(self.cursor.fail("`$[` is not read; write `$((`")),
             Some('\'') if inside == Inside::Word => {
@@ -142,10 +171,16 @@ impl Parser<'_> {
                 return self.double_quoted(word);
             }
             Some(c) if c.is_ascii_alphabetic() || c == '_' => {
-                self.cursor.eat_while(|c| c.is_ascii_alphanumeric() || c == '_');
+                let name = self.cursor.eat_while(|c| c.is_ascii_alphanumeric() || c == '_');
+                expands = Expands::Variable(name);
             }
             Some(c) if c.is_ascii_digit() || "@*#?-$!".contains(c) => {
                 self.cursor.bump_raw();
+                expands = match c {
+                    '#' | '?' | '$' | '!' => Expands::Number,
+                    '-' => Expands::Other,
+                    c => Expands::Variable(c.to_string()),
+                };
             }
             _ => {
                 word.text.push('$');
@@ -153,10 +188,9 @@ impl Parser<'_> {
             }
         }
         let expansion = self.cursor.since(start);
-        word.expands = true;
         // `"$@"` and `"${a[@]}"` become several words even so.
         word.splits |= inside == Inside::Word || expansion.contains('@');
-        word.text.push_str(expansion);
+        word.expansion(expansion, expands, inside != Inside::Word);
         Ok(())
     }
 
@@ -165,7 +199,7 @@ impl Parser<'_> {
         self.deeper(|parser| {
             let first = parser.found();
             let waiting = parser.set_here_docs_aside();
-            parser.list(&[")"])?;
+            parser.in_subshell(|inner| inner.list(&[")"]))?;
             if !parser.cursor.eat(")") {
                 return Err(parser.cursor.unexpected());
             }
@@ -180,8 +214,7 @@ impl Parser<'_> {
         self.cursor.bump();
         self.cursor.bump();
         self.substitution()?;
-        word.expands = true;
-        word.text.push_str(self.cursor.since(start));
+        word.expansion(self.cursor.since(start), Expands::Process, true);
         Ok(())
     }
 
@@ -212,11 +245,13 @@ impl Parser<'_> {
                 None => return Err(self.cursor.fail("a backtick is never closed")),
             }
         }
-        word.expands = true;
         word.splits |= inside == Inside::Word;
-        word.text.push_str(self.cursor.since(start));
+        let expands = Expands::Command(script.clone());
+        word.expansion(self.cursor.since(start), expands, inside != Inside::Word);
         let first = self.found();
-        self.deeper(|parser| parser.within(&script, |inner| inner.list(&[])))?;
+        self.deeper(|parser| {
+            parser.in_subshell(|outer| outer.within(&script, |inner| inner.list(&[])))
+        })?;
         self.mark(first, |command| command.in_substitution = true);
         Ok(())
     }
@@ -228,11 +263,13 @@ impl Parser<'_> {
             let mut word = Building::default();
             match parser.cursor.peek() {
                 Some(c) if c.is_ascii_alphanumeric() || "_#@*?-$".contains(c) => {}
-                // What the variable holds is taken as a name, with its subscript evaluated.
-                Some('!') => parser.evaluates = true,
+                // What the variable holds is taken as a name, with its subscript evaluated;
+                // `${!a[@]}` tells an array's keys.
+                Some('!') => parser.evaluates |= !parser.tells_keys(),
                 _ => return Err(parser.cursor.unexpected()),
             }
             let mut first = true;
+            let mut evaluates = false;
             loop {
                 match parser.cursor.peek() {
                     Some('}') if !first => {
@@ -262,64 +299,31 @@ impl Parser<'_> {
                     }
                     Some('$') => parser.dollar(inside, &mut word)?,
                     Some('`') => parser.backticks(inside, &mut word)?,
+                    Some(c) if evaluates && (c.is_ascii_alphanumeric() || c == '_') => {
+                        parser.evaluated_term();
+                    }
                     Some(c) => {
-                        parser.notice_evaluation(c);
+                        evaluates |= parser.begins_evaluation(c);
                         parser.cursor.bump_raw();
                     }
+                }
+                if evaluates {
+                    parser.evaluated_spans(&mut word);
                 }
                 first = false;
             }
         })
     }
+}
 
-    /// Notes the parts of `${ }` that evaluate a text at run time: subscripts, substring offsets
-    /// and `@P`.
-    fn notice_evaluation(&mut self, c: char) {
-        let next = self.cursor.second();
-        self.evaluates |= match c {
-            '[' => !matches!(next, Some('@' | '*' | '0'..='9')),
-            ':' => !matches!(next, Some('-' | '=' | '?' | '+')),
-            '@' => next == Some('P'),
-            _ => false,
-        };
-    }
-
-    /// Reads `… ))`, the cursor behind the opening parentheses.
-    pub(super) fn arithmetic(&mut self) -> Result<(), ShellError> {
-        self.deeper(|parser| {
-            let mut open = 0_u32;
-            let mut word = Building::default();
-            loop {
-                match parser.cursor.peek() {
-                    Some('(') => open += 1,
-                    Some(')') if open > 0 => open -= 1,
-                    Some(')') => {
-                        if parser.cursor.eat("))") {
-                            return Ok(());
-                        }
-                        return Err(parser.cursor.fail(
-                            "`((` that is not arithmetic; put a space between the parentheses",
-                        ));
-                    }
-                    Some('$') => {
-                        parser.evaluates = true;
-                        parser.dollar(Inside::Quotes, &mut word)?;
-                        continue;
-                    }
-                    Some('`') => {
-                        parser.evaluates = true;
-                        parser.backticks(Inside::Quotes, &mut word)?;
-                        continue;
-                    }
-                    Some('<' | '>') if parser.cursor.second() == Some('(') => {
-                        return Err(parser.cursor.unexpected());
-                    }
-                    Some(c) if c.is_ascii_alphabetic() || c == '_' => parser.evaluates = true,
-                    Some(c) if c.is_ascii_digit() || " \t\n+-*/%^&|!~<>=?:,.#@[];".contains(c) => {}
-                    _ => return Err(parser.cursor.unexpected()),
-                }
-                parser.cursor.bump_raw();
-            }
-        })
+/// Tells the variable of `${NAME}`, or that an expansion is a number.
+fn plain_variable(raw: &str) -> Expands {
+    let inner = raw.strip_prefix("${").and_then(|rest| rest.strip_suffix('}')).unwrap_or(raw);
+    match inner.strip_prefix('#') {
+        Some(_) => Expands::Number,
+        None if is_name(inner) || inner.parse::<u8>().is_ok() || matches!(inner, "@" | "*") => {
+            Expands::Variable(inner.to_owned())
+        }
+        None => Expands::Other,
     }
 }

@@ -157,6 +157,20 @@ const LINES: &[&str] = &[
     "echo \\'; aa; echo \\'",
     "echo \"`aa \\`bb\\``\"",
     "x[1]=$(aa)",
+    "{aa,bb} {cc,'a b'}",
+    "{aa,x}{,y}",
+    "for x in {aa,bb}; do $x; done",
+    "x='z[$(aa)]'; echo $((x))",
+    "x='z[$(aa)]'; y=x; echo $((y + 1))",
+    "read x <<< 'z[$(aa)]'; echo $((x))",
+    "x='z[$(aa)]'; [[ $x -eq 1 ]]",
+    "x='z[$(aa)]'; echo ${y:x}",
+    "declare x='z[$(aa)]'; ((x))",
+    "for x in 'z[$(aa)]'; do ((x++)); done",
+    "f() { echo $(($1)); }; f 'z[$(aa)]'",
+    "x='z[$(aa)]' eval 'echo $((x))'",
+    "n=$(aa | wc -l); echo $((n))",
+    "for ((i=0;i<2;i++)); do aa; done",
 ];
 
 fn line() -> impl Strategy<Value = String> {
@@ -246,6 +260,43 @@ fn bash_runs_nothing_that_was_not_found() {
     runner
         .run(&line(), |line| {
             prop_assert_eq!(missed(folder.path(), &line), None);
+            Ok(())
+        })
+        .unwrap();
+}
+
+/// Words with braces, and what may stand in and around them.
+fn braced() -> impl Strategy<Value = String> {
+    let piece = prop::sample::select(
+        &[
+            "{", "}", ",", "a", "b", "..", "1", "3", "-", "'", "\"", "\\", "{a,b}", "{1..3}", "é",
+            "x", "''", "\\,",
+        ][..],
+    );
+    prop::collection::vec(piece, 1..10).prop_map(|pieces| pieces.concat())
+}
+
+#[test]
+fn words_in_braces_are_those_that_bash_makes() {
+    let mut runner =
+        TestRunner::new(Config { cases: 300, failure_persistence: None, ..Config::default() });
+    runner
+        .run(&braced(), |word| {
+            let line = format!("printf '%s\\0' {word}");
+            let Ok(script) = parse(&line) else { return Ok(()) };
+            let [command] = script.commands.as_slice() else { return Ok(()) };
+            let Some((_, words)) = command.words.split_at_checked(2) else { return Ok(()) };
+            if words.iter().any(|word| !word.literal) {
+                return Ok(());
+            }
+            let ran = Command::new(bash()).args(["--norc", "-c", &line]).output().unwrap();
+            let told = String::from_utf8_lossy(&ran.stdout).into_owned();
+            let told: Vec<&str> = told.split_terminator('\0').collect();
+            let ours: Vec<&str> = words.iter().map(|word| word.text.as_str()).collect();
+            // Without words printf prints one empty text.
+            if !ours.is_empty() {
+                prop_assert_eq!(ours, told, "{}", line);
+            }
             Ok(())
         })
         .unwrap();

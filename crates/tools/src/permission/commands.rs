@@ -3,93 +3,22 @@
 use distiq_lang::shell::{Command, Script, Word};
 
 use super::paths::{Base, Secret};
-use super::shell_line::assigns;
-use super::{Part, Verdict, danger, git_rules, readers};
+use super::values::Values;
+use super::{Part, Verdict, code, danger, git_rules, known, readers, wrappers};
 
 /// Where a command stands.
 pub(super) struct Context<'a> {
     pub(super) base: Base<'a>,
     pub(super) script: &'a Script,
+    pub(super) values: &'a Values<'a>,
     /// Which of the script's commands it is.
     pub(super) index: usize,
+    /// How many scripts stand around this one.
+    pub(super) depth: u32,
 }
 
 /// Folders whose programs are the system's.
 const SYSTEM_BIN: [&str; 5] = ["/bin/", "/usr/bin/", "/usr/local/bin/", "/sbin/", "/usr/sbin/"];
-
-/// Programs that only run another command, which is judged by itself.
-const WRAPPERS: [&str; 14] = [
-    "timeout", "gtimeout", "nice", "ionice", "stdbuf", "time", "command", "builtin", "xargs",
-    "find", "fd", "bash", "sh", "env",
-];
-
-/// Programs that say their version and do nothing else when so asked.
-const VERSIONED: &[&str] = &[
-    "cargo",
-    "rustc",
-    "rustup",
-    "rustfmt",
-    "npm",
-    "node",
-    "npx",
-    "yarn",
-    "pnpm",
-    "bun",
-    "deno",
-    "tsc",
-    "python",
-    "python3",
-    "pip",
-    "pip3",
-    "uv",
-    "poetry",
-    "ruby",
-    "gem",
-    "bundle",
-    "go",
-    "java",
-    "javac",
-    "mvn",
-    "gradle",
-    "gcc",
-    "g++",
-    "clang",
-    "cc",
-    "make",
-    "cmake",
-    "ninja",
-    "docker",
-    "kubectl",
-    "terraform",
-    "php",
-    "composer",
-    "perl",
-    "lua",
-    "ghc",
-    "swift",
-    "dotnet",
-    "zig",
-    "git",
-    "gh",
-    "bash",
-    "zsh",
-    "curl",
-    "wget",
-    "ffmpeg",
-    "convert",
-    "psql",
-    "mysql",
-    "sqlite3",
-    "redis-cli",
-    "pytest",
-    "ruff",
-    "black",
-    "mypy",
-    "eslint",
-    "prettier",
-    "jest",
-    "vitest",
-];
 
 pub(super) fn ask(reason: impl Into<String>) -> Part {
     Part::new("", Verdict::Ask, reason)
@@ -103,110 +32,187 @@ pub(super) fn allow(reason: impl Into<String>) -> Part {
     Part::new("", Verdict::Allow, reason)
 }
 
-/// Returns the verdict on a command that has a name.
+/// Returns the verdict on a command that has words.
 pub(super) fn judge(command: &Command, context: &Context<'_>) -> Part {
+    let arguments: Vec<&Word> = command.words.iter().skip(1).collect();
     let Some((name, program)) = command.name().zip(command.program()) else {
-        return ask("only the run tells what program it is");
+        return unnamed(command, &arguments, context);
     };
     if context.script.functions.iter().any(|function| function == name) {
         // Its body is in the line and judged there.
         return allow("a function of this line");
     }
-    let arguments: Vec<&Word> = command.words.iter().skip(1).collect();
     if let Some(part) = danger::judge(program, &arguments, command, context) {
         return part;
     }
-    if name.contains('/') && !SYSTEM_BIN.iter().any(|bin| name.strip_prefix(bin) == Some(program)) {
-        return ask("runs a program of its own path");
-    }
-    if let Some(part) = secret(program, &arguments, context) {
+    let code = code::judge(program, &arguments, command, context);
+    if let Some(part) = code.clone().filter(|part| part.verdict == Verdict::Deny) {
         return part;
     }
+    if let Some(part) = secret(program, &arguments, command, context) {
+        return part;
+    }
+    if let Some(part) = code {
+        return part;
+    }
+    if name.contains('/') && !SYSTEM_BIN.iter().any(|bin| name.strip_prefix(bin) == Some(program)) {
+        return Part { writes: true, ..ask("runs a program of its own path") };
+    }
     if command.opaque {
-        return ask("only the run tells what it runs");
+        let worse = known::judge(program, &arguments, command, context);
+        return Part {
+            writes: true,
+            ..Part {
+                verdict: Verdict::Ask,
+                reason: "only the run tells what it runs".to_owned(),
+                ..worse
+            }
+        };
     }
-    if let [only] = arguments.as_slice()
-        && matches!(only.text.as_str(), "--version" | "-V" | "version")
-        && (only.text == "--version" || !matches!(program, "bash" | "python" | "python3" | "make"))
-        && VERSIONED.contains(&program)
-    {
-        return allow("says its version");
+    if known::says_version(program, &arguments) {
+        return allow("says its version or its help");
     }
-    let runs_another = context
-        .script
-        .commands
-        .get(context.index + 1)
-        .is_some_and(|next| next.via.as_deref() == Some(program));
-    if WRAPPERS.contains(&program) && runs_another {
-        return wraps(program, &arguments, command, context);
+    if let Some(part) = wrappers::judge(program, &arguments, command, context) {
+        return part;
     }
     match program {
-        "git" => git_rules::judge(&arguments),
-        _ => readers::judge(program, &arguments, command, context),
+        "git" => git_rules::judge(&arguments, context),
+        _ => readers::judge(program, &arguments, command, context)
+            .unwrap_or_else(|| known::judge(program, &arguments, command, context)),
     }
 }
 
-/// Judges a wrapper by its own options; the command it runs is judged by itself.
-fn wraps(program: &str, arguments: &[&Word], command: &Command, context: &Context<'_>) -> Part {
-    let first = arguments.first().map_or("", |word| word.text.as_str());
-    match program {
-        "find" | "fd" => readers::judge(program, arguments, command, context),
-        "env" => {
-            let pairs = arguments.iter().map_while(|word| word.text.split_once('='));
-            let worst =
-                pairs.filter_map(|(name, value)| assigns(name, value)).max_by_key(|p| p.verdict);
-            match worst {
-                Some(part) => part,
-                None if first.starts_with('-') => ask("changes the environment"),
-                None => allow("sets variables for the command after it"),
-            }
-        }
-        "bash" | "sh" => {
-            let plain = first.strip_prefix('-').and_then(|flags| flags.strip_suffix('c'));
-            if plain.is_some_and(|flags| flags.chars().all(|c| "eux".contains(c))) {
-                allow("runs the commands in it, which are judged by themselves")
-            } else {
-                ask("starts a shell that reads more than its command")
-            }
-        }
-        "time" if first.starts_with('-') && first != "-p" => ask("may write its times to a file"),
-        _ => allow("runs the command after it, which is judged by itself"),
+/// Judges a command whose name comes at run time: what its name may be, and what its arguments name.
+fn unnamed(command: &Command, arguments: &[&Word], context: &Context<'_>) -> Part {
+    let unsure = Part { writes: true, ..ask("only the run tells what program it is") };
+    if let Some(part) = array(command, context) {
+        return part;
     }
+    let Some(name) = command.words.first().filter(|word| word.glob) else {
+        return secret("", arguments, command, context).unwrap_or(unsure);
+    };
+    let pattern = name.text.rsplit('/').next().unwrap_or_default();
+    let Ok(pattern) = globset::Glob::new(pattern) else { return unsure };
+    let pattern = pattern.compile_matcher();
+    let mut worst = unsure;
+    for program in danger::NAMES.iter().filter(|name| pattern.is_match(name)) {
+        let mut named = command.clone();
+        if let Some(first) = named.words.first_mut() {
+            *first = super::values::literal(program);
+        }
+        let part = judge(&named, context);
+        if part.verdict > worst.verdict {
+            worst = part;
+        }
+    }
+    worst
+}
+
+/// Judges `"${a[@]}"` by what the line puts into the array.
+fn array(command: &Command, context: &Context<'_>) -> Option<Part> {
+    let (first, rest) = command.words.split_first()?;
+    let name = first.text.strip_prefix("${")?.split(['[', '}']).next()?;
+    let mut values = context
+        .script
+        .commands
+        .iter()
+        .flat_map(|other| &other.assignments)
+        .filter(|a| a.name == name);
+    let value = values.next().filter(|_| values.next().is_none())?;
+    let elements = value.value.raw.strip_prefix('(')?.strip_suffix(')')?;
+    let rest: Vec<&str> = rest.iter().map(|word| word.raw.as_str()).collect();
+    let mut parts =
+        super::shell_line::judge_inner(&format!("{elements} {}", rest.join(" ")), context)
+            .into_iter();
+    let mut worst = Part { writes: true, ..ask("only the run tells what program it is") };
+    parts.by_ref().for_each(|part| super::shell_line::take_worse(&mut worst, part));
+    Some(worst)
 }
 
 /// Programs whose arguments are texts or names, not files that are read.
 const NAMES_ONLY: &[&str] = &[
     "echo", "printf", "test", "[", "[[", "basename", "dirname", "ls", "stat", "which", "type",
-    "mkdir",
+    "mkdir", "cd", "export", "read", "let", "expr", "seq", "rm", "rmdir", "touch", "chmod",
+    "chown", "realpath", "readlink", "du", "tree", "command", "case", "set", "trap", "alias",
+    "cargo", "npm", "kill", "exit", "return", "", "find", "fd", "fdfind", "id", "unlink", "shred",
+    "file", "true", "false", ":",
 ];
 
 /// Judges a command whose arguments name a secret.
-fn secret(program: &str, arguments: &[&Word], context: &Context<'_>) -> Option<Part> {
-    if NAMES_ONLY.contains(&program) {
+fn secret(
+    program: &str,
+    arguments: &[&Word],
+    command: &Command,
+    context: &Context<'_>,
+) -> Option<Part> {
+    let shows_names = NAMES_ONLY.contains(&program) && !program.is_empty();
+    // What a search of names finds may be read by the command behind it.
+    let fed = |next: &&Command| {
+        next.via.as_deref() == Some("xargs")
+            && !matches!(next.program(), Some(program) if NAMES_ONLY.contains(&program))
+            && next.pipe.map(|pipe| pipe.id) == command.pipe.map(|pipe| pipe.id)
+            && command.pipe.is_some()
+    };
+    let mut after = context.script.commands.iter().skip(context.index + 1);
+    let hands_on =
+        match program {
+            "find" | "fd" | "fdfind" => {
+                command.in_substitution || after.clone().next().is_some_and(|next| {
+                    next.via.as_deref() == Some(program)
+                        && !matches!(next.program(), Some(program) if NAMES_ONLY.contains(&program))
+                }) || after.any(|next| fed(&next))
+            }
+            "ls" | "echo" | "printf" => after.any(|next| fed(&next)),
+            _ => false,
+        };
+    if shows_names && !hands_on {
         return None;
     }
     let skipped = readers::pattern_arguments(program, arguments);
+    let is_text = |index: usize| match program {
+        // A message is a text.
+        "git" => {
+            index > 0
+                && arguments
+                    .get(index - 1)
+                    .is_some_and(|word| matches!(word.text.as_str(), "-m" | "--message" | "-am"))
+        }
+        "gh" => true,
+        _ => false,
+    };
     let found = arguments
         .iter()
         .enumerate()
-        .filter(|(index, _)| !skipped.contains(index))
+        .filter(|(index, _)| !skipped.contains(index) && !is_text(*index))
         .filter_map(|(_, word)| {
             let value = match word.text.split_once('=') {
-                Some((_, value)) if word.text.starts_with('-') => {
-                    Word { text: value.to_owned(), ..(*word).clone() }
+                Some((_, value)) if word.text.starts_with('-') || matches!(program, "dd") => {
+                    Word { text: value.to_owned(), spans: Vec::new(), ..(*word).clone() }
                 }
                 // `git show HEAD:.env`
                 None if program == "git" && word.text.contains(':') => {
                     let path = word.text.rsplit(':').next().unwrap_or_default();
-                    Word { text: path.to_owned(), ..(*word).clone() }
+                    Word { text: path.to_owned(), spans: Vec::new(), ..(*word).clone() }
                 }
                 // `curl -F f=@~/.ssh/id_rsa`
-                _ => Word { text: word.text.trim_start_matches('@').to_owned(), ..(*word).clone() },
+                _ => {
+                    let text = word.text.rsplit('@').next().unwrap_or_default();
+                    let text = if word.text.starts_with('@') || word.text.contains("=@") {
+                        text
+                    } else {
+                        &word.text
+                    };
+                    Word { text: text.to_owned(), ..(*word).clone() }
+                }
             };
             context.base.secret(&value)
         });
     match found.max_by_key(|secret| *secret == Secret::Beyond)? {
         Secret::Beyond => Some(deny("reads keys, passwords or history")),
-        Secret::OfProject => Some(ask("touches a file that may hold keys or passwords")),
+        Secret::OfProject if known::says_version(program, arguments) => None,
+        Secret::OfProject => Some(Part {
+            writes: known::may_write(program),
+            ..ask("touches a file that may hold keys or passwords")
+        }),
     }
 }

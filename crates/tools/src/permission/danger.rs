@@ -3,14 +3,41 @@
 use distiq_lang::shell::{Command, Script, Word};
 
 use super::commands::{Context, ask, deny};
-use super::paths::Area;
 use super::secrets::is_secret_variable;
-use super::{Part, Verdict, shell_line::written};
+use super::sed::Effect;
+use super::shell_line::{judge_inner, take_worse, written};
+use super::{Part, Verdict, cloud, network, paths::Secret, readers, targets, values};
+
+pub(super) use super::targets::changes;
+
+/// Names that a pattern as a command's name is held against.
+pub(super) const NAMES: [&str; 26] = [
+    "rm", "sudo", "su", "bash", "sh", "dd", "mkfs", "cat", "curl", "wget", "nc", "chmod", "chown",
+    "kill", "shutdown", "reboot", "python3", "perl", "node", "head", "tail", "less", "cp", "mv",
+    "tee", "base64",
+];
 
 /// Programs that raise privileges.
 const PRIVILEGE: &[&str] = &[
-    "sudo", "doas", "su", "pkexec", "runuser", "gosu", "setpriv", "chroot", "nsenter", "unshare",
+    "sudo",
+    "sudoedit",
+    "doas",
+    "su",
+    "pkexec",
+    "runuser",
+    "gosu",
+    "su-exec",
+    "setpriv",
+    "chroot",
+    "nsenter",
+    "unshare",
     "newgrp",
+    "sg",
+    "please",
+    "run0",
+    "machinectl",
+    "gksudo",
+    "kdesudo",
 ];
 
 /// Programs that change the system itself.
@@ -19,8 +46,10 @@ const SYSTEM: &[&str] = &[
     "mke2fs",
     "fdisk",
     "sfdisk",
+    "cfdisk",
     "parted",
     "gdisk",
+    "sgdisk",
     "wipefs",
     "mkswap",
     "swapon",
@@ -41,17 +70,30 @@ const SYSTEM: &[&str] = &[
     "useradd",
     "userdel",
     "usermod",
+    "adduser",
+    "deluser",
     "groupadd",
+    "groupdel",
+    "groupmod",
+    "gpasswd",
     "passwd",
     "chpasswd",
+    "chsh",
+    "chfn",
     "visudo",
+    "vipw",
+    "vigr",
     "iptables",
     "ip6tables",
+    "iptables-restore",
     "nft",
     "ufw",
+    "firewall-cmd",
     "setenforce",
     "grub-install",
     "update-grub",
+    "grub-mkconfig",
+    "update-initramfs",
     "hdparm",
     "blkdiscard",
     "crontab",
@@ -65,31 +107,68 @@ const SYSTEM: &[&str] = &[
     "chattr",
     "kexec",
     "debugfs",
+    "tune2fs",
+    "fsck",
+    "e2fsck",
+    "mdadm",
+    "lvremove",
+    "vgremove",
+    "pvremove",
+    "lvcreate",
+    "vgcreate",
+    "pvcreate",
+    "zpool",
+    "zfs",
+    "badblocks",
+    "flashrom",
+    "efibootmgr",
+    "nvram",
+    "setsebool",
+    "semanage",
+    "aa-disable",
+    "aa-complain",
+    "aa-teardown",
+    "apparmor_parser",
+    "update-rc.d",
+    "chkconfig",
+    "update-alternatives",
+    "dpkg-reconfigure",
+    "visudo",
+    "killall5",
+    "diskutil",
+    "tmutil",
+    "pmset",
+    "scutil",
+    "dscl",
+    "bless",
+    "mkfs.ext4",
+    "sysrc",
+    "pfctl",
+    "ebtables",
+    "tc",
+    "route",
+    "ifup",
+    "ifdown",
+    "rtcwake",
+    "hwclock",
+    "swaplabel",
+    "fstrim",
+    "newfs",
+    "dmsetup",
+    "nbd-client",
 ];
 
-/// Programs that delete or replace what their arguments name.
-const DESTROYERS: &[&str] = &["rm", "rmdir", "unlink", "shred", "srm", "trash", "truncate"];
-
-/// Programs that change what their arguments name, or make it.
-const CHANGERS: &[&str] =
-    &["chmod", "chown", "chgrp", "touch", "mkdir", "tee", "ln", "setfacl", "sponge"];
-
-/// Programs that open connections and send what they are given.
-const TALKERS: &[&str] = &[
-    "nc", "ncat", "netcat", "socat", "telnet", "ftp", "sftp", "mail", "mailx", "sendmail", "mutt",
-];
-
-/// Programs whose last argument is where they write.
-const COPIERS: &[&str] = &["cp", "mv", "install", "rsync"];
-
-/// Tells whether a line whose grammar is not understood still shows its harm.
-pub(super) fn in_text(line: &str) -> Option<&'static str> {
-    let words: Vec<&str> = line.split_whitespace().collect();
-    let first = words.first().copied().unwrap_or_default();
-    if PRIVILEGE.contains(&first) {
-        return Some("raises privileges");
-    }
-    (first.starts_with("mkfs")).then_some("changes the system")
+/// Tells whether a line whose grammar is not understood still shows its harm in one of its pieces.
+pub(super) fn in_text(line: &str, judge: impl Fn(&str) -> Vec<Part>) -> Option<String> {
+    let pieces = line
+        .split(['\n', ';', '|', '&', '(', ')', '{', '}', '`'])
+        .map(|piece| piece.trim().trim_start_matches("coproc ").trim_start_matches("$[").trim());
+    pieces
+        .filter(|piece| !piece.is_empty() && *piece != line.trim())
+        .take(64)
+        .flat_map(judge)
+        .find(|part| part.verdict == Verdict::Deny)
+        .map(|part| part.reason)
 }
 
 /// Returns the verdict where a command is worse than its kind, or known to be dangerous.
@@ -102,219 +181,307 @@ pub(super) fn judge(
     if PRIVILEGE.contains(&program) {
         return Some(deny("raises privileges"));
     }
-    if SYSTEM.contains(&program) || program.starts_with("mkfs.") {
-        let listing =
-            arguments.iter().all(|w| matches!(w.text.as_str(), "-l" | "--list" | "-L" | "status"));
-        let harmless = listing && matches!(program, "mount" | "crontab" | "swapon" | "losetup");
-        return if harmless { None } else { Some(deny("changes the system")) };
+    if SYSTEM.contains(&program) || program.starts_with("mkfs.") || program.starts_with("fsck.") {
+        let only =
+            |words: &[&str]| arguments.iter().all(|word| words.contains(&word.text.as_str()));
+        let listing = only(&[
+            "-l", "--list", "-L", "status", "--status", "list", "-s", "--show", "-S", "-n", "-v",
+            "verbose",
+        ]);
+        let bare = arguments.is_empty()
+            && !matches!(program, "mount" | "swapon" | "losetup" | "route" | "zpool");
+        return if listing && !bare {
+            Some(ask("shows the state of the system"))
+        } else {
+            Some(Part { writes: true, ..deny("changes the system") })
+        };
     }
-    match program {
-        _ if DESTROYERS.contains(&program) => destroys(arguments, command, context),
-        "find" if has(arguments, &["-delete"]) => {
-            let starts: Vec<&Word> = arguments
-                .iter()
-                .copied()
-                .take_while(|word| !word.text.starts_with(['-', '(', '!']))
-                // Below the root itself the other conditions decide what goes.
-                .filter(|word| !context.base.is_root(word))
-                .collect();
-            destroys(&starts, command, context)
-        }
-        _ if CHANGERS.contains(&program) => worst_write(arguments, context),
-        _ if COPIERS.contains(&program) => copies(program, arguments, context),
-        "dd" => arguments
-            .iter()
-            .find_map(|word| {
-                let target =
-                    Word { text: word.text.strip_prefix("of=")?.to_owned(), ..(*word).clone() };
-                written(context.base.area(&target), &target.text)
-            })
-            .filter(|part| part.verdict == Verdict::Deny),
-        "curl" | "wget" | "http" | "https" => sends(program, arguments),
-        "scp" if arguments.last().is_some_and(|word| word.text.contains(':')) => {
-            Some(Part { network: true, ..deny("sends files out") })
-        }
-        _ if TALKERS.contains(&program) => {
-            Some(Part { network: true, ..deny("opens a connection of its own") })
-        }
-        _ => by_words(program, arguments).map(deny),
+    if program == "env"
+        && let Some(line) = split_string(arguments)
+    {
+        let parts = judge_inner(&line, context);
+        return parts.into_iter().find(|part| part.verdict == Verdict::Deny);
     }
+    if let Some(reason) = by_words(program, arguments) {
+        return Some(deny(reason));
+    }
+    targets::judge(program, arguments, command, context)
+        .or_else(|| network::judge(program, arguments, command, context))
+        .or_else(|| cloud::judge(program, arguments))
 }
 
-fn has(arguments: &[&Word], options: &[&str]) -> bool {
+/// Returns the line of `env -S`.
+fn split_string(arguments: &[&Word]) -> Option<String> {
+    let at = arguments
+        .iter()
+        .position(|word| word.text.starts_with("-S") || word.text.starts_with("--split-string"))?;
+    let texts: Vec<&str> = arguments.iter().skip(at).map(|word| word.text.as_str()).collect();
+    let line = texts.join(" ");
+    Some(
+        line.trim_start_matches("-S")
+            .trim_start_matches("--split-string")
+            .trim_start_matches('=')
+            .trim()
+            .to_owned(),
+    )
+}
+
+pub(super) fn has(arguments: &[&Word], options: &[&str]) -> bool {
     arguments.iter().any(|word| options.contains(&word.text.as_str()))
 }
 
 /// Says what is wrong with a command whose words alone tell it.
 fn by_words(program: &str, arguments: &[&Word]) -> Option<&'static str> {
+    const SECRETS: &str = "reads keys, passwords or history";
+    const SAFEGUARD: &str = "turns a safeguard off";
+    const SYSTEM: &str = "changes the system";
     let text = |index: usize| arguments.get(index).map_or("", |word| word.text.as_str());
     let any = |fits: &dyn Fn(&str) -> bool| arguments.iter().any(|word| fits(&word.text));
     let last = arguments.last().map_or("", |word| word.text.as_str());
     let (reason, applies) = match program {
-        "history" | "fc" | "keyctl" | "secret-tool" | "security" | "pass" | "ssh-add"
-        | "gpg-agent" => ("reads keys, passwords or history", true),
-        "gpg" => ("reads keys", any(&|word| word.starts_with("--export-secret"))),
-        "gh" if text(0) == "auth" => ("reads keys", text(1) == "token"),
-        "gh" => ("sends data out", text(0) == "gist" && text(1) == "create"),
-        "git" => ("reads keys", text(0) == "credential"),
-        "printenv" => ("reads a secret", is_secret_variable(text(0))),
+        "history" | "fc" | "keyctl" | "secret-tool" | "ssh-add" | "gpg-agent" | "kwallet-query" => {
+            (SECRETS, true)
+        }
+        "security" => (
+            SECRETS,
+            text(0).starts_with("find-") || text(0).starts_with("dump") || text(0) == "export",
+        ),
+        "pass" | "gopass" => (SECRETS, !matches!(text(0), "ls" | "list" | "version" | "help" | "")),
+        "op" | "bw" | "lpass" | "keyring" | "doppler" | "chamber" | "keepassxc-cli" => {
+            (SECRETS, true)
+        }
+        "vault" => (SECRETS, matches!(text(0), "read" | "kv" | "token" | "print")),
+        "gpg" | "gpg2" => (SECRETS, any(&|word| word.starts_with("--export-secret"))),
+        "ps" => (
+            SECRETS,
+            arguments.iter().any(|word| {
+                !word.text.starts_with('-')
+                    && word.text.contains('e')
+                    && word.text.chars().all(|c| "auxewfjlsvTrgSt".contains(c))
+            }),
+        ),
+        "printenv" => (SECRETS, arguments.iter().any(|word| is_secret_variable(&word.text))),
+        "getent" => (SECRETS, matches!(text(0), "shadow" | "gshadow")),
+        "unshadow" | "john" | "hashcat" | "mimikatz" | "hydra" => (SECRETS, true),
+        "ssh-copy-id" => ("sends data out", true),
         "kill" => {
-            let everybody = arguments.len() > 1 && matches!(last, "-1" | "1");
+            let everybody = arguments.len() > 1 && matches!(last, "-1" | "1") && text(0) != "-0";
+            (
+                "ends processes beyond the project",
+                everybody || (arguments.len() == 1 && last == "-1"),
+            )
+        }
+        "killall" | "pkill" => {
+            let everybody = any(&|word| {
+                matches!(word, "." | ".*" | "" | "-u" | "--user" | "init" | "systemd" | "sshd")
+            });
             ("ends processes beyond the project", everybody)
         }
-        "systemctl" | "service" => (
+        "systemctl" | "service" | "rc-service" | "initctl" => (
             "changes the system's services",
-            !has(arguments, &["status", "is-active", "list-units", "--version"]),
+            any(&|word| {
+                matches!(
+                    word,
+                    "start"
+                        | "stop"
+                        | "restart"
+                        | "reload"
+                        | "enable"
+                        | "disable"
+                        | "mask"
+                        | "unmask"
+                        | "kill"
+                        | "poweroff"
+                        | "reboot"
+                        | "halt"
+                        | "suspend"
+                        | "hibernate"
+                        | "isolate"
+                        | "daemon-reload"
+                        | "set-default"
+                        | "edit"
+                        | "rescue"
+                        | "emergency"
+                        | "set-property"
+                        | "link"
+                        | "revert"
+                        | "kexec"
+                        | "import-environment"
+                )
+            }),
         ),
-        "sysctl" => {
-            ("changes the system", any(&|word| word == "-w" || word == "-p" || word.contains('=')))
-        }
+        "loginctl" => (
+            SYSTEM,
+            any(&|word| {
+                word.contains("terminate") || word.contains("kill") || word.contains("enable")
+            }),
+        ),
+        "sysctl" => (
+            SYSTEM,
+            any(&|word| {
+                matches!(word, "-w" | "--write" | "--system")
+                    || word.starts_with("-p")
+                    || word.contains('=')
+            }),
+        ),
+        "ip" => (
+            SYSTEM,
+            any(&|word| {
+                matches!(
+                    word,
+                    "add"
+                        | "del"
+                        | "delete"
+                        | "set"
+                        | "flush"
+                        | "replace"
+                        | "change"
+                        | "append"
+                        | "netns"
+                )
+            }),
+        ),
+        "ifconfig" | "iwconfig" | "ethtool" | "arp" => (
+            SYSTEM,
+            any(&|word| {
+                matches!(word, "up" | "down" | "-s" | "-d" | "add" | "del" | "netmask" | "hw")
+            }),
+        ),
+        "nmcli" | "networksetup" => (
+            SYSTEM,
+            any(&|word| {
+                matches!(word, "down" | "up" | "delete" | "modify" | "add" | "off" | "on")
+                    || word.starts_with("-set")
+            }),
+        ),
+        "ldconfig" => (SYSTEM, !has(arguments, &["-p", "-v", "-N"])),
+        "xattr" => (
+            SAFEGUARD,
+            any(&|word| word.contains("quarantine"))
+                && any(&|word| word.starts_with("-d") || word == "-c"),
+        ),
         "npm" | "yarn" | "pnpm" => (
-            "turns a safeguard off",
-            text(0) == "config" && any(&|word| word.contains("strict-ssl")),
+            SAFEGUARD,
+            text(0) == "config"
+                && (any(&|word| word.contains("strict-ssl"))
+                    || any(&|word| word.contains("ignore-scripts"))),
         ),
+        "set" => (SAFEGUARD, false),
+        "distiq" => (
+            SAFEGUARD,
+            matches!(text(0), "trust" | "setup")
+                || any(&|word| matches!(word, "full" | "--mode=full"))
+                || (text(0) == "config" && text(1) == "set")
+                || (text(0) == "permissions" && text(1) == "forget"),
+        ),
+        "chmod" => {
+            let raises = arguments.iter().any(|word| {
+                let mode = word.text.as_str();
+                let set_id = mode.len() == 4
+                    && mode.bytes().all(|b| (b'0'..=b'7').contains(&b))
+                    && matches!(mode.as_bytes().first(), Some(b'2' | b'4' | b'6'));
+                set_id || (mode.contains("+s") || mode.contains("+st") || mode.contains("=s"))
+            });
+            ("raises privileges", raises)
+        }
+        "install" => (
+            "raises privileges",
+            any(&|word| word.starts_with("-m4") || word.starts_with("--mode=4")),
+        ),
+        "flatpak-spawn" | "systemd-run" | "dbus-send" | "busctl" | "gdbus" => (
+            "raises privileges",
+            program == "flatpak-spawn"
+                || any(&|word| word == "call" || word.starts_with("--property")),
+        ),
+        "journalctl" => (
+            SYSTEM,
+            any(&|word| word.starts_with("--vacuum") || word == "--rotate" || word == "--flush"),
+        ),
+        "wall" | "write" | "mesg" => {
+            ("writes to the terminals of others", program != "mesg" && !arguments.is_empty())
+        }
         _ => return None,
     };
     applies.then_some(reason)
 }
 
-/// Judges a deletion by its targets.
-fn destroys(arguments: &[&Word], command: &Command, context: &Context<'_>) -> Option<Part> {
-    if command.partial {
-        return Some(Part { writes: true, ..ask("deletes what is only known at run time") });
-    }
-    for word in arguments.iter().filter(|word| !word.text.starts_with('-')) {
-        let pattern_of_all = word.glob && word.text.ends_with("/*");
-        let area = if pattern_of_all {
-            let folder = word.text.trim_end_matches('*').trim_end_matches('/');
-            let folder = if folder.is_empty() { "/" } else { folder };
-            context.base.area(&Word {
-                text: folder.to_owned(),
-                literal: !word.tilde,
-                glob: false,
-                ..(*word).clone()
-            })
-        } else {
-            context.base.area(word)
-        };
-        let hides_a_root =
-            word.raw.contains("$HOME") || word.text.starts_with('/') && !word.literal;
-        let reason = match area {
-            // All in the root, but not the root: git's files stay.
-            Area::Above if pattern_of_all && matches!(word.text.as_str(), "./*" | "$PWD/*") => {
-                continue;
-            }
-            Area::Above => "deletes the project or a folder above it",
-            Area::Git => "deletes git's own files",
-            Area::Device | Area::Startup | Area::System | Area::Home => {
-                "deletes beyond the project"
-            }
-            Area::Unknown if hides_a_root => "may delete beyond the project",
-            Area::Project | Area::Temp | Area::Unknown | Area::Nowhere => continue,
-        };
-        return Some(Part { writes: true, ..deny(format!("{reason}: {}", word.raw)) });
-    }
-    None
+/// Judges the worst of what a script in another language does besides its own work; `None` where all is harmless.
+pub(super) fn effects(effects: &[Effect], context: &Context<'_>) -> Option<Part> {
+    effects.iter().filter_map(|one| effect(one, context)).max_by_key(|part| part.verdict)
 }
 
-fn worst_write(arguments: &[&Word], context: &Context<'_>) -> Option<Part> {
-    arguments
-        .iter()
-        .filter(|word| !word.text.starts_with('-'))
-        .filter(|word| {
-            word.text.contains('/')
-                || word.tilde
-                || context.base.path(word).is_some_and(|p| p.exists())
-        })
-        .filter(|word| context.base.path(word).is_none_or(|path| path != context.base.grounds.root))
-        .filter_map(|word| written(context.base.area(word), &word.raw))
-        .find(|part| part.verdict == Verdict::Deny)
-}
-
-fn copies(program: &str, arguments: &[&Word], context: &Context<'_>) -> Option<Part> {
-    let last = arguments.last()?;
-    if program == "rsync" && last.text.contains(':') {
-        return Some(Part { network: true, ..deny("sends files out") });
-    }
-    let into_root = context.base.is_root(last);
-    let target = written(context.base.area(last), &last.raw);
-    let target = target.filter(|part| part.verdict == Verdict::Deny && !into_root);
-    let sources = arguments.split_last().map(|(_, rest)| rest).filter(|_| program == "mv");
-    target.or_else(|| {
-        let taken = sources?.iter().filter(|word| !word.text.starts_with('-')).find(|word| {
-            matches!(
-                context.base.area(word),
-                Area::Above | Area::Git | Area::Home | Area::System | Area::Startup | Area::Device
-            )
-        });
-        taken.map(|word| deny(format!("moves away what is not the project's: {}", word.raw)))
-    })
-}
-
-/// Judges what goes out with a request.
-fn sends(program: &str, arguments: &[&Word]) -> Option<Part> {
-    let local = arguments.iter().any(|word| {
-        let host = word.text.split("://").nth(1).unwrap_or(&word.text);
-        host.starts_with("localhost") || host.starts_with("127.0.0.1") || host.starts_with("[::1]")
-    });
-    let body = arguments.iter().zip(arguments.iter().skip(1).map(Some).chain([None])).any(
-        |(word, next)| {
-            let text = word.text.as_str();
-            let method = next.map_or("", |next| next.text.as_str());
-            ["-d", "--data", "-F", "--form", "-T", "--upload-file", "--json", "--post", "--body"]
-                .iter()
-                .any(|option| text == *option || (option.len() > 2 && text.starts_with(option)))
-                || (text.len() > 2
-                    && ["-d", "-F", "-T"].iter().any(|o| text.starts_with(o))
-                    && program == "curl")
-                || (matches!(text, "-X" | "--request" | "--method")
-                    && matches!(
-                        method.to_uppercase().as_str(),
-                        "POST" | "PUT" | "PATCH" | "DELETE"
-                    ))
-                || matches!(text, "-XPOST" | "-XPUT" | "-XDELETE" | "-XPATCH")
+/// Judges what a script in another language does besides its own work; `None` where it is harmless.
+pub(super) fn effect(effect: &Effect, context: &Context<'_>) -> Option<Part> {
+    let word = |path: &str| values::literal(path);
+    let part = match effect {
+        Effect::Pipes(place) | Effect::Reads(place) | Effect::Writes(place)
+            if place.starts_with("/inet") =>
+        {
+            Part { network: true, ..deny("opens a connection of its own") }
+        }
+        Effect::Unknown(reason) => Part { writes: true, ..ask(*reason) },
+        Effect::Writes(path) => match path.as_str() {
+            "/dev/stdout" | "/dev/stderr" | "/dev/null" | "-" => return None,
+            path => written(context.base.area(&word(path)), path)?,
         },
-    );
-    // A command in the address carries what it prints.
-    let carried = arguments.iter().any(|word| word.raw.contains("$(") || word.raw.contains('`'));
-    if (body || carried) && !local {
-        return Some(Part { network: true, ..deny("sends data out") });
-    }
-    let saves = arguments.iter().any(|word| {
-        word.text == "-o"
-            || word.text == "-O"
-            || word.text.starts_with("--output")
-            || program == "wget"
-    });
-    Some(Part { network: true, writes: saves, ..ask("uses the network") })
+        Effect::Reads(path) => {
+            let path = word(path);
+            match context.base.secret(&path) {
+                Some(Secret::Beyond) => deny("reads keys, passwords or history"),
+                Some(Secret::OfProject) => ask("reads a file that may hold keys"),
+                None => ask(readers::reads_beyond(&path, false, context)?),
+            }
+        }
+        Effect::Runs(line) | Effect::Pipes(line) => {
+            let runs = matches!(effect, Effect::Runs(_));
+            let mut worst = runs.then(|| ask("runs a command of its own"));
+            for part in judge_inner(line, context) {
+                match &mut worst {
+                    Some(worst) => take_worse(worst, part),
+                    None => worst = Some(part),
+                }
+            }
+            worst.filter(|part| part.verdict != Verdict::Allow)?
+        }
+    };
+    (part.verdict != Verdict::Allow).then_some(part)
 }
 
 /// Returns the name of a secret variable that a command prints or passes on.
 pub(super) fn secret_variable(command: &Command) -> Option<String> {
-    command.words.iter().filter(|word| !word.literal).find_map(|word| {
-        word.text.split('$').skip(1).find_map(|rest| {
-            let name: String = rest
-                .trim_start_matches(['{', '!', '#'])
-                .chars()
-                .take_while(|c| c.is_alphanumeric() || *c == '_')
-                .collect();
-            is_secret_variable(&name).then_some(name)
-        })
+    let targets = command.redirects.iter().map(|redirect| &redirect.target);
+    let assigned = command.assignments.iter().map(|assignment| &assignment.value);
+    let words = command.words.iter().chain(targets).chain(assigned).filter(|word| !word.literal);
+    words.flat_map(|word| word.text.split('$').skip(1)).find_map(|rest| {
+        let name: String = rest
+            .trim_start_matches(['{', '!', '#'])
+            .chars()
+            .take_while(|c| c.is_alphanumeric() || *c == '_')
+            .collect();
+        is_secret_variable(&name).then_some(name)
     })
 }
 
-/// Tells whether a function calls itself and leaves the call behind.
+/// Tells whether a function calls itself and leaves the call behind, or a loop without end starts
+/// something and leaves it behind.
 pub(super) fn is_fork_bomb(line: &str, script: &Script) -> bool {
-    script.functions.iter().any(|function| {
-        let calls = script.commands.iter().filter(|command| command.name() == Some(function));
-        let spreads = calls.clone().any(|command| command.background || command.reads_pipe);
-        calls.count() >= 2
-            && spreads
-            && body_of(line, function).is_some_and(|body| {
-                body.split(|c: char| c.is_whitespace() || "|&;{}()".contains(c))
-                    .any(|word| word == function)
-            })
-    })
+    let loops = script.commands.iter().any(|command| {
+        command.endless
+            && command.background
+            && !command.in_substitution
+            && !command.words.is_empty()
+    });
+    loops
+        || script.functions.iter().any(|function| {
+            let calls = script.commands.iter().filter(|command| command.name() == Some(function));
+            let spreads = calls.clone().any(|command| command.background || command.reads_pipe);
+            calls.count() >= 1
+                && spreads
+                && body_of(line, function).is_some_and(|body| {
+                    body.split(|c: char| c.is_whitespace() || "|&;{}()".contains(c))
+                        .any(|word| word == function)
+                })
+        })
 }
 
 fn body_of<'a>(line: &'a str, function: &str) -> Option<&'a str> {
@@ -323,6 +490,19 @@ fn body_of<'a>(line: &'a str, function: &str) -> Option<&'a str> {
         .find_map(|head| line.find(head.as_str()).map(|at| at + head.len()))?;
     let rest = line.get(at..)?;
     let open = rest.find('{')?;
-    let close = rest.rfind('}').unwrap_or(rest.len());
-    rest.get(open + 1..close)
+    // The body ends at its own brace; what is called behind it is no recursion.
+    let mut depth = 0_u32;
+    for (at, c) in rest.char_indices().skip(open) {
+        match c {
+            '{' => depth += 1,
+            '}' => {
+                depth = depth.saturating_sub(1);
+                if depth == 0 {
+                    return rest.get(open + 1..at);
+                }
+            }
+            _ => {}
+        }
+    }
+    rest.get(open + 1..)
 }

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use distiq_lang::shell::Word;
+use distiq_lang::shell::{Expands, Word};
 
 use super::secrets;
 use crate::place::{Grounds, home, is_git_folder, resolve};
@@ -24,6 +24,8 @@ pub(super) enum Area {
     Device,
     /// Files that are run at the start of a shell, a session or the system.
     Startup,
+    /// Beside the project, such as `../other`.
+    Beyond,
     /// The rest of a home.
     Home,
     /// The system.
@@ -64,6 +66,23 @@ const STARTUP_NAMES: &[&str] = &[
     "crontab",
     ".pam_environment",
     "config.fish",
+    ".bash_aliases",
+    ".zlogout",
+    ".xsessionrc",
+    ".xinputrc",
+    ".tmux.conf",
+    ".npmrc",
+    ".pythonrc",
+    "usercustomize.py",
+    "sitecustomize.py",
+    ".pypirc",
+    ".gdbinit",
+    ".screenrc",
+    ".emacs",
+    "init.vim",
+    "init.lua",
+    ".mailcap",
+    "rc.local",
 ];
 
 impl Base<'_> {
@@ -100,12 +119,70 @@ impl Base<'_> {
 
     /// Tells where a word leads.
     pub(super) fn area(&self, word: &Word) -> Area {
+        let is_stream =
+            matches!(word.text.as_str(), "/dev/null" | "/dev/stdout" | "/dev/stderr" | "/dev/tty");
+        // A pipe to another command of the line, which is judged by itself.
+        let is_process = !word.spans.is_empty()
+            && word.spans.iter().all(|span| span.expands == Expands::Process);
+        if is_stream || is_process {
+            return Area::Nowhere;
+        }
         match self.path(word) {
-            Some(path) => self.area_of(&path),
+            Some(path) => self.place(word, &path),
+            None => self.area_of_beginning(word),
+        }
+    }
+
+    /// Tells where a word leads that names the link itself and not what it points to, as for `rm`.
+    pub(super) fn area_of_link(&self, word: &Word) -> Area {
+        let text = word.text.as_str();
+        let Some((folder, name)) = text.rsplit_once('/').or(Some((".", text))) else {
+            return self.area(word);
+        };
+        if !word.literal || name.is_empty() || name == "." || name == ".." || text == "~" {
+            return self.area(word);
+        }
+        let folder = if folder.is_empty() { "/" } else { folder };
+        match self.path(&Word { text: folder.to_owned(), ..word.clone() }) {
+            Some(folder) => self.place(word, &folder.join(name)),
+            None => self.area(word),
+        }
+    }
+
+    fn place(&self, word: &Word, path: &Path) -> Area {
+        match self.area_of(path) {
+            // The temporary folder is where the project is, and not what was meant.
+            Area::Temp if !word.text.starts_with(['/', '$', '~']) => Area::Beyond,
+            area => area,
+        }
+    }
+
+    /// Tells where a word leads of which only the beginning is known.
+    fn area_of_beginning(&self, word: &Word) -> Area {
+        let end = word.spans.first().map_or(word.text.len(), |span| span.start);
+        let known = word.text.get(..end).unwrap_or_default();
+        let folder = known.rsplit_once('/').map(|(folder, _)| folder);
+        match folder {
             // What begins at the system's root or with a home is not made better by a variable.
-            None if word.text.starts_with('/') => Area::System,
-            None if word.tilde => Area::Home,
-            None => Area::Unknown,
+            Some("") => Area::System,
+            Some(folder) if folder.starts_with(['/', '~']) => {
+                let known = Word {
+                    text: folder.to_owned(),
+                    raw: folder.to_owned(),
+                    literal: !folder.starts_with('~'),
+                    ..Word::default()
+                };
+                match self.path(&known).map(|path| self.area_of(&path)) {
+                    Some(Area::Project | Area::Above) if folder.starts_with('/') => Area::Unknown,
+                    Some(Area::Above) => Area::Home,
+                    // `/tmp` itself.
+                    Some(Area::System) if matches!(folder, "/tmp" | "/var/tmp") => Area::Temp,
+                    Some(area) => area,
+                    None => Area::Unknown,
+                }
+            }
+            _ if word.tilde => Area::Home,
+            _ => Area::Unknown,
         }
     }
 
@@ -124,18 +201,35 @@ impl Base<'_> {
             let known = harmless.iter().any(|known| path == Path::new(known));
             return if known || path.starts_with("/dev/fd") { Area::Nowhere } else { Area::Device };
         }
-        if root.starts_with(path) {
+        if root.starts_with(path) || is_same_as_above(path, root) {
             return Area::Above;
         }
         let name =
             path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         let text = path.to_string_lossy();
+        let folders = format!("{text}/");
         if STARTUP_NAMES.contains(&name.as_str())
-            || ["/autostart/", "/systemd/", "/cron.", "/init.d/", "/profile.d/", "/LaunchAgents/"]
-                .iter()
-                .any(|part| text.contains(part))
+            || [
+                "/autostart/",
+                "/systemd/",
+                "/cron.",
+                "/init.d/",
+                "/profile.d/",
+                "/LaunchAgents/",
+                "/LaunchDaemons/",
+                "/.ssh/",
+                "/.config/distiq/",
+                "/.local/share/distiq/",
+                "/.config/fish/",
+                "/.bashrc.d/",
+            ]
+            .iter()
+            .any(|part| folders.contains(part))
         {
             return Area::Startup;
+        }
+        if is_beside(path, root) {
+            return Area::Beyond;
         }
         // A home below the temporary folder is a home all the same.
         let user = home().and_then(|home| resolve(&home).ok());
@@ -164,12 +258,63 @@ impl Base<'_> {
         };
         let root = &self.grounds.root;
         let found = secrets::is_secret_of(&path, root)
-            || (word.glob && matches_secret(&word.text, &path, root));
+            || (word.glob && matches_secret(&word.text, &path, root))
+            || (word.glob
+                && word.text.contains('/')
+                && matched(&path).iter().any(|path| secrets::is_secret_of(path, root)));
         found.then(|| match self.area_of(&path) {
             Area::Project | Area::Git | Area::Temp => Secret::OfProject,
             _ => Secret::Beyond,
         })
     }
+}
+
+/// Returns what a pattern over several folders takes in, a few of it.
+fn matched(pattern: &Path) -> Vec<PathBuf> {
+    const MOST: usize = 64;
+    let mut found = vec![PathBuf::from("/")];
+    for part in pattern.components().skip(1) {
+        let name = part.as_os_str().to_string_lossy();
+        if !name.contains(['*', '?', '[']) {
+            found.iter_mut().for_each(|path| path.push(part));
+            continue;
+        }
+        let Ok(glob) = globset::Glob::new(&name) else { return found };
+        let glob = glob.compile_matcher();
+        let entries = found.iter().filter_map(|folder| std::fs::read_dir(folder).ok());
+        found = entries
+            .flat_map(|entries| entries.flatten().take(2_000))
+            .filter(|entry| glob.is_match(entry.file_name()))
+            .map(|entry| entry.path())
+            .take(MOST)
+            .collect();
+    }
+    found
+}
+
+/// Tells whether a path names a folder above the root in another way, as a file system that folds case lets it.
+fn is_same_as_above(path: &Path, root: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let folded = path.as_os_str().len() <= root.as_os_str().len()
+        && root
+            .to_string_lossy()
+            .to_lowercase()
+            .starts_with(&path.to_string_lossy().to_lowercase());
+    folded
+        && std::fs::metadata(path).is_ok_and(|this| {
+            root.ancestors().any(|above| {
+                std::fs::metadata(above)
+                    .is_ok_and(|other| (this.dev(), this.ino()) == (other.dev(), other.ino()))
+            })
+        })
+}
+
+/// Tells whether a path lies beside the project's root, in a folder that is nobody's in particular.
+fn is_beside(path: &Path, root: &Path) -> bool {
+    root.parent().is_some_and(|parent| {
+        let shared = ["/", "/tmp", "/var/tmp", "/home", "/Users", "/root"];
+        !shared.iter().any(|folder| parent == Path::new(folder)) && path.starts_with(parent)
+    })
 }
 
 /// Whose secret it is.

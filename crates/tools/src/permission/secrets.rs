@@ -37,6 +37,20 @@ const NAMES: &[&str] = &[
     "terraform.tfstate",
     "kubeconfig",
     "hosts.yml",
+    "wallet.dat",
+    "login data",
+    "cookies",
+    "cookies.sqlite",
+    "logins.json",
+    "key4.db",
+    "keychain.db",
+    "login.keychain-db",
+    "application_default_credentials.json",
+    "access_tokens.db",
+    ".vault_pass",
+    "authinfo",
+    ".authinfo",
+    "secring.gpg",
 ];
 
 /// Endings of key files.
@@ -55,7 +69,19 @@ const ENDINGS: &[&str] = &[
 ];
 
 /// Folders that hold nothing else.
-const FOLDERS: &[&str] = &[".ssh", ".aws", ".gnupg", ".kube", ".azure", ".password-store"];
+const FOLDERS: &[&str] = &[
+    ".ssh",
+    ".aws",
+    ".gnupg",
+    ".kube",
+    ".azure",
+    ".password-store",
+    "keyrings",
+    "Keychains",
+    "gcloud",
+    ".docker",
+    ".1password",
+];
 
 /// Samples of environments that are meant to be read.
 const SAMPLES: &[&str] = &["example", "sample", "template", "dist", "defaults", "test"];
@@ -87,9 +113,12 @@ pub(crate) fn is_secret(path: &Path) -> bool {
         || is_environment(path)
         || path.ends_with(".git/config")
         || path.ends_with(".docker/config.json")
-        || [".config/gcloud/", "share/keyrings/"]
+        || FOLDERS.contains(&name.as_str())
+            && !matches!(name.as_str(), "keyrings" | "gcloud" | ".docker")
+        || [".config/gcloud", "share/keyrings", "run/secrets/", "ssl/private/"]
             .iter()
             .any(|part| path.to_string_lossy().contains(part))
+        || (name.starts_with("ssh_host_") && name.ends_with("_key"))
 }
 
 fn is_history(name: &str) -> bool {

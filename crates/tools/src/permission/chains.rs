@@ -1,0 +1,307 @@
+//! What commands of one line do together: one fetches or decodes, another runs it.
+
+use distiq_lang::shell::{Command, Script};
+
+use super::commands::Context;
+use super::shell_line::judge_inner;
+use super::{Part, Verdict, code};
+
+/// Programs that fetch or decode what a shell might then run.
+const SOURCES: [&str; 28] = [
+    "curl", "wget", "fetch", "http", "https", "xh", "aria2c", "base64", "base32", "xxd", "openssl",
+    "nc", "ncat", "socat", "rev", "uudecode", "tr", "gpg", "gunzip", "zcat", "gzip", "bzcat",
+    "xzcat", "ssh", "basenc", "dig", "scp", "ftp",
+];
+
+/// Programs that run what they are fed.
+const RUNNERS: [&str; 22] = [
+    "bash",
+    "sh",
+    "zsh",
+    "dash",
+    "ksh",
+    "fish",
+    "ash",
+    "python",
+    "python2",
+    "python3",
+    "node",
+    "perl",
+    "ruby",
+    "php",
+    "lua",
+    "source",
+    ".",
+    "eval",
+    "sudo",
+    "deno",
+    "osascript",
+    "pwsh",
+];
+
+/// Tells which command runs what another one of the line fetches or decodes.
+pub(super) fn runs_what_it_fetches(
+    script: &Script,
+    context: &Context<'_>,
+) -> Option<(usize, String)> {
+    let reason = "runs what it downloads or decodes".to_owned();
+    let kept = kept_files(script);
+    let unpacked = unpacks_what_it_fetches(script);
+    script.commands.iter().enumerate().find_map(|(index, command)| {
+        let program = command.program().unwrap_or_default();
+        let runs = command.opaque || RUNNERS.contains(&program);
+        let fed = runs && feeds(script, index, command);
+        let substituted = command.opaque && substitutes(script, index);
+        let own = command.name().is_some_and(|name| name.contains('/') && !name.starts_with('/'));
+        let started = runs_file(command, &kept) || (unpacked && own);
+        if fed || substituted || started {
+            return Some((index, reason.clone()));
+        }
+        literal_input(script, command)
+            .and_then(|text| harm(program, &text, context))
+            .map(|reason| (index, reason))
+    })
+}
+
+fn is_source(command: &Command) -> bool {
+    command.program().is_some_and(|name| SOURCES.contains(&name))
+}
+
+/// Tells whether a source stands before a runner in its pipeline, or feeds it by `<( )`.
+fn feeds(script: &Script, index: usize, command: &Command) -> bool {
+    let has_source = script.commands.iter().any(is_source);
+    let piped = command.pipe.is_some_and(|pipe| {
+        script.commands.iter().take(index).any(|other| {
+            let calls = has_source
+                && other.name().is_some_and(|name| script.functions.iter().any(|f| f == name));
+            (is_source(other) || calls || decodes(script, other))
+                && other.pipe.is_some_and(|p| p.id == pipe.id && p.stage < pipe.stage)
+        })
+    });
+    // A here-string, a process, or a pipeline around it.
+    let substitution = command
+        .words
+        .iter()
+        .map(|word| &word.text)
+        .chain(command.redirects.iter().map(|redirect| &redirect.target.text))
+        .any(|text| {
+            (text.contains("<(") || text.contains("$(") || text.contains('`'))
+                && SOURCES.iter().any(|source| {
+                    text.split(|c: char| !c.is_alphanumeric()).any(|word| word == *source)
+                })
+        });
+    piped || substitution
+}
+
+/// Tells whether a command spells a text by numbers, or changes the letters of one that is printed before it.
+fn decodes(script: &Script, command: &Command) -> bool {
+    let spelled = |word: &distiq_lang::shell::Word| {
+        let mut escapes = word.text.split('\\').skip(1);
+        escapes.any(|rest| rest.starts_with(|c: char| c.is_ascii_digit() || c == 'x' || c == 'u'))
+    };
+    match command.program() {
+        Some("printf" | "echo") => command.words.iter().skip(1).any(spelled),
+        Some("sed" | "awk" | "cut" | "perl" | "python3" | "head" | "tail") => {
+            command.pipe.is_some_and(|pipe| {
+                script.commands.iter().any(|other| {
+                    matches!(other.program(), Some("echo" | "printf"))
+                        && other.pipe.is_some_and(|p| p.id == pipe.id && p.stage < pipe.stage)
+                })
+            })
+        }
+        _ => false,
+    }
+}
+
+/// Tells whether the line unpacks an archive that it has fetched.
+fn unpacks_what_it_fetches(script: &Script) -> bool {
+    let fetches = script
+        .commands
+        .iter()
+        .any(|command| matches!(command.program(), Some("curl" | "wget" | "aria2c")));
+    fetches
+        && script
+            .commands
+            .iter()
+            .any(|command| matches!(command.program(), Some("tar" | "unzip" | "bsdtar" | "7z")))
+}
+
+/// Denies what hands a secret of the project on to the network, or picks secrets from the environment.
+pub(super) fn send_secrets(script: &Script, parts: &mut [Part]) {
+    let mut denied = Vec::new();
+    for command in script.commands.iter().filter(|command| command.pipe.is_some()) {
+        let found = parts.iter().find(|part| part.text == command.text.trim());
+        let sends = found.is_some_and(|part| part.network);
+        let earlier: Vec<&Command> = script
+            .commands
+            .iter()
+            .filter(|other| match (other.pipe, command.pipe) {
+                (Some(a), Some(b)) => a.id == b.id && a.stage < b.stage,
+                _ => false,
+            })
+            .collect();
+        let holds = |other: &&Command| {
+            parts
+                .iter()
+                .any(|part| part.text == other.text.trim() && part.reason.contains("may hold keys"))
+        };
+        if sends && earlier.iter().any(holds) {
+            denied.push((command.text.trim(), "sends data out"));
+        } else if picks_secrets(command) && earlier.iter().any(|other| shows_environment(other)) {
+            denied.push((command.text.trim(), "reads secrets of the environment"));
+        }
+    }
+    for (text, reason) in denied {
+        if let Some(part) = parts.iter_mut().find(|part| part.text == text) {
+            part.verdict = Verdict::Deny;
+            part.outside = true;
+            part.reason = reason.to_owned();
+        }
+    }
+}
+
+fn picks_secrets(command: &Command) -> bool {
+    matches!(command.program(), Some("grep" | "egrep" | "rg" | "awk"))
+        && command.words.iter().skip(1).any(|word| {
+            let text = word.text.to_lowercase();
+            ["key", "token", "secret", "pass", "credential"].iter().any(|name| text.contains(name))
+        })
+}
+
+fn shows_environment(command: &Command) -> bool {
+    let bare = command.words.iter().skip(1).all(|word| word.text == "-p" || word.text == "-x");
+    bare && matches!(command.program(), Some("env" | "printenv" | "set" | "export" | "declare"))
+}
+
+/// Tells whether what a command runs comes from a substitution with a source in it.
+fn substitutes(script: &Script, index: usize) -> bool {
+    let Some(command) = script.commands.get(index) else { return false };
+    command.words.iter().any(|word| {
+        word.spans.iter().any(|span| match &span.expands {
+            distiq_lang::shell::Expands::Command(text) => {
+                SOURCES.iter().any(|source| {
+                    text.split(|c: char| !c.is_alphanumeric()).any(|word| word == *source)
+                }) || distiq_lang::shell::parse(text).is_ok_and(|inner| {
+                    inner.commands.iter().any(|command| decodes(&inner, command))
+                })
+            }
+            // The variable may have been set from one.
+            distiq_lang::shell::Expands::Variable(name) => script.commands.iter().any(|other| {
+                other.assignments.iter().any(|assignment| {
+                    assignment.name == *name
+                        && SOURCES.iter().any(|source| {
+                            assignment.value.text.contains("$(")
+                                && assignment
+                                    .value
+                                    .text
+                                    .split(|c: char| !c.is_alphanumeric())
+                                    .any(|word| word == *source)
+                        })
+                })
+            }),
+            _ => false,
+        })
+    })
+}
+
+/// Returns the files in which the line keeps what it fetched or decoded.
+fn kept_files(script: &Script) -> Vec<String> {
+    let mut files = Vec::new();
+    for command in &script.commands {
+        let in_pipe = |other: &&Command| match (other.pipe, command.pipe) {
+            (Some(a), Some(b)) => a.id == b.id && a.stage <= b.stage,
+            _ => false,
+        };
+        let fetched = is_source(command) || script.commands.iter().filter(in_pipe).any(is_source);
+        if !fetched {
+            continue;
+        }
+        files.extend(
+            command.redirects.iter().filter(|r| r.writes_file()).map(|r| r.target.text.clone()),
+        );
+        let texts: Vec<&str> =
+            command.words.iter().skip(1).map(|word| word.text.as_str()).collect();
+        match command.program() {
+            Some("curl" | "wget" | "openssl" | "aria2c" | "http" | "gpg") => {
+                for (at, text) in texts.iter().enumerate() {
+                    let clustered = text.starts_with('-')
+                        && !text.starts_with("--")
+                        && text.ends_with(['o', 'O']);
+                    if clustered || matches!(*text, "--output" | "--output-document" | "-out") {
+                        files.extend(texts.get(at + 1).map(|file| (*file).to_owned()));
+                    }
+                    if text.contains("://") || (text.contains('.') && text.contains('/')) {
+                        files.extend(text.rsplit('/').next().map(str::to_owned));
+                    }
+                }
+            }
+            Some("tee") => {
+                files.extend(texts.iter().filter(|t| !t.starts_with('-')).map(|t| (*t).to_owned()))
+            }
+            Some("scp") => files.extend(texts.last().map(|t| (*t).to_owned())),
+            _ => {}
+        }
+    }
+    files.retain(|file| {
+        !file.is_empty() && file != "-" && file != "." && !file.starts_with("/dev/null")
+    });
+    files.iter_mut().for_each(|file| *file = plain(file).to_owned());
+    files
+}
+
+fn plain(file: &str) -> &str {
+    file.strip_prefix("./").unwrap_or(file)
+}
+
+/// Tells whether a command starts one of these files.
+fn runs_file(command: &Command, kept: &[String]) -> bool {
+    if kept.is_empty() {
+        return false;
+    }
+    let Some(name) = command.words.first().map(|word| word.text.as_str()) else { return false };
+    let is_kept = |text: &str| kept.iter().any(|file| file == plain(text));
+    let program = name.rsplit('/').next().unwrap_or(name);
+    (name.contains('/') && is_kept(name))
+        || (RUNNERS.contains(&program)
+            && command.words.iter().skip(1).any(|word| is_kept(&word.text)))
+}
+
+/// Returns what a runner is fed where the text tells: `echo '…' | sh`, `sh <<< '…'`, `python3 <<E`.
+fn literal_input(script: &Script, command: &Command) -> Option<String> {
+    if !command.program().is_some_and(|program| RUNNERS.contains(&program)) {
+        return None;
+    }
+    let document = command.redirects.iter().rfind(|redirect| redirect.op.starts_with("<<"));
+    if let Some(redirect) = document {
+        return Some(redirect.target.text.clone());
+    }
+    let pipe = command.pipe.filter(|pipe| pipe.stage > 0)?;
+    let source = script.commands.iter().find(|other| {
+        other.pipe.is_some_and(|p| p.id == pipe.id && p.stage + 1 == pipe.stage)
+            && other.via.is_none()
+    })?;
+    if let Some(redirect) = source.redirects.iter().find(|redirect| redirect.op.starts_with("<<")) {
+        return Some(redirect.target.text.clone());
+    }
+    let texts: Vec<&str> = source.words.iter().skip(1).map(|word| word.text.as_str()).collect();
+    match source.program() {
+        Some("echo") => Some(texts.join(" ").replace("\\n", "\n")),
+        Some("printf") => {
+            let (format, words) = texts.split_first()?;
+            super::values::printed_format(format, words)
+                .or_else(|| Some(texts.join("\n").replace("\\n", "\n")))
+        }
+        _ => None,
+    }
+}
+
+fn harm(program: &str, text: &str, context: &Context<'_>) -> Option<String> {
+    if matches!(program, "bash" | "sh" | "zsh" | "dash" | "ksh" | "fish" | "ash") {
+        let parts = judge_inner(text, context);
+        return parts
+            .into_iter()
+            .find(|part| part.verdict == Verdict::Deny)
+            .map(|part| part.reason);
+    }
+    code::harm_of(text, context)
+}
