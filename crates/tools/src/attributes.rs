@@ -76,7 +76,7 @@ fn is_of_content(name: &CStr) -> bool {
 
 fn names(file: &File) -> io::Result<Vec<CString>> {
     let mut list = Vec::new();
-    let size = match rustix::fs::flistxattr(file, &mut [0_u8; 0][..]) {
+    let size = match rustix::fs::flistxattr_query(file) {
         Ok(size) => size,
         // The file system has none.
         Err(Errno::OPNOTSUPP | Errno::NOSYS | Errno::PERM) => 0,

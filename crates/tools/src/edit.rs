@@ -32,11 +32,12 @@ use self::engine::{Edit, Edited, Failure, Tolerance, Why};
 use self::patch::FileChange;
 use crate::bench::Bench;
 use crate::fields::{Fields, Names};
-use crate::files::{self, Change, Loaded};
+use crate::files::{self, Change};
 use crate::outcome::{Outcome, Refusal, RefusalKind};
 use crate::page::{Page, bytes, parameter};
 use crate::place::Place;
 use crate::session::{Known, News, digest};
+use crate::stale;
 
 /// Most edits of one call.
 const MOST_EDITS: usize = 500;
@@ -294,7 +295,7 @@ fn plan(
         }
         Kind::Delete => {
             let old = files::load(&place)?;
-            not_stale(bench, &place, &old)?;
+            stale::refuse(bench, &place, &old)?;
             let edited = Edited::default();
             let change = Change { place, old: Some(old), new: None };
             Ok(vec![Planned { change, edited, verb: "deleted" }])
@@ -322,30 +323,6 @@ fn create(bench: &Bench, place: Place, content: &str) -> Result<Planned, Refusal
     let edited = Edited { added: content.lines().count(), ..Edited::default() };
     let change = Change { place, old: None, new: Some(content.as_bytes().to_vec()) };
     Ok(Planned { change, edited, verb: "created" })
-}
-
-/// Refuses to delete or replace a whole file that changed since the model saw it.
-pub(crate) fn not_stale(bench: &Bench, place: &Place, old: &Loaded) -> Result<(), Refusal> {
-    let mut session = bench.session();
-    let mark = digest(&old.bytes);
-    if session.known(&place.path, mark) != Known::Changed {
-        return Ok(());
-    }
-    let now = encoding::decode(&old.bytes).ok();
-    let now = now.as_ref().map(|now| now.text.as_str());
-    let mut told = "; read it again first".to_owned();
-    if let Some(news) = now.and_then(|now| session.news(&place.path, now)) {
-        told = format!("; there is now{}\n", news.shown());
-        if news.is_shown_whole() {
-            // Whoever was told all of it knows the file as well as by reading it.
-            session.saw(&place.path, mark, now);
-            told.push_str("the same call again goes on, if it is still right");
-        } else {
-            told.push_str("read it again first");
-        }
-    }
-    let message = format!("{}: changed since you read it, by somebody else{told}", place.shown);
-    Err(Refusal::new(RefusalKind::Stale, message))
 }
 
 fn change_text(

@@ -136,6 +136,25 @@ impl Folder {
     }
 }
 
+/// Opens a file for reading by a path that has no links in it; a link that came into it since is an error.
+pub(crate) fn open_file(path: &Path) -> io::Result<File> {
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::fs::ResolveFlags;
+
+        let resolve = ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
+        let flags = OFlags::RDONLY | NEVER_WAIT;
+        match rustix::fs::openat2(CWD, path, flags, Mode::empty(), resolve) {
+            Err(Errno::NOSYS | Errno::PERM) => {}
+            opened => return opened.map(File::from).map_err(told),
+        }
+    }
+    let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
+        return Err(io::ErrorKind::IsADirectory.into());
+    };
+    Folder::open(parent)?.read(name)
+}
+
 fn is_unsupported(error: &io::Error) -> bool {
     [Errno::INVAL, Errno::NOSYS, Errno::OPNOTSUPP]
         .iter()
@@ -214,6 +233,8 @@ mod tests {
             assert_eq!(open("none"), Err(io::ErrorKind::NotFound));
             assert_eq!(open("real/file"), Err(io::ErrorKind::NotADirectory));
         }
+        assert!(open_file(&base.join("real/file")).is_ok());
+        assert!(open_file(&base.join("link/file")).is_err());
         let mut made = Vec::new();
         let folder = Folder::open_or_make(&base.join("real/deep/a/b"), &mut made).unwrap();
         assert_eq!(made, [base.join("real/deep/a"), base.join("real/deep/a/b")]);

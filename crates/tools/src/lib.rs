@@ -37,6 +37,7 @@ pub mod sandbox;
 mod search;
 mod session;
 mod shell;
+mod stale;
 mod test_runner;
 mod toolbox;
 mod watch;

@@ -1,5 +1,7 @@
 //! Where a path really leads: links and `..` resolved, nothing outside the root.
 
+mod spelling;
+
 use std::ffi::OsStr;
 use std::fs;
 use std::io;
@@ -41,7 +43,11 @@ impl Grounds {
 
     /// Resolves a path for writing: inside the root, and not git's own files.
     pub(crate) fn writable(&self, path: &str) -> Result<Place, Refusal> {
-        let place = self.place(path)?;
+        let mut place = self.place(path)?;
+        if let Some(name) = spelling::other_spelling(&place.path) {
+            place.path.set_file_name(name);
+            place.shown = self.shown(&place.path);
+        }
         let Ok(inside) = place.path.strip_prefix(&self.root) else {
             return Err(self.outside(path, &place));
         };
@@ -57,6 +63,21 @@ impl Grounds {
         Ok(place)
     }
 
+    /// Resolves the path of a file that is written whole: one that exists under another spelling of its name is
+    /// not taken for it.
+    pub(crate) fn whole(&self, path: &str) -> Result<Place, Refusal> {
+        let asked = resolve(&self.absolute(path)).map_err(|e| Refusal::io(&show(path), &e))?;
+        let place = self.writable(path)?;
+        if asked == place.path {
+            return Ok(place);
+        }
+        Err(Refusal::invalid(format!(
+            "{}: this file system takes it for {}, which is there; write that one, or choose another name",
+            show(path),
+            place.shown
+        )))
+    }
+
     /// Returns how a path is shown: relative to the root where it is inside.
     pub(crate) fn shown(&self, path: &Path) -> String {
         match path.strip_prefix(&self.root) {
@@ -70,11 +91,14 @@ impl Grounds {
         if path.is_empty() || path.contains('\0') {
             return Err(Refusal::invalid("the path is empty or has a NUL character in it"));
         }
-        let home = path.strip_prefix("~/").and_then(|rest| Some(home()?.join(rest)));
-        let absolute = home.unwrap_or_else(|| self.root.join(path));
-        let resolved = resolve(&absolute).map_err(|e| Refusal::io(&show(path), &e))?;
+        let resolved = resolve(&self.absolute(path)).map_err(|e| Refusal::io(&show(path), &e))?;
         let shown = self.shown(&resolved);
         Ok(Place { path: resolved, shown })
+    }
+
+    fn absolute(&self, path: &str) -> PathBuf {
+        let home = path.strip_prefix("~/").and_then(|rest| Some(home()?.join(rest)));
+        home.unwrap_or_else(|| self.root.join(path))
     }
 
     fn outside(&self, path: &str, place: &Place) -> Refusal {
@@ -97,7 +121,14 @@ pub(crate) fn home() -> Option<PathBuf> {
 
 /// Tells whether a path's part is a git folder, on any file system.
 pub(crate) fn is_git_folder(part: &OsStr) -> bool {
-    part.eq_ignore_ascii_case(".git")
+    if part.is_ascii() {
+        // The second is its short name on Windows' file systems.
+        return part.eq_ignore_ascii_case(".git") || part.eq_ignore_ascii_case("git~1");
+    }
+    // HFS+ passes over these characters.
+    let is_passed_over = |c: char| matches!(c, '\u{200c}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{206a}'..='\u{206f}' | '\u{feff}');
+    let plain: String = part.to_string_lossy().chars().filter(|c| !is_passed_over(*c)).collect();
+    plain.eq_ignore_ascii_case(".git")
 }
 
 /// Makes a path fit to be shown in one line.
@@ -201,6 +232,8 @@ mod tests {
         check(".", Err(RefusalKind::Invalid));
         check(".git/config", Err(RefusalKind::Denied));
         check("src/.GIT/hooks/x", Err(RefusalKind::Denied));
+        check(".g\u{200c}it/config", Err(RefusalKind::Denied));
+        check("git~1/config", Err(RefusalKind::Denied));
         check("src/a.rs/b", Err(RefusalKind::NotFound));
         check("../outputs/x", Err(RefusalKind::Denied));
         assert!(grounds.readable("../outputs/x").is_ok());

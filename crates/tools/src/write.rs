@@ -9,6 +9,7 @@ use crate::fields::Fields;
 use crate::files::{self, Change};
 use crate::outcome::{Outcome, Refusal};
 use crate::page::{Page, bytes, parameter};
+use crate::stale;
 
 pub(crate) fn definition() -> ToolDef {
     crate::toolbox::define(
@@ -36,14 +37,14 @@ pub(crate) fn parse(input: &Value) -> Result<Input, Refusal> {
 
 pub(crate) fn run(bench: &Bench, input: &Input) -> Result<Outcome, Refusal> {
     let _turn = bench.writing();
-    let place = bench.grounds.writable(&input.path)?;
+    let place = bench.grounds.whole(&input.path)?;
     let old = match place.path.symlink_metadata() {
         Ok(_) => Some(files::load(&place)?),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
         Err(error) => return Err(Refusal::io(&place.shown, &error)),
     };
     if let Some(old) = &old {
-        edit::not_stale(bench, &place, old)?;
+        stale::refuse(bench, &place, old)?;
         if old.bytes == input.content.as_bytes() {
             return Ok(Outcome::done(format!("{} has this content already", place.shown)));
         }

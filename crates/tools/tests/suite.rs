@@ -10,6 +10,8 @@ mod suite {
     mod engine;
     mod files;
     mod git;
+    mod keeps;
+    mod links;
     mod mistakes;
     mod permission;
     mod permission_corpus;

@@ -85,8 +85,26 @@ impl Step<'_> {
         if out.is_some_and(|out| stamp(&out) == stamp(&old.metadata)) {
             return Ok(Progress::OldKept);
         }
-        folder.exchange(&self.spare, &self.name)?;
+        self.give_back(folder)?;
         Err(CHANGED)
+    }
+
+    /// Puts what came out, which is somebody's change, back; and if yet another one came out then, that.
+    fn give_back(&self, folder: &Folder) -> io::Result<()> {
+        const ATTEMPTS: usize = 100;
+        let id = |metadata: &Metadata| (metadata.dev(), metadata.ino());
+        let ours = self.staged.as_ref().map(File::metadata).transpose()?;
+        let mut put_last = ours.as_ref().map(id);
+        for _ in 0..ATTEMPTS {
+            let putting = folder.look(&self.spare)?.as_ref().map(id);
+            folder.exchange(&self.spare, &self.name)?;
+            let out = folder.look(&self.spare)?.as_ref().map(id);
+            if out == put_last {
+                return Ok(());
+            }
+            put_last = putting;
+        }
+        Err(io::ErrorKind::ResourceBusy.into())
     }
 
     fn remove(&self, folder: &Folder, old: &Loaded) -> Result<Progress, Stop> {

@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::bench::Bench;
 use crate::find::{DEADLINE, Hidden, walker};
+use crate::folder::open_file;
 use crate::outcome::{Refusal, RefusalKind};
 use crate::permission::secrets;
 use crate::place::{Place, show};
@@ -152,7 +153,9 @@ impl Shared<'_> {
         if path != root && secrets::is_secret_of(path, &self.bench.grounds.root) {
             return;
         }
-        let Ok(metadata) = path.metadata() else { return };
+        // By a link that takes a folder's place meanwhile, a file outside would be searched.
+        let Ok(file) = open_file(path) else { return };
+        let Ok(metadata) = file.metadata() else { return };
         if !metadata.is_file() {
             return;
         }
@@ -168,7 +171,7 @@ impl Shared<'_> {
             .multi_line(self.request.multi_line)
             .build();
         // A file that cannot be read, or turns out binary, has no hits.
-        let _ = searcher.search_path(self.request.matcher, path, &mut sink);
+        let _ = searcher.search_file(self.request.matcher, &file, &mut sink);
         let Collector { hits, count, .. } = sink;
         if count > 0 {
             let shown = show(&self.bench.grounds.shown(path));

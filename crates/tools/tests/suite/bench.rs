@@ -95,3 +95,19 @@ pub fn tokens(text: &str) -> u64 {
     use distiq_base::CountTokens;
     distiq_ml::Tokenizer::o200k().count(text)
 }
+
+/// Says that a test is not tried here, in the words that `./test` counts.
+pub fn skipped(suite: &str, why: &str) {
+    // Not `eprintln!`: a passing test's words would be kept from the log.
+    let told = format!("SKIPPED suite {suite}: {why}\n");
+    std::io::Write::write_all(&mut std::io::stderr(), told.as_bytes()).unwrap();
+}
+
+/// Sets a flag when it goes, also by a failed assertion: who waits for the flag must not wait for ever.
+pub struct SetAtEnd<'a>(pub &'a std::sync::atomic::AtomicBool);
+
+impl Drop for SetAtEnd<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, std::sync::atomic::Ordering::Relaxed);
+    }
+}
