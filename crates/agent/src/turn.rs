@@ -111,6 +111,7 @@ impl Turning<'_> {
         if let Some(checkpoints) = &self.bench.config.checkpoints {
             checkpoints.begin(&self.bench.session, self.history.turns);
         }
+        self.bench.config.toolbox.begin_turn(self.history.turns);
         self.journal
             .emit(Event::TurnStarted {
                 turn: self.history.turns,

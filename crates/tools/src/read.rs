@@ -184,12 +184,14 @@ fn read_one(
     let repeated = {
         let mut session = bench.session();
         session.saw(&place.path, mark, decoded.as_ref().ok().map(|decoded| decoded.text.as_str()));
-        session
-            .is_repeat(&format!("{}\0{ranges:?}\0{numbers}\0{budget}", place.path.display()), mark)
+        session.repeats(&format!("{}\0{ranges:?}\0{numbers}\0{budget}", place.path.display()), mark)
     };
     let data = json!({"path": place.shown, "lines": text.lines().count()});
-    if repeated && tokens(text) > 40 {
-        return Ok(Outcome::done("unchanged since above").with_data(data));
+    if let Some(turn) = repeated
+        && tokens(text) > 40
+    {
+        let since = if turn == 0 { "above".to_owned() } else { format!("turn {turn}") };
+        return Ok(Outcome::done(format!("unchanged since {since}")).with_data(data));
     }
     let mut shown = window::show(&place, text, &ranges, numbers, budget)?;
     if let Some(note) = note {
@@ -233,7 +235,7 @@ pub(crate) fn page() -> Page {
             ),
         ],
         notes: &[
-            "The same unchanged text asked for again is answered with where it stands above; asked for once more, it is shown.",
+            "The same unchanged text asked for again is answered with the turn in which it was shown; asked for once more, it is shown.",
             "Nothing outside of the project is read, links resolved; devices, FIFOs and sockets are refused.",
         ],
     }

@@ -26,7 +26,8 @@ pub(crate) struct Session {
     /// The files whose texts are remembered, oldest first; one seen again is in it twice.
     texts: VecDeque<PathBuf>,
     text_bytes: usize,
-    reads: HashMap<String, (Digest, bool)>,
+    reads: HashMap<String, Shown>,
+    turn: u32,
 }
 
 /// What the model saw of a file.
@@ -34,6 +35,15 @@ pub(crate) struct Session {
 struct Seen {
     digest: Digest,
     text: Option<Box<str>>,
+}
+
+/// A read that was answered.
+#[derive(Clone, Copy, Debug)]
+struct Shown {
+    digest: Digest,
+    /// Whether it was answered with "unchanged" since.
+    told: bool,
+    turn: u32,
 }
 
 /// How a file stands to what the model knows of it.
@@ -100,16 +110,23 @@ impl Session {
         }
     }
 
-    /// Tells whether this very read was answered before with these bytes; remembers it.
+    /// Begins a turn of the conversation, from 1.
+    pub(crate) fn begin_turn(&mut self, turn: u32) {
+        self.turn = turn;
+    }
+
+    /// Returns the turn in which this very read was answered with these bytes, 0 outside of turns; remembers it.
     ///
     /// Only every other time: who asks again after "unchanged" has lost the text.
-    pub(crate) fn is_repeat(&mut self, read: &str, digest: Digest) -> bool {
+    pub(crate) fn repeats(&mut self, read: &str, digest: Digest) -> Option<u32> {
         if self.reads.len() >= MOST {
             self.reads.clear();
         }
-        let told = matches!(self.reads.get(read), Some((seen, false)) if *seen == digest);
-        self.reads.insert(read.to_owned(), (digest, told));
-        told
+        let before = self.reads.get(read);
+        let since = before.filter(|b| b.digest == digest && !b.told).map(|before| before.turn);
+        let shown = Shown { digest, told: since.is_some(), turn: since.unwrap_or(self.turn) };
+        self.reads.insert(read.to_owned(), shown);
+        since
     }
 
     /// Forgets everything shown: the history no longer holds it.

@@ -254,6 +254,11 @@ impl Toolbox {
         ))
     }
 
+    /// Begins a turn of the conversation, counted from 1, so that a repeated read can say when it was shown.
+    pub fn begin_turn(&self, turn: u32) {
+        self.bench.session().begin_turn(turn);
+    }
+
     /// Forgets which texts were shown; for when the history no longer holds them.
     pub fn forget(&self) {
         self.bench.session().forget();

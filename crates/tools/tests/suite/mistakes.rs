@@ -188,10 +188,14 @@ async fn reads_that_cost() {
     assert!(text.ends_with("\"]"), "{text}");
     let again = project.ok("read", json!({"path": "long.py"})).await;
     assert_eq!(again, "unchanged since above");
+    project.toolbox.begin_turn(3);
     // Who asks a third time has lost the text.
     assert_eq!(project.ok("read", json!({"path": "long.py"})).await, text);
     std::fs::write(project.path("long.py"), long.replace("a + b", "a - b")).unwrap();
     assert!(project.ok("read", json!({"path": "long.py"})).await.contains("a - b"));
+    project.toolbox.begin_turn(4);
+    let again = project.ok("read", json!({"path": "long.py"})).await;
+    assert_eq!(again, "unchanged since turn 3");
 
     let text = project.ok("read", json!({"path": "notes.txt"})).await;
     assert!(tokens(&text) <= 2_500 && text.contains("more lines; lines: \""), "{text}");
