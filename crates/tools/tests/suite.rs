@@ -14,6 +14,7 @@ mod suite {
     mod keeps;
     mod links;
     mod mistakes;
+    mod mutation;
     mod permission;
     mod permission_corpus;
     mod shell;

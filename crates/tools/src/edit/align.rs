@@ -8,7 +8,7 @@ use super::page::sketch;
 const MOST_PAIRS: usize = 400_000;
 
 /// From this likeness on (of 100) a line is an old one that was changed.
-const ALIKE: u32 = 50;
+const ALIKE: u32 = 30;
 
 /// Returns for each line of `new` the line of `old` that it is or was made from; both in order.
 pub(super) fn align(old: &Block<'_>, new: &Block<'_>) -> Vec<Option<usize>> {
@@ -31,7 +31,10 @@ pub(super) fn align(old: &Block<'_>, new: &Block<'_>) -> Vec<Option<usize>> {
         right.get(..right.len() - tail).unwrap_or_default().iter().map(Side::new).collect();
     if left.len().saturating_mul(right.len()) <= MOST_PAIRS {
         let weight = |i: usize, j: usize| match (left.get(i), right.get(j)) {
-            (Some(old), Some(new)) => old.likeness(new),
+            // As many lines as before are likely the same ones in order.
+            (Some(old), Some(new)) => {
+                old.likeness(new).max(u32::from(i == j && left.len() == right.len()))
+            }
             _ => 0,
         };
         best(left.len(), right.len(), weight)

@@ -44,6 +44,11 @@ const fn is_nothing(c: char) -> bool {
     matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}' | '\u{feff}' | '\u{ad}' | '\u{fe0e}' | '\u{fe0f}')
 }
 
+/// Puts a character as [`fold`] writes it, blanks too.
+pub(super) fn push_plain(text: &mut String, c: char) {
+    if c.is_whitespace() { text.push(' ') } else { push(text, c, DASHES[0]) }
+}
+
 fn push(folded: &mut String, c: char, (long, middle): (&str, &str)) {
     match c {
         '‘' | '’' | '‚' | '‛' | '′' | '‵' | 'ʼ' | 'ʹ' | '´' | '‹' | '›' => {

@@ -6,7 +6,7 @@ use super::fold::{fold, same};
 use super::indents::Overlook;
 use super::page::{Page, sketch};
 use super::places::{Place, Unsure, fit, repeated};
-use super::typo;
+use super::typo::{self, Verdict};
 
 /// Most wrong characters of a line.
 const MOST_WRONG: usize = 2;
@@ -15,8 +15,8 @@ const MOST_WRONG: usize = 2;
 const LINES_PER_WRONG: usize = 5;
 
 /// Letters and digits that an old text must have to be known by likeness; one line alone needs more.
-const LEAST_TELLING: usize = 14;
-const LEAST_TELLING_ALONE: usize = 24;
+const LEAST_TELLING: usize = 12;
+const LEAST_TELLING_ALONE: usize = 20;
 
 /// Distances of a line beyond this are all the same: another line.
 const FAR: usize = 12;
@@ -40,7 +40,8 @@ impl Scored {
 /// Finds the only place that is like `want` and beats every other one clearly.
 pub(super) fn find(page: &Page<'_>, want: &Block<'_>, hints: &[&str]) -> Result<Place, Unsure> {
     let lines = want.solid.len();
-    let allowed = lines.div_ceil(LINES_PER_WRONG);
+    let with_blank_ones = lines + want.solid.iter().map(|line| line.gap).sum::<usize>();
+    let allowed = with_blank_ones.div_ceil(LINES_PER_WRONG);
     let telling = want.solid.iter().flat_map(|line| line.body.chars());
     let telling = telling.filter(|c| c.is_alphanumeric()).count();
     let least = if lines == 1 { LEAST_TELLING_ALONE } else { LEAST_TELLING };
@@ -94,13 +95,18 @@ fn beats(best: &Scored, rival: &Scored) -> bool {
     }
 }
 
+/// Tells whether the lines that differ are slips of the pen, not other lines.
 fn all_typos(page: &Page<'_>, want: &Block<'_>, place: &Scored) -> bool {
     let wrong = place.lines.iter().enumerate().filter(|(_, distance)| **distance > 0);
-    let mut pairs = wrong.filter_map(|(i, _)| {
-        let line = want.solid.get(i)?;
-        Some((fold(line.body), fold(page.line(place.first + i).body)))
-    });
-    pairs.all(|(want, have)| typo::is_typo(&want, &have, page.words()))
+    let verdicts: Vec<Verdict> = wrong
+        .filter_map(|(i, _)| {
+            let line = want.solid.get(i)?;
+            let have = page.line(place.first + i);
+            Some(typo::judge(&fold(line.body), &fold(have.body), page.words()))
+        })
+        .collect();
+    let clear = verdicts.iter().filter(|verdict| **verdict == Verdict::Slip).count();
+    !verdicts.contains(&Verdict::Other) && 2 * clear >= verdicts.len()
 }
 
 /// Returns the places that are within `limit` wrong characters.

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::page::is_word;
+use super::page::{is_word, words_of};
 
 /// Most words and marks of a line that are compared one by one.
 const MOST_TOKENS: usize = 400;
@@ -114,12 +114,16 @@ pub(super) fn merge(old: &str, have: &str, new: &str) -> String {
         return have.to_owned();
     }
     let changes = hunks(old, new);
+    let one_word = words_of(old).count() == 1 && words_of(new).count() == 1;
+    if !one_word && !words_of(old).any(|word| words_of(new).any(|other| word == other)) {
+        return new.to_owned();
+    }
     if cost(&hunks(have, new)) < cost(&changes) {
         // It was written with the file's line in mind.
         return new.to_owned();
     }
     let own = hunks(old, have);
-    let own = own.iter().filter(|own| !changes.iter().any(|change| clash(&own.base, &change.base)));
+    let own = own.iter().filter(|own| !changes.iter().any(|change| clash(own, change)));
     let mut all: Vec<&Hunk<'_>> = changes.iter().chain(own).collect();
     all.sort_by_key(|hunk| (hunk.base.start, hunk.base.end));
     let mut merged = String::with_capacity(new.len());
@@ -137,11 +141,17 @@ fn cost(hunks: &[Hunk<'_>]) -> usize {
     hunks.iter().map(|hunk| hunk.base.len() + hunk.text.len()).sum()
 }
 
-/// Tells whether two changes touch the same characters, or put something at the same place.
-fn clash(a: &Range<usize>, b: &Range<usize>) -> bool {
-    a.start < b.end && b.start < a.end
-        || a.is_empty() && b.is_empty() && a.start == b.start
-        || a == b
+/// Tells whether two changes touch the same characters, or the same word's.
+fn clash(own: &Hunk<'_>, change: &Hunk<'_>) -> bool {
+    let (a, b) = (&own.base, &change.base);
+    let overlap = a.start < b.end && b.start < a.end;
+    let same_spot = a == b || a.is_empty() && b.is_empty() && a.start == b.start;
+    let own_first = (a.start, a.end) < (b.start, b.end);
+    let (left, right) = if own_first { (own, change) } else { (change, own) };
+    let one_word = left.base.end == right.base.start
+        && left.text.ends_with(is_word)
+        && right.text.starts_with(is_word);
+    overlap || same_spot || one_word
 }
 
 #[cfg(test)]
@@ -160,6 +170,8 @@ mod tests {
             ("letx = 1", "let x = 1", "let x = 2", "let x = 2"),
             ("letx = 1", "let x = 1", "letx = 2", "let x = 2"),
             ("f(totol)", "f(total)", "f(totol_2)", "f(total_2)"),
+            ("f(sel)", "f(self)", "f(other)", "f(other)"),
+            ("'mport', x", "'import', x", "'value', x", "'value', x"),
             ("a  b", "a b", "a  c", "a c"),
             ("abc", "abd", "xyz", "xyz"),
         ] {

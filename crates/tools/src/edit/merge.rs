@@ -1,5 +1,7 @@
 //! Builds the text of a place: what the new text keeps of the old one stays as the file has it.
 
+use std::borrow::Cow;
+use std::cmp::Ordering;
 use std::ops::Range;
 
 use super::align::align;
@@ -26,7 +28,7 @@ pub(super) fn merge(
     old: &Block<'_>,
     new: &Block<'_>,
 ) -> Option<Merged> {
-    let merger = Merger::new(page, place, old, new);
+    let merger = Merger::new(page, place, old, new)?;
     let mut text = String::new();
     if new.solid.is_empty() {
         text.push_str(&merger.ending.repeat(new.tail));
@@ -68,7 +70,12 @@ struct Merger<'a, 't> {
 }
 
 impl<'a, 't> Merger<'a, 't> {
-    fn new(page: &'a Page<'t>, place: &'a Place, old: &'a Block<'a>, new: &'a Block<'a>) -> Self {
+    fn new(
+        page: &'a Page<'t>,
+        place: &'a Place,
+        old: &'a Block<'a>,
+        new: &'a Block<'a>,
+    ) -> Option<Self> {
         let first = page.number(place.first);
         let last = page.number(place.first + old.solid.len().saturating_sub(1));
         let lead = old.lead.min(page.line(place.first).gap);
@@ -103,12 +110,12 @@ impl<'a, 't> Merger<'a, 't> {
             ending: if ending == Ending::Crlf { "\r\n" } else { "\n" },
             stray_trails: false,
         };
-        merger.frame = merger.find_frame();
+        merger.frame = merger.find_frame()?;
         merger.stray_trails = (0..old.solid.len()).any(|i| {
             old.solid.get(i).is_some_and(|line| !line.trail.is_empty())
                 && merger.file(i).trail.is_empty()
         });
-        merger
+        Some(merger)
     }
 
     /// Returns the file's line for a line of the old text.
@@ -133,38 +140,57 @@ impl<'a, 't> Merger<'a, 't> {
         }
     }
 
-    fn find_frame(&self) -> Frame {
-        let Some(indents) = self.place.indents.as_ref().filter(|indents| !indents.is_same()) else {
-            return Frame::Old;
+    /// Finds whose indentation the new text is written in; `None` where that cannot be told.
+    fn find_frame(&self) -> Option<Frame> {
+        let indents = match self.place.indents.as_ref().filter(|indents| !indents.is_same()) {
+            Some(indents) if !self.new.solid.is_empty() => indents,
+            _ => return Some(Frame::Old),
         };
+        if let Some(frame) = self.frame_by_style() {
+            return Some(frame);
+        }
         let (mut old_votes, mut file_votes) = (0, 0);
         for (new, old) in self.new.solid.iter().zip(&self.aligned) {
             let Some(old) = old.filter(|i| !(indents.first_is_bare && *i == 0)) else { continue };
             let (was, is) = (self.old.solid.get(old).map(|l| l.indent), self.file(old).indent);
-            if was == Some(is) {
-                continue;
+            if was != Some(is) {
+                old_votes += usize::from(was == Some(new.indent));
+                file_votes += usize::from(new.indent == is);
             }
-            old_votes += usize::from(was == Some(new.indent));
-            file_votes += usize::from(new.indent == is);
         }
-        let margin = |indents: &mut dyn Iterator<Item = &str>| {
-            indents.map(|indent| columns(indent, 4)).min().unwrap_or(0)
-        };
-        let new = margin(&mut self.new.solid.iter().map(|line| line.indent));
-        let old = margin(&mut self.old.solid.iter().map(|line| line.indent));
-        let file = margin(&mut (0..self.old.solid.len()).map(|i| self.file(i).indent));
-        let by_margin = match (new == old, new == file) {
-            (true, false) => Some(Frame::Old),
-            (false, true) => Some(Frame::File),
-            _ => None,
-        };
-        match (old_votes, file_votes) {
-            (0, 0) => by_margin.unwrap_or(Frame::Old),
-            (_, 0) => Frame::Old,
-            (0, _) => by_margin.unwrap_or(Frame::File),
-            _ if old_votes >= file_votes => by_margin.unwrap_or(Frame::Old),
-            _ => by_margin.unwrap_or(Frame::File),
+        let new = outline(self.new.solid.iter().map(|line| line.indent));
+        let old = outline(self.old.solid.iter().map(|line| line.indent));
+        let file = outline((0..self.old.solid.len()).map(|i| self.file(i).indent));
+        // A text seldom goes left of the one that it replaces; lines that come into a new block are
+        // a step further right, which is easily taken for the file's own indentation.
+        match (new.1 >= old.1, new.1 >= file.1) {
+            (true, false) => return Some(Frame::Old),
+            (false, true) => return Some(Frame::File),
+            _ => {}
         }
+        let like =
+            |other: (usize, usize)| usize::from(new.0 == other.0) + usize::from(new.1 == other.1);
+        match old_votes.cmp(&file_votes).then(like(old).cmp(&like(file))) {
+            Ordering::Greater => Some(Frame::Old),
+            Ordering::Less => Some(Frame::File),
+            Ordering::Equal => None,
+        }
+    }
+
+    /// Tells the frame where only one of them is written with tabs.
+    fn frame_by_style(&self) -> Option<Frame> {
+        let tabs = |mut indents: &mut dyn Iterator<Item = &str>| {
+            let all: Vec<bool> = (&mut indents)
+                .filter(|indent| !indent.is_empty())
+                .map(|indent| indent.contains('\t'))
+                .collect();
+            let first = *all.first()?;
+            all.iter().all(|tabs| *tabs == first).then_some(first)
+        };
+        let new = tabs(&mut self.new.solid.iter().map(|line| line.indent))?;
+        let old = tabs(&mut self.old.solid.iter().map(|line| line.indent))?;
+        let file = tabs(&mut (0..self.old.solid.len()).map(|i| self.file(i).indent))?;
+        (old != file).then_some(if new == old { Frame::Old } else { Frame::File })
     }
 
     fn line(&self, index: usize, text: &mut String) -> Option<()> {
@@ -172,8 +198,11 @@ impl<'a, 't> Merger<'a, 't> {
         let old = self.aligned.get(index).copied().flatten();
         text.push_str(&self.indent(new, old, index)?);
         let last = index + 1 == self.new.solid.len();
-        let Some((i, old)) = old.and_then(|i| Some((i, self.old.solid.get(i)?))) else {
-            text.push_str(new.body);
+        // A line that is copied from the old text as it is, slips and all.
+        let is_copy = |i: &usize| self.old.solid.get(*i).is_some_and(|old| old.body == new.body);
+        let copied = old.filter(is_copy).or_else(|| (0..self.old.solid.len()).find(is_copy));
+        let Some((i, old)) = copied.or(old).and_then(|i| Some((i, self.old.solid.get(i)?))) else {
+            text.push_str(&self.plain(new.body));
             text.push_str(if self.stray_trails { "" } else { new.trail });
             text.push_str(if last { "" } else { self.ending });
             return Some(());
@@ -182,11 +211,32 @@ impl<'a, 't> Merger<'a, 't> {
         if fold::same(old.body, new.body) {
             text.push_str(have.body);
         } else {
-            text.push_str(&inline::merge(old.body, have.body, new.body));
+            text.push_str(&self.plain(&inline::merge(old.body, have.body, new.body)));
         }
-        text.push_str(if new.trail == old.trail { have.trail } else { new.trail });
+        // Where the old text's blanks are not the file's, the new text's are no wish either.
+        let stray = self.stray_trails && !new.trail.is_empty();
+        let meant = new.trail != old.trail && old.trail == have.trail && !stray;
+        text.push_str(if meant { new.trail } else { have.trail });
         text.push_str(if last { "" } else { self.file_ending(i) });
         Some(())
+    }
+
+    /// Writes characters out in ASCII that the old text has in place of the file's ASCII.
+    fn plain<'s>(&self, text: &'s str) -> Cow<'s, str> {
+        let is_stray = |c: char| {
+            let within = |line: &str| line.contains(c);
+            !c.is_ascii()
+                && self.old.solid.iter().any(|line| within(line.body))
+                && !(0..self.old.solid.len()).any(|i| within(self.file(i).body))
+        };
+        if text.is_ascii() || !text.chars().any(is_stray) {
+            return Cow::Borrowed(text);
+        }
+        let mut plain = String::with_capacity(text.len());
+        for c in text.chars() {
+            if is_stray(c) { fold::push_plain(&mut plain, c) } else { plain.push(c) }
+        }
+        Cow::Owned(plain)
     }
 
     fn indent(&self, new: &Solid<'_>, old: Option<usize>, index: usize) -> Option<String> {
@@ -238,17 +288,24 @@ impl<'a, 't> Merger<'a, 't> {
 
     /// Puts the blank lines before a line of the new text.
     fn gap(&self, index: usize, text: &mut String) {
+        let Some(before) = index.checked_sub(1) else { return };
         let gap = self.new.solid.get(index).map_or(0, |line| line.gap);
-        let before = index.checked_sub(1);
-        let old = self.aligned.get(index).copied().flatten();
-        if let (Some(before), Some(old)) = (before, old)
-            && self.aligned.get(before).copied().flatten().map(|b| b + 1) == Some(old)
-        {
-            let was = self.old.solid.get(old).map_or(0, |line| line.gap);
-            if gap == was || gap == self.file(old).gap {
-                text.push_str(self.file_gap(old));
-                return;
-            }
+        let at = |i: usize| self.aligned.get(i).copied().flatten();
+        let (behind, ahead) = (at(before).map(|old| old + 1), at(index));
+        // The gap behind the line before, or before this one, as the old text has it.
+        let is_kept = |old: &usize| {
+            let was = self.old.solid.get(*old).filter(|_| *old > 0).map(|line| line.gap);
+            was == Some(gap) || behind == ahead && was.is_some() && gap == self.file(*old).gap
+        };
+        let (behind, ahead) = (behind.filter(is_kept), ahead.filter(is_kept));
+        let kept = match (behind, ahead) {
+            _ if self.around(index).is_some() => None,
+            (Some(a), Some(b)) if self.file(a).gap != self.file(b).gap => None,
+            (a, b) => b.or(a),
+        };
+        if let Some(old) = kept {
+            text.push_str(self.file_gap(old));
+            return;
         }
         let gap = gap + self.missing(index) - self.stray(index).min(gap);
         text.push_str(&self.ending.repeat(gap));
@@ -307,6 +364,12 @@ impl<'a, 't> Merger<'a, 't> {
         }
         notes
     }
+}
+
+/// Returns the column at which a text begins, and the least of its lines.
+fn outline<'a>(mut indents: impl Iterator<Item = &'a str>) -> (usize, usize) {
+    let first = indents.next().map_or(0, |indent| columns(indent, 4));
+    (first, indents.map(|indent| columns(indent, 4)).min().unwrap_or(first).min(first))
 }
 
 /// New lines between two neighbours of the old text, with the blank lines among them.

@@ -1,0 +1,103 @@
+//! Real source files that are on every machine that builds this project: those of its own and of its
+//! dependencies, and Python's library where there is a Python.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use super::random::Random;
+
+/// Files of one language, as a share of all.
+const LANGUAGES: [(&str, &[&str], usize); 9] = [
+    ("rust", &["rs"], 90),
+    ("c", &["c", "h"], 40),
+    ("cpp", &["cc", "cpp", "hpp"], 20),
+    ("python", &["py"], 60),
+    ("javascript", &["js", "ts", "mjs"], 25),
+    ("shell", &["sh", "bash"], 10),
+    ("json", &["json"], 15),
+    ("toml", &["toml"], 15),
+    ("prose", &["md", "yml", "yaml"], 30),
+];
+
+const SIZES: std::ops::Range<u64> = 1_500..48_000;
+
+pub struct Source {
+    pub language: &'static str,
+    pub name: String,
+    pub text: String,
+}
+
+/// Returns files of every language, always the same ones on the same machine.
+pub fn sources() -> Vec<Source> {
+    let mut by_language: BTreeMap<&str, Vec<PathBuf>> = BTreeMap::new();
+    for folder in folders() {
+        walk(&folder, 0, &mut |path| {
+            let extension = path.extension().and_then(|e| e.to_str()).unwrap_or_default();
+            let language = LANGUAGES.iter().find(|(_, ends, _)| ends.contains(&extension));
+            if let Some((language, ..)) = language {
+                by_language.entry(language).or_default().push(path);
+            }
+        });
+    }
+    let mut random = Random(7);
+    let mut sources = Vec::new();
+    for (language, _, wanted) in LANGUAGES {
+        let mut paths = by_language.remove(language).unwrap_or_default();
+        paths.sort();
+        let mut taken = 0;
+        while taken < wanted && !paths.is_empty() {
+            let path = paths.swap_remove(random.below(paths.len()));
+            let Ok(text) = std::fs::read_to_string(&path) else { continue };
+            // One style of line ends, so that the classes can choose.
+            let text = text.replace("\r\n", "\n");
+            if text.lines().count() < 40 || text.contains('\r') {
+                continue;
+            }
+            let name = path.iter().rev().take(3).collect::<Vec<_>>();
+            let name = name.iter().rev().map(|p| p.to_string_lossy()).collect::<Vec<_>>().join("/");
+            sources.push(Source { language, name, text });
+            taken += 1;
+        }
+    }
+    sources
+}
+
+fn folders() -> Vec<PathBuf> {
+    let rustc = Command::new("rustc").arg("-vV").output().unwrap();
+    let version = String::from_utf8(rustc.stdout).unwrap();
+    let host = version.lines().find_map(|line| line.strip_prefix("host: ")).unwrap();
+    // Only what is built here is sure to be on this machine.
+    let output = Command::new("cargo")
+        .args(["metadata", "--format-version=1", "--offline", "--filter-platform", host])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let metadata: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let packages = metadata["packages"].as_array().unwrap();
+    let mut folders: Vec<PathBuf> = packages
+        .iter()
+        .map(|p| Path::new(p["manifest_path"].as_str().unwrap()).parent().unwrap().to_path_buf())
+        .collect();
+    let python = Command::new("python3")
+        .args(["-c", "import sysconfig; print(sysconfig.get_path('stdlib'))"])
+        .output();
+    if let Some(output) = python.ok().filter(|output| output.status.success()) {
+        folders.push(PathBuf::from(String::from_utf8_lossy(&output.stdout).trim()));
+    }
+    folders
+}
+
+fn walk(folder: &Path, depth: usize, found: &mut impl FnMut(PathBuf)) {
+    let Ok(entries) = std::fs::read_dir(folder) else { return };
+    for entry in entries.flatten() {
+        let Ok(kind) = entry.file_type() else { continue };
+        let name = entry.file_name();
+        if kind.is_dir() && depth < 6 && name != "target" && name != "site-packages" {
+            walk(&entry.path(), depth + 1, found);
+        } else if kind.is_file() && entry.metadata().is_ok_and(|m| SIZES.contains(&m.len())) {
+            found(entry.path());
+        }
+    }
+}
