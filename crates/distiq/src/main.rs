@@ -32,6 +32,7 @@ fn main() -> ExitCode {
     }
     hide_from_children();
     panics::install();
+    outlive_file_size_limits();
     let arguments: Vec<OsString> = std::env::args_os().collect();
     let report = failure::Style::of(&arguments);
     let code = match Cli::try_parse_from(&arguments) {
@@ -63,4 +64,17 @@ fn supervise() -> ExitCode {
 fn hide_from_children() {
     #[cfg(target_os = "linux")]
     let _ = nix::sys::prctl::set_dumpable(false);
+}
+
+/// Makes a write beyond the limit of a file's size an error like any other; by default it ends the process.
+///
+/// Not ignored but handled, so that commands that are run find the signal as it was.
+fn outlive_file_size_limits() {
+    use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
+
+    extern "C" fn pass(_: nix::libc::c_int) {}
+    let action = SigAction::new(SigHandler::Handler(pass), SaFlags::SA_RESTART, SigSet::empty());
+    // SAFETY: the handler does nothing, which is safe at any moment.
+    #[allow(unsafe_code)]
+    let _ = unsafe { sigaction(Signal::SIGXFSZ, &action) };
 }

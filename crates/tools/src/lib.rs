@@ -29,6 +29,7 @@ mod lock;
 mod measure;
 mod more;
 mod outcome;
+mod outputs;
 mod page;
 pub mod permission;
 mod place;

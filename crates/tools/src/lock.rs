@@ -24,6 +24,7 @@ impl ProjectLock {
     /// The root folder itself is locked, so that processes with different homes exclude each other; where
     /// its file system knows no locks, a file below `spare` stands for it.
     pub(crate) fn take(root: &Path, spare: &Path) -> Self {
+        let wait = |file| wait(file, LONGEST_EDIT);
         let held = match File::open(root).map(wait) {
             Ok(Waited::Locked(folder)) => Some(folder),
             Ok(Waited::TooLong) => None,
@@ -42,8 +43,8 @@ enum Waited {
     NoLocks,
 }
 
-fn wait(file: File) -> Waited {
-    let end = Instant::now() + LONGEST_EDIT;
+fn wait(file: File, longest: Duration) -> Waited {
+    let end = Instant::now() + longest;
     loop {
         match file.try_lock() {
             Ok(()) => return Waited::Locked(file),
@@ -73,6 +74,9 @@ mod tests {
         let held = ProjectLock::take(folder.path(), folder.path());
         let other = File::open(folder.path()).unwrap();
         assert!(matches!(other.try_lock(), Err(TryLockError::WouldBlock)));
+        // Whoever holds it too long is not waited for.
+        let waited = wait(File::open(folder.path()).unwrap(), Duration::from_millis(3));
+        assert!(matches!(waited, Waited::TooLong));
         drop(held);
         other.try_lock().unwrap();
         let gone = folder.path().join("gone");

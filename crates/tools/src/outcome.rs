@@ -120,6 +120,9 @@ impl Refusal {
             Io::PermissionDenied => (RefusalKind::Failed, "no permission".to_owned()),
             Io::StorageFull => (RefusalKind::Failed, "the disk is full".to_owned()),
             Io::QuotaExceeded => (RefusalKind::Failed, "the disk quota is used up".to_owned()),
+            Io::FileTooLarge => {
+                (RefusalKind::Failed, "larger than a file may be here (`ulimit -f`)".to_owned())
+            }
             Io::ReadOnlyFilesystem => {
                 (RefusalKind::Failed, "the file system is read-only".to_owned())
             }

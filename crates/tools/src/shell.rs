@@ -32,6 +32,7 @@ pub(crate) use self::report::{CROWD, Shown, home_short};
 use crate::bench::Bench;
 use crate::fields::Fields;
 use crate::outcome::{Outcome, Refusal, RefusalKind};
+use crate::outputs;
 use crate::sandbox::{Confine, Grant};
 
 /// Longest time that a call may ask for.
@@ -227,5 +228,8 @@ pub(crate) fn spec(bench: &Bench, cwd: PathBuf, timeout: Duration, grant: Grant)
 /// Returns where a call's full output would go.
 fn output_path(bench: &Bench) -> PathBuf {
     let number = bench.next_command();
+    if number == 1 {
+        outputs::clean_beside(bench.grounds.outputs.clone());
+    }
     bench.grounds.outputs.join(format!("{}-{number}.txt", bench.marker))
 }

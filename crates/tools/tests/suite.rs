@@ -19,4 +19,5 @@ mod suite {
     mod permission_corpus;
     mod shell;
     mod test_runner;
+    mod two;
 }

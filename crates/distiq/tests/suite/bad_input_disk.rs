@@ -215,3 +215,184 @@ fn a_file_that_no_longer_fits_stays_as_it_was() {
         assert_eq!(read(format!("{tool}.left")), "a.txt\n", "{tool}: nothing half is left");
     }
 }
+
+/// A batch of three: a plain file, one with two names, a new one.
+const BATCH: &str = r#"{"edits": [
+    {"path": "a.txt", "search": "before", "replace": "LONG"},
+    {"path": "two.txt", "search": "before", "replace": "LONG"},
+    {"path": "new/c.txt", "search": "", "replace": "LONG"}
+]}"#;
+
+/// Prepares the project and its batch in a shell; `$long` is what makes the disk too small.
+const BATCH_SCRIPT: &str = r#"
+    echo before > a.txt; echo before > two.txt; ln two.txt name.txt
+    long=$(head -c 40000 /dev/zero | tr '\0' x)
+    echo "$BATCH" | sed "s/LONG/$long/" > "$TOLD/batch.json"
+    try() {
+        code=0
+        "$DISTIQ" tool "$2" - < "$3" > "$TOLD/$1.out" 2>&1 || code=$?
+        echo $code > "$TOLD/$1.code"
+        { cat a.txt two.txt name.txt; ls -A; } > "$TOLD/$1.after"
+    }
+"#;
+
+fn with_batch(desk: &Desk, script: &str) -> Option<PathBuf> {
+    let script = format!("export BATCH='{BATCH}'\n{script}");
+    with_disks(desk, &script.replace("PREPARE", BATCH_SCRIPT))
+}
+
+#[test]
+fn a_batch_that_no_longer_fits_leaves_every_file_as_it_was() {
+    let desk = Desk::saying([Answer::text("ok")]);
+    let project = path_text(&desk.place.project()).to_owned();
+    // From no room at all to room for nearly everything.
+    let script = format!(
+        r#"
+        for size in 16 32 64 96 128; do
+            mount -t tmpfs -o size=${{size}}k tmpfs {project}
+            cd {project}
+            PREPARE
+            try $size edit "$TOLD/batch.json"
+            cd /
+            umount {project}
+        done
+        "#
+    );
+    let Some(told) = with_batch(&desk, &script) else { return };
+    let mut failed = 0;
+    for size in [16, 32, 64, 96, 128] {
+        let read = |what: &str| fs::read_to_string(told.join(format!("{size}.{what}"))).unwrap();
+        let (out, after) = (read("out"), read("after"));
+        if read("code") == "1\n" {
+            failed += 1;
+            assert!(
+                out.contains("the disk is full") && out.contains("nothing was changed"),
+                "{out}"
+            );
+            assert_eq!(after, "before\nbefore\nbefore\na.txt\nname.txt\ntwo.txt\n", "{size}");
+        } else {
+            assert!(
+                after.ends_with("\na.txt\nname.txt\nnew\ntwo.txt\n"),
+                "{size}: {}",
+                &after[after.len() - 60..]
+            );
+        }
+    }
+    assert!(failed >= 2, "{failed}");
+}
+
+#[test]
+fn a_data_folder_that_is_full_stops_a_batch_and_no_single_edit() {
+    let desk = Desk::saying([Answer::text("ok")]);
+    let script = r#"
+        mount -t tmpfs -o size=64k tmpfs "$DISTIQ_HOME"
+        PREPARE
+        head -c 100000 /dev/zero > "$DISTIQ_HOME/fill" || true
+        try batch edit "$TOLD/batch.json"
+        echo '{"path": "a.txt", "search": "before", "replace": "after"}' > "$TOLD/one.json"
+        try one edit "$TOLD/one.json"
+    "#;
+    let Some(told) = with_batch(&desk, script) else { return };
+    let read = |name: &str| fs::read_to_string(told.join(name)).unwrap();
+    assert_eq!(read("batch.code"), "1\n");
+    let out = read("batch.out");
+    assert!(out.contains("journal") && out.contains("the disk is full"), "{out}");
+    assert!(read("batch.after").starts_with("before\nbefore\nbefore\n"));
+    assert_eq!(read("one.code"), "0\n", "{}", read("one.out"));
+    assert!(read("one.after").starts_with("after\nbefore\nbefore\n"));
+}
+
+#[test]
+fn a_read_only_file_system_and_a_limit_of_a_files_size_are_told() {
+    let desk = Desk::saying([Answer::text("ok")]);
+    let project = path_text(&desk.place.project()).to_owned();
+    let script = format!(
+        r#"
+        mount -t tmpfs -o size=1m tmpfs {project}
+        cd {project}
+        PREPARE
+        echo '{{"path": "new.txt", "content": "x"}}' > "$TOLD/new.json"
+        echo '{{"path": "a.txt", "search": "before", "replace": "after"}}' > "$TOLD/one.json"
+        echo "{{\"path\": \"a.txt\", \"content\": \"$long\"}}" > "$TOLD/long.json"
+        ( ulimit -f 8; try limit write "$TOLD/long.json"; try limit_batch edit "$TOLD/batch.json" )
+        mount -o remount,ro {project}
+        try write write "$TOLD/new.json"
+        try edit edit "$TOLD/one.json"
+        try batch edit "$TOLD/batch.json"
+        "#
+    );
+    let Some(told) = with_batch(&desk, &script) else { return };
+    let read = |name: String| fs::read_to_string(told.join(name)).unwrap();
+    for (name, part) in [
+        ("write", "read-only"),
+        ("edit", "read-only"),
+        ("batch", "read-only"),
+        ("limit", "larger than a file may be here"),
+        ("limit_batch", "larger than a file may be here"),
+    ] {
+        let out = read(format!("{name}.out"));
+        assert_eq!(read(format!("{name}.code")), "1\n", "{name}: {out}");
+        assert!(out.contains(part) && out.contains("nothing was changed"), "{name}: {out}");
+        let after = read(format!("{name}.after"));
+        assert_eq!(after, "before\nbefore\nbefore\na.txt\nname.txt\ntwo.txt\n", "{name}");
+    }
+}
+
+#[test]
+fn rights_are_kept_and_their_lack_is_told() {
+    let desk = Desk::saying([Answer::text("ok")]);
+    let file = |path: &str, mode: u32| {
+        let path = desk.place.write(path, "one\n");
+        set_mode(&path, mode);
+        path
+    };
+    let edit = |path: &str| json!({"path": path, "search": "one", "replace": "two"}).to_string();
+    let in_closed = file("closed/writable.txt", 0o644);
+    file("closed/second.txt", 0o644);
+    file("secret.txt", 0o000);
+    file("open.txt", 0o640);
+    let others = file("others.txt", 0o644);
+    // Everything goes to the user without rights here.
+    run(&desk, &["version"]);
+    if Uid::effective().is_root() {
+        chown(&others, Some(0), Some(0)).unwrap();
+    }
+    set_mode(in_closed.parent().unwrap(), 0o555);
+    let tool = |name: &str, input: &str| {
+        let mut command = Command::new(desk.place.folder().join("distiq"));
+        let model = desk.place.command(&["tool", name, input]);
+        command.args(model.get_args()).current_dir(desk.place.project()).env_clear();
+        command.envs(model.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        if Uid::effective().is_root() {
+            command.uid(NOBODY).gid(NOBODY);
+        } else {
+            command = model;
+        }
+        Ran::of(command.output().unwrap())
+    };
+    // A folder that takes no new files: the file itself may be written.
+    assert_eq!(tool("edit", &edit("closed/writable.txt")).code, 0);
+    assert_eq!(fs::read_to_string(&in_closed).unwrap(), "two\n");
+    assert_eq!(fs::metadata(&in_closed).unwrap().permissions().mode() & 0o777, 0o644);
+    assert_eq!(tool("edit", &edit("open.txt")).code, 0);
+    let write = json!({"path": "closed/new.txt", "content": "x"}).to_string();
+    let delete = "*** Begin Patch\n*** Delete File: closed/second.txt\n*** End Patch";
+    for (name, input) in [
+        ("write", write),
+        ("edit", json!({ "patch": delete }).to_string()),
+        ("read", json!({"path": "secret.txt"}).to_string()),
+        ("edit", edit("secret.txt")),
+    ] {
+        let ran = tool(name, &input);
+        assert_eq!(ran.code, 1, "{input}: {}", ran.out);
+        assert!(ran.out.contains("no permission"), "{input}: {}", ran.out);
+    }
+    if Uid::effective().is_root() {
+        let ran = tool("edit", &edit("others.txt"));
+        assert!(ran.code == 1 && ran.out.contains("no permission"), "{}", ran.out);
+    }
+    set_mode(in_closed.parent().unwrap(), 0o755);
+    assert_eq!(fs::read_to_string(&others).unwrap(), "one\n");
+    let names: Vec<_> = fs::read_dir(in_closed.parent().unwrap()).unwrap().collect();
+    assert_eq!(names.len(), 2, "{names:?}");
+}

@@ -54,6 +54,13 @@ impl Project {
         Self { _folder: folder, root, asker, toolbox }
     }
 
+    /// Opens the project for another agent, with a home of its own.
+    pub fn another(&self, home: &str) -> Toolbox {
+        let outputs = self.root.with_file_name(home).join("outputs");
+        let config = ToolboxConfig::new(&self.root, self.asker.clone(), outputs);
+        Toolbox::new(ToolboxConfig { mode: Mode::Full, ..config }).unwrap()
+    }
+
     pub async fn call(&self, name: &str, input: Value) -> Outcome {
         self.call_until(name, input, CancellationToken::new()).await
     }
