@@ -27,8 +27,8 @@ use crate::cli::Cli;
 use crate::failure::Failure;
 
 fn main() -> ExitCode {
-    if std::env::args_os().nth(1).is_some_and(|first| first == distiq_tools::SUPERVISE) {
-        return supervise();
+    if let Some(code) = beside_a_command() {
+        return code;
     }
     hide_from_children();
     panics::install();
@@ -49,14 +49,23 @@ fn main() -> ExitCode {
     ExitCode::from(code)
 }
 
-/// Looks after a command, as a process of its own that Distiq started.
-fn supervise() -> ExitCode {
-    let arguments = std::env::args_os().skip(2);
-    match distiq_tools::supervise(arguments) {
+/// Looks after a command or shuts one in, where Distiq started itself for that. Comes before all else, because it happens for
+/// every command.
+fn beside_a_command() -> Option<ExitCode> {
+    let mut arguments = std::env::args_os().skip(1);
+    let first = arguments.next()?;
+    #[cfg(target_os = "linux")]
+    if first == distiq_tools::sandbox::LAUNCH {
+        return Some(distiq_tools::sandbox::launch(arguments).into());
+    }
+    if first != distiq_tools::SUPERVISE {
+        return None;
+    }
+    Some(match distiq_tools::supervise(arguments) {
         Ok(()) => ExitCode::SUCCESS,
         // There is nobody to tell: Distiq sees that the socket closes.
         Err(_) => ExitCode::FAILURE,
-    }
+    })
 }
 
 /// Keeps the memory of this process, which may hold keys, from being read through `/proc` by the

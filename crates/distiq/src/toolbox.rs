@@ -6,6 +6,7 @@ use std::sync::Arc;
 use distiq_base::config::Sandbox;
 use distiq_base::{ErrorKind, Mode};
 use distiq_llm::Registry;
+use distiq_tools::sandbox::SandboxConfig;
 use distiq_tools::{ToolError, Toolbox, ToolboxConfig, Watch};
 
 use crate::ask::TerminalAsk;
@@ -16,21 +17,38 @@ use crate::world::World;
 /// Opens the tools of the project; `watch` is told of every change.
 pub fn open(world: &World, mode: Mode, watch: Option<Arc<dyn Watch>>) -> Result<Toolbox, Failure> {
     checkpoints::recover(world);
-    if world.settings.sandbox == Sandbox::Require {
-        return Err(Failure::new(
-            ErrorKind::Config,
-            "A sandbox is required, and this version has none",
-        )
-        .with_hint("Set `sandbox` to `auto` or `off`, or use `--mode read-only`"));
-    }
     let config = ToolboxConfig {
         mode,
         watch,
+        sandbox: sandbox(world),
         secret_env: Registry::key_variables(&world.settings),
         launcher: launcher(),
         ..ToolboxConfig::new(&world.root, Arc::new(TerminalAsk::default()), world.home.outputs())
     };
-    Toolbox::new(config).map_err(|error: ToolError| Failure::of(ErrorKind::User, &error))
+    let toolbox =
+        Toolbox::new(config).map_err(|error: ToolError| Failure::of(ErrorKind::User, &error))?;
+    if world.settings.sandbox == Sandbox::Require {
+        let gaps = toolbox.sandbox_gaps();
+        if !gaps.is_empty() {
+            let message =
+                format!("A sandbox is required, and this system lacks: {}", gaps.join("; "));
+            return Err(Failure::new(ErrorKind::Config, message)
+                .with_hint("Set `sandbox` to `auto` to be asked instead, or to `off`"));
+        }
+    }
+    Ok(toolbox)
+}
+
+/// Returns what commands may reach.
+fn sandbox(world: &World) -> SandboxConfig {
+    let home = &world.home;
+    SandboxConfig {
+        mode: world.settings.sandbox,
+        launcher: launcher(),
+        cache: home.cache.clone(),
+        hide: vec![home.config.clone(), home.data.clone(), home.cache.clone()],
+        ..SandboxConfig::off()
+    }
 }
 
 /// Returns this program, to be started again beside a command: where the system can, the very file

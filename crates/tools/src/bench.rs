@@ -42,7 +42,12 @@ pub(crate) struct Bench {
 
 impl Bench {
     pub(crate) fn new(grounds: Grounds, config: ToolboxConfig, marker: String) -> Self {
-        let sandbox = Arc::new(Sandbox::new(config.sandbox.clone(), &grounds.root));
+        let sandbox = Arc::new(Sandbox::new(
+            config.sandbox.clone(),
+            &grounds.root,
+            &grounds.outputs,
+            &marker,
+        ));
         Self {
             grounds,
             config,

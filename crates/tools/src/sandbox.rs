@@ -8,17 +8,43 @@ pub mod bubblewrap;
 pub mod caches;
 pub mod container;
 pub mod egress;
+#[cfg(target_os = "linux")]
+mod filter;
 mod grant;
+mod hint;
+#[cfg(target_os = "linux")]
+pub(crate) mod init;
+#[cfg(target_os = "linux")]
+mod kernel;
+#[cfg(target_os = "linux")]
+mod launch;
+#[cfg(target_os = "linux")]
+mod native;
+mod places;
+mod repository;
+#[cfg(target_os = "linux")]
+mod rules;
 pub mod seatbelt;
+mod session;
+#[cfg(target_os = "linux")]
+mod support;
+#[cfg(target_os = "linux")]
+mod view;
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::io;
 use std::os::fd::OwnedFd;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use distiq_base::config::Sandbox as Mode;
 use serde::{Deserialize, Serialize};
+
+#[cfg(target_os = "linux")]
+pub use self::launch::{LAUNCH, launch};
+pub(crate) use self::session::{Confine, Sandbox};
+#[cfg(target_os = "linux")]
+pub use self::support::{Support, support};
 
 /// What a session's sandbox is made of.
 #[derive(Clone, Debug)]
@@ -94,9 +120,11 @@ pub struct Grant {
     pub network: bool,
     /// The line is made of allowed git commands that write.
     pub git_write: bool,
+    /// Those may write settings of git's too.
+    pub git_config: bool,
 }
 
-/// What one command may do; pure data.
+/// What one command may do; pure data. Paths are absolute, links resolved.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Policy {
     /// The project's root.
@@ -107,12 +135,16 @@ pub struct Policy {
     pub temp: PathBuf,
     /// What may be read and executed, whole trees.
     pub read: Vec<PathBuf>,
-    /// What may also be written, whole trees.
+    /// What may also be written, whole trees; the root is among them.
     pub write: Vec<PathBuf>,
     /// What is read-only although it lies in a tree that may be written.
     pub frozen: Vec<PathBuf>,
     /// What is not even readable although it lies in such a tree.
     pub hidden: Vec<PathBuf>,
+    /// Links outside those trees that lead to them, and their targets as written.
+    pub links: Vec<(PathBuf, PathBuf)>,
+    /// Folders that exist, empty unless a tree lies in them, such as the home.
+    pub folders: Vec<PathBuf>,
     /// Variables set for the command.
     pub env: Vec<(String, String)>,
     /// Variables taken away from it.
@@ -134,49 +166,6 @@ pub(crate) struct Wrapped {
     pub(crate) unset: Vec<String>,
     /// What the program inherits, under the same numbers.
     pub(crate) keep: Vec<Arc<OwnedFd>>,
-}
-
-/// The sandbox of one session.
-#[derive(Debug)]
-pub(crate) struct Sandbox {
-    config: SandboxConfig,
-    root: PathBuf,
-}
-
-/// A session's sandbox with what one call was allowed.
-#[derive(Clone, Debug)]
-pub(crate) struct Confine {
-    pub(crate) sandbox: Arc<Sandbox>,
-    pub(crate) grant: Grant,
-}
-
-impl Sandbox {
-    pub(crate) fn new(config: SandboxConfig, root: &Path) -> Self {
-        Self { config, root: root.to_owned() }
-    }
-
-    /// Returns why every command is asked for, where a sandbox is wanted and there is none.
-    pub(crate) fn missing(&self) -> Option<String> {
-        None
-    }
-}
-
-impl Confine {
-    /// Returns what to start so that `program` runs held in.
-    ///
-    /// # Errors
-    /// Where the sandbox cannot be set up; the command must not run then.
-    pub(crate) fn wrap(
-        &self,
-        program: &OsStr,
-        arguments: &[OsString],
-        cwd: &Path,
-    ) -> io::Result<Wrapped> {
-        let _ = (cwd, &self.sandbox.root, &self.sandbox.config, self.grant);
-        Ok(Wrapped {
-            program: program.to_owned(),
-            arguments: arguments.to_owned(),
-            ..Wrapped::default()
-        })
-    }
+    /// Ends when the last process of the command has; `None` where only a look at all processes tells.
+    pub(crate) alive: Option<io::PipeReader>,
 }

@@ -146,12 +146,16 @@ async fn foreground(
     let (shown, file, note) = {
         let mut state = job.state();
         let (text, dropped) = if goes_on { state.capture.take() } else { state.capture.text() };
+        let hints = spec.confine.explain(&text, how == How::Exit(0));
         let shown = Shown::of(text, dropped, how);
         let file = if shown.cut || goes_on { state.capture.keep() } else { None };
         let file = file.map(PathBuf::from);
         let mut note = report::ending(how, spec.timeout, &state.served);
         if goes_on {
             note.push_str(&left(&state.left, id));
+        }
+        for hint in hints {
+            note.push_str(&format!("\n{hint}"));
         }
         (shown, file, note)
     };

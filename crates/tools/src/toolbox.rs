@@ -230,6 +230,12 @@ impl Toolbox {
         &NAMES
     }
 
+    /// Returns what is weaker here than the sandbox promises, a line each; empty where nothing is, or where none is
+    /// wanted. The first look at it takes some milliseconds.
+    pub fn sandbox_gaps(&self) -> Vec<String> {
+        self.bench.sandbox.gaps()
+    }
+
     /// Tells whether a call changes nothing, so that it may run beside others.
     pub fn is_read_only(&self, name: &str, input: &Value) -> bool {
         match Parsed::new(name, input) {

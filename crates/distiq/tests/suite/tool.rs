@@ -94,12 +94,3 @@ fn keys_are_not_in_the_environment_of_commands() {
     let out = String::from_utf8(command.output().unwrap().stdout).unwrap();
     assert!(out.contains("PLAIN=kept") && !out.contains("sk-very-secret"), "{out}");
 }
-
-#[test]
-fn a_required_sandbox_that_is_not_there_runs_nothing() {
-    let place = Place::new();
-    let mut command = place.command(&["tool", "shell", r#"{"command": "touch made"}"#]);
-    let output = command.env("DISTIQ_SANDBOX", "require").output().unwrap();
-    assert_eq!(output.status.code(), Some(3));
-    assert!(!place.project().join("made").exists());
-}

@@ -52,6 +52,10 @@ const WRITERS: &[&str] = &[
 const RUNNERS: &[&str] =
     &["-x", "--exec", "foreach", "--upload-pack", "--receive-pack", "-c", "--config-env"];
 
+/// Settings of git that name no program.
+const HARMLESS: &[&str] =
+    &["user.", "branch.", "advice.", "color.", "pull.", "push.default", "init.defaultbranch"];
+
 impl Grant {
     /// Returns the grant of a call: `plain` are its parts by the rules alone, `decided` the same parts as the
     /// mode and the user's rules have them, every question among them answered with yes.
@@ -62,7 +66,10 @@ impl Grant {
         let network = decided.iter().any(|part| part.verdict == Verdict::Ask && part.network);
         let git = plain.iter().any(is_git_writer)
             && plain.iter().all(|part| part.verdict == Verdict::Allow || is_git_writer(part));
-        Self { network, git_write: git }
+        let writers = plain.iter().filter(|part| is_git_writer(part));
+        let git_config = git
+            && writers.filter_map(|part| part.text.split_once(' ')).all(|(_, rest)| may_set(rest));
+        Self { network, git_write: git, git_config }
     }
 }
 
@@ -73,6 +80,21 @@ fn is_git_writer(part: &Part) -> bool {
         && words.next() == Some("git")
         && words.next().is_some_and(|word| WRITERS.contains(&word))
         && !words.any(|word| RUNNERS.iter().any(|runner| word.starts_with(runner)))
+}
+
+/// Tells whether a git command writes no more of git's settings than where branches and remotes are, or a setting
+/// that names no program.
+fn may_set(rest: &str) -> bool {
+    let mut words = rest.split_whitespace();
+    if words.next() != Some("config") {
+        return true;
+    }
+    let mut words =
+        words.skip_while(|word| ["--local", "--add", "--replace-all", "set"].contains(word));
+    words.next().is_some_and(|key| {
+        let key = key.to_ascii_lowercase();
+        !key.starts_with('-') && HARMLESS.iter().any(|start| key.starts_with(start))
+    })
 }
 
 #[cfg(test)]
@@ -102,6 +124,22 @@ mod tests {
             let parts: Vec<Part> =
                 parts.into_iter().map(|(text, verdict)| part(text, verdict, false)).collect();
             assert_eq!(Grant::of(&parts, &parts).git_write, expected, "{parts:?}");
+        }
+    }
+
+    #[test]
+    fn settings_that_could_name_a_program_stay_closed() {
+        for (text, expected) in [
+            ("git config user.name Ada", true),
+            ("git config --local user.email a@b", true),
+            ("git remote add origin https://example.org/x", true),
+            ("git checkout -b x", true),
+            ("git config core.fsmonitor ./x", false),
+            ("git config --file x user.name y", false),
+            ("git config alias.user.name !x", false),
+        ] {
+            let parts = [part(text, Verdict::Ask, false)];
+            assert_eq!(Grant::of(&parts, &parts).git_config, expected, "{text}");
         }
     }
 

@@ -1,0 +1,288 @@
+//! The sandbox of one session: what is found out once, and the policy of each command.
+
+use std::env;
+use std::ffi::{OsStr, OsString};
+use std::fs::{self, DirBuilder, Permissions};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use distiq_base::config::Sandbox as Mode;
+
+use super::caches::{self, Caches, Reach};
+use super::places::{self, Places};
+use super::repository::{self, Settings};
+use super::{Grant, Network, Policy, SandboxConfig, Wrapped, hint};
+#[cfg(target_os = "linux")]
+use super::{native, support};
+
+/// Variables that lead to daemons of the user's, beside those of toolchains.
+const DAEMONS: [&str; 4] = ["DBUS_SYSTEM_BUS_ADDRESS", "PULSE_SERVER", "STY", "NOTIFY_SOCKET"];
+
+/// The sandbox of one session.
+#[derive(Debug)]
+pub(crate) struct Sandbox {
+    config: SandboxConfig,
+    root: PathBuf,
+    /// All that the sandbox keeps.
+    base: PathBuf,
+    /// The session's own folder below it.
+    folder: PathBuf,
+    outputs: PathBuf,
+    state: OnceLock<State>,
+    told: AtomicBool,
+}
+
+/// What was found out at the first command.
+#[derive(Debug)]
+enum State {
+    /// Nobody wants one.
+    Off,
+    /// There is none, and why.
+    Missing(Vec<String>),
+    /// There is one.
+    #[cfg(target_os = "linux")]
+    Native(Box<Native>),
+}
+
+#[cfg(target_os = "linux")]
+#[derive(Debug)]
+struct Native {
+    support: support::Support,
+    namespaces: support::Namespaces,
+    surroundings: Surroundings,
+}
+
+/// What does not change during a session.
+#[derive(Debug)]
+struct Surroundings {
+    places: Places,
+    git: Settings,
+    home: Option<PathBuf>,
+    /// The home that commands get instead, by what they reach: nothing, or all.
+    homes: [OnceLock<Caches>; 2],
+}
+
+/// A session's sandbox with what one call was allowed.
+#[derive(Clone, Debug)]
+pub(crate) struct Confine {
+    pub(crate) sandbox: Arc<Sandbox>,
+    pub(crate) grant: Grant,
+}
+
+impl Sandbox {
+    /// Makes the sandbox of a session; nothing is tried before it is needed.
+    pub(crate) fn new(config: SandboxConfig, root: &Path, outputs: &Path, session: &str) -> Self {
+        let cache = if config.cache.is_absolute() { config.cache.clone() } else { env::temp_dir() };
+        let base = cache.join("sandbox");
+        Self {
+            folder: base.join("sessions").join(session),
+            base,
+            config,
+            root: root.to_owned(),
+            outputs: outputs.to_owned(),
+            state: OnceLock::new(),
+            told: AtomicBool::new(false),
+        }
+    }
+
+    /// Returns why every command is asked for, where a sandbox is wanted and there is none.
+    pub(crate) fn missing(&self) -> Option<String> {
+        match self.state() {
+            State::Missing(gaps) => Some(format!("there is no sandbox here: {}", gaps.join("; "))),
+            _ => None,
+        }
+    }
+
+    /// Returns what is weaker here than promised, a line each.
+    pub(crate) fn gaps(&self) -> Vec<String> {
+        match self.state() {
+            State::Off => Vec::new(),
+            State::Missing(gaps) => gaps.clone(),
+            #[cfg(target_os = "linux")]
+            State::Native(native) => native.support.gaps(),
+        }
+    }
+
+    /// Returns the line that tells what is weaker, the first time that it is asked for.
+    pub(crate) fn notice(&self) -> Option<String> {
+        let gaps = self.gaps();
+        if gaps.is_empty() || self.told.swap(true, Ordering::Relaxed) {
+            return None;
+        }
+        Some(format!("[the sandbox is weaker on this system: {}]", gaps.join("; ")))
+    }
+
+    fn state(&self) -> &State {
+        self.state.get_or_init(|| self.open())
+    }
+
+    #[cfg(target_os = "linux")]
+    fn open(&self) -> State {
+        if self.config.mode == Mode::Off {
+            return State::Off;
+        }
+        let Some(launcher) = &self.config.launcher else {
+            return State::Missing(vec!["this program cannot set one up".to_owned()]);
+        };
+        match support::obtain(launcher) {
+            Ok((support, namespaces)) if support.is_usable() => State::Native(Box::new(Native {
+                support,
+                namespaces,
+                surroundings: Surroundings::find(&self.config),
+            })),
+            Ok((support, _)) => State::Missing(support.gaps()),
+            Err(error) => State::Missing(vec![format!("`{}`: {error}", launcher.display())]),
+        }
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn open(&self) -> State {
+        match self.config.mode {
+            Mode::Off => State::Off,
+            _ => State::Missing(vec!["the native sandbox needs Linux".to_owned()]),
+        }
+    }
+
+    /// Makes the session's folder that stands for `/tmp`.
+    fn temp(&self) -> io::Result<PathBuf> {
+        let temp = self.folder.join("tmp");
+        if !temp.is_dir() {
+            // Whoever is not this user does not even reach it.
+            DirBuilder::new().recursive(true).mode(0o700).create(&temp)?;
+            fs::set_permissions(&temp, Permissions::from_mode(0o1777))?;
+        }
+        temp.canonicalize()
+    }
+
+    fn policy(&self, known: &Surroundings, cwd: &Path, grant: Grant) -> io::Result<Policy> {
+        let repository = repository::find(&self.root, known.home.as_deref(), grant);
+        let real = |path: &PathBuf| path.canonicalize().ok();
+        let network = grant.network || self.config.network == Network::On;
+        let mut policy = Policy {
+            root: self.root.clone(),
+            cwd: cwd.to_owned(),
+            temp: self.temp()?,
+            read: known.places.read.clone(),
+            write: vec![self.root.clone()],
+            frozen: repository.frozen,
+            hidden: known.places.hidden.clone(),
+            links: known.places.links.clone(),
+            folders: known.home.iter().cloned().collect(),
+            env: vec![("TMPDIR".to_owned(), "/tmp".to_owned())],
+            unset: DAEMONS.iter().chain(&repository::UNSET).map(ToString::to_string).collect(),
+            network,
+            git_write: grant.git_write,
+        };
+        if let Some(caches) = self.caches(known, network)? {
+            policy.read.extend(caches.read.iter().filter_map(real));
+            policy.write.extend(real(&caches.folder));
+            let set = caches
+                .set
+                .iter()
+                .filter_map(|(name, value)| Some((name.clone(), value.to_str()?.to_owned())));
+            policy.env.extend(set);
+            policy.unset.extend(caches.unset.iter().map(ToString::to_string));
+        }
+        policy.env.extend(known.git.env.iter().cloned());
+        policy.read.extend(repository.read);
+        policy.read.extend(real(&self.outputs));
+        if network {
+            // Often a link to a file of a daemon's, in a folder that is out of sight.
+            policy.read.extend(real(&PathBuf::from("/etc/resolv.conf")));
+        }
+        policy.write.extend(repository.write);
+        policy.write.extend(self.config.write.iter().filter_map(real));
+        Ok(policy)
+    }
+
+    /// Returns the home that commands get, made where it is not there yet.
+    fn caches<'a>(&self, known: &'a Surroundings, network: bool) -> io::Result<Option<&'a Caches>> {
+        let Some(home) = &known.home else { return Ok(None) };
+        let [closed, open] = &known.homes;
+        let (slot, reach) = if network { (open, Reach::All) } else { (closed, Reach::Nothing) };
+        if let Some(caches) = slot.get() {
+            return Ok(Some(caches));
+        }
+        let caches = Caches::plan(&caches::Place {
+            home,
+            root: &self.root,
+            caches: &self.base.join("homes"),
+            shown: &self.config.read,
+            reach,
+            env: &|name| env::var_os(name),
+        });
+        caches.prepare()?;
+        Ok(Some(slot.get_or_init(|| caches)))
+    }
+}
+
+impl Drop for Sandbox {
+    fn drop(&mut self) {
+        if self.state.get().is_some() {
+            let _ = fs::remove_dir_all(&self.folder);
+        }
+    }
+}
+
+impl Surroundings {
+    fn find(config: &SandboxConfig) -> Self {
+        let home = crate::place::home().and_then(|home| home.canonicalize().ok());
+        Self {
+            places: places::find(home.as_deref(), &config.read, &config.hide),
+            git: repository::settings(home.as_deref()),
+            home,
+            homes: [OnceLock::new(), OnceLock::new()],
+        }
+    }
+}
+
+impl Confine {
+    /// Returns what to start so that `program` runs held in.
+    ///
+    /// # Errors
+    /// Where the sandbox cannot be set up; the command must not run then.
+    pub(crate) fn wrap(
+        &self,
+        program: &OsStr,
+        arguments: &[OsString],
+        cwd: &Path,
+    ) -> io::Result<Wrapped> {
+        let sandbox = &self.sandbox;
+        match sandbox.state() {
+            #[cfg(target_os = "linux")]
+            State::Native(native) => {
+                let policy = sandbox.policy(&native.surroundings, cwd, self.grant)?;
+                let launcher = sandbox.config.launcher.as_deref().unwrap_or(Path::new(""));
+                let means = (&native.support, &native.namespaces);
+                native::wrap(launcher, means, policy, program, arguments)
+            }
+            State::Missing(gaps) if sandbox.config.mode == Mode::Require => {
+                Err(io::Error::other(format!("a sandbox is required: {}", gaps.join("; "))))
+            }
+            State::Off | State::Missing(_) => Ok(Wrapped {
+                program: program.to_owned(),
+                arguments: arguments.to_owned(),
+                ..Wrapped::default()
+            }),
+        }
+    }
+
+    /// Returns what is to be said below a command's output: what the sandbox may have to do with a failure and, once
+    /// a session, what is weaker on this system.
+    pub(crate) fn explain(&self, output: &str, worked: bool) -> Vec<String> {
+        let hint = if worked { None } else { self.hint(output) };
+        hint.into_iter().chain(self.sandbox.notice()).collect()
+    }
+
+    fn hint(&self, output: &str) -> Option<String> {
+        if matches!(self.sandbox.state(), State::Off | State::Missing(_)) {
+            return None;
+        }
+        let network = self.grant.network || self.sandbox.config.network == Network::On;
+        let policy = Policy { network, git_write: self.grant.git_write, ..Policy::default() };
+        hint::hint(&policy, output)
+    }
+}
