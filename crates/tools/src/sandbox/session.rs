@@ -178,6 +178,8 @@ impl Sandbox {
         };
         if let Some(caches) = self.caches(known, network)? {
             policy.read.extend(caches.read.iter().filter_map(real));
+            // A settings file that was looked into and holds no key is no secret.
+            policy.hidden.retain(|path| !policy.read.contains(path));
             policy.write.extend(real(&caches.folder));
             let set = caches
                 .set

@@ -161,12 +161,9 @@ pub(super) fn hold() -> Result<u8, Fault> {
         support.view = support.fresh_proc || (support.landlock > 0 && try_view(false));
     }
     let kinds = [(support.users, "user"), (support.network, "net"), (support.ipc, "ipc")];
-    let files: io::Result<Vec<fs::File>> = kinds
-        .into_iter()
-        .filter_map(|(has, kind)| {
-            has.then(|| fs::File::open(Path::new("/proc/self/ns").join(kind)))
-        })
-        .collect();
+    let kinds = kinds.into_iter().filter(|(has, _)| *has);
+    let files: io::Result<Vec<fs::File>> =
+        kinds.map(|(_, kind)| fs::File::open(Path::new("/proc/self/ns").join(kind))).collect();
     let files = files.map_err(|error| Fault::new("open a namespace", error))?;
     let numbers: Vec<RawFd> = files.iter().map(AsRawFd::as_raw_fd).collect();
     let text = serde_json::to_vec(&support)
