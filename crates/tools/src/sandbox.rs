@@ -32,7 +32,6 @@ mod support;
 mod view;
 
 use std::ffi::OsString;
-use std::io;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -141,10 +140,11 @@ pub struct Policy {
     pub frozen: Vec<PathBuf>,
     /// What is not even readable although it lies in such a tree.
     pub hidden: Vec<PathBuf>,
+    /// Folders that are seen elsewhere and may be written: where, and what. The private `/tmp` is one, the commands' own
+    /// home another.
+    pub stand_ins: Vec<(PathBuf, PathBuf)>,
     /// Links outside those trees that lead to them, and their targets as written.
     pub links: Vec<(PathBuf, PathBuf)>,
-    /// Folders that exist, empty unless a tree lies in them, such as the home.
-    pub folders: Vec<PathBuf>,
     /// Variables set for the command.
     pub env: Vec<(String, String)>,
     /// Variables taken away from it.
@@ -166,6 +166,4 @@ pub(crate) struct Wrapped {
     pub(crate) unset: Vec<String>,
     /// What the program inherits, under the same numbers.
     pub(crate) keep: Vec<Arc<OwnedFd>>,
-    /// Ends when the last process of the command has; `None` where only a look at all processes tells.
-    pub(crate) alive: Option<io::PipeReader>,
 }

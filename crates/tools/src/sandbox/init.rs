@@ -3,9 +3,10 @@
 //! The first process of a process namespace reaps what others leave, and when it is killed, the kernel kills
 //! all the rest: nothing slips away. It lives as long as anything that the command left running.
 
+use std::ffi::CStr;
 use std::fs::OpenOptions;
 use std::io::{self, PipeReader, PipeWriter, Read, Write};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::AsFd;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
@@ -15,13 +16,13 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::prctl;
 use nix::sys::signal::{SigSet, Signal, killpg, raise};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
-use nix::sys::wait::{WaitPidFlag, WaitStatus, wait, waitpid};
+use nix::sys::wait::{WaitStatus, wait};
 use nix::unistd::{ForkResult, Pid, dup2_stderr, dup2_stdin, dup2_stdout, fork, setsid};
 
 use super::launch::{Errand, Fault, UNUSABLE};
 
 /// What the first process inside is called in lists of processes.
-pub(crate) const NAME: &std::ffi::CStr = c"distiq-sandbox";
+pub(crate) const NAME: &CStr = c"distiq-sandbox";
 
 /// Signals that are passed on to the command.
 const PASSED: [Signal; 6] = [
@@ -82,13 +83,8 @@ fn end_by(signal: i32) {
     let _ = raise(signal);
 }
 
-/// Runs the command as the first process inside: starts it, reports its end, and reaps the rest. `alive` is closed
-/// with the last process, before the end is reported where none is left by then.
-pub(super) fn run_inside(
-    command: &Errand,
-    mut status: PipeWriter,
-    alive: Option<OwnedFd>,
-) -> Result<(), Fault> {
+/// Runs the command as the first process inside: starts it, reports its end, and reaps the rest.
+pub(super) fn run_inside(command: &Errand, mut status: PipeWriter) -> Result<(), Fault> {
     let _ = setsid();
     let _ = prctl::set_name(NAME);
     let command_pid = match fork_single()? {
@@ -112,18 +108,6 @@ pub(super) fn run_inside(
             Err(_) => break i32::from(UNUSABLE),
         }
     };
-    let left = loop {
-        match waitpid(None, Some(WaitPidFlag::WNOHANG)) {
-            Ok(WaitStatus::StillAlive) => break true,
-            Ok(_) | Err(Errno::EINTR) => {}
-            Err(_) => break false,
-        }
-    };
-    if !left {
-        drop(alive);
-        let _ = status.write_all(&code.to_le_bytes());
-        return Ok(());
-    }
     // What was left running outlives the one that waits outside.
     let _ = prctl::set_pdeathsig(None);
     let _ = status.write_all(&code.to_le_bytes());

@@ -35,8 +35,6 @@ pub(super) struct Orders {
     pub(super) user: Option<RawFd>,
     pub(super) network: Option<RawFd>,
     pub(super) ipc: Option<RawFd>,
-    /// Held open as long as anything of the command lives.
-    pub(super) alive: Option<RawFd>,
     /// Whether to make a view of the file system, in a process namespace; else Landlock stands alone.
     pub(super) view: bool,
     /// Whether `/proc` can be made for the process namespace.
@@ -104,11 +102,9 @@ fn run(arguments: impl Iterator<Item = OsString>) -> Result<u8, Fault> {
     }
     enter_namespaces(orders)?;
     let (reader, writer) = io::pipe().map_err(|error| Fault::new("make a pipe", error))?;
-    // The one outside must not hold it: it says what lives inside.
-    let alive = orders.alive.map(adopt);
     match init::fork_single()? {
         ForkResult::Parent { child } => {
-            drop((writer, alive));
+            drop(writer);
             init::wait_outside(child, reader).map_err(|error| Fault::new("wait", error))
         }
         ForkResult::Child => {
@@ -121,7 +117,7 @@ fn run(arguments: impl Iterator<Item = OsString>) -> Result<u8, Fault> {
             lock(orders)?;
             // Its memory holds no more than the command may know, and the session must find it to end it.
             prctl::set_dumpable(true).map_err(doing)?;
-            init::run_inside(&errand, writer, alive)?;
+            init::run_inside(&errand, writer)?;
             Ok(0)
         }
     }

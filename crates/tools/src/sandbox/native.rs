@@ -38,14 +38,11 @@ pub(super) fn wrap(
         keep.extend(file.map(Arc::clone));
         file.map(|file| file.as_raw_fd())
     };
-    let (reader, writer) = io::pipe()?;
-    let alive = support.view.then(|| Arc::new(OwnedFd::from(writer)));
     let mut set = policy.env.clone();
     let mut orders = Orders {
         user: inherit(namespaces.user.as_ref().filter(|_| support.view)),
         network: inherit(network.filter(|_| support.view)),
         ipc: inherit(namespaces.ipc.as_ref().filter(|_| support.view)),
-        alive: inherit(alive.as_ref()),
         view: support.view,
         fresh_proc: support.fresh_proc,
         policy,
@@ -64,12 +61,5 @@ pub(super) fn wrap(
     all.push(serde_json::to_string(&orders)?.into());
     all.push(program.to_owned());
     all.extend_from_slice(arguments);
-    Ok(Wrapped {
-        program: launcher.into(),
-        arguments: all,
-        set,
-        unset,
-        keep,
-        alive: alive.map(|_| reader),
-    })
+    Ok(Wrapped { program: launcher.into(), arguments: all, set, unset, keep })
 }

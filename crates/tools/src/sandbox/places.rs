@@ -1,4 +1,4 @@
-//! Where the system is, and what nobody needs to see; toolchains of the home are the business of `caches`.
+//! Where the system and the toolchains are, and what among them nobody needs to see.
 
 use std::env;
 use std::fs;
@@ -51,6 +51,112 @@ const SECRETS: &[&str] = &[
     "/etc/mysql/debian.cnf",
     "/etc/ppp",
     "/etc/ssh",
+];
+
+/// Toolchains and what they installed, below the home.
+const TOOLCHAINS: &[&str] = &[
+    ".asdf",
+    ".bun",
+    ".cabal",
+    ".cache/coursier",
+    ".cache/go-build",
+    ".cache/ms-playwright",
+    ".cache/node",
+    ".cache/pip",
+    ".cache/pypoetry",
+    ".cache/uv",
+    ".cache/yarn",
+    ".cargo",
+    ".conda",
+    ".config/composer/vendor",
+    ".coursier",
+    ".deno",
+    ".dotnet",
+    ".elan",
+    ".fnm",
+    ".foundry",
+    ".gem",
+    ".ghcup",
+    ".goenv",
+    ".gradle",
+    ".gvm",
+    ".hex",
+    ".ivy2",
+    ".jabba",
+    ".jenv",
+    ".julia",
+    ".juliaup",
+    ".krew/bin",
+    ".local/bin",
+    ".local/lib",
+    ".local/opt",
+    ".local/pipx",
+    ".local/share/fnm",
+    ".local/share/mise",
+    ".local/share/pipx",
+    ".local/share/pnpm",
+    ".local/share/pypoetry",
+    ".local/share/rtx",
+    ".local/share/uv",
+    ".local/share/virtualenvs",
+    ".m2",
+    ".mix",
+    ".nodenv",
+    ".npm",
+    ".npm-global",
+    ".nuget/packages",
+    ".nvm",
+    ".opam",
+    ".pnpm",
+    ".pub-cache",
+    ".pyenv",
+    ".rbenv",
+    ".rustup",
+    ".rvm",
+    ".sbt",
+    ".sdkman",
+    ".stack",
+    ".swiftly",
+    ".tfenv",
+    ".volta",
+    ".wasmer",
+    ".wasmtime",
+    ".yarn",
+    "Android/Sdk",
+    "anaconda3",
+    "flutter",
+    "go",
+    "mambaforge",
+    "miniconda3",
+    "miniforge3",
+];
+
+/// Variables that name a toolchain's folder.
+const NAMED: &[&str] = &[
+    "ANDROID_HOME",
+    "ASDF_DATA_DIR",
+    "BUN_INSTALL",
+    "CARGO_HOME",
+    "CONDA_PREFIX",
+    "DENO_DIR",
+    "DOTNET_ROOT",
+    "GEM_HOME",
+    "GOMODCACHE",
+    "GOPATH",
+    "GOROOT",
+    "GRADLE_HOME",
+    "JAVA_HOME",
+    "M2_HOME",
+    "MAVEN_HOME",
+    "MISE_DATA_DIR",
+    "NVM_DIR",
+    "PNPM_HOME",
+    "PYENV_ROOT",
+    "RBENV_ROOT",
+    "RUSTUP_HOME",
+    "SDKMAN_DIR",
+    "VIRTUAL_ENV",
+    "VOLTA_HOME",
 ];
 
 /// Files and folders of the home that hold secrets. They matter where they lie in what is readable otherwise.
@@ -122,11 +228,13 @@ pub(super) fn find(home: Option<&Path>, extra: &[PathBuf], own: &[PathBuf]) -> P
     for path in SYSTEM {
         places.add(Path::new(path));
     }
+    if let Some(home) = home {
+        TOOLCHAINS.iter().for_each(|name| places.add(&home.join(name)));
+    }
+    let named = NAMED.iter().filter_map(env::var_os).map(PathBuf::from);
+    named.filter(|path| is_narrow(path, home)).for_each(|path| places.add(&path));
     let searched = env::var_os("PATH").unwrap_or_default();
-    for path in env::split_paths(&searched)
-        .filter(|folder| home.is_none_or(|home| !folder.starts_with(home)))
-        .filter_map(|folder| toolchain(&folder, home))
-    {
+    for path in env::split_paths(&searched).filter_map(|folder| toolchain(&folder, home)) {
         places.add(&path);
     }
     for path in extra {
@@ -152,7 +260,8 @@ fn is_narrow(path: &Path, home: Option<&Path>) -> bool {
 /// Returns the folder that a folder of programs belongs to.
 fn toolchain(folder: &Path, home: Option<&Path>) -> Option<PathBuf> {
     let parent = folder.parent()?;
-    let whole = folder.ends_with("bin") && is_narrow(parent, home);
+    let shared = home.is_some_and(|home| parent == home.join(".local"));
+    let whole = folder.ends_with("bin") && is_narrow(parent, home) && !shared;
     let found = if whole { parent } else { folder };
     is_narrow(found, home).then(|| found.to_owned())
 }
@@ -199,6 +308,9 @@ mod tests {
     fn folders_of_programs_lead_to_their_toolchain() {
         let home = Path::new("/home/ada");
         for (folder, expected) in [
+            ("/home/ada/.cargo/bin", Some("/home/ada/.cargo")),
+            ("/home/ada/.local/bin", Some("/home/ada/.local/bin")),
+            ("/home/ada/bin", Some("/home/ada/bin")),
             ("/data/tool/bin", Some("/data/tool")),
             ("/data/tool/shims", Some("/data/tool/shims")),
             ("/home/ada", None),

@@ -50,10 +50,8 @@ pub(super) fn enforce(policy: &Policy, seen: bool, own_network: bool) -> Result<
     if seen {
         rules.add(Path::new("/"), read).map_err(wrong)?;
         rules.add(Path::new("/dev"), rules.device()).map_err(wrong)?;
-        for path in ["/tmp", "/dev/shm"] {
-            rules.add(Path::new(path), all).map_err(wrong)?;
-        }
-        for path in &policy.write {
+        rules.add(Path::new("/dev/shm"), all).map_err(wrong)?;
+        for path in policy.stand_ins.iter().map(|(seen, _)| seen).chain(&policy.write) {
             rules.add(path, all).map_err(wrong)?;
         }
     } else {
@@ -105,7 +103,9 @@ impl Rules {
         for path in policy.read.iter().flat_map(|tree| spread(tree, &policy.hidden)) {
             self.add(&path, read)?;
         }
-        self.add(&policy.temp, all)?;
+        for (_, path) in &policy.stand_ins {
+            self.add(path, all)?;
+        }
         for path in policy.write.iter().flat_map(|tree| spread(tree, &policy.hidden)) {
             self.add(&path, all)?;
         }

@@ -61,6 +61,8 @@ struct Surroundings {
     places: Places,
     git: Settings,
     home: Option<PathBuf>,
+    /// Whether commands have a view of their own, in which other folders stand for `/tmp` and the home.
+    in_place: bool,
     /// The home that commands get instead, by what they reach: nothing, or all.
     homes: [OnceLock<Caches>; 2],
 }
@@ -129,9 +131,9 @@ impl Sandbox {
         };
         match support::obtain(launcher) {
             Ok((support, namespaces)) if support.is_usable() => State::Native(Box::new(Native {
-                support,
                 namespaces,
-                surroundings: Surroundings::find(&self.config),
+                surroundings: Surroundings::find(&self.config, support.view),
+                support,
             })),
             Ok((support, _)) => State::Missing(support.gaps()),
             Err(error) => State::Missing(vec![format!("`{}`: {error}", launcher.display())]),
@@ -170,23 +172,30 @@ impl Sandbox {
             frozen: repository.frozen,
             hidden: known.places.hidden.clone(),
             links: known.places.links.clone(),
-            folders: known.home.iter().cloned().collect(),
-            env: vec![("TMPDIR".to_owned(), "/tmp".to_owned())],
+            stand_ins: Vec::new(),
+            env: Vec::new(),
             unset: DAEMONS.iter().chain(&repository::UNSET).map(ToString::to_string).collect(),
             network,
             git_write: grant.git_write,
         };
+        let seen = if known.in_place { PathBuf::from("/tmp") } else { policy.temp.clone() };
+        policy.env.push(("TMPDIR".to_owned(), seen.to_string_lossy().into_owned()));
+        policy.stand_ins.push((seen, policy.temp.clone()));
         if let Some(caches) = self.caches(known, network)? {
             policy.read.extend(caches.read.iter().filter_map(real));
             // A settings file that was looked into and holds no key is no secret.
             policy.hidden.retain(|path| !policy.read.contains(path));
-            policy.write.extend(real(&caches.folder));
+            policy.stand_ins.push((caches.home.clone(), caches.folder.canonicalize()?));
             let set = caches
                 .set
                 .iter()
                 .filter_map(|(name, value)| Some((name.clone(), value.to_str()?.to_owned())));
             policy.env.extend(set);
             policy.unset.extend(caches.unset.iter().map(ToString::to_string));
+        }
+        if grant.git_write {
+            // Earlier commands may have written settings into their home.
+            policy.env.push(("GIT_CONFIG_GLOBAL".to_owned(), "/dev/null".to_owned()));
         }
         policy.env.extend(known.git.env.iter().cloned());
         policy.read.extend(repository.read);
@@ -211,8 +220,9 @@ impl Sandbox {
         let caches = Caches::plan(&caches::Place {
             home,
             root: &self.root,
-            caches: &self.base.join("homes"),
-            shown: &self.config.read,
+            homes: &self.base.join("homes"),
+            in_place: known.in_place,
+            read: &known.places.read,
             reach,
             env: &|name| env::var_os(name),
         });
@@ -230,12 +240,13 @@ impl Drop for Sandbox {
 }
 
 impl Surroundings {
-    fn find(config: &SandboxConfig) -> Self {
+    fn find(config: &SandboxConfig, in_place: bool) -> Self {
         let home = crate::place::home().and_then(|home| home.canonicalize().ok());
         Self {
             places: places::find(home.as_deref(), &config.read, &config.hide),
             git: repository::settings(home.as_deref()),
             home,
+            in_place,
             homes: [OnceLock::new(), OnceLock::new()],
         }
     }

@@ -188,7 +188,7 @@ fn new_user() -> io::Result<()> {
 /// Makes a small view in a child, as a command's is made.
 fn try_view(fresh_proc: bool) -> bool {
     let policy = Policy {
-        temp: PathBuf::from("/etc"),
+        stand_ins: vec![(PathBuf::from("/tmp"), PathBuf::from("/etc"))],
         read: vec![PathBuf::from("/usr")],
         ..Policy::default()
     };

@@ -42,8 +42,10 @@ const PLAIN: u64 = libc::MOUNT_ATTR_NOSUID | libc::MOUNT_ATTR_NODEV;
 
 /// What is done at a path, from the shallow paths to the deep ones.
 enum Step {
-    /// A tree of the host is seen.
+    /// A tree of the host is seen, and may be written.
     Show(OwnedFd),
+    /// A tree of the host is seen, unless a command put a link in its way.
+    Look(OwnedFd),
     /// A folder that only leads to what is shown below it.
     Way,
     /// What is there becomes read-only.
@@ -95,18 +97,21 @@ pub(super) fn enter(policy: &Policy, fresh_proc: bool) -> Result<(), Fault> {
 }
 
 fn steps(policy: &Policy) -> Result<Vec<(PathBuf, Step)>, Fault> {
-    let mut steps = vec![(PathBuf::from("/tmp"), Step::Show(open(&policy.temp, PLAIN)?))];
-    for path in &policy.write {
-        steps.push((path.clone(), Step::Show(open(path, PLAIN)?)));
+    let mut steps = Vec::new();
+    let same = policy.write.iter().map(|path| (path, path));
+    let elsewhere = policy.stand_ins.iter().map(|(seen, path)| (seen, path));
+    for (seen, path) in elsewhere.chain(same) {
+        steps.push((seen.clone(), Step::Show(open(path, PLAIN)?)));
     }
+    let ways: BTreeSet<PathBuf> =
+        policy.write.iter().filter_map(|path| way(path, &policy.stand_ins)).collect();
     for path in &policy.read {
         // A toolchain that this user may not open is none for the command either.
         if let Ok(tree) = clone_path(path) {
             restrict(&tree, PLAIN | READ_ONLY, path)?;
-            steps.push((path.clone(), Step::Show(tree)));
+            steps.push((path.clone(), Step::Look(tree)));
         }
     }
-    let ways: BTreeSet<PathBuf> = steps.iter().filter_map(|(path, _)| way(path)).collect();
     steps.extend(ways.into_iter().map(|path| (path, Step::Way)));
     steps.extend(policy.frozen.iter().map(|path| (path.clone(), Step::Freeze)));
     steps.extend(policy.hidden.iter().map(|path| (path.clone(), Step::Hide)));
@@ -125,18 +130,20 @@ fn restrict(tree: &OwnedFd, attributes: u64, path: &Path) -> Result<(), Fault> {
         .map_err(|error| Fault::at("restrict", path, error))
 }
 
-/// Returns the folder of `/tmp` that leads to a path further down. It holds nothing else, so that what lies
-/// beside a project there does not seem writable.
-fn way(path: &Path) -> Option<PathBuf> {
-    let mut inside = path.strip_prefix("/tmp").ok()?.components();
+/// Returns the folder of a stand-in that leads to a path further down. It holds nothing else, so that what lies
+/// beside a project in `/tmp` or at home does not seem writable.
+fn way(path: &Path, stand_ins: &[(PathBuf, PathBuf)]) -> Option<PathBuf> {
+    let around = stand_ins.iter().filter(|(seen, _)| path.starts_with(seen));
+    let (seen, _) = around.max_by_key(|(seen, _)| seen.components().count())?;
+    let mut inside = path.strip_prefix(seen).ok()?.components();
     let first = inside.next()?;
-    inside.next().map(|_| Path::new("/tmp").join(first))
+    inside.next().map(|_| seen.join(first))
 }
 
 impl Step {
     fn verb(&self) -> &'static str {
         match self {
-            Step::Show(_) | Step::Way => "show",
+            Step::Show(_) | Step::Look(_) | Step::Way => "show",
             Step::Freeze => "protect",
             Step::Hide => "hide",
         }
@@ -148,9 +155,6 @@ impl View {
     fn base(&mut self, policy: &Policy) -> io::Result<()> {
         for folder in ["tmp", "run", "dev", "proc", "sys", "var", BLANKS] {
             mkdirat(&self.root, folder, mode(0o755))?;
-        }
-        for folder in &policy.folders {
-            self.make(folder, true)?;
         }
         for (path, target) in &policy.links {
             let Ok(inside) = path.strip_prefix("/") else { continue };
@@ -171,6 +175,14 @@ impl View {
                 let is_folder = kind(tree.as_fd())? == SFlag::S_IFDIR;
                 let on = self.make(path, is_folder)?;
                 put_mount(tree.as_fd(), on.as_fd())
+            }
+            Step::Look(tree) => {
+                let is_folder = kind(tree.as_fd())? == SFlag::S_IFDIR;
+                match self.make(path, is_folder) {
+                    Ok(on) => put_mount(tree.as_fd(), on.as_fd()),
+                    Err(error) if error.raw_os_error() == Some(libc::ELOOP) => Ok(()),
+                    Err(error) => Err(error),
+                }
             }
             Step::Way => {
                 let on = self.make(path, true)?;

@@ -220,7 +220,8 @@ impl Supervisor {
 
     fn tell_left(&mut self, status: Status) {
         if !self.empty {
-            for process in tree::below(own_pid()).into_iter().take(TOLD) {
+            let below = tree::below(own_pid()).into_iter();
+            for process in below.filter(|process| process.name != tree::HOLDER).take(TOLD) {
                 self.tell(&Report::Left { pid: process.pid, name: process.name });
             }
         }

@@ -12,6 +12,9 @@ use super::launch::MARKER;
 /// Rounds of looking for what is left; each kills what the one before let slip away by forking.
 const ROUNDS: usize = 20;
 
+/// The first process of a sandbox, which lives as long as the others do.
+pub(super) const HOLDER: &str = "distiq-sandbox";
+
 /// A living process.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Process {
