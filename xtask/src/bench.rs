@@ -33,7 +33,7 @@ pub fn run() -> Result<()> {
         bench.memory_and_overhead()?,
     ];
     print_rows(&rows.into_iter().flatten().collect::<Vec<_>>());
-    Ok(())
+    crate::step("cargo", &["bench", "-q", "-p", "distiq-agent", "--bench", "checkpoint"])
 }
 
 /// A scratch home and project, the programs, and a model.

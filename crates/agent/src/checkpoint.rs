@@ -11,6 +11,8 @@
 mod disk;
 mod git;
 mod guard;
+mod interrupted;
+mod keeper;
 mod known;
 mod node;
 mod pack;
@@ -23,7 +25,6 @@ mod scan;
 mod tests;
 mod walk;
 
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -33,10 +34,9 @@ use distiq_base::SessionId;
 use distiq_base::paths::Home;
 use distiq_tools::{Touched, Watch};
 
+use keeper::Keeper;
 pub use node::{Change, Hash, Manifest, Node, RawText};
-use project::{Cause, Project};
 pub use project::{Stored, stored};
-use scan::{Purpose, Tracker};
 
 /// Most files that a record of the log names.
 pub(crate) const MAX_SHOWN: usize = 200;
@@ -129,283 +129,57 @@ pub struct Kept {
 /// Keeps what a session changes.
 #[derive(Debug)]
 pub struct Checkpoints {
-    config: CheckpointConfig,
-    state: Mutex<State>,
-}
-
-/// How it was before a call that runs.
-#[derive(Debug)]
-enum Pending {
-    Paths(Vec<(RawText, Option<Node>)>),
-    Anything { others: Vec<(PathBuf, usize)> },
-}
-
-#[derive(Debug)]
-struct State {
-    session: SessionId,
-    turn: u32,
-    project: Option<Project>,
-    tracker: Tracker,
-    pending: Option<Pending>,
-    /// Why commands are not covered.
-    refused: Option<String>,
-    notices: Vec<String>,
-    kept: Vec<Kept>,
+    keeper: Mutex<Keeper>,
 }
 
 impl Checkpoints {
     /// Prepares checkpoints; nothing is read or made before the first change.
     pub fn new(config: CheckpointConfig) -> Self {
-        let Home { config: settings, data, cache } = &config.home;
-        let own = [settings, data, cache].map(|p| p.canonicalize().unwrap_or_else(|_| p.clone()));
-        let tracker = Tracker::new(&config.root, own.to_vec());
-        let refused = guard::refusal(&config.root, config.user_home.as_deref());
-        let state = State {
-            session: SessionId::generate(),
-            turn: 0,
-            project: None,
-            tracker,
-            pending: None,
-            refused: None,
-            notices: Vec::new(),
-            kept: Vec::new(),
-        };
-        let checkpoints = Self { config, state: Mutex::new(state) };
-        if let Some(why) = refused {
-            checkpoints.state().refuse(&why);
-        }
-        checkpoints
+        Self { keeper: Mutex::new(Keeper::new(config)) }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn keeper(&self) -> MutexGuard<'_, Keeper> {
+        self.keeper.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Tells whose changes the next ones are.
     pub fn begin(&self, session: &SessionId, turn: u32) {
-        let mut state = self.state();
-        state.session = session.clone();
-        state.turn = turn;
+        self.keeper().begin(session, turn);
+    }
+
+    /// Tells whether commands of the session run behind its calls: what changes between two calls may be
+    /// theirs or the user's then, and an undo asks about it.
+    pub fn runs_behind(&self, yes: bool) {
+        self.keeper().runs_behind |= yes;
     }
 
     /// Returns what was kept, and what the user should know, since this was last asked.
     pub fn drain(&self) -> (Vec<Kept>, Vec<String>) {
-        let mut state = self.state();
-        (std::mem::take(&mut state.kept), std::mem::take(&mut state.notices))
+        let mut keeper = self.keeper();
+        (std::mem::take(&mut keeper.kept), std::mem::take(&mut keeper.notices))
     }
 
     /// Tells whether changes by commands are seen.
     pub fn covers_commands(&self) -> bool {
-        self.state().refused.is_none()
+        self.keeper().refused.is_none()
     }
 
-    /// Ends a turn: what was kept survives a power cut, and the store stays within its bounds. What
-    /// processes that commands left running have changed by now is returned and counts as the turn's,
-    /// where `still_running` says that there are some.
-    pub fn end_turn(&self, still_running: bool) -> Vec<String> {
-        let mut state = self.state();
-        let mut changed = Vec::new();
-        if state.pending.is_some() || still_running {
-            changed = self.after_in(&mut state, true);
-        }
-        let session = state.session.clone();
-        if let Some(project) = &mut state.project {
-            project.packs.sync();
-            if project.packs.bytes() > self.config.max_bytes {
-                // Too much of the current session stays; the next one clears it.
-                let _ =
-                    project.clear_up(self.config.max_bytes, self.config.max_age, Some(&session));
-            }
-        }
-        changed
-    }
-
-    fn open(&self, state: &mut State) -> Result<(), CheckpointError> {
-        if state.project.is_none() {
-            let mut project = Project::open(&self.config.home, &self.config.root)?;
-            let session = state.session.clone();
-            project.clear_up(self.config.max_bytes, self.config.max_age, Some(&session))?;
-            project.live();
-            state.project = Some(project);
-        }
-        Ok(())
-    }
-
-    fn before_in(&self, state: &mut State, touched: &Touched) -> Result<(), CheckpointError> {
-        self.open(state)?;
-        let Some(project) = &mut state.project else { return Ok(()) };
-        let _locked = project.lock()?;
-        let pending = match touched {
-            Touched::Paths(paths) => {
-                let mut nodes = Vec::new();
-                for path in with_missing_folders(&self.config.root, paths) {
-                    let disk = disk::look(&self.config.root, &path);
-                    if let Some(bytes) = &disk.bytes {
-                        project.packs.keep(bytes)?;
-                    }
-                    nodes.push((path, disk.node));
-                }
-                project.packs.flush()?;
-                Pending::Paths(nodes)
-            }
-            Touched::Anything if state.refused.is_some() => return Ok(()),
-            Touched::Anything => {
-                let known = project.known.clone();
-                match state.tracker.scan(&mut project.packs, &known, Purpose::Learn) {
-                    Ok(_) => Pending::Anything { others: project.others(&state.session) },
-                    Err(CheckpointError::TooLarge(what)) => {
-                        state.refuse(&format!("the project has {what}"));
-                        return Ok(());
-                    }
-                    Err(error) => return Err(error),
-                }
-            }
-        };
-        state.pending = Some(pending);
-        Ok(())
-    }
-
-    /// Keeps what changed since [`Watch::before`] and returns the files.
-    fn after_in(&self, state: &mut State, anything: bool) -> Vec<String> {
-        let pending = state.pending.take();
-        let changes = match self.changes(state, pending, anything) {
-            Ok(changes) => changes,
-            Err(error) => {
-                let why = error.hint();
-                state
-                    .notices
-                    .push(format!("What the call changed cannot be undone: {error}; {why}"));
-                return Vec::new();
-            }
-        };
-        if changes.is_empty() {
-            return Vec::new();
-        }
-        let lost =
-            changes.iter().filter(|change| matches!(change.before, Some(Node::Unkept { .. })));
-        for change in lost.take(3) {
-            let message = "was too large to keep, or could not be read: undo cannot bring it back";
-            state.notices.push(format!("{} {message}", change.path.shown()));
-        }
-        let manifest = Manifest { changes };
-        let files: Vec<String> = manifest.files().collect();
-        let (session, turn) = (state.session.clone(), state.turn);
-        let kept = match &mut state.project {
-            Some(project) => project
-                .lock()
-                .and_then(|_locked| project.keep(&session, turn, Cause::Turn, &manifest)),
-            None => return files,
-        };
-        match kept {
-            Ok(id) => state.kept.push(Kept { turn, id, files: files.clone() }),
-            Err(error) => {
-                state.notices.push(format!("What the call changed cannot be undone: {error}"));
-            }
-        }
-        files
-    }
-
-    fn changes(
-        &self,
-        state: &mut State,
-        pending: Option<Pending>,
-        anything: bool,
-    ) -> Result<Vec<Change>, CheckpointError> {
-        let Some(project) = &mut state.project else { return Ok(Vec::new()) };
-        let _locked = project.lock()?;
-        let mut changes = Vec::new();
-        if let Some(Pending::Paths(nodes)) = &pending {
-            for (path, before) in nodes {
-                let disk = disk::look(&self.config.root, path);
-                if node::same(before.as_ref(), disk.node.as_ref()) {
-                    continue;
-                }
-                if let Some(bytes) = &disk.bytes {
-                    keep_against(&mut project.packs, bytes, before.as_ref())?;
-                }
-                let (path, before) = (path.clone(), before.clone());
-                changes.push(Change { path, before, after: disk.node, minor: false });
-            }
-            project.packs.flush()?;
-        }
-        let others = match pending {
-            Some(Pending::Anything { others }) => others,
-            _ if anything && state.refused.is_none() => project.others(&state.session),
-            _ => return Ok(changes),
-        };
-        let known = project.known.clone();
-        changes.extend(state.tracker.scan(&mut project.packs, &known, Purpose::Tell)?);
-        // What another session changed in the meantime is that session's.
-        let theirs = project.changed_by_others(&state.session, &others);
-        let theirs = theirs.iter().flat_map(|manifest| &manifest.changes);
-        let theirs: std::collections::HashMap<&RawText, &Change> =
-            theirs.map(|change| (&change.path, change)).collect();
-        changes.retain(|change| {
-            let theirs = theirs.get(&change.path);
-            !theirs.is_some_and(|theirs| node::same(theirs.after.as_ref(), change.after.as_ref()))
-        });
-        Ok(changes)
-    }
-}
-
-impl State {
-    fn refuse(&mut self, why: &str) {
-        self.notices.push(format!("What commands change here cannot be undone: {why}. Edits can"));
-        self.refused = Some(why.to_owned());
+    /// Ends a turn: what was kept survives a power cut, and the store stays within its bounds. Returns the
+    /// files that changed and that no call has told.
+    pub fn end_turn(&self) -> Vec<String> {
+        self.keeper().end_turn()
     }
 }
 
 impl Watch for Checkpoints {
     fn before(&self, touched: &Touched) -> Result<(), String> {
-        let mut state = self.state();
-        if state.pending.is_some() {
-            // A call that never came to its end.
-            self.after_in(&mut state, false);
-        }
-        self.before_in(&mut state, touched).map_err(|error| {
+        self.keeper().before(touched).map_err(|error| {
             let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}"));
             format!("{error}{}; {}", cause.unwrap_or_default(), error.hint())
         })
     }
 
     fn after(&self, _: &Touched) -> Vec<String> {
-        let mut state = self.state();
-        self.after_in(&mut state, false)
+        self.keeper().after()
     }
-}
-
-/// Keeps a content, as the difference from what was there before where that is shorter.
-fn keep_against(
-    packs: &mut pack::Packs,
-    bytes: &[u8],
-    before: Option<&Node>,
-) -> Result<(), CheckpointError> {
-    let base = match before {
-        Some(Node::File { hash, .. }) => packs.get(hash).ok().map(|bytes| (*hash, bytes)),
-        _ => None,
-    };
-    let packed = packs.pack(bytes, base.as_ref().map(|(hash, bytes)| (*hash, bytes.as_slice())));
-    packs.put(packed).map(drop)
-}
-
-/// Returns paths relative to the root, each after the folders above it that are not there yet.
-fn with_missing_folders(root: &Path, paths: &[PathBuf]) -> Vec<RawText> {
-    let mut all: Vec<RawText> = Vec::new();
-    let mut add = |path: &Path| {
-        let path = RawText::of(path);
-        if !all.contains(&path) {
-            all.push(path);
-        }
-    };
-    for path in paths {
-        let Ok(relative) = path.strip_prefix(root) else { continue };
-        let above: Vec<&Path> = relative.ancestors().skip(1).collect();
-        for folder in above.into_iter().rev().filter(|folder| !folder.as_os_str().is_empty()) {
-            if fs::symlink_metadata(root.join(folder)).is_err() {
-                add(folder);
-            }
-        }
-        add(relative);
-    }
-    all
 }

@@ -252,6 +252,7 @@ impl Turning<'_> {
     /// Tells what was kept since this was last told.
     async fn tell_checkpoints(&mut self) -> Result<(), TurnError> {
         let Some(checkpoints) = &self.bench.config.checkpoints else { return Ok(()) };
+        checkpoints.runs_behind(self.bench.config.toolbox.runs_behind());
         let (kept, notices) = checkpoints.drain();
         for Kept { turn, id, mut files } in kept {
             files.truncate(MAX_SHOWN);
@@ -271,7 +272,7 @@ impl Turning<'_> {
         let ran_commands = self.trace.ran_commands;
         let looking = tokio::task::spawn_blocking(move || match checkpoints {
             Some(checkpoints) => {
-                let mut changed = checkpoints.end_turn(false);
+                let mut changed = checkpoints.end_turn();
                 if ran_commands && !checkpoints.covers_commands() {
                     changed.extend(changes::since(&root, began));
                 }

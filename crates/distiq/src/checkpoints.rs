@@ -7,6 +7,7 @@ use distiq_agent::checkpoint::rewind::{RewindError, Rewinder};
 use distiq_agent::checkpoint::{CheckpointConfig, Checkpoints};
 use distiq_base::ErrorKind;
 use distiq_base::clock::Clock;
+use distiq_base::paths::Home;
 
 use crate::failure::Failure;
 use crate::terminal;
@@ -39,16 +40,18 @@ pub fn rewinder(world: &World) -> Rewinder {
     Rewinder { home: world.home.clone(), clock: Clock::System }
 }
 
-/// Ends an undo that a kill interrupted, before any tool touches the files.
-pub fn recover(world: &World) {
-    match rewinder(world).recover(&world.root) {
-        Ok(false) => {}
-        Ok(true) => terminal::say("note: an undo that was interrupted is finished now"),
-        Err(error) => {
-            terminal::say(&format!(
-                "note: An interrupted undo cannot be finished: {error}; {}",
-                error.hint()
-            ));
+/// Ends undos that a kill interrupted, before anything touches their files, and says so.
+pub fn end_killed_undos(home: &Home) {
+    let rewinder = Rewinder { home: home.clone(), clock: Clock::System };
+    for ended in rewinder.recover_all() {
+        match ended {
+            Ok(false) => {}
+            Ok(true) => terminal::say("note: an undo that was interrupted is finished now"),
+            Err(error) => {
+                let hint = error.hint();
+                let note = format!("An interrupted undo cannot be finished: {error}; {hint}");
+                terminal::say(&format!("note: {note}"));
+            }
         }
     }
 }

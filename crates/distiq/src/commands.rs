@@ -23,6 +23,7 @@ pub mod version;
 use clap::CommandFactory;
 use distiq_tools::journal;
 
+use crate::checkpoints;
 use crate::cli::{Cli, Command};
 use crate::failure::Failure;
 use crate::world::{env, home};
@@ -33,7 +34,7 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
     let global = cli.global;
     let color = if global.plain { terminal::Color::Never } else { global.color };
     terminal::settle_color(color, &env);
-    take_back_killed_edits();
+    mend_after_kills();
     let Some(command) = cli.command else {
         output::raw(&Cli::command().render_help().to_string());
         return Ok(());
@@ -62,12 +63,13 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
     }
 }
 
-/// Takes back what a killed process left half done, and says what it could not.
-fn take_back_killed_edits() {
+/// Takes back edits and ends undos that a killed process left half done, and says what it could not.
+fn mend_after_kills() {
     let Ok(home) = home() else { return };
     for recovered in journal::recover(&home.journal()) {
         for note in recovered.notes() {
             terminal::say(&format!("note: {note}"));
         }
     }
+    checkpoints::end_killed_undos(&home);
 }

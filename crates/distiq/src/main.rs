@@ -14,7 +14,6 @@ mod ledger;
 mod output;
 mod panics;
 mod providers;
-mod sandbox;
 mod terminal;
 mod toolbox;
 mod world;

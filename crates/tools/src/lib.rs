@@ -45,6 +45,7 @@ mod watch;
 mod write;
 
 pub use edit::{engine, hunk, patch};
+pub use lock::ProjectLock;
 pub use outcome::{Asked, Closest, Outcome, Refusal, RefusalKind};
 pub use page::{Page, Parameter};
 pub use shell::supervisor::{SUPERVISE, supervise};

@@ -13,7 +13,7 @@ const LONGEST_EDIT: Duration = Duration::from_secs(5);
 
 /// The lock, until dropped; a process that is killed lets it go.
 #[derive(Debug)]
-pub(crate) struct ProjectLock {
+pub struct ProjectLock {
     _held: Option<File>,
 }
 
@@ -23,7 +23,7 @@ impl ProjectLock {
     ///
     /// The root folder itself is locked, so that processes with different homes exclude each other; where
     /// its file system knows no locks, a file below `spare` stands for it.
-    pub(crate) fn take(root: &Path, spare: &Path) -> Self {
+    pub fn take(root: &Path, spare: &Path) -> Self {
         let wait = |file| wait(file, LONGEST_EDIT);
         let held = match File::open(root).map(wait) {
             Ok(Waited::Locked(folder)) => Some(folder),

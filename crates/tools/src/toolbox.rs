@@ -282,6 +282,11 @@ impl Toolbox {
         }
     }
 
+    /// Tells whether commands of the session run behind its calls.
+    pub fn runs_behind(&self) -> bool {
+        self.bench.background.is_any_running()
+    }
+
     /// Runs a call to its end, or until it is cancelled. Never fails: what goes wrong is in the
     /// outcome.
     pub async fn call(&self, call: Call, cancel: CancellationToken) -> Outcome {

@@ -227,6 +227,9 @@ pub struct Change {
     /// Whether nobody would miss it: an ignored file or a tool's cache. Never a reason to refuse.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub minor: bool,
+    /// Whether it may as well have been the user's: nobody looked when it happened.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unsure: bool,
 }
 
 /// What one call, or one undo, changed.

@@ -73,10 +73,10 @@ impl Packed {
     /// Compresses a content as its difference from another one, where that is shorter; `chain` is how
     /// many differences the other one stands on.
     pub fn against(bytes: &[u8], base: (Hash, &[u8], u32)) -> Self {
-        let whole = Self::new(bytes);
         let (base_hash, base, chain) = base;
-        if bytes.len() < MIN_DELTA_BYTES || chain >= MAX_CHAIN || base_hash == whole.hash {
-            return whole;
+        let hash = Hash::of(bytes);
+        if bytes.len() < MIN_DELTA_BYTES || chain >= MAX_CHAIN || base_hash == hash {
+            return Self::new(bytes);
         }
         let start = base.iter().zip(bytes).take_while(|(a, b)| a == b).count();
         let rest = bytes.len().min(base.len()) - start;
@@ -88,10 +88,15 @@ impl Packed {
             payload.extend(u32::try_from(length).unwrap_or(u32::MAX).to_le_bytes());
         }
         payload.extend(deflate(middle));
-        if payload.len() >= whole.payload.len() {
-            return whole;
+        // A whole one is hardly ever so short, so it need not be made to compare.
+        if payload.len() > bytes.len() / 6 {
+            let whole = Self::new(bytes);
+            if payload.len() >= whole.payload.len() {
+                return whole;
+            }
         }
-        Self { form: Form::Delta, chain: chain + 1, payload, ..whole }
+        let raw = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+        Self { hash, raw, form: Form::Delta, chain: chain + 1, payload }
     }
 
     /// Returns the content's name.
@@ -122,6 +127,8 @@ pub struct Packs {
     pending: HashMap<Hash, Packed>,
     pending_bytes: usize,
     unsynced: HashSet<u32>,
+    /// How often contents that had been there may have gone.
+    pub losses: u32,
 }
 
 impl Packs {
@@ -140,6 +147,7 @@ impl Packs {
             pending: HashMap::new(),
             pending_bytes: 0,
             unsynced: HashSet::new(),
+            losses: 0,
         };
         packs.refresh()?;
         Ok(packs)
@@ -157,6 +165,7 @@ impl Packs {
         let there = self.numbers()?;
         if self.packs.keys().any(|pack| !there.contains(pack)) {
             // Somebody cleared up: all places may be others.
+            self.losses += 1;
             self.spots.clear();
             self.packs.clear();
             self.readers.clear();

@@ -42,6 +42,8 @@ pub enum Why {
     Edited,
     /// It was removed since.
     Removed,
+    /// It changed while nobody looked, by a command behind the calls or by the user.
+    Unsure,
     /// What was there was not kept, or is not kept any more.
     NotKept,
     /// What was kept is damaged.
@@ -56,6 +58,9 @@ impl Why {
         match self {
             Why::Edited => "was changed since",
             Why::Removed => "was removed since",
+            Why::Unsure => {
+                "changed between calls while a command ran in the background: it may be yours"
+            }
             Why::NotKept => "its old content was not kept",
             Why::Damaged => "its old content is damaged in the store",
             Why::InTheWay => "something else stands in its place",
@@ -186,17 +191,22 @@ impl Planner<'_> {
             // A merge reads it, and redo needs it.
             self.packs.keep(bytes)?;
         }
-        let mut merged = false;
+        let (mut merged, mut unsure) = (false, false);
         for change in changes.iter().rev() {
             let (before, after) = (change.before.as_ref(), change.after.as_ref());
             if same(state.as_ref(), after) {
+                unsure |= change.unsure;
                 state = change.before.clone();
             } else if !same(state.as_ref(), before) {
                 state = self.back_from_edited(state, before, after)?;
+                unsure |= change.unsure;
                 merged = true;
             }
         }
         let is_new = !same(state.as_ref(), disk.node.as_ref());
+        if unsure && is_new {
+            return Err(Stuck::Why(Why::Unsure));
+        }
         match &state {
             Some(Node::File { .. }) if is_new => self.ensure(&state)?,
             Some(Node::Unkept { .. }) if is_new => return Err(Stuck::Why(Why::NotKept)),
@@ -312,7 +322,7 @@ impl Planner<'_> {
         };
         let (added, removed) = lines(disk.bytes.as_deref(), new.as_deref());
         let minor = changes.iter().all(|change| change.minor);
-        let change = Change { path: path.clone(), before, after: target, minor };
+        let change = Change { path: path.clone(), before, after: target, minor, unsure: false };
         Ok(Some(Step { change, action, added, removed }))
     }
 

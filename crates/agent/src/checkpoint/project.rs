@@ -4,7 +4,7 @@
 //! `refs/SESSION` lists the manifests of a session, `packs/` has the contents and `restore.json` an undo that
 //! is under way. What the last scan saw can be made again, so it lies in the cache.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 
 use super::CheckpointError;
 use super::known::{Held, Index, What};
-use super::node::{Hash, Manifest};
+use super::node::{Change, Hash, Manifest, Node, RawText, same};
 use super::pack::{Packs, read_bounded};
 
 /// How long another process's scan is waited for; the first one of a large project takes seconds.
@@ -51,6 +51,16 @@ pub struct Ref {
     /// When.
     pub at: Timestamp,
 }
+
+/// How long the list of a session's manifests is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Length {
+    session: String,
+    length: u64,
+}
+
+/// The file of an undo that is under way.
+pub const JOURNAL: &str = "restore.json";
 
 /// A project in the store.
 #[derive(Debug)]
@@ -119,7 +129,7 @@ impl Project {
 
     /// Returns where an undo that is under way is kept.
     pub fn journal(&self) -> PathBuf {
-        self.folder.join("restore.json")
+        self.folder.join(JOURNAL)
     }
 
     fn refs(&self, session: &SessionId) -> PathBuf {
@@ -157,35 +167,43 @@ impl Project {
     }
 
     /// Returns how much other sessions have listed, to see later what they added.
-    pub fn others(&self, session: &SessionId) -> Vec<(PathBuf, usize)> {
-        let folder = fs::read_dir(self.folder.join("refs"));
-        let paths = folder.into_iter().flatten().flatten().map(|entry| entry.path());
-        paths
-            .filter(|path| path.file_name() != Some(session.as_str().as_ref()))
-            .map(|path| {
-                let count = path.metadata().map_or(0, |meta| meta.len());
-                (path, usize::try_from(count).unwrap_or(usize::MAX))
-            })
-            .collect()
+    pub fn others(&self, session: &SessionId) -> Vec<Length> {
+        let entries = fs::read_dir(self.folder.join("refs")).into_iter().flatten().flatten();
+        let own = session.as_str();
+        let lengths = entries.filter_map(|entry| {
+            let length = entry.metadata().ok()?.len();
+            Some(Length { session: entry.file_name().into_string().ok()?, length })
+        });
+        lengths.filter(|length| length.session != own).collect()
     }
 
-    /// Returns what other sessions changed since `before` was taken.
-    pub fn changed_by_others(
+    /// Leaves out of `changes` what other sessions say they changed since `before` was taken.
+    pub fn without_others(
         &mut self,
         session: &SessionId,
-        before: &[(PathBuf, usize)],
-    ) -> Vec<Manifest> {
-        let mut manifests = Vec::new();
-        for (path, length) in self.others(session) {
-            let old = before.iter().find(|(known, _)| *known == path).map_or(0, |(_, l)| *l);
-            if length <= old {
+        before: &[Length],
+        changes: &mut Vec<Change>,
+    ) {
+        let mut theirs: HashMap<RawText, Vec<Option<Node>>> = HashMap::new();
+        for Length { session, length } in self.others(session) {
+            let old = before.iter().find(|known| known.session == session).map_or(0, |l| l.length);
+            if changes.is_empty() || length <= old {
                 continue;
             }
-            let bytes = fs::read(&path).unwrap_or_default();
-            let new = parse_refs(bytes.get(old..).unwrap_or_default());
-            manifests.extend(new.iter().filter_map(|entry| self.manifest(&entry.id).ok()));
+            let bytes = fs::read(self.folder.join("refs").join(session)).unwrap_or_default();
+            let new = bytes.get(usize::try_from(old).unwrap_or(usize::MAX)..).unwrap_or_default();
+            for entry in parse_refs(new) {
+                for change in self.manifest(&entry.id).unwrap_or_default().changes {
+                    theirs.entry(change.path).or_default().push(change.after);
+                }
+            }
         }
-        manifests
+        changes.retain(|change| {
+            let states = theirs.get(&change.path);
+            !states.is_some_and(|states| {
+                states.iter().any(|state| same(state.as_ref(), change.after.as_ref()))
+            })
+        });
     }
 
     /// Returns a manifest.
@@ -345,11 +363,28 @@ pub fn stored(snapshots: &Path) -> Vec<Stored> {
             Stored {
                 bytes: bytes_below(&folder),
                 written: times.max().unwrap_or(SystemTime::UNIX_EPOCH),
-                is_in_use: is_live || folder.join("restore.json").exists(),
+                is_in_use: is_live || folder.join(JOURNAL).exists(),
                 folder,
             }
         })
         .collect()
+}
+
+/// Removes the checkpoints of projects in which nothing was changed for so long.
+pub fn clear_abandoned(snapshots: &Path, max_age: Duration) {
+    let oldest = SystemTime::now().checked_sub(max_age);
+    for stored in stored(snapshots) {
+        if !stored.is_in_use && oldest.is_some_and(|oldest| stored.written < oldest) {
+            let _ = fs::remove_dir_all(stored.folder);
+        }
+    }
+}
+
+/// Returns the roots of projects with an undo that was interrupted.
+pub fn interrupted(snapshots: &Path) -> Vec<PathBuf> {
+    let folders = fs::read_dir(snapshots).into_iter().flatten().flatten().map(|entry| entry.path());
+    let open = folders.filter(|folder| folder.join(JOURNAL).exists());
+    open.filter_map(|folder| Some(RawText(fs::read(folder.join("root")).ok()?).path())).collect()
 }
 
 /// Returns the size of all files at and below a folder.

@@ -201,6 +201,7 @@ pub fn inverse(manifest: &Manifest) -> Manifest {
         before: change.after.clone(),
         after: change.before.clone(),
         minor: change.minor,
+        unsure: false,
     });
     Manifest { changes: turned.collect() }
 }

@@ -3,28 +3,27 @@
 //! What was undone follows from the session's log alone: `undone` and `redone` records say what happened, the
 //! history leaves out what was rewound, and a new turn ends what can be redone.
 
-use std::fs::{self, File, TryLockError};
+use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
 
 use distiq_base::clock::Clock;
 use distiq_base::kill::kill_point;
 use distiq_base::paths::Home;
 use distiq_base::{Event, SessionId};
+use distiq_tools::ProjectLock;
 use serde::Deserialize;
 
 use super::CheckpointError;
+use super::interrupted;
+use super::keeper::own_folders;
 use super::node::{Hash, Manifest, RawText};
 use super::plan::{Plan, Planner};
-use super::project::{Cause, Project, folder_of};
+use super::project::{Cause, JOURNAL, Project, folder_of, interrupted as interrupted_undos};
 use super::restore::{self, Journal};
 use super::scan::Tracker;
 use crate::history;
 use crate::log::{self, LogError, RawRecord, SessionLog};
 use crate::sessions;
-
-/// How long another process's edit is waited for; one takes milliseconds.
-const LONGEST_EDIT: Duration = Duration::from_secs(5);
 
 /// Tells why nothing was rewound.
 #[derive(Debug, thiserror::Error)]
@@ -290,13 +289,18 @@ impl Rewinder {
         desk.go(&manifests, Cause::Redo, turns, parts, decide, &event)
     }
 
+    /// Ends every undo and redo that was interrupted, in all projects; tells of each how that went.
+    pub fn recover_all(&self) -> Vec<Result<bool, RewindError>> {
+        interrupted_undos(&self.home.snapshots()).iter().map(|root| self.recover(root)).collect()
+    }
+
     /// Ends an undo or a redo of a project that a kill or a power cut interrupted. Cheap where there is none.
     ///
     /// # Errors
     /// [`RewindError`]; the next command tries again.
     pub fn recover(&self, root: &Path) -> Result<bool, RewindError> {
         let folder = folder_of(&self.home.snapshots(), root);
-        if !folder.join("restore.json").exists() {
+        if !folder.join(JOURNAL).exists() {
             return Ok(false);
         }
         let mut project = Project::open(&self.home, root)?;
@@ -329,7 +333,7 @@ struct Desk {
     project: Project,
     tracker: Tracker,
     _locked: super::project::Locked,
-    _folder: Option<File>,
+    _project: ProjectLock,
 }
 
 impl Desk {
@@ -349,9 +353,13 @@ impl Desk {
             false => Some(history::reopen(&path, rewinder.clock.clone())?.0),
         };
         let turns = Turns::read(&path)?;
-        let folder = lock_folder(&root);
+        let held = ProjectLock::take(&root, &rewinder.home.journal());
         let mut project = Project::open(&rewinder.home, &root)?;
         project.live();
+        let mut tracker = Tracker::new(&root, own_folders(&rewinder.home));
+        if !is_preview {
+            interrupted::recover(&mut project, &mut tracker, &root, &rewinder.home.sessions())?;
+        }
         let locked = project.lock()?;
         let refs = project.refs_of(session).into_iter();
         let refs =
@@ -361,11 +369,11 @@ impl Desk {
             log,
             turns,
             refs: refs.collect(),
-            tracker: Tracker::new(&root, Vec::new()),
+            tracker,
             root,
             project,
             _locked: locked,
-            _folder: folder,
+            _project: held,
         })
     }
 
@@ -450,19 +458,4 @@ impl Desk {
 /// Returns the files of a manifest as they are shown, at most so many as a record should hold.
 fn shown(manifest: &Manifest) -> Vec<String> {
     manifest.files().take(super::MAX_SHOWN).collect()
-}
-
-/// Waits until no tool of ours changes files in the project; goes on without where that does not work.
-fn lock_folder(root: &Path) -> Option<File> {
-    let folder = File::open(root).ok()?;
-    let end = Instant::now() + LONGEST_EDIT;
-    loop {
-        match folder.try_lock() {
-            Ok(()) => return Some(folder),
-            Err(TryLockError::WouldBlock) if Instant::now() < end => {
-                std::thread::sleep(Duration::from_millis(1));
-            }
-            Err(_) => return None,
-        }
-    }
 }

@@ -39,6 +39,8 @@ pub struct Tracker {
     without: Vec<PathBuf>,
     index: Index,
     stamp: Option<Stamp>,
+    /// How often the store had lost contents when the index was held against it.
+    losses: u32,
     git: Option<Git>,
     rules: Option<Arc<Rules>>,
 }
@@ -61,6 +63,7 @@ impl Tracker {
             without,
             index: Index::default(),
             stamp: None,
+            losses: 0,
             git: None,
             rules: None,
         }
@@ -114,8 +117,17 @@ impl Tracker {
     ) -> Result<Vec<Change>, CheckpointError> {
         self.prepare();
         let there = stamp(known);
-        if there != self.stamp || there.is_none() {
+        let is_other = there != self.stamp || there.is_none();
+        if is_other {
             self.index = Index::load(known).unwrap_or_default();
+        }
+        if is_other || self.losses != packs.losses {
+            // What the store has no more must be read again.
+            self.index.files.retain(|_, known| match &known.what {
+                What::File(Held::Kept(hash)) => packs.contains(hash),
+                _ => true,
+            });
+            self.losses = packs.losses;
         }
         self.index.scan += 1;
         let now = now_ns();
@@ -144,7 +156,13 @@ impl Tracker {
             if purpose == Purpose::Tell {
                 let before = Some(self.old_node(&known, packs)?);
                 let minor = known.minor;
-                changes.push(Change { path: RawText(path), before, after: None, minor });
+                changes.push(Change {
+                    path: RawText(path),
+                    before,
+                    after: None,
+                    minor,
+                    unsure: false,
+                });
             }
         }
         packs.flush()?;
@@ -289,7 +307,7 @@ impl Tracker {
             };
             if !super::node::same(before.as_ref(), Some(&after)) {
                 let path = RawText(path.clone());
-                change = Some(Change { path, before, after: Some(after), minor });
+                change = Some(Change { path, before, after: Some(after), minor, unsure: false });
             }
         }
         let seen = AtomicU32::new(self.index.scan);
@@ -361,8 +379,11 @@ impl Tracker {
         // A few bytes more for small files, whose place in the store takes as much as they do.
         let most = most + most / 20 + 256;
         if packs.contains(&hash) || base.stored_bytes() + delta.stored_bytes() <= most {
+            // One that is there already may stand on others, so that the difference is made anew.
+            let is_there = packs.contains(&hash);
             packs.put(base)?;
-            let packed = packs.pack(&fresh.bytes, Some((hash, &bytes)));
+            let base = is_there.then_some((hash, bytes.as_slice()));
+            let packed = if is_there { packs.pack(&fresh.bytes, base) } else { delta };
             packs.put(packed)?;
             return Ok((held, Some(Node::File { mode, size, hash, git: None })));
         }

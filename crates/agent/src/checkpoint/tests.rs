@@ -1,7 +1,9 @@
 //! What commands change is seen and kept, and nothing else.
 
+use std::path::Path;
 use std::process::Command;
 
+use super::project::Project;
 use super::*;
 
 /// A project, a store, and a session that works in it.
@@ -54,8 +56,8 @@ impl Desk {
     /// Returns all changes of the newest checkpoint in a short form.
     fn changes(&self) -> Vec<String> {
         let (kept, _) = self.checkpoints.drain();
-        let mut state = self.checkpoints.state();
-        let project = state.project.as_mut().unwrap();
+        let mut state = self.checkpoints.keeper();
+        let project = state.project().unwrap();
         let manifest = project.manifest(&kept.last().unwrap().id).unwrap();
         let mut shown: Vec<String> = manifest
             .changes
@@ -81,7 +83,7 @@ impl Desk {
     }
 
     fn stored(&self) -> u64 {
-        self.checkpoints.state().project.as_ref().unwrap().packs.bytes()
+        self.checkpoints.keeper().project().unwrap().packs.bytes()
     }
 }
 
@@ -296,8 +298,8 @@ fn old_sessions_go_and_what_the_current_one_needs_stays() {
         desk.call(&format!("seq {round} 3000 | shuf --random-source=<(seq {round} 9999) > a"));
     }
     let full = desk.stored();
-    let session = desk.checkpoints.state().session.clone();
-    let refs = desk.checkpoints.state().project.as_ref().unwrap().refs_of(&session);
+    let session = desk.checkpoints.keeper().session().clone();
+    let refs = desk.checkpoints.keeper().project().unwrap().refs_of(&session);
     drop(desk.checkpoints);
     let open = || {
         Project::open(&config(desk.folder.path()).home, &config(desk.folder.path()).root).unwrap()
@@ -315,4 +317,32 @@ fn old_sessions_go_and_what_the_current_one_needs_stays() {
     project.clear_up(0, DAY, None).unwrap();
     assert!(project.packs.bytes() < full / 10, "{} of {full}", project.packs.bytes());
     assert!(matches!(project.manifest(&refs[0].id), Err(CheckpointError::Missing(_))));
+}
+
+#[test]
+fn what_changes_behind_the_calls_is_kept_as_what_may_be_the_users() {
+    let desk = Desk::new();
+    desk.bash("echo 1 > a; echo 1 > b; echo 1 > edited");
+    desk.call("echo 2 > a");
+    desk.checkpoints.runs_behind(true);
+    let touched = Touched::Paths(vec![desk.root().join("edited")]);
+    desk.checkpoints.before(&touched).unwrap();
+    desk.bash("echo 2 > edited");
+    desk.checkpoints.after(&touched);
+    desk.bash("echo 3 > a; rm b");
+    assert_eq!(desk.call("echo x > c"), ["c"]);
+    let (kept, _) = desk.checkpoints.drain();
+    let files: Vec<Vec<String>> = kept.iter().map(|kept| kept.files.clone()).collect();
+    assert_eq!(files, [vec!["a"], vec!["edited"], vec!["a", "b"], vec!["c"]]);
+    let mut keeper = desk.checkpoints.keeper();
+    let project = keeper.project().unwrap();
+    let unsure = |n: usize, project: &mut Project| {
+        project.manifest(&kept[n].id).unwrap().changes.iter().all(|change| change.unsure)
+    };
+    assert!(unsure(2, project) && !unsure(3, project));
+    drop(keeper);
+    desk.bash("echo 4 > a");
+    assert_eq!(desk.checkpoints.end_turn(), ["a"]);
+    desk.bash("echo 5 > a");
+    assert!(desk.checkpoints.end_turn().is_empty(), "nothing runs any more");
 }

@@ -1,7 +1,5 @@
 //! `distiq doctor`
 
-mod sandbox;
-
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -73,7 +71,6 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
             checks.push(provider(&world));
             checks.push(prices(&world));
             checks.push(ledger(&world));
-            checks.extend(sandbox::checks(&world));
         }
         Err(failure) => {
             checks.push(Check::failed(

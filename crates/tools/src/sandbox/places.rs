@@ -102,9 +102,7 @@ const TOOLCHAINS: &[&str] = &[
     ".m2",
     ".mix",
     ".nodenv",
-    // npm writes beside these.
-    ".npm/_cacache/content-v2",
-    ".npm/_cacache/index-v5",
+    ".npm",
     ".npm-global",
     ".nuget/packages",
     ".nvm",

@@ -92,6 +92,11 @@ impl Background {
         })
     }
 
+    /// Tells whether any command runs behind the calls.
+    pub(crate) fn is_any_running(&self) -> bool {
+        self.all().behind.iter().any(|entry| !entry.job.state().done)
+    }
+
     fn forget(&self, id: u64) {
         self.all().behind.retain(|entry| entry.id != id);
     }
