@@ -67,7 +67,11 @@ pub const ALL: &[EnvVar] = &[
     ),
     own("DISTIQ_IDLE_TIMEOUT_MS", Some("timeouts.idle_ms"), "Longest silence within an answer"),
     own("DISTIQ_RETRY_BASE_MS", Some("retry.base_ms"), "The first pause before a retry"),
-    own("DISTIQ_SANDBOX", Some("sandbox"), "Whether commands run in a sandbox"),
+    own(
+        "DISTIQ_SANDBOX",
+        Some("sandbox"),
+        "Whether commands run in a sandbox: `auto`, `require` or `off`",
+    ),
     own("DISTIQ_TZ", Some("tz"), "The time zone in which days and months are counted"),
     own("DISTIQ_CA_FILE", Some("ca_file"), "A PEM file of further certificate authorities"),
     own("DISTIQ_PRICES", Some("prices"), "Your own price file"),

@@ -14,6 +14,7 @@ mod ledger;
 mod output;
 mod panics;
 mod providers;
+mod sandbox;
 mod terminal;
 mod toolbox;
 mod world;

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use distiq_base::config::Sandbox;
 use distiq_base::{ErrorKind, Mode};
 use distiq_llm::Registry;
-use distiq_tools::sandbox::SandboxConfig;
 use distiq_tools::{ToolError, Toolbox, ToolboxConfig, Watch};
 
 use crate::ask::TerminalAsk;
 use crate::failure::Failure;
+use crate::sandbox;
 use crate::world::World;
 
 /// Opens the tools of the project; `watch` is told of every change.
@@ -18,7 +18,7 @@ pub fn open(world: &World, mode: Mode, watch: Option<Arc<dyn Watch>>) -> Result<
     let config = ToolboxConfig {
         mode,
         watch,
-        sandbox: sandbox(world),
+        sandbox: sandbox::config(world)?,
         secret_env: Registry::key_variables(&world.settings),
         launcher: launcher(),
         ..ToolboxConfig::new(&world.root, Arc::new(TerminalAsk::default()), world.home.outputs())
@@ -37,21 +37,9 @@ pub fn open(world: &World, mode: Mode, watch: Option<Arc<dyn Watch>>) -> Result<
     Ok(toolbox)
 }
 
-/// Returns what commands may reach.
-fn sandbox(world: &World) -> SandboxConfig {
-    let home = &world.home;
-    SandboxConfig {
-        mode: world.settings.sandbox,
-        launcher: launcher(),
-        cache: home.cache.clone(),
-        hide: vec![home.config.clone(), home.data.clone(), home.cache.clone()],
-        ..SandboxConfig::off()
-    }
-}
-
 /// Returns this program, to be started again beside a command: where the system can, the very file
 /// that runs, whatever an update has put in its place.
-fn launcher() -> Option<PathBuf> {
+pub fn launcher() -> Option<PathBuf> {
     let itself = PathBuf::from("/proc/self/exe");
     if itself.exists() { Some(itself) } else { std::env::current_exe().ok() }
 }

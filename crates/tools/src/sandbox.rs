@@ -10,6 +10,7 @@ pub mod container;
 pub mod egress;
 #[cfg(target_os = "linux")]
 mod filter;
+mod foreign;
 mod grant;
 mod hint;
 #[cfg(target_os = "linux")]

@@ -1,5 +1,7 @@
 //! `distiq doctor`
 
+mod sandbox;
+
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -71,6 +73,7 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
             checks.push(provider(&world));
             checks.push(prices(&world));
             checks.push(ledger(&world));
+            checks.extend(sandbox::checks(&world));
         }
         Err(failure) => {
             checks.push(Check::failed(

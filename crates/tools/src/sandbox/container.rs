@@ -58,11 +58,6 @@ pub enum Unfit {
     /// The image could be read as an option.
     #[error("`{0}` is no name of an image")]
     Image(String),
-    /// Hosts cannot be listed there.
-    #[error(
-        "`sandbox.network = \"hosts\"` needs the native sandbox or bubblewrap; containers have `off` and `on`"
-    )]
-    Hosts,
 }
 
 impl Container<'_> {

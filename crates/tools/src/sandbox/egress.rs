@@ -1,9 +1,9 @@
 //! The way out for commands without a network: a proxy of Distiq's that reaches listed hosts only.
 //!
-//! A command runs in a network namespace of its own, where nothing but loopback is. Its launcher
-//! opens a listening socket there and hands it to this process, which stands outside: what the
-//! command connects to at [`ADDRESS`] is accepted here. So no bridge runs inside, and there is
-//! nothing else to reach. It speaks HTTP's CONNECT and plain HTTP, which package managers, git and
+//! Commands run in a network namespace of their own, where nothing but loopback is. Who makes it
+//! opens a listening socket there and hands it to this process, which stands outside: what a command
+//! connects to at [`ADDRESS`] is accepted here. So no bridge runs inside, and there is nothing else
+//! to reach. It speaks HTTP's CONNECT and plain HTTP, which package managers, git and
 //! curl all know by the usual variables.
 
 mod door;
@@ -24,7 +24,7 @@ use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
-pub use self::door::{offer, receive};
+pub(crate) use self::door::WayOut;
 use self::head::{MAX_HEAD_BYTES, Request};
 pub use self::rules::{BadRule, HostRules, Target};
 
@@ -74,6 +74,12 @@ pub struct Egress {
     rules: HostRules,
     lookup: Lookup,
     blocked: Mutex<BTreeSet<String>>,
+}
+
+impl std::fmt::Debug for Egress {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Egress").field("rules", &self.rules).finish_non_exhaustive()
+    }
 }
 
 /// Why a request goes nowhere.

@@ -102,7 +102,9 @@ const TOOLCHAINS: &[&str] = &[
     ".m2",
     ".mix",
     ".nodenv",
-    ".npm",
+    // npm writes beside these.
+    ".npm/_cacache/content-v2",
+    ".npm/_cacache/index-v5",
     ".npm-global",
     ".nuget/packages",
     ".nvm",

@@ -3,7 +3,7 @@
 //! Held against its own text only: it has not run on macOS, and `sandbox` does not use it yet.
 
 use std::fmt::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::Policy;
 
@@ -35,7 +35,9 @@ const BASE: &str = r#"(version 1)
 pub fn profile(policy: &Policy) -> Option<String> {
     let mut text = BASE.to_owned();
     rules(&mut text, "allow file-read*", &policy.read)?;
-    let writable = [policy.write.as_slice(), std::slice::from_ref(&policy.temp)].concat();
+    // Nothing stands elsewhere there: `TMPDIR` and `HOME` name these folders.
+    let stand_ins = policy.stand_ins.iter().map(|(_, folder)| folder.clone());
+    let writable: Vec<PathBuf> = policy.write.iter().cloned().chain(stand_ins).collect();
     rules(&mut text, "allow file-read* file-write*", &writable)?;
     rules(&mut text, "deny file-write*", &policy.frozen)?;
     rules(&mut text, "deny file-read* file-write*", &policy.hidden)?;
@@ -63,7 +65,7 @@ mod tests {
     fn policy() -> Policy {
         Policy {
             root: "/w/p".into(),
-            temp: "/c/tmp".into(),
+            stand_ins: vec![("/tmp".into(), "/c/tmp".into())],
             read: vec!["/Users/u/.cargo".into()],
             write: vec!["/w/p".into()],
             frozen: vec!["/w/p/.git".into()],
@@ -91,6 +93,6 @@ mod tests {
 
     #[test]
     fn a_path_that_could_add_a_rule_is_refused() {
-        assert_eq!(profile(&Policy { temp: "/a\nb".into(), ..policy() }), None);
+        assert_eq!(profile(&Policy { write: vec!["/a\nb".into()], ..policy() }), None);
     }
 }

@@ -7,19 +7,38 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, PoisonError};
 
 use distiq_base::config::Sandbox as Mode;
 
 use super::caches::{self, Caches, Reach};
+#[cfg(target_os = "linux")]
+use super::egress::{HostRules, WayOut};
+use super::foreign::Foreign;
 use super::places::{self, Places};
 use super::repository::{self, Settings};
-use super::{Grant, Network, Policy, SandboxConfig, Wrapped, hint};
+use super::{Grant, Network, Policy, SandboxConfig, Wrapped, egress, hint};
 #[cfg(target_os = "linux")]
 use super::{native, support};
 
-/// Variables that lead to daemons of the user's, beside those of toolchains.
-const DAEMONS: [&str; 4] = ["DBUS_SYSTEM_BUS_ADDRESS", "PULSE_SERVER", "STY", "NOTIFY_SOCKET"];
+/// Variables that lead to daemons of the user's.
+const DAEMONS: [&str; 15] = [
+    "SSH_AUTH_SOCK",
+    "SSH_AGENT_PID",
+    "GPG_AGENT_INFO",
+    "DBUS_SESSION_BUS_ADDRESS",
+    "DBUS_SYSTEM_BUS_ADDRESS",
+    "XDG_RUNTIME_DIR",
+    "DISPLAY",
+    "WAYLAND_DISPLAY",
+    "XAUTHORITY",
+    "DOCKER_HOST",
+    "CONTAINER_HOST",
+    "PULSE_SERVER",
+    "TMUX",
+    "STY",
+    "NOTIFY_SOCKET",
+];
 
 /// The sandbox of one session.
 #[derive(Debug)]
@@ -31,6 +50,8 @@ pub(crate) struct Sandbox {
     /// The session's own folder below it.
     folder: PathBuf,
     outputs: PathBuf,
+    /// A word of the session's own.
+    session: String,
     state: OnceLock<State>,
     told: AtomicBool,
 }
@@ -45,6 +66,8 @@ enum State {
     /// There is one.
     #[cfg(target_os = "linux")]
     Native(Box<Native>),
+    /// There is one of another program's.
+    Foreign(Box<(Foreign, Surroundings)>),
 }
 
 #[cfg(target_os = "linux")]
@@ -53,6 +76,7 @@ struct Native {
     support: support::Support,
     namespaces: support::Namespaces,
     surroundings: Surroundings,
+    way_out: WayOut,
 }
 
 /// What does not change during a session.
@@ -63,8 +87,8 @@ struct Surroundings {
     home: Option<PathBuf>,
     /// Whether commands have a view of their own, in which other folders stand for `/tmp` and the home.
     in_place: bool,
-    /// The home that commands get instead, by what they reach: nothing, or all.
-    homes: [OnceLock<Caches>; 2],
+    /// The home that commands get instead, by what they reach, with all that they may read then.
+    homes: [OnceLock<(Caches, Places)>; 3],
 }
 
 /// A session's sandbox with what one call was allowed.
@@ -85,6 +109,7 @@ impl Sandbox {
             config,
             root: root.to_owned(),
             outputs: outputs.to_owned(),
+            session: session.to_owned(),
             state: OnceLock::new(),
             told: AtomicBool::new(false),
         }
@@ -101,10 +126,17 @@ impl Sandbox {
     /// Returns what is weaker here than promised, a line each.
     pub(crate) fn gaps(&self) -> Vec<String> {
         match self.state() {
-            State::Off => Vec::new(),
+            State::Off | State::Foreign(_) => Vec::new(),
             State::Missing(gaps) => gaps.clone(),
             #[cfg(target_os = "linux")]
-            State::Native(native) => native.support.gaps(),
+            State::Native(native) => {
+                let mut gaps = native.support.gaps();
+                let has_hosts = matches!(self.config.network, Network::Hosts(_));
+                if has_hosts && !(native.support.network && native.support.view) {
+                    gaps.push("no network namespaces: `sandbox.hosts` are not reached".to_owned());
+                }
+                gaps
+            }
         }
     }
 
@@ -121,16 +153,27 @@ impl Sandbox {
         self.state.get_or_init(|| self.open())
     }
 
-    #[cfg(target_os = "linux")]
     fn open(&self) -> State {
         if self.config.mode == Mode::Off {
             return State::Off;
         }
+        match Foreign::find(&self.config.backend) {
+            Ok(Some(foreign)) => {
+                State::Foreign(Box::new((foreign, Surroundings::find(&self.config, true))))
+            }
+            Ok(None) => self.open_native(),
+            Err(why) => State::Missing(vec![why]),
+        }
+    }
+
+    #[cfg(target_os = "linux")]
+    fn open_native(&self) -> State {
         let Some(launcher) = &self.config.launcher else {
             return State::Missing(vec!["this program cannot set one up".to_owned()]);
         };
         match support::obtain(launcher) {
             Ok((support, namespaces)) if support.is_usable() => State::Native(Box::new(Native {
+                way_out: self.way_out(&namespaces),
                 namespaces,
                 surroundings: Surroundings::find(&self.config, support.view),
                 support,
@@ -141,10 +184,30 @@ impl Sandbox {
     }
 
     #[cfg(not(target_os = "linux"))]
-    fn open(&self) -> State {
-        match self.config.mode {
-            Mode::Off => State::Off,
-            _ => State::Missing(vec!["the native sandbox needs Linux".to_owned()]),
+    fn open_native(&self) -> State {
+        State::Missing(vec!["the native sandbox needs Linux".to_owned()])
+    }
+
+    /// Makes the way out to the listed hosts; a list that cannot be read opens none.
+    #[cfg(target_os = "linux")]
+    fn way_out(&self, namespaces: &support::Namespaces) -> WayOut {
+        let mut listener = namespaces.listener.lock().unwrap_or_else(PoisonError::into_inner);
+        // Taken in any case: what listens and is not served would keep clients waiting.
+        let listener = listener.take();
+        match &self.config.network {
+            Network::Hosts(hosts) => {
+                WayOut::new(HostRules::parse(hosts).unwrap_or_default(), listener)
+            }
+            Network::Off | Network::On => WayOut::new(HostRules::default(), None),
+        }
+    }
+
+    fn reach(&self, grant: Grant) -> Reach {
+        match &self.config.network {
+            _ if grant.network => Reach::All,
+            Network::On => Reach::All,
+            Network::Hosts(_) => Reach::Proxy,
+            Network::Off => Reach::Nothing,
         }
     }
 
@@ -162,7 +225,8 @@ impl Sandbox {
     fn policy(&self, known: &Surroundings, cwd: &Path, grant: Grant) -> io::Result<Policy> {
         let repository = repository::find(&self.root, known.home.as_deref(), grant);
         let real = |path: &PathBuf| path.canonicalize().ok();
-        let network = grant.network || self.config.network == Network::On;
+        let reach = self.reach(grant);
+        let network = reach == Reach::All;
         let mut policy = Policy {
             root: self.root.clone(),
             cwd: cwd.to_owned(),
@@ -181,10 +245,15 @@ impl Sandbox {
         let seen = if known.in_place { PathBuf::from("/tmp") } else { policy.temp.clone() };
         policy.env.push(("TMPDIR".to_owned(), seen.to_string_lossy().into_owned()));
         policy.stand_ins.push((seen, policy.temp.clone()));
-        if let Some(caches) = self.caches(known, network)? {
-            policy.read.extend(caches.read.iter().filter_map(real));
-            // A settings file that was looked into and holds no key is no secret.
-            policy.hidden.retain(|path| !policy.read.contains(path));
+        if reach == Reach::Proxy {
+            policy.env.extend(egress::variables());
+        }
+        if let Some((caches, places)) = self.caches(known, reach)? {
+            policy.read.clone_from(&places.read);
+            policy.links.clone_from(&places.links);
+            // A settings file that was looked into and holds no key is no secret, and one that does is.
+            policy.hidden.retain(|path| !places.read.contains(path));
+            policy.hidden.extend(caches.withheld.iter().filter_map(real));
             policy.stand_ins.push((caches.home.clone(), caches.folder.canonicalize()?));
             let set = caches
                 .set
@@ -204,16 +273,25 @@ impl Sandbox {
             // Often a link to a file of a daemon's, in a folder that is out of sight.
             policy.read.extend(real(&PathBuf::from("/etc/resolv.conf")));
         }
+        policy.unset.retain(|name| !policy.env.iter().any(|(set, _)| set == name));
         policy.write.extend(repository.write);
         policy.write.extend(self.config.write.iter().filter_map(real));
         Ok(policy)
     }
 
     /// Returns the home that commands get, made where it is not there yet.
-    fn caches<'a>(&self, known: &'a Surroundings, network: bool) -> io::Result<Option<&'a Caches>> {
+    fn caches<'a>(
+        &self,
+        known: &'a Surroundings,
+        reach: Reach,
+    ) -> io::Result<Option<&'a (Caches, Places)>> {
         let Some(home) = &known.home else { return Ok(None) };
-        let [closed, open] = &known.homes;
-        let (slot, reach) = if network { (open, Reach::All) } else { (closed, Reach::Nothing) };
+        let [nothing, proxy, all] = &known.homes;
+        let slot = match reach {
+            Reach::Nothing => nothing,
+            Reach::Proxy => proxy,
+            Reach::All => all,
+        };
         if let Some(caches) = slot.get() {
             return Ok(Some(caches));
         }
@@ -221,13 +299,16 @@ impl Sandbox {
             home,
             root: &self.root,
             homes: &self.base.join("homes"),
-            in_place: known.in_place,
+            // A project that holds the home stands in that place itself.
+            in_place: known.in_place && !home.starts_with(&self.root),
             read: &known.places.read,
             reach,
             env: &|name| env::var_os(name),
         });
         caches.prepare()?;
-        Ok(Some(slot.get_or_init(|| caches)))
+        let mut places = known.places.clone();
+        caches.read.iter().for_each(|path| places.add(path));
+        Ok(Some(slot.get_or_init(|| (caches, places))))
     }
 }
 
@@ -247,7 +328,7 @@ impl Surroundings {
             git: repository::settings(home.as_deref()),
             home,
             in_place,
-            homes: [OnceLock::new(), OnceLock::new()],
+            homes: Default::default(),
         }
     }
 }
@@ -270,7 +351,15 @@ impl Confine {
                 let policy = sandbox.policy(&native.surroundings, cwd, self.grant)?;
                 let launcher = sandbox.config.launcher.as_deref().unwrap_or(Path::new(""));
                 let means = (&native.support, &native.namespaces);
+                if sandbox.reach(self.grant) == Reach::Proxy {
+                    native.way_out.open()?;
+                }
                 native::wrap(launcher, means, policy, program, arguments)
+            }
+            State::Foreign(other) => {
+                let (foreign, surroundings) = &**other;
+                let policy = sandbox.policy(surroundings, cwd, self.grant)?;
+                foreign.wrap(&policy, &sandbox.session, program, arguments)
             }
             State::Missing(gaps) if sandbox.config.mode == Mode::Require => {
                 Err(io::Error::other(format!("a sandbox is required: {}", gaps.join("; "))))
@@ -287,14 +376,19 @@ impl Confine {
     /// a session, what is weaker on this system.
     pub(crate) fn explain(&self, output: &str, worked: bool) -> Vec<String> {
         let hint = if worked { None } else { self.hint(output) };
-        hint.into_iter().chain(self.sandbox.notice()).collect()
+        let blocked = match self.sandbox.state() {
+            #[cfg(target_os = "linux")]
+            State::Native(native) => native.way_out.notes(),
+            _ => Vec::new(),
+        };
+        blocked.into_iter().chain(hint).chain(self.sandbox.notice()).collect()
     }
 
     fn hint(&self, output: &str) -> Option<String> {
         if matches!(self.sandbox.state(), State::Off | State::Missing(_)) {
             return None;
         }
-        let network = self.grant.network || self.sandbox.config.network == Network::On;
+        let network = self.sandbox.reach(self.grant) == Reach::All;
         let policy = Policy { network, git_write: self.grant.git_write, ..Policy::default() };
         hint::hint(&policy, output)
     }

@@ -5,11 +5,12 @@
 
 use std::fs;
 use std::io::{self, IoSlice, IoSliceMut};
+use std::net::TcpListener;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use nix::sched::{CloneFlags, unshare};
@@ -20,7 +21,7 @@ use serde::{Deserialize, Serialize};
 
 use super::kernel::{bring_up_loopback, has_filters, landlock_version};
 use super::launch::Fault;
-use super::{Policy, init, native, rules, view};
+use super::{Policy, egress, init, native, rules, view};
 
 /// How long the holder may take; it takes milliseconds.
 const LONGEST: Duration = Duration::from_secs(10);
@@ -84,6 +85,8 @@ pub(super) struct Namespaces {
     pub(super) user: Option<Arc<OwnedFd>>,
     pub(super) network: Option<Arc<OwnedFd>>,
     pub(super) ipc: Option<Arc<OwnedFd>>,
+    /// A socket that listens in the network namespace at the proxy's address.
+    pub(super) listener: Mutex<Option<OwnedFd>>,
 }
 
 /// Returns what the system offers to commands that are started by `launcher`, a binary that knows `__sandbox`.
@@ -117,7 +120,7 @@ pub(super) fn obtain(launcher: &Path) -> io::Result<(Support, Namespaces)> {
 
 fn receive(socket: &UnixStream) -> io::Result<(Support, Namespaces)> {
     let mut bytes = [0; 1024];
-    let mut space = nix::cmsg_space!([RawFd; 3]);
+    let mut space = nix::cmsg_space!([RawFd; 4]);
     let mut slices = [IoSliceMut::new(&mut bytes)];
     let message = recvmsg::<()>(
         socket.as_raw_fd(),
@@ -133,12 +136,13 @@ fn receive(socket: &UnixStream) -> io::Result<(Support, Namespaces)> {
     }
     let length = message.bytes;
     let support: Support = serde_json::from_slice(bytes.get(..length).unwrap_or_default())?;
-    let mut files = files.into_iter().map(Arc::new);
+    let mut files = files.into_iter();
     let mut next = |has: bool| if has { files.next() } else { None };
     let namespaces = Namespaces {
-        user: next(support.users),
-        network: next(support.network),
-        ipc: next(support.ipc),
+        user: next(support.users).map(Arc::new),
+        network: next(support.network).map(Arc::new),
+        ipc: next(support.ipc).map(Arc::new),
+        listener: Mutex::new(next(true)),
     };
     Ok((support, namespaces))
 }
@@ -165,7 +169,10 @@ pub(super) fn hold() -> Result<u8, Fault> {
     let files: io::Result<Vec<fs::File>> =
         kinds.map(|(_, kind)| fs::File::open(Path::new("/proc/self/ns").join(kind))).collect();
     let files = files.map_err(|error| Fault::new("open a namespace", error))?;
-    let numbers: Vec<RawFd> = files.iter().map(AsRawFd::as_raw_fd).collect();
+    let mut numbers: Vec<RawFd> = files.iter().map(AsRawFd::as_raw_fd).collect();
+    // Nobody is there yet to have taken the address.
+    let listener = support.network.then(|| TcpListener::bind(egress::ADDRESS).ok()).flatten();
+    numbers.extend(listener.as_ref().map(AsRawFd::as_raw_fd));
     let text = serde_json::to_vec(&support)
         .map_err(|error| Fault::new("tell what there is", io::Error::from(error)))?;
     let control = [ControlMessage::ScmRights(&numbers)];

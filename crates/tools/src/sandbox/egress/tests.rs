@@ -295,22 +295,18 @@ async fn a_head_without_end_is_refused() {
     assert!(ask(proxy, &long).await.contains("its head is too large"));
 }
 
-#[test]
-fn a_socket_is_handed_over() {
-    use std::io::{Read, Write};
-    use std::os::fd::AsFd;
-    let (ours, theirs) = std::os::unix::net::UnixStream::pair().unwrap();
-    let opened = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = opened.local_addr().unwrap();
-    door::hand_over(&opened, theirs.as_fd()).unwrap();
-    drop(opened);
-    let listener = receive(&ours).unwrap().unwrap();
-    let mut client = std::net::TcpStream::connect(address).unwrap();
-    client.write_all(b"hello").unwrap();
-    drop(client);
-    let mut heard = String::new();
-    listener.accept().unwrap().0.read_to_string(&mut heard).unwrap();
-    assert_eq!(heard, "hello");
-    drop(theirs);
-    assert!(receive(&ours).unwrap().is_none());
+#[tokio::test]
+async fn a_way_out_opens_once_and_closes_with_its_session() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let way_out = WayOut::new(HostRules::default(), Some(listener.into()));
+    way_out.open().unwrap();
+    way_out.open().unwrap();
+    assert!(ask(address, "CONNECT a.example:443 HTTP/1.1\r\n\r\n").await.contains("blocked"));
+    assert_eq!(way_out.notes().len(), 1);
+    drop(way_out);
+    while TcpStream::connect(address).await.is_ok() {
+        tokio::task::yield_now().await;
+    }
+    WayOut::new(HostRules::default(), None).open().unwrap();
 }
