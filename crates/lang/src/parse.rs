@@ -21,9 +21,14 @@ thread_local! {
 /// How deep blocks may nest in the languages below.
 const MAX_BLOCKS: usize = 200;
 
+/// Tells whether a text is small enough to be parsed.
+pub(crate) const fn can_parse(text: &str) -> bool {
+    text.len() <= MAX_BYTES
+}
+
 /// Parses a text; `None` where it is too large, takes too long or nests too deep.
 pub(crate) fn parse(language: Language, text: &str) -> Option<Tree> {
-    if text.len() > MAX_BYTES || overruns(language, text) {
+    if !can_parse(text) || overruns(language, text) {
         return None;
     }
     PARSER.with_borrow_mut(|slot| {

@@ -8,9 +8,10 @@ use tree_sitter::{Node, TreeCursor};
 
 use crate::Language;
 use crate::language::language_of_text;
-use crate::parse::parse;
+use crate::parse::{can_parse, parse};
 
 mod json;
+mod piece;
 
 /// The most errors that are returned.
 const MAX_ERRORS: usize = 20;
@@ -27,15 +28,15 @@ pub struct Syntax;
 impl SyntaxCheck for Syntax {
     fn check(&self, path: &Path, text: &str) -> Option<Vec<SyntaxError>> {
         let language = language_of_text(path, text)?;
-        let tree = parse(language, text)?;
         let mut finder = Finder { text, errors: Vec::new() };
-        if matches!(language, Language::Json | Language::Jsonc) {
+        if matches!(language, Language::Json | Language::Jsonc) && can_parse(text) {
             finder.errors.extend(json::check(text, language == Language::Jsonc));
             // The grammar allows comments and no trailing commas in both.
             if finder.errors.is_empty() || language == Language::Jsonc {
                 return Some(finder.errors);
             }
         }
+        let tree = parse(language, text)?;
         if tree.root_node().has_error() {
             finder.find(&mut tree.walk());
         }
@@ -45,6 +46,37 @@ impl SyntaxCheck for Syntax {
         finder.errors.dedup();
         finder.errors.truncate(MAX_ERRORS);
         Some(finder.errors)
+    }
+}
+
+impl Syntax {
+    /// Returns the errors of `new` that `old` did not have; none where the language is not known.
+    ///
+    /// A file that had errors keeps as many: one that an edit moves or words anew is not its own.
+    pub fn added(&self, path: &Path, old: &str, new: &str) -> Vec<SyntaxError> {
+        if self.piece_is_clean(path, old, new) {
+            return Vec::new();
+        }
+        let after = self.check(path, new).unwrap_or_default();
+        if after.is_empty() {
+            return after;
+        }
+        let before = self.check(path, old).unwrap_or_default();
+        if after.len() <= before.len() && after.len() < MAX_ERRORS {
+            return Vec::new();
+        }
+        added_errors(&before, &after)
+    }
+
+    /// Tells whether the declarations around a change have no errors, before and after.
+    fn piece_is_clean(&self, path: &Path, old: &str, new: &str) -> bool {
+        let by_lines = language_of_text(path, new)
+            .is_some_and(|language| !matches!(language, Language::Json | Language::Jsonc));
+        let Some((old, new)) = by_lines.then(|| piece::around(old, new)).flatten() else {
+            return false;
+        };
+        let clean = |text: &str| self.check(path, text).is_some_and(|errors| errors.is_empty());
+        clean(new) && clean(old)
     }
 }
 

@@ -5,8 +5,6 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use distiq_base::SyntaxCheck;
-
 use crate::journal::{self, Recovered};
 use crate::lock::ProjectLock;
 use crate::outcome::{Refusal, RefusalKind};
@@ -111,11 +109,7 @@ impl Bench {
     /// A grammar may lag behind its language, so the same text sent again is let through.
     pub(crate) fn check_syntax(&self, place: &Place, old: &str, new: &str) -> Result<(), Refusal> {
         let path = PathBuf::from(&place.path);
-        let Some(after) = self.syntax.check(&path, new).filter(|errors| !errors.is_empty()) else {
-            return Ok(());
-        };
-        let before = self.syntax.check(&path, old).unwrap_or_default();
-        let Some(error) = distiq_lang::added_errors(&before, &after).into_iter().next() else {
+        let Some(error) = self.syntax.added(&path, old, new).into_iter().next() else {
             return Ok(());
         };
         let mut refused = self.refused_syntax.lock().unwrap_or_else(PoisonError::into_inner);

@@ -197,8 +197,8 @@ pub(crate) fn run(bench: &Bench, input: &Input) -> Result<Outcome, Refusal> {
         .sum();
     let mut planned: Vec<Planned> = Vec::new();
     let mut refused: Vec<Refusal> = Vec::new();
-    for change in &input.changes {
-        match plan(bench, change, input.from_patch, total) {
+    for plans in plan_all(bench, input, total) {
+        match plans {
             Ok(plans) => planned.extend(plans),
             Err(refusal) => refused.push(refusal),
         }
@@ -212,6 +212,33 @@ pub(crate) fn run(bench: &Bench, input: &Input) -> Result<Outcome, Refusal> {
     files::write_all(bench, &changes)?;
     remember(bench, &changes);
     Ok(report(&changes, &told))
+}
+
+type Plans = Result<Vec<Planned>, Refusal>;
+
+/// Works all changes out, in their order; many files on several threads, since parsing takes the most.
+fn plan_all(bench: &Bench, input: &Input, total: usize) -> Vec<Plans> {
+    /// Fewer files are not worth a thread.
+    const FILES_PER_THREAD: usize = 6;
+    const MOST_THREADS: usize = 4;
+    let plan_each = |changes: &[FileEdits]| -> Vec<Plans> {
+        changes.iter().map(|change| plan(bench, change, input.from_patch, total)).collect()
+    };
+    let cores = std::thread::available_parallelism().map_or(1, usize::from).min(MOST_THREADS);
+    let threads = cores.min(input.changes.len() / FILES_PER_THREAD);
+    if threads < 2 {
+        return plan_each(&input.changes);
+    }
+    let share = input.changes.len().div_ceil(threads);
+    let shares: Vec<&[FileEdits]> = input.changes.chunks(share).collect();
+    std::thread::scope(|scope| {
+        let workers: Vec<_> = shares.iter().map(|share| scope.spawn(|| plan_each(share))).collect();
+        let plans = workers.into_iter().zip(&shares).flat_map(|(worker, share)| {
+            // A worker that panicked is worked out again here, where the call's own catch is.
+            worker.join().unwrap_or_else(|_| plan_each(share))
+        });
+        plans.collect()
+    })
 }
 
 /// Makes one refusal of several: the first one's kind, all texts.

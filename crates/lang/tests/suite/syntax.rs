@@ -131,3 +131,31 @@ fn an_edit_answers_for_its_own_errors() {
     let moved = format!("use x;\n\n{before}");
     assert_eq!(added_errors(&errors(before), &errors(&moved)), []);
 }
+
+/// The piece around a change tells the same as the whole file.
+#[test]
+fn a_large_file_answers_for_its_change_alone() {
+    let path = Path::new("a.rs");
+    let item = |i: usize| {
+        format!("/// Doc.\nfn f{i}(a: u32) -> u32 {{\n    let x = a + {i};\n\n    g(x)\n}}\n\n")
+    };
+    let old: String = (0..1_500).map(item).collect();
+    for (was, is, errors) in [
+        ("let x = a + 700;", "let y = a + 701;", 0),
+        ("let x = a + 700;", "let y = (a + 701;", 1),
+        ("fn f700(a: u32) -> u32 {", "fn f700(a: u32) -> u32 {{", 1),
+        ("/// Doc.\nfn f700", "/* no end\nfn f700", 1),
+        ("    let x = a + 1499;\n\n    g(x)\n}\n", "", 1),
+    ] {
+        assert!(old.contains(was));
+        let new = old.replacen(was, is, 1);
+        let added = Syntax.added(path, &old, &new);
+        assert_eq!(added.len().min(1), errors, "{is}: {added:?}");
+        let whole = Syntax.check(path, &new).unwrap();
+        assert_eq!(whole.first(), added.first());
+    }
+    // A file that had an error keeps it, in other words or at another place.
+    let broken = old.replacen("let x = a + 20;", "let x = a + ;", 1);
+    let new = broken.replacen("let x = a + ;\n\n", "let x = b + ;\n", 1);
+    assert_eq!(Syntax.added(path, &broken, &new), []);
+}

@@ -41,16 +41,22 @@ pub(super) enum Verdict {
     Slip,
     /// It may be, where slips elsewhere show that the writer makes them.
     Unclear,
-    /// It says something else.
+    /// It says something else, unless a slip beside it tells otherwise.
     Other,
+    /// It has another number or another known word.
+    Apart,
 }
 
 /// Judges a wanted line against the one that is there; both folded.
 pub(super) fn judge(want: &str, have: &str, words: &Words<'_>) -> Verdict {
-    let verdicts = hunks(want, have);
-    let verdicts = verdicts.iter().map(|hunk| judge_change(&whole_words(hunk, want, have), words));
+    let hunks = hunks(want, have);
+    let verdicts: Vec<Verdict> =
+        hunks.iter().map(|hunk| judge_change(&whole_words(hunk, want, have), words)).collect();
+    if verdicts.contains(&Verdict::Apart) {
+        return Verdict::Apart;
+    }
     // One slip that is clear explains the line; another line would differ in one word only.
-    verdicts.min().unwrap_or(Verdict::Slip)
+    verdicts.into_iter().min().unwrap_or(Verdict::Slip)
 }
 
 /// A difference, widened to whole words.
@@ -89,7 +95,7 @@ fn judge_change(change: &Change<'_>, words: &Words<'_>) -> Verdict {
     let Change { want, have, .. } = change;
     let slip_if = |slip: bool| if slip { Verdict::Slip } else { Verdict::Other };
     if differs_in_digits(want, have) || is_number(want) && is_number(have) {
-        return Verdict::Other;
+        return Verdict::Apart;
     }
     let spoken = |text: &str| text.chars().any(char::is_alphanumeric);
     if !spoken(want) && !spoken(have) {
@@ -131,8 +137,19 @@ fn differs_in_digits(want: &str, have: &str) -> bool {
     let is_rest = |c: &char| !c.is_ascii_digit() && !c.is_whitespace();
     let digits = |text: &str| text.chars().filter(char::is_ascii_digit).collect::<String>();
     let rest_is_same = want.chars().filter(is_rest).eq(have.chars().filter(is_rest));
+    let (want_text, have_text) = (want, have);
     let (want, have) = (digits(want), digits(have));
-    want != have && (rest_is_same || !want.is_empty() && !have.is_empty())
+    let number_went = lone_number(have_text) && want.is_empty();
+    // A digit within a word that has none.
+    let within = have.is_empty()
+        && want_text.starts_with(char::is_alphabetic)
+        && want_text.ends_with(char::is_alphabetic);
+    want != have && !within && (rest_is_same || number_went || !want.is_empty() && !have.is_empty())
+}
+
+/// Tells whether one of a text's words is a number.
+fn lone_number(text: &str) -> bool {
+    words_of(text).any(is_number)
 }
 
 fn is_number(text: &str) -> bool {
@@ -191,7 +208,10 @@ fn judge_word(want: &str, have: &str, words: &Words<'_>) -> Verdict {
     let other_case = want.to_lowercase() == have.to_lowercase();
     let edges = |word: &str| (word.starts_with('_'), word.ends_with('_'));
     let other_edge = bare(want) == bare(have) && edges(want) != edges(have);
-    if is_known(want, words) && !cut_short || other_edge || other_case {
+    if is_known(want, words) && !cut_short {
+        return Verdict::Apart;
+    }
+    if other_edge || other_case {
         return Verdict::Other;
     }
     let (wanted, there) = (parts(want), parts(have));
@@ -206,7 +226,21 @@ fn judge_word(want: &str, have: &str, words: &Words<'_>) -> Verdict {
     {
         return Verdict::Unclear;
     }
-    Verdict::Slip
+    if may_be_another(want, have, words) { Verdict::Other } else { Verdict::Slip }
+}
+
+/// Tells whether a garbled word is as near to another one of the file as to the one that is there, which
+/// nothing else uses.
+fn may_be_another(want: &str, have: &str, words: &Words<'_>) -> bool {
+    if words.get(have).is_some_and(|count| *count > 1) {
+        return false;
+    }
+    let apart = distance(want, have, 2);
+    words.keys().any(|word| {
+        *word != have
+            && word.len().abs_diff(want.len()) <= apart
+            && distance(want, word, apart) <= apart
+    })
 }
 
 /// Tells whether two words of a letter or two are names of their own, as `i` and `j`.
@@ -272,13 +306,13 @@ mod tests {
             ("q(bar)", "(bar)"),
             ("compute(item;s)", "compute(items)"),
             ("co7nter += 1", "counter += 1"),
+            ("co7unter += 1", "counter += 1"),
             ("ompute()", "compute()"),
             ("kf x {", "if x {"),
             ("a - > b", "a -> b"),
             ("a > b", "a -> b"),
             ("esl;f.x", "self.x"),
             ("compute(co.nter)", "compute(counter)"),
-            ("fI x {", "If x {"),
             ("orelse(x)", "or_else(x)"),
             ("e x", ", x"),
             ("f&(x)", "f(x)"),
@@ -311,6 +345,9 @@ mod tests {
             ("x1", "x2"),
             ("f(n)", "f()"),
             ("x = 1_22", "x = 1_229"),
+            ("countexr", "countear"),
+            ("cases:", "case 6:"),
+            ("i686-windots", "i786-windows"),
         ] {
             assert_ne!(judge(want, have, &words()), Verdict::Slip, "{want} | {have}");
         }

@@ -148,9 +148,14 @@ fn judge(case: &Case, name: &str, tallies: &mut BTreeMap<Kind, Tally>) {
         (Ok(edited), Some(_)) if stays_within(case, &edited.text) => tally.wrong_text += 1,
         (Ok(edited), _) => {
             tally.wrong_place += 1;
+            let diff = similar::TextDiff::from_lines(&case.file, &edited.text);
             tally.faults.push(format!(
-                "{:?} {name}\n<<<<\n{}\n====\n{}\n>>>>\n{:?}",
-                case.kind, case.search, case.replace, edited.notes
+                "{:?} {name}\n<<<<\n{}\n====\n{}\n>>>>\n{:?}\n{}",
+                case.kind,
+                case.search,
+                case.replace,
+                edited.notes,
+                diff.unified_diff()
             ));
         }
     }
@@ -181,8 +186,8 @@ fn run(
             let (tallies, case) = (&tallies, &case);
             scope.spawn(move || {
                 let mut own = BTreeMap::new();
-                for (number, source) in sources.iter().enumerate().skip(part).step_by(threads) {
-                    let mut random = Random(number as u64 * 1_000_003 + seed);
+                for source in sources.iter().skip(part).step_by(threads) {
+                    let mut random = Random(source.number.wrapping_add(seed));
                     let cases = (0..per_file * 6).filter_map(|_| case(&mut random, source));
                     for case in cases.take(per_file) {
                         judge(&case, &source.name, &mut own);

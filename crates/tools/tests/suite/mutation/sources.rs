@@ -1,11 +1,9 @@
-//! Real source files that are on every machine that builds this project: those of its own and of its
-//! dependencies, and Python's library where there is a Python.
+//! Real source files that are on every machine that builds this project: those of its dependencies, and
+//! Python's library where there is a Python.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-
-use super::random::Random;
 
 /// Files of one language, as a share of all.
 const LANGUAGES: [(&str, &[&str], usize); 9] = [
@@ -24,6 +22,8 @@ const SIZES: std::ops::Range<u64> = 1_500..48_000;
 
 pub struct Source {
     pub language: &'static str,
+    /// What its random numbers begin with.
+    pub number: u64,
     pub name: String,
     pub text: String,
 }
@@ -40,27 +40,41 @@ pub fn sources() -> Vec<Source> {
             }
         });
     }
-    let mut random = Random(7);
     let mut sources = Vec::new();
     for (language, _, wanted) in LANGUAGES {
         let mut paths = by_language.remove(language).unwrap_or_default();
-        paths.sort();
+        // By a number of its own for each name, so that a new dependency brings few new files.
+        paths.sort_by_cached_key(|path| (number(&short(path)), path.clone()));
         let mut taken = 0;
-        while taken < wanted && !paths.is_empty() {
-            let path = paths.swap_remove(random.below(paths.len()));
+        for path in paths {
+            if taken == wanted {
+                break;
+            }
             let Ok(text) = std::fs::read_to_string(&path) else { continue };
             // One style of line ends, so that the classes can choose.
             let text = text.replace("\r\n", "\n");
             if text.lines().count() < 40 || text.contains('\r') {
                 continue;
             }
-            let name = path.iter().rev().take(3).collect::<Vec<_>>();
-            let name = name.iter().rev().map(|p| p.to_string_lossy()).collect::<Vec<_>>().join("/");
-            sources.push(Source { language, name, text });
+            let name = short(&path);
+            sources.push(Source { language, number: number(&name), name, text });
             taken += 1;
         }
     }
     sources
+}
+
+/// Returns the last parts of a path: those before differ between machines.
+fn short(path: &Path) -> String {
+    let name: Vec<_> = path.iter().rev().take(4).map(|part| part.to_string_lossy()).collect();
+    name.into_iter().rev().collect::<Vec<_>>().join("/")
+}
+
+/// FNV-1a of a name.
+fn number(name: &str) -> u64 {
+    name.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3)
+    })
 }
 
 fn folders() -> Vec<PathBuf> {
@@ -78,6 +92,8 @@ fn folders() -> Vec<PathBuf> {
     let packages = metadata["packages"].as_array().unwrap();
     let mut folders: Vec<PathBuf> = packages
         .iter()
+        // Not our own files, which change with every commit.
+        .filter(|p| !p["source"].is_null())
         .map(|p| Path::new(p["manifest_path"].as_str().unwrap()).parent().unwrap().to_path_buf())
         .collect();
     let python = Command::new("python3")
