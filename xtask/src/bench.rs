@@ -3,6 +3,7 @@
 //! The model is a loopback server that answers at once, so that only our side is timed. Baselines do
 //! the least that the same job can take: an empty Rust program, `curl`, reading a file.
 
+mod batch;
 mod model;
 mod report;
 mod sessions;
@@ -31,6 +32,7 @@ pub fn run() -> Result<()> {
         bench.first_request()?,
         bench.resume()?,
         bench.memory_and_overhead()?,
+        batch::rows(&bench.distiq, &bench.folder)?,
     ];
     print_rows(&rows.into_iter().flatten().collect::<Vec<_>>());
     crate::step("cargo", &["bench", "-q", "-p", "distiq-agent", "--bench", "checkpoint"])

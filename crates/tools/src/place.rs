@@ -189,6 +189,8 @@ fn parts(path: &Path) -> Vec<std::ffi::OsString> {
 mod tests {
     use std::os::unix::fs::symlink;
 
+    use proptest::prelude::*;
+
     use super::*;
 
     fn grounds() -> (tempfile::TempDir, Grounds) {
@@ -238,5 +240,35 @@ mod tests {
         check("../outputs/x", Err(RefusalKind::Denied));
         assert!(grounds.readable("../outputs/x").is_ok());
         assert!(grounds.readable("leak").is_err());
+    }
+
+    proptest! {
+        /// Whatever the path, what comes out is where the kernel would go, or outside and refused.
+        #[test]
+        fn any_path_leads_where_the_kernel_goes(parts in prop::collection::vec(
+            prop::sample::select(vec![
+                "..", ".", "", "src", "a.rs", "dir", "leak", "dangling", "loop", "root", "none", "é", ".git", "secret",
+            ]),
+            1..8,
+        )) {
+            let (_folder, grounds) = grounds();
+            let path = parts.join("/");
+            let real = grounds.root.join(&path).canonicalize();
+            match (grounds.writable(&path), real) {
+                (Ok(place), Ok(real)) => prop_assert_eq!(place.path, real),
+                (Ok(place), Err(_)) => {
+                    prop_assert!(place.path.starts_with(&grounds.root));
+                    prop_assert!(!place.path.components().any(|part| part == Component::ParentDir));
+                    // Nothing on the way is a link: it would lead elsewhere.
+                    prop_assert!(place.path.ancestors().all(|part| !part.is_symlink()));
+                }
+                (Err(refusal), Ok(real)) => {
+                    let inside = real.strip_prefix(&grounds.root).ok();
+                    let is_file = inside.is_some_and(|inside| !inside.as_os_str().is_empty());
+                    prop_assert!(!is_file || path.contains(".git"), "{}: {}", path, refusal.message);
+                }
+                (Err(_), Err(_)) => {}
+            }
+        }
     }
 }
