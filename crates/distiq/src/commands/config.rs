@@ -172,6 +172,13 @@ fn with_value(old: &str, key: &str, text: &str, value: &Value) -> Option<String>
     let name = parts.pop()?;
     let mut table: &mut Table = document.as_table_mut();
     for part in parts {
+        if let Some(Item::Value(toml_edit::Value::String(mode))) = table.get(part) {
+            let mut below = Table::new();
+            below.insert("mode", toml_edit::value(mode.value()));
+            // Its key goes too, for the blanks around it would be those of the table's name.
+            table.remove(part);
+            table.insert(part, Item::Table(below));
+        }
         let below = table.entry(part).or_insert_with(|| {
             let mut table = Table::new();
             table.set_implicit(true);
@@ -179,11 +186,6 @@ fn with_value(old: &str, key: &str, text: &str, value: &Value) -> Option<String>
         });
         if let Item::Value(toml_edit::Value::InlineTable(inline)) = below {
             *below = Item::Table(std::mem::take(inline).into_table());
-        }
-        if let Item::Value(toml_edit::Value::String(mode)) = below {
-            let mut table = Table::new();
-            table.insert("mode", toml_edit::value(mode.value()));
-            *below = Item::Table(table);
         }
         table = below.as_table_mut()?;
     }

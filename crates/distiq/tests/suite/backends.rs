@@ -146,7 +146,7 @@ fn the_real_bubblewrap_holds_a_command() {
     let ran = shell(&place, None, &json!({"command": "bash script.sh"}));
     let text = ran.json()["text"].as_str().unwrap().to_owned();
     assert!(
-        !text.contains("secret") && text.contains("home\n") && text.contains("No such file"),
+        !text.contains("secret") && text.contains("home") && text.contains("No such file"),
         "{text}"
     );
     assert_eq!(fs::read_to_string(place.project().join("file")).unwrap(), "mine\n");

@@ -4,6 +4,7 @@ use std::env;
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::os::fd::OwnedFd;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
@@ -140,14 +141,15 @@ fn engine(engine: Engine, image: &str, path: &OsStr) -> Result<(PathBuf, Kind), 
 /// Ends a container when its client has ended, however that was: killing the client alone would leave
 /// it running. What is returned must be held by the client, and by nobody else.
 fn end_with_client(program: &Path, kill: Vec<OsString>) -> io::Result<OwnedFd> {
-    let (mut reader, writer) = io::pipe()?;
-    let mut command = Command::new(program);
-    command.args(kill).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    thread::Builder::new().name("container-end".to_owned()).spawn(move || {
-        let _ = io::copy(&mut reader, &mut io::sink());
-        // Most have ended by themselves, and the engine says that there is no such container.
-        let _ = command.status();
-    })?;
+    // A process of its own, because this one may be killed before. Most containers have ended by
+    // then, and the engine says that there is none of that name.
+    const WAIT: &str = "cat >/dev/null; exec \"$0\" \"$@\"";
+    let (reader, writer) = io::pipe()?;
+    let mut command = Command::new("/bin/sh");
+    command.args(["-c", WAIT]).arg(program).args(kill).process_group(0);
+    command.stdin(reader).stdout(Stdio::null()).stderr(Stdio::null());
+    let mut guard = command.spawn()?;
+    thread::Builder::new().name("container-end".to_owned()).spawn(move || guard.wait())?;
     Ok(writer.into())
 }
 
