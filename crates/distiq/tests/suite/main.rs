@@ -16,6 +16,8 @@ mod hosts;
 mod kill;
 mod permissions;
 mod run;
+#[cfg(target_os = "linux")]
+mod sandbox;
 mod schemas;
 mod settings;
 mod shape;

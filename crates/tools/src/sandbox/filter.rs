@@ -12,6 +12,8 @@ pub(super) struct Surroundings {
     pub(super) network: bool,
     /// Whether sockets of daemons are out of sight, so that Unix sockets are harmless.
     pub(super) unix_sockets: bool,
+    /// Whether shared memory and queues are the session's own.
+    pub(super) own_memory: bool,
     /// Whether processes outside are out of sight, so that debuggers are harmless.
     pub(super) own_processes: bool,
 }
@@ -105,6 +107,23 @@ const REFUSED_HERE: &[c_long] = &[];
 const DEBUGGERS: &[c_long] =
     &[libc::SYS_ptrace, libc::SYS_process_vm_readv, libc::SYS_process_vm_writev];
 
+/// Calls by which processes share memory and queues without a file.
+const SHARING: &[c_long] = &[
+    libc::SYS_shmget,
+    libc::SYS_shmat,
+    libc::SYS_shmctl,
+    libc::SYS_msgget,
+    libc::SYS_msgsnd,
+    libc::SYS_msgrcv,
+    libc::SYS_msgctl,
+    libc::SYS_semget,
+    libc::SYS_semop,
+    libc::SYS_semtimedop,
+    libc::SYS_semctl,
+    libc::SYS_mq_open,
+    libc::SYS_mq_unlink,
+];
+
 /// Terminal requests that type for the user.
 const TYPING: [u32; 2] = [0x5412, 0x541c]; // TIOCSTI, TIOCLINUX
 
@@ -132,10 +151,10 @@ pub(super) fn filter(surroundings: Surroundings) -> Vec<sock_filter> {
     for call in REFUSED.iter().chain(REFUSED_HERE) {
         program.if_equal(*call as u32, refuse(libc::EPERM));
     }
-    if !surroundings.own_processes {
-        for call in DEBUGGERS {
-            program.if_equal(*call as u32, refuse(libc::EPERM));
-        }
+    let debuggers = DEBUGGERS.iter().filter(|_| !surroundings.own_processes);
+    let sharing = SHARING.iter().filter(|_| !surroundings.own_memory);
+    for call in debuggers.chain(sharing) {
+        program.if_equal(*call as u32, refuse(libc::EPERM));
     }
     // Its flags lie behind a pointer; without it, the C library uses `clone`.
     program.if_equal(libc::SYS_clone3 as u32, refuse(libc::ENOSYS));
@@ -267,9 +286,13 @@ mod tests {
     }
 
     const INSIDE: Surroundings =
-        Surroundings { network: true, unix_sockets: true, own_processes: true };
-    const BARE: Surroundings =
-        Surroundings { network: false, unix_sockets: false, own_processes: false };
+        Surroundings { network: true, unix_sockets: true, own_memory: true, own_processes: true };
+    const BARE: Surroundings = Surroundings {
+        network: false,
+        unix_sockets: false,
+        own_memory: false,
+        own_processes: false,
+    };
 
     #[test]
     fn calls_are_judged() {
@@ -288,6 +311,8 @@ mod tests {
             (INSIDE, libc::SYS_ioctl, [0, 0x5401, 0], ALLOW),
             (INSIDE, libc::SYS_ptrace, [0, 0, 0], ALLOW),
             (BARE, libc::SYS_ptrace, [0, 0, 0], no),
+            (INSIDE, libc::SYS_shmget, [0, 0, 0], ALLOW),
+            (BARE, libc::SYS_shmget, [0, 0, 0], no),
             (INSIDE, libc::SYS_socket, [libc::AF_UNIX as u32, 1, 0], ALLOW),
             (INSIDE, libc::SYS_socket, [libc::AF_INET as u32, 2, 0], ALLOW),
             (INSIDE, libc::SYS_socket, [libc::AF_INET6 as u32, 2, 0], ALLOW),

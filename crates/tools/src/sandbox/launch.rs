@@ -155,6 +155,7 @@ fn lock(orders: &Orders) -> Result<(), Fault> {
         network: orders.policy.network || own_network,
         // Sockets with a path are out of sight in a view; those without one belong to the network.
         unix_sockets: orders.view && (own_network || rules::scopes_sockets()),
+        own_memory: orders.ipc.is_some(),
         own_processes: orders.view && orders.fresh_proc,
     };
     install_filter(&filter(surroundings)).map_err(|error| Fault::new("filter system calls", error))

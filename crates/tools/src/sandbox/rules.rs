@@ -19,9 +19,12 @@ const DEVICES: [&str; 7] =
 /// The oldest version that guards files alone: it knows of moves between folders and of truncation.
 pub(super) const ENOUGH_ALONE: u32 = 3;
 
+/// The oldest version that keeps processes from signalling others.
+pub(super) const SCOPES: u32 = 6;
+
 /// Tells whether the kernel can keep a process from sockets without a path, and from signalling others.
 pub(super) fn scopes_sockets() -> bool {
-    landlock_version() >= 6
+    landlock_version() >= SCOPES
 }
 
 /// Puts the rules on this process, for good. With `seen`, the process is in a view that holds only what may be
@@ -94,9 +97,11 @@ impl Rules {
     fn alone(&mut self, policy: &Policy) -> Result<(), RulesetError> {
         let read = AccessFs::from_read(self.abi);
         let all = self.all();
-        for path in ["/proc", "/sys", "/dev"] {
+        for path in ["/proc", "/sys"] {
             self.add(Path::new(path), read)?;
         }
+        // Others' shared memory lies in it.
+        self.add(Path::new("/dev"), AccessFs::ReadDir.into())?;
         for path in DEVICES.iter().chain(&["/dev/pts"]) {
             self.add(Path::new(path), self.device())?;
         }

@@ -21,23 +21,23 @@ use super::{Grant, Network, Policy, SandboxConfig, Wrapped, egress, hint};
 #[cfg(target_os = "linux")]
 use super::{native, support};
 
-/// Variables that lead to daemons of the user's.
+/// Variables that lead to daemons and terminals of the user's.
 const DAEMONS: [&str; 15] = [
-    "SSH_AUTH_SOCK",
-    "SSH_AGENT_PID",
-    "GPG_AGENT_INFO",
+    "CONTAINER_HOST",
     "DBUS_SESSION_BUS_ADDRESS",
     "DBUS_SYSTEM_BUS_ADDRESS",
-    "XDG_RUNTIME_DIR",
     "DISPLAY",
+    "DOCKER_HOST",
+    "GPG_AGENT_INFO",
+    "NOTIFY_SOCKET",
+    "PULSE_SERVER",
+    "SSH_AGENT_PID",
+    "SSH_AUTH_SOCK",
+    "STY",
+    "TMUX",
     "WAYLAND_DISPLAY",
     "XAUTHORITY",
-    "DOCKER_HOST",
-    "CONTAINER_HOST",
-    "PULSE_SERVER",
-    "TMUX",
-    "STY",
-    "NOTIFY_SOCKET",
+    "XDG_RUNTIME_DIR",
 ];
 
 /// The sandbox of one session.

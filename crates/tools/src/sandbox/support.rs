@@ -64,10 +64,13 @@ impl Support {
             ));
         } else if !self.view {
             gaps.push(
-                "no mount and process namespaces: `.git` is not guarded from commands, `/tmp` is out of reach \
-                 (`TMPDIR` is set), Unix sockets and debuggers do not work"
+                "no mount and process namespaces: `.git` and the modes and times of your files are \
+                 not guarded from commands; `/tmp` is out of reach (`TMPDIR` is set); Unix sockets, shared memory and debuggers do not work"
                     .to_owned(),
             );
+            if self.landlock < rules::SCOPES {
+                gaps.push("commands can signal your other processes".to_owned());
+            }
         }
         if self.is_usable() && !self.network {
             gaps.push(
@@ -234,7 +237,7 @@ mod tests {
         };
         assert!(full.is_usable() && full.gaps().is_empty());
         let bare = Support { landlock: 3, filters: true, ..Support::default() };
-        assert!(bare.is_usable() && bare.gaps().len() == 2);
+        assert!(bare.is_usable() && bare.gaps().len() == 3);
         let old = Support { landlock: 2, ..bare };
         assert!(!old.is_usable() && old.gaps().len() == 1);
         assert!(!Support { filters: false, ..full }.is_usable());
