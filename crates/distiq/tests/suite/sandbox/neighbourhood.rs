@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, Permissions};
-use std::io::{BufRead, BufReader, ErrorKind};
+use std::io::{BufRead, BufReader, ErrorKind, Write};
 use std::net::{TcpListener, UdpSocket};
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -64,8 +64,8 @@ impl Neighbourhood {
         let binary = Path::new(env!("CARGO_BIN_EXE_distiq"));
         let supported = support(binary).is_ok_and(|support| support.gaps().is_empty());
         if !supported || !Path::new("/usr/bin/python3").exists() {
-            println!(
-                "SKIPPED suite sandbox: no namespaces, no Landlock or no /usr/bin/python3 here"
+            let _ = std::io::stderr().write_all(
+                b"SKIPPED suite sandbox: no namespaces, no Landlock or no /usr/bin/python3 here\n",
             );
             return None;
         }
