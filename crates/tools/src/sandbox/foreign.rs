@@ -160,7 +160,8 @@ fn filter_file() -> io::Result<OwnedFd> {
 
     use super::filter::{Surroundings, filter};
 
-    let surroundings = Surroundings { network: true, unix_sockets: true, own_processes: true };
+    let surroundings =
+        Surroundings { network: true, unix_sockets: true, own_memory: true, own_processes: true };
     let (reader, mut writer) = io::pipe()?;
     // A few kilobytes, which a pipe holds.
     for step in filter(surroundings) {
