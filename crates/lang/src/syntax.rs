@@ -52,7 +52,8 @@ impl SyntaxCheck for Syntax {
 impl Syntax {
     /// Returns the errors of `new` that `old` did not have; none where the language is not known.
     ///
-    /// A file that had errors keeps as many: one that an edit moves or words anew is not its own.
+    /// Errors outside the change stay: that one of them is now told elsewhere or in other words is not the
+    /// change's fault.
     pub fn added(&self, path: &Path, old: &str, new: &str) -> Vec<SyntaxError> {
         if self.piece_is_clean(path, old, new) {
             return Vec::new();
@@ -62,7 +63,9 @@ impl Syntax {
             return after;
         }
         let before = self.check(path, old).unwrap_or_default();
-        if after.len() <= before.len() && after.len() < MAX_ERRORS {
+        let changed = piece::changed_lines(old, new);
+        let standing = before.iter().filter(|error| !changed.contains(&error.line)).count();
+        if after.len() <= standing && after.len() < MAX_ERRORS {
             return Vec::new();
         }
         added_errors(&before, &after)

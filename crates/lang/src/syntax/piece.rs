@@ -4,7 +4,7 @@
 //! the old and the new piece parse without an error, the new file has no more errors than the old one.
 //! Anything else is left to the whole file.
 
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 
 /// Smaller texts are parsed whole: it takes a millisecond or two.
 const LEAST_BYTES: usize = 24 * 1024;
@@ -27,6 +27,19 @@ pub(super) fn around<'a>(old: &'a str, new: &'a str) -> Option<(&'a str, &'a str
     let new_piece = new.get(range(start, end)?)?;
     (new_piece.len() <= MOST_BYTES && old_piece.len() <= MOST_BYTES)
         .then_some((old_piece, new_piece))
+}
+
+/// Returns the lines (from 1) of the old text that differ.
+pub(super) fn changed_lines(old: &str, new: &str) -> RangeInclusive<u32> {
+    let head = common(old.bytes(), new.bytes());
+    let most = old.len().min(new.len()) - head;
+    let tail = common(old.bytes().rev(), new.bytes().rev()).min(most);
+    let line = |at: usize| {
+        let before = old.as_bytes().get(..at).unwrap_or_default();
+        let lines = before.iter().filter(|c| **c == b'\n').count();
+        u32::try_from(lines).unwrap_or(u32::MAX - 1) + 1
+    };
+    line(head)..=line(old.len() - tail)
 }
 
 fn range(start: usize, end: usize) -> Option<Range<usize>> {
