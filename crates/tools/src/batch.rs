@@ -85,29 +85,22 @@ pub(crate) fn run(desk: &Desk<'_>, changes: &[Change]) -> Result<(), Refusal> {
     loop {
         let mut batch = Batch::new(changes, &in_place)?;
         let journal = batch.journal(desk)?;
-        let stopped = match batch.stage() {
-            Ok(()) => batch.apply().err(),
-            Err((index, Stop::InPlace)) => {
-                batch.clear();
-                end(journal);
-                if let Some(forced) = in_place.get_mut(index) {
-                    *forced = true;
-                }
-                continue;
-            }
-            Err(stopped) => Some(stopped),
-        };
-        let Some((index, stop)) = stopped else {
+        let done = batch.stage().and_then(|()| batch.apply());
+        let Err((index, stop)) = done else {
             batch.finish();
             end(journal);
             return Ok(());
         };
         let failed = batch.take_back();
-        if failed == 0 {
-            batch.clear();
-            end(journal);
+        if failed > 0 {
+            return Err(batch.refusal(index, &stop, failed));
         }
-        return Err(batch.refusal(index, &stop, failed));
+        batch.clear();
+        end(journal);
+        match in_place.get_mut(index) {
+            Some(forced) if !*forced && matches!(stop, Stop::InPlace) => *forced = true,
+            _ => return Err(batch.refusal(index, &stop, 0)),
+        }
     }
 }
 

@@ -396,3 +396,40 @@ fn rights_are_kept_and_their_lack_is_told() {
     let names: Vec<_> = fs::read_dir(in_closed.parent().unwrap()).unwrap().collect();
     assert_eq!(names.len(), 2, "{names:?}");
 }
+
+#[test]
+fn files_of_a_container_are_edited_like_others() {
+    let desk = Desk::saying([Answer::text("ok")]);
+    let project = path_text(&desk.place.project()).to_owned();
+    // The lower folder of an overlay lies on another disk than the upper one; a file is mounted by itself.
+    let script = format!(
+        r#"
+        mount -t tmpfs tmpfs /mnt
+        mkdir /mnt/lower /mnt/rest
+        mount -t tmpfs tmpfs /mnt/rest
+        mkdir /mnt/rest/upper /mnt/rest/work
+        cd /mnt/lower
+        PREPARE
+        sed -i 's/x\{{1000,\}}/after/g' "$TOLD/batch.json"
+        mount -t overlay -o lowerdir=/mnt/lower,upperdir=/mnt/rest/upper,workdir=/mnt/rest/work overlay {project} || exit 0
+        cd {project}
+        echo before > /mnt/rest/alone.txt
+        touch alone.txt
+        mount --bind /mnt/rest/alone.txt alone.txt
+        try overlay edit "$TOLD/batch.json"
+        echo '{{"path": "alone.txt", "search": "before", "replace": "after"}}' > "$TOLD/one.json"
+        try alone edit "$TOLD/one.json"
+        cat /mnt/rest/alone.txt > "$TOLD/alone"
+        "#
+    );
+    let Some(told) = with_batch(&desk, &script) else { return };
+    let Ok(code) = fs::read_to_string(told.join("overlay.code")) else {
+        // Not every kernel lets users mount overlays.
+        return;
+    };
+    let read = |name: &str| fs::read_to_string(told.join(name)).unwrap();
+    assert_eq!(code, "0\n", "{}", read("overlay.out"));
+    assert!(read("overlay.after").starts_with("after\nafter\n"), "{}", read("overlay.after"));
+    assert_eq!(read("alone.code"), "0\n", "{}", read("alone.out"));
+    assert_eq!(read("alone"), "after\n");
+}

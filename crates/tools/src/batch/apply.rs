@@ -1,8 +1,9 @@
 //! Makes the changes that are ready, takes them back, and tidies up.
 
 use std::collections::HashSet;
+use std::ffi::OsStr;
 use std::fs::{File, Metadata};
-use std::io;
+use std::io::{self, Read};
 use std::os::unix::fs::{FileExt, MetadataExt};
 
 use distiq_base::kill::kill_point;
@@ -76,13 +77,12 @@ impl Step<'_> {
         if now.is_none_or(|now| full_stamp(&now) != full_stamp(&old.metadata)) {
             return Err(CHANGED);
         }
-        if !folder.exchange(&self.spare, &self.name)? {
+        if !folder.exchange(&self.spare, &self.name).map_err(or_in_place)? {
             folder.rename(&self.spare, &self.name)?;
             return Ok(Progress::Done);
         }
         // Somebody may have come between the look and the exchange.
-        let out = folder.look(&self.spare)?;
-        if out.is_some_and(|out| stamp(&out) == stamp(&old.metadata)) {
+        if is_old(folder, &self.spare, old)? {
             return Ok(Progress::OldKept);
         }
         self.give_back(folder)?;
@@ -109,8 +109,7 @@ impl Step<'_> {
 
     fn remove(&self, folder: &Folder, old: &Loaded) -> Result<Progress, Stop> {
         folder.rename_new(&self.name, &self.spare)?;
-        let out = folder.look(&self.spare)?;
-        if out.is_some_and(|out| stamp(&out) == stamp(&old.metadata)) {
+        if is_old(folder, &self.spare, old)? {
             return Ok(Progress::OldKept);
         }
         folder.rename_new(&self.spare, &self.name)?;
@@ -121,7 +120,8 @@ impl Step<'_> {
         let Some(file) = &self.staged else {
             return Err(Stop::Io(io::ErrorKind::NotFound.into()));
         };
-        if stamp(&file.metadata()?) != stamp(&old.metadata) {
+        let times = |m: &Metadata| (m.len(), m.mtime(), m.mtime_nsec());
+        if times(&file.metadata()?) != times(&old.metadata) {
             return Err(CHANGED);
         }
         if let Err(error) = overwrite(file, new, old.metadata.mode()) {
@@ -155,6 +155,32 @@ impl Step<'_> {
             _ => Ok(()),
         }
     }
+}
+
+/// Tells what a file that may not change its name needs: it is a mount point, say, as in containers.
+fn or_in_place(error: io::Error) -> Stop {
+    match error.kind() {
+        io::ErrorKind::ResourceBusy | io::ErrorKind::CrossesDevices => Stop::InPlace,
+        _ => Stop::Io(error),
+    }
+}
+
+/// Tells whether a file is the one that was loaded.
+///
+/// Overlays, of which containers are made, may give a file another number when it is first changed; then its content
+/// tells.
+pub(super) fn is_old(folder: &Folder, name: &OsStr, old: &Loaded) -> io::Result<bool> {
+    let Some(now) = folder.look(name)? else { return Ok(false) };
+    if stamp(&now) == stamp(&old.metadata) {
+        return Ok(true);
+    }
+    let times = |m: &Metadata| (m.len(), m.mtime(), m.mtime_nsec());
+    if !now.is_file() || times(&now) != times(&old.metadata) {
+        return Ok(false);
+    }
+    let mut bytes = Vec::new();
+    folder.read(name)?.take(old.bytes.len() as u64 + 1).read_to_end(&mut bytes)?;
+    Ok(bytes == old.bytes)
 }
 
 /// Makes a file that was written what it was before, its time too.

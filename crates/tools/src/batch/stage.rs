@@ -8,9 +8,9 @@ use std::sync::Arc;
 
 use distiq_base::kill::kill_point;
 
-use super::{Batch, Step, Stop, stamp};
+use super::apply::is_old;
+use super::{Batch, Step, Stop};
 use crate::attributes;
-use crate::files::Loaded;
 use crate::folder::Folder;
 use crate::journal::Way;
 
@@ -108,9 +108,10 @@ impl Step<'_> {
     /// Opens the old file for writing.
     fn open_in_place(&self, folder: &Folder) -> Result<File, Stop> {
         let file = folder.write(&self.name)?;
-        let metadata = file.metadata()?;
-        let is_same = |old: &Loaded| stamp(&old.metadata) == stamp(&metadata);
-        if self.change.old.as_ref().is_some_and(is_same) { Ok(file) } else { Err(super::CHANGED) }
+        match &self.change.old {
+            Some(old) if is_old(folder, &self.name, old)? => Ok(file),
+            _ => Err(super::CHANGED),
+        }
     }
 }
 
