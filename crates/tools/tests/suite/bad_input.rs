@@ -37,8 +37,7 @@ fn tree(folder: &Path) -> BTreeMap<Vec<u8>, String> {
 }
 
 fn scene() -> Project {
-    let project =
-        Project::new(&[("a.txt", "one\ntwo\n"), ("dir/b.txt", "b\n"), ("bad.py", "x = (\n")]);
+    let project = Project::new(&[("a.txt", "one\ntwo\n"), ("dir/b.txt", "b\n")]);
     let at = |name: &str| project.path(name);
     let outside = project.root.with_file_name("outside");
     fs::create_dir(&outside).unwrap();
@@ -142,7 +141,7 @@ fn wrong_arguments() -> Vec<Row> {
         Row("write", json!({"path": "a.txt", "content": {"a": 1}}), Invalid, "got an object"),
         Row(
             "write",
-            json!({"path": "bad.py", "content": "def f(:\n"}),
+            json!({"path": "new.py", "content": "def f(:\n"}),
             RefusalKind::Syntax,
             "syntax",
         ),
