@@ -62,6 +62,9 @@ pub enum CheckpointError {
     /// The project is too large to look at before every command.
     #[error("The project has {0}")]
     TooLarge(&'static str),
+    /// It is not known how the files were.
+    #[error("How the files were before is not known any more")]
+    Forgotten,
     /// Another process holds the store.
     #[error("Another distiq process has been using this project's checkpoints for a minute")]
     Busy,
@@ -89,6 +92,7 @@ impl CheckpointError {
             }
             Self::File(..) => "nothing was changed; check the file's permissions, then try again",
             Self::TooLarge(_) => "work in a smaller folder with `--root`",
+            Self::Forgotten => "Distiq's cache or its checkpoints were removed while it ran",
             Self::Busy => "wait until it ends, or stop it",
             Self::Missing(_) => {
                 "the store keeps only so much and so long: see `checkpoints.max_mb` and `checkpoints.max_days`"

@@ -46,7 +46,7 @@ pub fn look(root: &Path, path: &RawText) -> Disk {
         Some(bytes) => {
             Node::File { mode, size: bytes.len() as u64, hash: Hash::of(bytes), git: None }
         }
-        None => Node::Unkept { mode, size: stat.size, mtime_ns: i128::from(stat.mtime_ns) },
+        None => Node::Unkept { mode, size: stat.size, mtime_ns: stat.mtime_ns },
     };
     Disk { node: Some(node), bytes }
 }

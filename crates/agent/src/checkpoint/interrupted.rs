@@ -111,12 +111,8 @@ fn take_up(
         Pending::Paths(nodes) => changes_of(root, &mut project.packs, nodes)?,
         Pending::Anything(others) => {
             let known = project.known.clone();
-            // Without what was known before nothing can be told.
-            if !known.exists() {
-                return Ok(());
-            }
             let mut changes = match tracker.scan(&mut project.packs, &known, Purpose::Tell) {
-                Err(CheckpointError::TooLarge(_)) => return Ok(()),
+                Err(CheckpointError::TooLarge(_) | CheckpointError::Forgotten) => return Ok(()),
                 changes => changes?,
             };
             project.without_others(session, others, &mut changes);

@@ -110,9 +110,7 @@ impl Known {
         Some(match &self.what {
             What::File(Held::Kept(hash)) => Node::File { mode, size, hash: *hash, git: None },
             What::File(Held::Git(_)) => return None,
-            What::File(Held::No) => {
-                Node::Unkept { mode, size, mtime_ns: i128::from(self.stat.mtime_ns) }
-            }
+            What::File(Held::No) => Node::Unkept { mode, size, mtime_ns: self.stat.mtime_ns },
             What::Link(target) => Node::Link { target: RawText(target.clone()) },
             What::Folder => Node::Folder { mode },
         })
@@ -126,15 +124,6 @@ pub struct Index {
     pub files: HashMap<Vec<u8>, Known>,
     /// The number of the last scan.
     pub scan: u32,
-}
-
-/// A file's identity, to see whether another process wrote it anew.
-pub type Stamp = (u64, i64, u64);
-
-/// Returns the identity of the file at `path`; `None` where there is none.
-pub fn stamp(path: &Path) -> Option<Stamp> {
-    let stat = Stat::of(&fs::metadata(path).ok()?);
-    Some((stat.ino, stat.mtime_ns, stat.size))
 }
 
 impl Index {

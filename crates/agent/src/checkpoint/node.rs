@@ -170,7 +170,7 @@ pub enum Node {
         /// Its length in bytes.
         size: u64,
         /// When it was written, in nanoseconds since 1970.
-        mtime_ns: i128,
+        mtime_ns: i64,
     },
     /// A symbolic link.
     Link {
@@ -277,6 +277,20 @@ mod tests {
             assert_eq!(serde_json::from_str::<RawText>(&json).unwrap(), raw, "{json}");
         }
         assert_eq!(RawText(b"a\nb".to_vec()).shown(), "a\\nb");
+    }
+
+    #[test]
+    fn every_node_survives_json() {
+        let nodes = [
+            Node::File { mode: 0o644, size: 1, hash: Hash::of(b"x"), git: Some(Oid::of(b"x")) },
+            Node::Unkept { mode: 0o644, size: 1 << 40, mtime_ns: -1_700_000_000_123_456_789 },
+            Node::Link { target: RawText(b"\xff".to_vec()) },
+            Node::Folder { mode: 0o755 },
+        ];
+        for node in nodes {
+            let json = serde_json::to_string(&node).unwrap();
+            assert_eq!(serde_json::from_str::<Node>(&json).unwrap(), node, "{json}");
+        }
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::CheckpointError;
 use super::git::Git;
-use super::known::{Held, Index, Known, Stamp, What, stamp};
+use super::known::{Held, Index, Known, What};
 use super::node::{Change, Hash, Node, Oid, RawText};
 use super::pack::{Packed, Packs, read_bounded};
 use super::walk::{Found, Kind, Rules, Walk, Walked};
@@ -38,9 +38,10 @@ pub struct Tracker {
     root: PathBuf,
     without: Vec<PathBuf>,
     index: Index,
-    stamp: Option<Stamp>,
+    /// Whether the index says how the files were at the last look.
+    is_loaded: bool,
     /// How often the store had lost contents when the index was held against it.
-    losses: u32,
+    losses: Option<u32>,
     git: Option<Git>,
     rules: Option<Arc<Rules>>,
 }
@@ -62,8 +63,8 @@ impl Tracker {
             root: root.to_owned(),
             without,
             index: Index::default(),
-            stamp: None,
-            losses: 0,
+            is_loaded: false,
+            losses: None,
             git: None,
             rules: None,
         }
@@ -88,7 +89,39 @@ impl Tracker {
     /// Forgets all; the next look reads what the last whole one left.
     fn forget(&mut self) {
         self.index = Index::default();
-        self.stamp = None;
+        self.is_loaded = false;
+    }
+
+    /// Reads what the last look of any session left. Later ones do not matter: what another session learnt in
+    /// the middle of a call must not hide what the call changed.
+    fn load(&mut self, known: &Path) -> bool {
+        if let Some(index) = Index::load(known) {
+            self.index = index;
+            self.is_loaded = true;
+            self.losses = None;
+        }
+        self.is_loaded
+    }
+
+    /// Sees to it that the index names no content which the store has lost: it must be read again, or, in
+    /// the middle of a call, counts as not kept.
+    fn hold_against(&mut self, packs: &Packs, purpose: Purpose) {
+        if self.losses == Some(packs.losses) {
+            return;
+        }
+        let is_lost = |known: &Known| match &known.what {
+            What::File(Held::Kept(hash)) => !packs.contains(hash),
+            What::File(Held::No) => known.stat.size <= MAX_FILE_BYTES,
+            _ => false,
+        };
+        if purpose == Purpose::Learn {
+            self.index.files.retain(|_, known| !is_lost(known));
+            self.losses = Some(packs.losses);
+        } else {
+            for known in self.index.files.values_mut().filter(|known| is_lost(known)) {
+                known.what = What::File(Held::No);
+            }
+        }
     }
 
     /// Looks at all files; the caller holds the project's lock. Returns what changed where that is
@@ -116,19 +149,8 @@ impl Tracker {
         purpose: Purpose,
     ) -> Result<Vec<Change>, CheckpointError> {
         self.prepare();
-        let there = stamp(known);
-        let is_other = there != self.stamp || there.is_none();
-        if is_other {
-            self.index = Index::load(known).unwrap_or_default();
-        }
-        if is_other || self.losses != packs.losses {
-            // What the store has no more must be read again.
-            self.index.files.retain(|_, known| match &known.what {
-                What::File(Held::Kept(hash)) => packs.contains(hash),
-                _ => true,
-            });
-            self.losses = packs.losses;
-        }
+        let was_known = self.is_loaded || self.load(known);
+        self.hold_against(packs, purpose);
         self.index.scan += 1;
         let now = now_ns();
         let walk = Walk {
@@ -145,9 +167,12 @@ impl Tracker {
             return Err(CheckpointError::TooLarge("more than 200,000 files"));
         }
         let gone = self.gone(&walked.blind);
-        if walked.found.is_empty() && gone.is_empty() {
-            self.stamp = there;
+        if walked.found.is_empty() && gone.is_empty() && was_known {
             return Ok(Vec::new());
+        }
+        if purpose == Purpose::Tell && !was_known {
+            // All files would look as if the call had made them, and an undo would remove them.
+            return Err(CheckpointError::Forgotten);
         }
         walked.found.sort_by(|a, b| a.path.cmp(&b.path));
         let mut changes = self.take_found(packs, walked, purpose, now)?;
@@ -166,8 +191,10 @@ impl Tracker {
             }
         }
         packs.flush()?;
-        self.index.save(known).map_err(|source| CheckpointError::store(known, source))?;
-        self.stamp = stamp(known);
+        // Others read more again where it cannot be written; nothing else hangs on it.
+        let folder = known.parent().map_or(Ok(()), distiq_base::atomic::create_private_dir);
+        let _ = folder.and_then(|()| self.index.save(known));
+        self.is_loaded = true;
         if let Some(git) = &mut self.git {
             git.rest();
         }
@@ -294,7 +321,7 @@ impl Tracker {
                 (What::File(held), Node::File { mode, size, hash, git })
             }
             (Kind::File, None, None) => {
-                let mtime_ns = i128::from(stat.mtime_ns);
+                let mtime_ns = stat.mtime_ns;
                 (What::File(Held::No), Node::Unkept { mode, size, mtime_ns })
             }
         };
@@ -402,7 +429,7 @@ impl Tracker {
             _ => None,
         };
         let Some(bytes) = bytes else {
-            return Ok(Node::Unkept { mode, size, mtime_ns: i128::from(old.stat.mtime_ns) });
+            return Ok(Node::Unkept { mode, size, mtime_ns: old.stat.mtime_ns });
         };
         let hash = packs.keep(&bytes)?;
         Ok(Node::File { mode, size, hash, git: None })

@@ -346,3 +346,43 @@ fn what_changes_behind_the_calls_is_kept_as_what_may_be_the_users() {
     desk.bash("echo 5 > a");
     assert!(desk.checkpoints.end_turn().is_empty(), "nothing runs any more");
 }
+
+#[test]
+fn what_another_session_learns_in_the_middle_of_a_call_hides_nothing() {
+    let desk = Desk::new();
+    desk.bash("echo 1 > a; echo 1 > b");
+    let other = desk.another();
+    desk.checkpoints.before(&Touched::Anything).unwrap();
+    desk.bash("echo 2 > a");
+    other.before(&Touched::Anything).unwrap();
+    desk.bash("echo 2 > b");
+    assert_eq!(other.after(&Touched::Anything), ["b"]);
+    desk.bash("echo 3 > c");
+    assert_eq!(desk.checkpoints.after(&Touched::Anything), ["a", "c"]);
+}
+
+#[test]
+fn files_never_look_new_because_something_was_forgotten() {
+    let desk = Desk::new();
+    desk.bash("echo 1 > a; echo 1 > b; echo 1 > c");
+    // The store goes in the middle of a call, as far as it can.
+    desk.checkpoints.before(&Touched::Anything).unwrap();
+    desk.bash(
+        "rm -r ../distiq/data/snapshots/*/packs/* ../distiq/cache; echo 2 > a; rm b; echo n > n",
+    );
+    desk.checkpoints.after(&Touched::Anything);
+    assert_eq!(
+        desk.changes(),
+        [r#""a": unkept > 644 "2\n""#, r#""b": unkept > -"#, r#""n": - > 644 "n\n""#]
+    );
+    assert_eq!(desk.call("echo 2 > c"), ["c"]);
+    assert_eq!(desk.changes(), [r#""c": 644 "1\n" > 644 "2\n""#], "read again");
+    // A damaged cache only costs time.
+    let cache = std::fs::read_dir(desk.folder.path().join("distiq/cache/snapshots")).unwrap();
+    let known = cache.flatten().next().unwrap().path().join("known");
+    std::fs::write(&known, "nothing of ours").unwrap();
+    let again = desk.another();
+    again.before(&Touched::Anything).unwrap();
+    desk.bash("echo 3 > c");
+    assert_eq!(again.after(&Touched::Anything), ["c"]);
+}
