@@ -6,6 +6,7 @@
 mod keys;
 mod layer;
 mod nearest;
+mod rules;
 mod settings;
 
 use std::collections::BTreeMap;
@@ -17,6 +18,8 @@ pub use settings::{
     CheckpointSettings, LimitSettings, ProviderSettings, RetrySettings, Sandbox, SandboxBackend,
     SandboxNetwork, SandboxRules, Settings, TimeoutSettings,
 };
+
+pub use rules::{MAX_RULES, RULES_KEY, Rule, RulePattern, RuleVerdict};
 
 use crate::env;
 use layer::Leaf;
@@ -85,8 +88,12 @@ pub struct Entry {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Config {
     entries: BTreeMap<String, Entry>,
+    /// The rules that hold: the user's, and the project's as far as they count.
+    pub rules: Vec<Rule>,
     /// What the project's file asked for and did not get.
     pub notices: Vec<String>,
+    /// Whether the project's file asked for something that only counts when it is trusted.
+    pub wants_trust: bool,
 }
 
 /// Why settings cannot be used.
@@ -163,16 +170,28 @@ impl Config {
     /// # Errors
     /// The first file, variable or flag that is not right.
     pub fn load(sources: &Sources<'_>) -> Result<Self, ConfigError> {
+        Self::load_trusting(sources, &|_| false)
+    }
+
+    /// Reads all layers; `trusts` tells of the project's file, by its text, whether it may also loosen.
+    ///
+    /// # Errors
+    /// The first file, variable or flag that is not right.
+    pub fn load_trusting(
+        sources: &Sources<'_>,
+        trusts: &dyn Fn(&str) -> bool,
+    ) -> Result<Self, ConfigError> {
         let mut config = Self::defaults();
         if let Some(path) = sources.user {
-            for leaf in layer::read(path)? {
-                config.set(leaf);
-            }
+            let layer = layer::read(path)?;
+            layer.leaves.into_iter().for_each(|leaf| config.set(leaf));
+            config.rules.extend(layer.rules);
         }
         if let Some(path) = sources.project {
-            for leaf in layer::read(path)? {
-                config.tighten(leaf);
-            }
+            let layer = layer::read(path)?;
+            let trusted = layer.text.as_deref().is_some_and(trusts);
+            layer.leaves.into_iter().for_each(|leaf| config.tighten(leaf, trusted));
+            layer.rules.into_iter().for_each(|rule| config.add_rule(rule, trusted));
         }
         for variable in env::ALL {
             let text = variable.key.and_then(|key| Some((key, (sources.env)(variable.name)?)));
@@ -191,7 +210,7 @@ impl Config {
             let value = key.kind.parse(key.default?)?;
             Some((key.name.to_owned(), Entry { value, origin: Origin::Default }))
         });
-        Self { entries: entries.collect(), notices: Vec::new() }
+        Self { entries: entries.collect(), ..Self::default() }
     }
 
     fn set(&mut self, leaf: Leaf) {
@@ -199,22 +218,36 @@ impl Config {
     }
 
     /// Takes a value of the project's file, as far as its key lets the project decide.
-    fn tighten(&mut self, leaf: Leaf) {
+    fn tighten(&mut self, leaf: Leaf, trusted: bool) {
         let refusal = match leaf.spec.layering {
             Layering::Project => None,
             Layering::User => Some("a project may not set it"),
             Layering::Tighten => self
                 .entries
                 .get(&leaf.key)
-                .is_some_and(|entry| leaf.value.is_looser_than(&entry.value))
-                .then_some("a project may tighten it, not loosen it"),
+                .is_some_and(|entry| !trusted && leaf.value.is_looser_than(&entry.value))
+                .then_some("a project may tighten it, not loosen it, until you trust it with `distiq trust`"),
         };
+        self.wants_trust |= refusal.is_some() && leaf.spec.layering == Layering::Tighten;
         match refusal {
             None => self.set(leaf),
             Some(why) => {
                 self.notices.push(format!("Ignored `{}` in {}: {why}", leaf.key, leaf.origin))
             }
         }
+    }
+
+    /// Takes a rule of the project's file; one that allows something counts only when it is trusted.
+    fn add_rule(&mut self, rule: Rule, trusted: bool) {
+        if trusted || rule.verdict != RuleVerdict::Allow {
+            self.rules.push(rule);
+            return;
+        }
+        self.wants_trust = true;
+        self.notices.push(format!(
+            "Ignored a rule in {}: a project may not allow anything until you trust it with `distiq trust`",
+            rule.origin
+        ));
     }
 
     /// Returns a key's value and origin.

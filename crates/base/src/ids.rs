@@ -46,6 +46,11 @@ id! {
     RequestId
 }
 
+/// Returns what tells a content from any other: its BLAKE3 hash in hexadecimal.
+pub fn fingerprint(bytes: &[u8]) -> String {
+    blake3::hash(bytes).to_hex().to_string()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

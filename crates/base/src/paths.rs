@@ -58,6 +58,16 @@ impl Home {
         self.data.join("journal")
     }
 
+    /// Returns the folder of what the user allowed for good, a file a project.
+    pub fn grants(&self) -> PathBuf {
+        self.data.join("permissions")
+    }
+
+    /// Returns the list of folders whose own settings are trusted.
+    pub fn trust(&self) -> PathBuf {
+        self.data.join("trust.json")
+    }
+
     /// Returns the folder of full tool outputs that were folded in a session.
     pub fn outputs(&self) -> PathBuf {
         self.data.join("outputs")

@@ -47,7 +47,7 @@ pub struct Question {
 pub enum Answer {
     /// This time.
     Once,
-    /// For exactly the parts shown, from now on, in this session.
+    /// For exactly the parts shown, from now on, in this project.
     Always,
     /// No, with a word for the model.
     No(String),

@@ -49,7 +49,7 @@ fn shown(question: &Question) -> String {
             text.push_str(&format!("  part: {part}\n"));
         }
     }
-    text.push_str("[o]nce, [a]lways for exactly this, [n]o, or say why not: ");
+    text.push_str("[o]nce, [a]lways in this project for exactly this, [n]o, or say why not: ");
     terminal::safe(&text).into_owned()
 }
 

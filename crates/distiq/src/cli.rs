@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
     completions, config, cost, data, demo, doctor, metrics, models, permissions, redo, reference,
-    run, schema, sessions, setup, stats, tool, undo, version,
+    run, schema, sessions, setup, stats, tool, trust, undo, version,
 };
 use crate::terminal::Color;
 
@@ -79,6 +79,8 @@ pub enum Command {
     Stats(stats::Args),
     /// Tell how requests went: success, latency, tiers
     Metrics(metrics::Args),
+    /// Let a folder's own settings loosen yours
+    Trust(trust::Args),
     /// Call one tool, without a model
     Tool(tool::Args),
     /// Tell what may be done without asking

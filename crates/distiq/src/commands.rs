@@ -17,6 +17,7 @@ pub mod sessions;
 pub mod setup;
 pub mod stats;
 pub mod tool;
+pub mod trust;
 pub mod undo;
 pub mod version;
 
@@ -50,6 +51,7 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
         Command::Stats(args) => stats::run(&global, &args),
         Command::Metrics(args) => metrics::run(&global, &args),
         Command::Tool(args) => tool::run(&global, &args),
+        Command::Trust(args) => trust::run(&global, &args),
         Command::Permissions(args) => permissions::run(&global, &args),
         Command::Setup(args) => setup::run(&global, &args),
         Command::Config(args) => config::run(&global, &args),

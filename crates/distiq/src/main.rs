@@ -9,6 +9,7 @@ mod checkpoints;
 mod cli;
 mod commands;
 mod failure;
+mod grants;
 mod keys;
 mod ledger;
 mod output;
@@ -17,6 +18,7 @@ mod providers;
 mod sandbox;
 mod terminal;
 mod toolbox;
+mod trust;
 mod world;
 
 use std::ffi::OsString;

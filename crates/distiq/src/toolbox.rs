@@ -10,6 +10,7 @@ use distiq_tools::{ToolError, Toolbox, ToolboxConfig, Watch};
 
 use crate::ask::TerminalAsk;
 use crate::failure::Failure;
+use crate::grants::Grants;
 use crate::sandbox;
 use crate::world::World;
 
@@ -19,6 +20,8 @@ pub fn open(world: &World, mode: Mode, watch: Option<Arc<dyn Watch>>) -> Result<
         mode,
         watch,
         sandbox: sandbox::config(world)?,
+        rules: Arc::clone(&world.rules),
+        memory: Some(Arc::new(Grants::of(world))),
         secret_env: Registry::key_variables(&world.settings),
         launcher: launcher(),
         ..ToolboxConfig::new(&world.root, Arc::new(TerminalAsk::default()), world.home.outputs())

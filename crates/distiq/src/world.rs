@@ -1,16 +1,19 @@
 //! What every command stands on: the environment, the folders, the project, the settings.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use distiq_agent::sessions::Summary;
 use distiq_base::ErrorKind;
 use distiq_base::config::{Config, Origin, PROJECT_FILE, Settings, Sources};
 use distiq_base::paths::{self, Home};
+use distiq_tools::permission::Rules;
 use jiff::tz::TimeZone;
 
 use crate::cli::Global;
 use crate::failure::Failure;
 use crate::terminal;
+use crate::trust::Trust;
 
 /// A flag that sets a setting: as written, its key, its text.
 pub type Flag = (&'static str, &'static str, String);
@@ -27,6 +30,8 @@ pub struct World {
     pub config: Config,
     /// All settings, typed.
     pub settings: Settings,
+    /// The rules in force, tested with their examples.
+    pub rules: Arc<Rules>,
 }
 
 /// Looks an environment variable up; what is no UTF-8 counts as not set.
@@ -44,16 +49,22 @@ impl World {
         let mut flags = flags.to_vec();
         flags.extend(global.tz.clone().map(|zone| ("--tz", "tz", zone)));
         flags.extend(global.plain.then(|| ("--plain", "plain", "true".to_owned())));
-        let config = Config::load(&Sources {
+        let sources = Sources {
             user: Some(&home.config_file()),
             project: Some(&root.join(PROJECT_FILE)),
             env: &env,
             flags: &flags,
-        })?;
+        };
+        let trust = Trust::of(&home);
+        let mut config = Config::load_trusting(&sources, &|text| trust.holds(&root, text))?;
+        config.notices.extend(trust.notice(&root, &root.join(PROJECT_FILE)));
+        let rules = Arc::new(Rules::new(&config.rules).map_err(|error| {
+            Failure::of(ErrorKind::Config, &error).with_hint("Mend the rule or its example")
+        })?);
         let settings = config.settings();
         let cwd = canonical(&cwd);
         let cwd = if cwd.starts_with(&root) { cwd } else { root.clone() };
-        Ok(Self { home, root, cwd, config, settings })
+        Ok(Self { home, root, cwd, config, settings, rules })
     }
 
     /// Finds the project alone, without reading any settings.

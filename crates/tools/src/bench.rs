@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crate::journal::{self, Recovered};
 use crate::lock::ProjectLock;
 use crate::outcome::{Refusal, RefusalKind};
+use crate::permission::grant;
 use crate::place::{Grounds, Place};
 use crate::sandbox::Sandbox;
 use crate::session::{Digest, Session, digest};
@@ -46,6 +47,8 @@ impl Bench {
             &grounds.outputs,
             &marker,
         ));
+        let kept = config.memory.iter().flat_map(|memory| memory.kept());
+        let granted = kept.map(|(tool, part)| grant(&tool, &part)).collect();
         Self {
             grounds,
             config,
@@ -56,7 +59,7 @@ impl Bench {
             syntax: distiq_lang::Syntax,
             session: Mutex::default(),
             writing: Mutex::default(),
-            granted: Mutex::default(),
+            granted: Mutex::new(granted),
             refused_syntax: Mutex::default(),
             notes: Mutex::default(),
         }

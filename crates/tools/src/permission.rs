@@ -20,6 +20,7 @@ mod parameters;
 mod paths;
 mod reader_table;
 mod readers;
+mod rules;
 pub(crate) mod secrets;
 mod sed;
 mod shell_line;
@@ -27,7 +28,9 @@ mod targets;
 mod values;
 mod wrappers;
 
+use std::collections::HashSet;
 use std::path::Path;
+use std::sync::Arc;
 
 use distiq_base::Mode;
 use serde::Serialize;
@@ -39,7 +42,8 @@ use crate::place::{Grounds, Place, resolve};
 use crate::shell;
 use crate::toolbox::Parsed;
 
-pub(crate) use self::shell_line::judge as judge_shell;
+pub use self::rules::{RuleError, Rules};
+use self::shell_line::judge as judge_shell;
 
 /// What may happen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -124,11 +128,22 @@ pub fn decide(mode: Mode, tool: &str, input: &Value, root: &Path) -> Result<Deci
     Ok(judge(mode, &Parsed::new(tool, input)?, &grounds))
 }
 
+/// Remembers what the user allowed for good, for one project.
+pub trait Memory: Send + Sync {
+    /// Returns the parts that were kept, each with its tool.
+    fn kept(&self) -> Vec<(String, String)>;
+
+    /// Keeps parts of a tool; a memory that cannot says so by itself, the session goes on.
+    fn keep(&self, tool: &str, parts: &[String]);
+}
+
 /// Judges many command lines of one project.
 #[derive(Debug)]
 pub struct Judge {
     grounds: Grounds,
     mode: Mode,
+    rules: Arc<Rules>,
+    granted: HashSet<String>,
 }
 
 impl Judge {
@@ -139,45 +154,76 @@ impl Judge {
     pub fn new(root: &Path, mode: Mode) -> Result<Self, Refusal> {
         let root =
             resolve(root).map_err(|error| Refusal::io(&root.display().to_string(), &error))?;
-        Ok(Self { grounds: Grounds { outputs: root.clone(), root }, mode })
+        let grounds = Grounds { outputs: root.clone(), root };
+        Ok(Self { grounds, mode, rules: Arc::default(), granted: HashSet::new() })
+    }
+
+    /// Adds rules, and what the user has allowed for good.
+    #[must_use]
+    pub fn with(self, rules: Arc<Rules>, granted: &[(String, String)]) -> Self {
+        let granted = granted.iter().map(|(tool, part)| grant(tool, part)).collect();
+        Self { rules, granted, ..self }
     }
 
     /// Decides on a command line; one that runs nothing is allowed.
     pub fn line(&self, line: &str) -> Decision {
-        let parts = judge_shell(line, ".", &self.grounds);
+        let mut parts = judge_shell(line, ".", &self.grounds, &self.rules);
+        for part in parts.iter_mut().filter(|part| part.verdict == Verdict::Ask) {
+            if self.granted.contains(&grant("shell", &part.text)) {
+                part.verdict = Verdict::Allow;
+                part.reason = "you allowed it always".to_owned();
+            }
+        }
         conclude(self.mode, Nature::Runs, parts)
     }
 }
 
-/// Decides on a call whose arguments are read.
+/// What "always" remembers: this part, of this tool.
+pub(crate) fn grant(tool: &str, part: &str) -> String {
+    format!("{tool}\0{part}")
+}
+
+/// Decides on a call whose arguments are read, by the built-in rules alone.
 pub(crate) fn judge(mode: Mode, call: &Parsed, grounds: &Grounds) -> Decision {
+    judge_by(&Rules::default(), mode, call, grounds)
+}
+
+/// Decides on a call whose arguments are read.
+pub(crate) fn judge_by(rules: &Rules, mode: Mode, call: &Parsed, grounds: &Grounds) -> Decision {
+    let reads = |tool: &str, path: &str| {
+        rules.of_path(tool, &relative(path, grounds), reads(path, grounds))
+    };
+    let writes = |tool: &str, verb: &str, path: &str| {
+        rules.of_path(tool, &relative(path, grounds), writes(verb, path, grounds))
+    };
     let parts = match call {
         Parsed::Read(input) => {
             let paths = input.files.iter().map(|wanted| wanted.path.as_str());
-            paths.map(|path| reads(path, grounds)).collect()
+            paths.map(|path| reads("read", path)).collect()
         }
         Parsed::Find(input) => {
-            vec![Part::new(format!("list {}", input.path), Verdict::Allow, "lists names")]
+            let part = Part::new(format!("list {}", input.path), Verdict::Allow, "lists names");
+            vec![rules.of_path("find", &relative(&input.path, grounds), part)]
         }
-        Parsed::Search(input) => vec![reads(&input.path, grounds)],
+        Parsed::Search(input) => vec![reads("search", &input.path)],
         Parsed::Edit(input) => input
             .changes
             .iter()
             .flat_map(|change| {
                 let verb = if change.kind == Kind::Delete { "delete" } else { "edit" };
                 let target = match &change.kind {
-                    Kind::Edit { to: Some(to), .. } => Some(writes("edit", to, grounds)),
+                    Kind::Edit { to: Some(to), .. } => Some(writes("edit", "edit", to)),
                     _ => None,
                 };
-                std::iter::once(writes(verb, &change.path, grounds)).chain(target)
+                std::iter::once(writes("edit", verb, &change.path)).chain(target)
             })
             .collect(),
-        Parsed::Write(input) => vec![writes("write", &input.path, grounds)],
+        Parsed::Write(input) => vec![writes("write", "write", &input.path)],
         Parsed::Shell(shell::Input { id: Some(id), .. }) => {
             vec![Part::new(format!("command {id}"), Verdict::Allow, "was started before")]
         }
-        Parsed::Shell(input) => judge_shell(&input.command, &input.cwd, grounds),
-        Parsed::Git(input) => vec![input.part()],
+        Parsed::Shell(input) => judge_shell(&input.command, &input.cwd, grounds, rules),
+        Parsed::Git(input) => vec![rules.of_git(input.part())],
         Parsed::Test(input) => vec![input.part(grounds)],
         Parsed::List => Vec::new(),
     };
@@ -209,7 +255,14 @@ fn conclude(mode: Mode, call: Nature, mut parts: Vec<Part>) -> Decision {
                 part.reason = format!("read-only mode: {}", part.reason);
                 Verdict::Deny
             }
-            (Verdict::Ask, Mode::AutoEdit) if call == Nature::Edits => Verdict::Allow,
+            // A rule allows it, and this mode does not.
+            (Verdict::Allow, Mode::ReadOnly) if part.writes => {
+                part.reason = "read-only mode: it writes".to_owned();
+                Verdict::Deny
+            }
+            (Verdict::Ask, Mode::AutoEdit) if call == Nature::Edits && !part.outside => {
+                Verdict::Allow
+            }
             (Verdict::Ask, Mode::Full) if !part.outside => Verdict::Allow,
             (verdict, _) => verdict,
         };
@@ -224,6 +277,17 @@ fn conclude(mode: Mode, call: Nature, mut parts: Vec<Part>) -> Decision {
         None => "nothing to decide".to_owned(),
     };
     Decision { verdict, parts, reason }
+}
+
+/// Returns a path as rules see it: relative to the root, links resolved.
+fn relative(path: &str, grounds: &Grounds) -> String {
+    match grounds.readable(path) {
+        Ok(place) => match place.path.strip_prefix(&grounds.root) {
+            Ok(inside) => inside.to_string_lossy().into_owned(),
+            Err(_) => place.path.to_string_lossy().into_owned(),
+        },
+        Err(_) => path.to_owned(),
+    }
 }
 
 fn reads(path: &str, grounds: &Grounds) -> Part {

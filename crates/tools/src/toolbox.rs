@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use crate::bench::Bench;
 use crate::outcome::{Asked, Outcome, Refusal, RefusalKind};
 use crate::page::Page;
-use crate::permission::{self, Decision, Verdict};
+use crate::permission::{self, Decision, Memory, Rules, Verdict};
 use crate::place::{Grounds, resolve};
 use crate::sandbox::{Grant, SandboxConfig};
 use crate::watch::{Touched, Watch};
@@ -52,6 +52,10 @@ pub struct ToolboxConfig {
     /// The program that supervises commands when called as [`supervise`](crate::supervise) says: this
     /// one. Without it a command that hides may outlive its call.
     pub launcher: Option<PathBuf>,
+    /// The rules of the settings.
+    pub rules: Arc<Rules>,
+    /// Who remembers what the user allows for good.
+    pub memory: Option<Arc<dyn Memory>>,
     /// Who is told of every change, such as the session's checkpoints.
     pub watch: Option<Arc<dyn Watch>>,
 }
@@ -70,6 +74,8 @@ impl ToolboxConfig {
             shell_timeout_ms: SHELL_TIMEOUT_MS,
             sandbox: SandboxConfig::off(),
             launcher: None,
+            rules: Arc::default(),
+            memory: None,
             watch: None,
         }
     }
@@ -253,7 +259,8 @@ impl Toolbox {
     /// # Errors
     /// Where the arguments are wrong.
     pub fn decide(&self, name: &str, input: &Value) -> Result<Decision, Refusal> {
-        Ok(permission::judge(
+        Ok(permission::judge_by(
+            &self.bench.config.rules,
             self.bench.config.mode,
             &Parsed::new(name, input)?,
             &self.bench.grounds,
@@ -447,7 +454,8 @@ async fn permit(
     cancel: &CancellationToken,
     asked: &mut Vec<Asked>,
 ) -> Result<Grant, Refusal> {
-    let mut decision = permission::judge(bench.config.mode, call, &bench.grounds);
+    let mut decision =
+        permission::judge_by(&bench.config.rules, bench.config.mode, call, &bench.grounds);
     if let (Parsed::Shell(_), Some(why)) = (call, bench.sandbox.missing()) {
         decision.ask_for_all(&why);
     }
@@ -495,7 +503,11 @@ async fn permit(
     match answer {
         Answer::Once => Ok(granted()),
         Answer::Always => {
-            bench.granted().extend(open.iter().map(|part| grant(call, part)));
+            let grants: Vec<String> = open.iter().map(|part| grant(call, part)).collect();
+            if let Some(memory) = &bench.config.memory {
+                memory.keep(call.name(), &open);
+            }
+            bench.granted().extend(grants);
             Ok(granted())
         }
         Answer::No(why) if why.trim().is_empty() => Err(Refusal::denied("the user said no")),
@@ -508,5 +520,5 @@ async fn permit(
 
 /// What "always" remembers: this part, of this tool.
 fn grant(call: &Parsed, part: &str) -> String {
-    format!("{}\0{part}", call.name())
+    permission::grant(call.name(), part)
 }

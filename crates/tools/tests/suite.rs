@@ -17,6 +17,8 @@ mod suite {
     mod mutation;
     mod permission;
     mod permission_corpus;
+    mod permission_rules;
+    mod permission_trace;
     mod shell;
     mod test_runner;
     mod two;

@@ -9,6 +9,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::keys::{self, KEYS, Key, Kind, Value};
 use super::nearest::nearest;
+use super::rules::{self, Rule};
 use super::{ConfigError, MAX_FILE_BYTES, Origin};
 
 /// One value of a layer.
@@ -23,13 +24,24 @@ pub struct Leaf {
     pub origin: Origin,
 }
 
+/// What a file holds.
+#[derive(Default)]
+pub struct Layer {
+    /// Its values.
+    pub leaves: Vec<Leaf>,
+    /// Its rules.
+    pub rules: Vec<Rule>,
+    /// Its text; `None` where there is no file.
+    pub text: Option<String>,
+}
+
 /// Reads a file; one that is not there holds nothing.
-pub fn read(path: &Path) -> Result<Vec<Leaf>, ConfigError> {
+pub fn read(path: &Path) -> Result<Layer, ConfigError> {
     let failed = |cause| ConfigError::Read { path: path.to_path_buf(), cause };
     let file = match File::open(path) {
         Ok(file) => file,
         Err(cause) if matches!(cause.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
-            return Ok(Vec::new());
+            return Ok(Layer::default());
         }
         Err(cause) => return Err(failed(cause)),
     };
@@ -41,15 +53,15 @@ pub fn read(path: &Path) -> Result<Vec<Leaf>, ConfigError> {
     parse(path, &text)
 }
 
-fn parse(path: &Path, text: &str) -> Result<Vec<Leaf>, ConfigError> {
+fn parse(path: &Path, text: &str) -> Result<Layer, ConfigError> {
     let reader = Reader { path, text };
     let table = DeTable::parse(text).map_err(|error| ConfigError::Syntax {
         origin: reader.origin(error.span().unwrap_or_default()),
         message: error.message().replace('\n', ", "),
     })?;
-    let mut leaves = Vec::new();
-    reader.walk("", table.get_ref(), &mut leaves)?;
-    Ok(leaves)
+    let mut layer = Layer { text: Some(text.to_owned()), ..Layer::default() };
+    reader.walk("", table.get_ref(), &mut layer)?;
+    Ok(layer)
 }
 
 /// Reads a text as the value of a key.
@@ -95,12 +107,7 @@ impl Reader<'_> {
         Origin::File { path: self.path.to_path_buf(), line, column }
     }
 
-    fn walk(
-        &self,
-        above: &str,
-        table: &DeTable<'_>,
-        leaves: &mut Vec<Leaf>,
-    ) -> Result<(), ConfigError> {
+    fn walk(&self, above: &str, table: &DeTable<'_>, layer: &mut Layer) -> Result<(), ConfigError> {
         for (name, value) in table {
             let key = match above {
                 "" => name.get_ref().to_string(),
@@ -108,8 +115,14 @@ impl Reader<'_> {
             };
             let origin = self.origin(name.span());
             match (value.get_ref(), keys::find(&key)) {
+                (DeValue::Table(table), None) if key == "permissions" => {
+                    self.walk(&key, table, layer)?;
+                }
+                (value, None) if key == rules::RULES_KEY => {
+                    layer.rules = rules::read(value, origin, &|span| self.origin(span))?;
+                }
                 (DeValue::Table(table), _) if keys::is_table(&key) => {
-                    self.walk(&key, table, leaves)?;
+                    self.walk(&key, table, layer)?;
                 }
                 (_, None) if keys::is_table(&key) => {
                     return Err(ConfigError::WrongValue {
@@ -122,7 +135,7 @@ impl Reader<'_> {
                 (_, None) => return Err(unknown(&key, origin)),
                 (value, Some(spec)) => {
                     let key = keys::canonical(&key).to_owned();
-                    leaves.push(self.leaf(key, spec, value, origin)?);
+                    layer.leaves.push(self.leaf(key, spec, value, origin)?);
                 }
             }
         }

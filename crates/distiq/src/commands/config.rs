@@ -120,6 +120,10 @@ fn list(world: &World, args: &Args) {
             .filter(|key| !key.name.contains("NAME") && world.config.get(key.name).is_none())
             .map(|key| key.name)
             .collect();
+        for rule in &world.config.rules {
+            let said = format!("{} {} {}", rule.verdict.as_str(), rule.tool, rule.pattern);
+            output::text(&format!("{:width$}  {said:<16}  {}", config::RULES_KEY, rule.origin));
+        }
         output::text(&format!("\nNot set: {}", unset.join(", ")));
     }
 }

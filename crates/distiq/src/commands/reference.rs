@@ -141,8 +141,33 @@ fn config() -> String {
         let _ =
             writeln!(text, "| `{}` | {expected} | {default} | {} | {project} |", key.name, key.doc);
     }
+    text.push_str(RULES);
     text
 }
+
+/// What the page of settings says of rules.
+const RULES: &str = r#"
+## Rules
+
+`[[permissions.rules]]` says what may be done without asking, or not at all; the examples in `match` and `no_match` are tested
+whenever the settings are read. Deny beats ask beats allow. A rule covers the command that it matches and nothing else of its line,
+and no rule allows what the built-in rules deny. A project's rules may deny and ask; they allow only after `distiq trust`.
+
+```toml
+[[permissions.rules]]
+tool = "shell"                                  # or git, read, search, find, edit, write
+pattern = ["cargo", ["test", "clippy"]]         # the first words; each may be one of several
+verdict = "allow"                               # or ask, deny
+reason = "tests may run"
+match = ["cargo test -p base"]
+no_match = ["cargo publish"]
+
+[[permissions.rules]]
+tool = "edit"
+pattern = "migrations/**"                       # paths below the project's root
+verdict = "deny"
+```
+"#;
 
 fn environment() -> String {
     let mut text = format!(

@@ -23,6 +23,7 @@ pub const SCHEMAS: &[(&str, &str)] = &[
     ("stats", include_str!("../../schemas/stats.json")),
     ("tool", include_str!("../../schemas/tool.json")),
     ("undo", include_str!("../../schemas/undo.json")),
+    ("trust", include_str!("../../schemas/trust.json")),
     ("version", include_str!("../../schemas/version.json")),
 ];
 

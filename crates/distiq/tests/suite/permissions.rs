@@ -59,3 +59,76 @@ fn rows_are_answered_one_by_one_and_a_bad_one_stops_nothing() {
     assert_eq!(rows[5]["verdict"], "deny");
     assert_ne!(rows[6]["verdict"], "allow");
 }
+
+const RULE: &str =
+    "[[permissions.rules]]\ntool = \"shell\"\npattern = [\"make\"]\nverdict = \"allow\"\n";
+
+fn verdict(place: &Place, line: &str) -> String {
+    let json = place.run(&["permissions", "check", "--json", "--", line]).json();
+    json["verdict"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn a_folders_own_rules_allow_only_after_trust_and_only_as_they_were() {
+    let place = Place::new();
+    let deny = RULE.replace("make", "ls").replace("allow", "deny");
+    let file = place.write(".distiq.toml", &format!("mode = \"full\"\n{RULE}{deny}"));
+    assert_eq!((verdict(&place, "make"), verdict(&place, "ls")), ("ask".into(), "deny".into()));
+    assert_eq!(verdict(&place, "make test"), "ask");
+    let schema = place.run(&["schema", "trust"]).json();
+    let json = place.run(&["trust", "--json"]).json();
+    assert_eq!((shape::faults(&schema, &json), json["trusted"].clone()), (vec![], json!(true)));
+    assert_eq!(verdict(&place, "make test"), "allow");
+    assert_eq!(place.run(&["config", "get", "mode"]).ok(), "full\n");
+    let json = place.run(&["trust", "--list", "--json"]).json();
+    assert_eq!(
+        (shape::faults(&schema, &json), json["folders"][0]["trusted"].clone()),
+        (vec![], json!(true))
+    );
+    // One more byte and it is another file; that is said once.
+    std::fs::write(&file, format!("mode = \"full\"\n{RULE}{deny}\n")).unwrap();
+    let said = |ran: &crate::Ran| ran.err.contains("has changed since you trusted it");
+    assert!(said(&place.run(&["config"])));
+    assert!(!said(&place.run(&["config"])));
+    assert_eq!(verdict(&place, "make test"), "ask");
+    assert_eq!(place.run(&["trust"]).code, 0);
+    assert_eq!(verdict(&place, "make test"), "allow");
+    assert_eq!(place.run(&["trust", "--revoke"]).code, 0);
+    assert_eq!(verdict(&place, "make test"), "ask");
+    assert_eq!(place.run(&["permissions", "check", "--json", "--no-config", "--", "ls"]).code, 0);
+    std::fs::remove_file(&file).unwrap();
+    assert_eq!(place.run(&["trust"]).code, 1);
+}
+
+#[test]
+fn a_wrong_rule_is_told_with_its_line_and_example() {
+    let place = Place::new();
+    for (text, told) in [
+        (format!("{RULE}match = [\"ls\"]\n"), &["line 1", "`ls`", "does not match"][..]),
+        (RULE.replace("allow", "maybe"), &["line 4", "permissions.rules.verdict", "allow"]),
+        (RULE.replace("tool", "tools"), &["line 2", "permissions.rules.tools"]),
+        (RULE.replace("[\"make\"]", "\"make\""), &["line 1", "words such as"]),
+        ("[permissions]\nrules = 3\n".to_owned(), &["line 2", "[[permissions.rules]]"]),
+        ("[permissions]\nrule = []\n".to_owned(), &["line 2", "permissions.rule"]),
+    ] {
+        place.write(".distiq.toml", &text);
+        let ran = place.run(&["permissions", "check", "--", "ls"]);
+        assert_eq!(ran.code, 3, "{text}: {}", ran.err);
+        assert!(told.iter().all(|word| ran.err.contains(word)), "{text}: {}", ran.err);
+    }
+}
+
+#[test]
+fn rules_are_listed_with_their_origin_and_what_was_kept_can_be_forgotten() {
+    let place = Place::new();
+    place.write(".distiq.toml", &RULE.replace("allow", "deny"));
+    let schema = place.run(&["schema", "permissions"]).json();
+    let json = place.run(&["permissions", "list", "--json"]).json();
+    assert_eq!(shape::faults(&schema, &json), Vec::<String>::new(), "{json}");
+    assert!(json["rules"][0]["origin"].as_str().unwrap().contains(".distiq.toml line 1"), "{json}");
+    assert!(place.run(&["permissions", "list"]).ok().contains("deny   shell: make"));
+    assert!(place.run(&["config", "--explain"]).ok().contains("deny shell make"));
+    assert_eq!(place.run(&["permissions", "forget", "touch x"]).code, 1);
+    let json = place.run(&["permissions", "forget", "--all", "--json"]).json();
+    assert_eq!((shape::faults(&schema, &json), json), (vec![], json!({"forgotten": 0})));
+}

@@ -3,6 +3,7 @@
 use distiq_lang::shell::{Command, Script, Word};
 
 use super::paths::{Base, Secret};
+use super::shell_line::Setting;
 use super::values::Values;
 use super::{Part, Verdict, code, danger, git_rules, known, readers, wrappers};
 
@@ -13,8 +14,7 @@ pub(super) struct Context<'a> {
     pub(super) values: &'a Values<'a>,
     /// Which of the script's commands it is.
     pub(super) index: usize,
-    /// How many scripts stand around this one.
-    pub(super) depth: u32,
+    pub(super) setting: Setting<'a>,
 }
 
 /// Folders whose programs are the system's.

@@ -7,6 +7,7 @@ use distiq_lang::shell::{self, Command, Redirect, Script, Word};
 
 use super::commands::{self, Context};
 use super::paths::{Area, Base, Secret};
+use super::rules::Rules;
 use super::secrets::is_secret_variable;
 use super::values::Values;
 use super::{Part, Verdict, chains, danger, network, readers};
@@ -97,9 +98,9 @@ const POWERFUL: &[&str] = &[
 ];
 
 /// Returns the verdict on each command of a line, as in mode `ask`.
-pub(crate) fn judge(line: &str, cwd: &str, grounds: &Grounds) -> Vec<Part> {
+pub(crate) fn judge(line: &str, cwd: &str, grounds: &Grounds, rules: &Rules) -> Vec<Part> {
     let folder = grounds.readable(cwd).ok().map(|place| place.path);
-    let mut parts = judge_in(line, grounds, folder, 0);
+    let mut parts = judge_in(line, Setting { grounds, rules, depth: 0 }, folder);
     if cwd != "." {
         for part in parts.iter_mut().filter(|part| part.verdict == Verdict::Ask) {
             part.text.push_str(&format!(" (in {cwd})"));
@@ -110,11 +111,26 @@ pub(crate) fn judge(line: &str, cwd: &str, grounds: &Grounds) -> Vec<Part> {
 
 /// Returns the verdict on each command of a line that another one runs.
 pub(super) fn judge_inner(line: &str, context: &Context<'_>) -> Vec<Part> {
-    judge_in(line, context.base.grounds, context.base.cwd.clone(), context.depth + 1)
+    judge_in(line, context.setting.deeper(), context.base.cwd.clone())
 }
 
-fn judge_in(line: &str, grounds: &Grounds, cwd: Option<PathBuf>, depth: u32) -> Vec<Part> {
-    if depth > MAX_DEPTH {
+/// What lines within lines share.
+#[derive(Clone, Copy)]
+pub(super) struct Setting<'a> {
+    pub(super) grounds: &'a Grounds,
+    pub(super) rules: &'a Rules,
+    /// How many lines stand around this one.
+    depth: u32,
+}
+
+impl Setting<'_> {
+    fn deeper(self) -> Self {
+        Self { depth: self.depth + 1, ..self }
+    }
+}
+
+fn judge_in(line: &str, setting: Setting<'_>, cwd: Option<PathBuf>) -> Vec<Part> {
+    if setting.depth > MAX_DEPTH {
         return vec![Part {
             writes: true,
             ..Part::new(line.trim(), Verdict::Ask, "nests too deep to be told")
@@ -123,7 +139,7 @@ fn judge_in(line: &str, grounds: &Grounds, cwd: Option<PathBuf>, depth: u32) -> 
     let script = match shell::parse(line) {
         Ok(script) => script,
         Err(error) => {
-            let again = |piece: &str| judge_in(piece, grounds, cwd.clone(), depth + 1);
+            let again = |piece: &str| judge_in(piece, setting.deeper(), cwd.clone());
             let part = match danger::in_text(line, again) {
                 Some(reason) => Part::new(line.trim(), Verdict::Deny, reason),
                 None => Part::new(line.trim(), Verdict::Ask, error.to_string()),
@@ -135,9 +151,10 @@ fn judge_in(line: &str, grounds: &Grounds, cwd: Option<PathBuf>, depth: u32) -> 
         return vec![Part::new(line.trim(), Verdict::Deny, "forks without bound")];
     }
     let values = Values { script: &script };
-    let base = Base { grounds, cwd, strayed: false };
-    let mut context = Context { base, script: &script, values: &values, index: 0, depth };
+    let base = Base { grounds: setting.grounds, cwd, strayed: false };
+    let mut context = Context { base, script: &script, values: &values, index: 0, setting };
     let mut parts: Vec<Part> = Vec::new();
+    let begin = context.base.cwd.clone();
     let mut folders = Folders::new(&context.base);
     for (index, command) in script.commands.iter().enumerate() {
         context.index = index;
@@ -153,6 +170,10 @@ fn judge_in(line: &str, grounds: &Grounds, cwd: Option<PathBuf>, depth: u32) -> 
         }
         if let Some(mut part) = part {
             part.text = command.text.trim().to_owned();
+            if part.verdict == Verdict::Ask && context.base.cwd != begin {
+                // The same words elsewhere are something else.
+                part.text.push_str(&place(&context.base));
+            }
             add(&mut parts, part);
         }
         if let Some(reading) = readings.first() {
@@ -171,6 +192,14 @@ fn judge_in(line: &str, grounds: &Grounds, cwd: Option<PathBuf>, depth: u32) -> 
     parts
 }
 
+/// Tells where a command runs that does not run where the line begins.
+fn place(base: &Base<'_>) -> String {
+    match &base.cwd {
+        Some(cwd) => format!(" (in {})", base.grounds.shown(cwd)),
+        None => " (elsewhere)".to_owned(),
+    }
+}
+
 /// Adds a part; of two with the same text the worse verdict counts.
 fn add(parts: &mut Vec<Part>, part: Part) {
     match parts.iter_mut().find(|other| other.text == part.text) {
@@ -187,7 +216,7 @@ fn command_part(command: &Command, written_as: &Command, context: &Context<'_>) 
         [] => Part::new("", Verdict::Allow, "runs nothing"),
         _ => match read_again(command, written_as, context) {
             Some(part) => part,
-            None => commands::judge(command, context),
+            None => context.setting.rules.of_command(command, commands::judge(command, context)),
         },
     };
     let reads = matches!(command.program(), Some("read" | "mapfile" | "readarray"));

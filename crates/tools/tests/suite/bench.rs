@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 /// Answers as told, and remembers what was asked.
 pub struct Asker {
-    answer: Answer,
+    pub answer: Answer,
     pub asked: Mutex<Vec<Question>>,
 }
 

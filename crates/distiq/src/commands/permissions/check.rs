@@ -1,13 +1,16 @@
 //! `distiq permissions check`
 
 use std::io::{self, BufRead};
+use std::sync::Arc;
 
 use distiq_base::{ErrorKind, Mode};
-use distiq_tools::permission::{Decision, Judge, Verdict};
+use distiq_tools::Refusal;
+use distiq_tools::permission::{Decision, Judge, Memory as _, Verdict};
 use serde_json::{Value, json};
 
 use crate::cli::Global;
 use crate::failure::Failure;
+use crate::grants::Grants;
 use crate::output;
 use crate::world::World;
 
@@ -23,7 +26,7 @@ pub struct Args {
     /// What may be done without asking: read-only, ask, auto-edit or full
     #[arg(long, value_name = "MODE", default_value = "ask")]
     mode: String,
-    /// Without the rules of any settings file
+    /// Without the rules of any settings file, and without what you have allowed always
     #[arg(long)]
     no_config: bool,
     /// Print the verdict as JSON; `distiq schema permissions` prints its shape
@@ -58,8 +61,14 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
 }
 
 fn judge(global: &Global, mode: Mode, no_config: bool) -> Result<Judge, Failure> {
-    let root = if no_config { World::root_of(global)? } else { World::open(global, &[])?.root };
-    Judge::new(&root, mode).map_err(|refusal| Failure::new(ErrorKind::User, refusal.message))
+    let failed = |refusal: Refusal| Failure::new(ErrorKind::User, refusal.message);
+    if no_config {
+        return Judge::new(&World::root_of(global)?, mode).map_err(failed);
+    }
+    let world = World::open(global, &[])?;
+    let kept = Grants::of(&world).kept();
+    let judge = Judge::new(&world.root, mode).map_err(failed)?;
+    Ok(judge.with(Arc::clone(&world.rules), &kept))
 }
 
 /// Returns the command line that the words are: one as it stands, several quoted where needed.
