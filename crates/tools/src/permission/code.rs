@@ -298,7 +298,7 @@ fn denied(line: &str, context: &Context<'_>) -> Option<String> {
     parts.into_iter().find(|part| part.verdict == Verdict::Deny).map(|part| part.reason)
 }
 
-/// Returns the names in `environ['NAME']`, `process.env.NAME`, `ENV['NAME']`, `getenv("NAME")`.
+/// Returns the names in `environ['NAME']`, `process.env.NAME`, `ENV['NAME']`, `getenv(…)`.
 fn environment_names(code: &str) -> impl Iterator<Item = &str> {
     [
         "environ[",
