@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
-use super::job::{How, Job, State, Stop};
+use super::job::{How, Job, State, Stop, off_thread};
 use super::ready::{Awaited, LOOK_EVERY, Port, Ready};
 use super::report::{self, Shown};
 use super::{Input, Start};
@@ -229,8 +229,7 @@ async fn until_port(
 ) -> Waited {
     loop {
         let (pid, looked) = (job.pid, Arc::clone(&port));
-        let looking = tokio::task::spawn_blocking(move || looked.is_open(pid));
-        if looking.await.unwrap_or(false) {
+        if off_thread(move || looked.is_open(pid)).await == Some(true) {
             return Waited::Ready;
         }
         let next = (Instant::now() + LOOK_EVERY).min(deadline);

@@ -6,6 +6,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::process::Child;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
 use std::time::Duration;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -208,7 +209,7 @@ impl Job {
             }
             child.map(|mut child| child.wait())
         };
-        let _ = tokio::task::spawn_blocking(end).await;
+        off_thread(end).await;
         let mut state = self.state();
         state.ended.get_or_insert(How::Signal(Signal::SIGKILL as i32));
         state.done = true;
@@ -256,8 +257,7 @@ impl Job {
         };
         if stop != Stop::Met {
             let pid = self.pid;
-            let looking = tokio::task::spawn_blocking(move || served(pid));
-            self.state().served = looking.await.unwrap_or_default();
+            self.state().served = off_thread(move || served(pid)).await.unwrap_or_default();
             self.end(END_GRACE).await;
         }
         // The rest of what it wrote is still in the pipe.
@@ -276,7 +276,7 @@ impl Job {
         if self.until(until, &never, |state| state.done).await != Stop::Met {
             // It hangs, or the system is too busy; the next best is done from here.
             let (pid, marker) = (self.pid, self.marker.clone());
-            tokio::task::spawn_blocking(move || tree::kill_all(pid, &marker));
+            drop(thread::Builder::new().spawn(move || tree::kill_all(pid, &marker)));
         }
     }
 
@@ -314,6 +314,15 @@ impl Job {
             let _ = child.try_wait();
         }
     }
+}
+
+/// Does a job elsewhere; `None` where no thread can be had, which a fork bomb may bring about.
+pub(super) async fn off_thread<T: Send + 'static>(
+    job: impl FnOnce() -> T + Send + 'static,
+) -> Option<T> {
+    let (done, result) = tokio::sync::oneshot::channel();
+    thread::Builder::new().spawn(move || drop(done.send(job()))).ok()?;
+    result.await.ok()
 }
 
 async fn read(output: &mut Option<Receiver>, buffer: &mut [u8]) -> usize {

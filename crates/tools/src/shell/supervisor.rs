@@ -16,12 +16,14 @@ use std::time::{Duration, Instant};
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+#[cfg(target_os = "linux")]
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 
 use super::bell::Bell;
-use super::tree;
+use super::tree::{self, Roundup};
 use super::wire::{Report, Status, parse_end_request};
 
 /// The first argument of a process that is a supervisor.
@@ -35,7 +37,7 @@ const GRACE: Duration = Duration::from_millis(250);
 
 /// How long the dead are looked for; only what cannot be killed, such as a program of another user,
 /// lives longer.
-const LONGEST_END: Duration = Duration::from_secs(5);
+const LONGEST_END: Duration = Duration::from_secs(30);
 
 /// How often processes are counted.
 const CENSUS_EVERY: Duration = Duration::from_millis(200);
@@ -57,6 +59,7 @@ const TOLD: usize = 20;
 pub fn supervise(arguments: impl IntoIterator<Item = OsString>) -> io::Result<()> {
     let mut control = UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
     become_reaper();
+    go_first();
     keep_files_from_children();
     let bell = Bell::new()?;
     match start(arguments) {
@@ -107,9 +110,10 @@ pub(super) fn own_session(command: &mut Command) {
 #[allow(unsafe_code)]
 fn bind(command: &mut Command) {
     #[cfg(target_os = "linux")]
-    // SAFETY: as above; the parent has one thread, whose end is the parent's.
+    // SAFETY: the parent has one thread, so that the child may do anything; its end is the parent's.
     unsafe {
         command.pre_exec(|| {
+            bound_processes()?;
             nix::sys::signal::SigSet::empty().thread_set_mask()?;
             nix::sys::prctl::set_pdeathsig(Signal::SIGKILL).map_err(io::Error::from)
         });
@@ -122,6 +126,36 @@ fn bind(command: &mut Command) {
 fn become_reaper() {
     #[cfg(target_os = "linux")]
     let _ = nix::sys::prctl::set_child_subreaper(true);
+}
+
+/// Lets this process run before thousands of others, where that is allowed: it sleeps nearly always.
+#[allow(unsafe_code)]
+fn go_first() {
+    #[cfg(target_os = "linux")]
+    {
+        let first = libc::sched_param { sched_priority: 1 };
+        // SAFETY: the pointer is to a local of the right type; children get the usual rank again.
+        unsafe {
+            libc::sched_setscheduler(
+                0,
+                libc::SCHED_RR | libc::SCHED_RESET_ON_FORK,
+                &raw const first,
+            );
+        }
+    }
+}
+
+/// Bounds how many threads and processes the user of this process may have once the program runs, so that a fork bomb
+/// runs into it; root is not bound.
+#[cfg(target_os = "linux")]
+fn bound_processes() -> io::Result<()> {
+    let (soft, hard) = getrlimit(Resource::RLIMIT_NPROC)?;
+    let most = match threads() {
+        0 => return Ok(()),
+        threads => (threads + CROWD) as u64,
+    };
+    setrlimit(Resource::RLIMIT_NPROC, soft.min(most), hard.min(most))?;
+    Ok(())
 }
 
 /// Marks every file beyond the standard three, of whoever started Distiq, so that the program does
@@ -261,23 +295,17 @@ impl Supervisor {
     fn end(&mut self, grace: Duration) {
         self.ask_to_end(grace);
         let until = Instant::now() + LONGEST_END;
-        let mut stopped = Vec::new();
         while !self.empty && Instant::now() < until {
-            let found = tree::below(own_pid());
-            let new: Vec<_> = found.iter().filter(|p| !stopped.contains(&p.pid)).collect();
-            if new.is_empty() || self.is_first() {
-                break;
-            }
-            tree::signal_all(new.iter().copied(), Signal::SIGSTOP);
-            stopped.extend(new.iter().map(|process| process.pid));
-            self.reap();
-        }
-        while !self.empty && Instant::now() < until {
-            if self.is_first() {
+            if own_pid() == 1 {
+                // All others of this process namespace are below.
                 let _ = kill(Pid::from_raw(-1), Signal::SIGKILL);
+            } else {
+                self.signal_main(Signal::SIGSTOP);
+                let mut roundup = Roundup::default();
+                while roundup.stop_new() > 0 && Instant::now() < until {}
+                roundup.kill();
+                self.signal_main(Signal::SIGKILL);
             }
-            tree::signal_all(&tree::below(own_pid()), Signal::SIGKILL);
-            tree::signal_group(self.main.as_raw(), Signal::SIGKILL);
             self.bell.wait(Duration::from_millis(5));
             self.reap();
         }
@@ -289,7 +317,7 @@ impl Supervisor {
             return;
         }
         let all = tree::below(own_pid());
-        tree::signal_group(self.main.as_raw(), Signal::SIGTERM);
+        self.signal_main(Signal::SIGTERM);
         tree::signal_all(&all, Signal::SIGTERM);
         tree::signal_all(&all, Signal::SIGCONT);
         let until = Instant::now() + grace;
@@ -299,9 +327,12 @@ impl Supervisor {
         }
     }
 
-    /// Tells whether this is the first process of a process namespace: all others in it are below.
-    fn is_first(&self) -> bool {
-        own_pid() == 1
+    /// Sends a signal to the command's group; once the command is reaped, its number may be a
+    /// stranger's.
+    fn signal_main(&self, signal: Signal) {
+        if self.ended.is_none() {
+            tree::signal_group(self.main.as_raw(), signal);
+        }
     }
 }
 

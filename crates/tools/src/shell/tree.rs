@@ -21,6 +21,7 @@ pub(crate) struct Process {
     pub(crate) pid: i32,
     pub(crate) name: String,
     parent: i32,
+    group: i32,
     session: i32,
 }
 
@@ -45,6 +46,61 @@ pub(super) fn below(ancestor: i32) -> Vec<Process> {
     spread(&all, &mut members);
     members.remove(&ancestor);
     all.into_iter().filter(|process| members.contains(&process.pid)).collect()
+}
+
+/// All below this process, stopped one after the other until nothing is left that could fork.
+///
+/// A fork bomb grows faster than a list of it can be read. So whole groups and sessions are stopped, which the kernel does
+/// at once for each group, and every look reads only about processes that were not there before.
+#[derive(Default)]
+pub(super) struct Roundup {
+    known: HashSet<i32>,
+    members: HashSet<i32>,
+    sessions: HashSet<i32>,
+    groups: HashSet<i32>,
+}
+
+impl Roundup {
+    /// Looks for members that are new, stops them, and returns how many there are.
+    pub(super) fn stop_new(&mut self) -> usize {
+        let own = i32::try_from(std::process::id()).unwrap_or(0);
+        self.members.insert(own);
+        let mut new: Vec<Process> = pids()
+            .filter(|pid| *pid != own && *pid > 1 && !self.known.contains(pid))
+            .filter_map(read_stat)
+            .collect();
+        let mut found = 0;
+        loop {
+            let (members, others): (Vec<_>, Vec<_>) = new.into_iter().partition(|process| {
+                self.members.contains(&process.parent) || self.sessions.contains(&process.session)
+            });
+            new = others;
+            if members.is_empty() {
+                break;
+            }
+            found += members.len();
+            for process in members {
+                self.members.insert(process.pid);
+                self.sessions.insert(process.session);
+                if self.groups.insert(process.group) {
+                    signal_group(process.group, Signal::SIGSTOP);
+                }
+                let _ = kill(Pid::from_raw(process.pid), Signal::SIGSTOP);
+            }
+        }
+        // Who is no member may become one when its parent ends: only members are known for good.
+        self.known.extend(&self.members);
+        found
+    }
+
+    /// Kills all that were stopped.
+    pub(super) fn kill(&self) {
+        let own = i32::try_from(std::process::id()).unwrap_or(0);
+        self.groups.iter().for_each(|group| signal_group(*group, Signal::SIGKILL));
+        for pid in self.members.iter().filter(|pid| **pid != own) {
+            let _ = kill(Pid::from_raw(*pid), Signal::SIGKILL);
+        }
+    }
 }
 
 /// Kills the session of `leader`, all processes that carry the marker, and all below those.
@@ -94,13 +150,12 @@ fn spread(all: &[Process], members: &mut HashSet<i32>) {
 /// Returns all processes but this one, the first, and the dead that nobody has reaped.
 fn processes() -> Vec<Process> {
     let own = i32::try_from(std::process::id()).unwrap_or(0);
-    let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
-    entries
-        .flatten()
-        .filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok())
-        .filter(|pid| *pid != own && *pid > 1)
-        .filter_map(read_stat)
-        .collect()
+    pids().filter(|pid| *pid != own && *pid > 1).filter_map(read_stat).collect()
+}
+
+fn pids() -> impl Iterator<Item = i32> {
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    entries.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok())
 }
 
 /// Reads `/proc/PID/stat`: `pid (name) state parent group session …`, see proc(5).
@@ -115,8 +170,9 @@ fn read_stat(pid: i32) -> Option<Process> {
         return None;
     }
     let parent = fields.next()?.parse().ok()?;
-    let session = fields.nth(1)?.parse().ok()?;
-    Some(Process { pid, name, parent, session })
+    let group = fields.next()?.parse().ok()?;
+    let session = fields.next()?.parse().ok()?;
+    Some(Process { pid, name, parent, group, session })
 }
 
 fn carries(pid: i32, marker: &[u8]) -> bool {
