@@ -14,6 +14,8 @@ mod docs;
 mod faults;
 mod hosts;
 mod kill;
+#[cfg(target_os = "linux")]
+mod nasty;
 mod permissions;
 mod run;
 #[cfg(target_os = "linux")]

@@ -1,18 +1,14 @@
 //! Takes output as it comes: the first and the last of it in memory, all of it in a file.
 
 use std::collections::VecDeque;
-use std::fs::{File, OpenOptions};
-use std::io::{BufWriter, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use super::terminal::resolve;
+use super::kept::Kept;
+use super::screen::Final;
+use super::terminal::Terminal;
 
 /// Bytes of lines kept from the start, and as many from the end.
 const KEPT: usize = 1 << 20;
-
-/// Most bytes of the file.
-const FILE_LIMIT: u64 = 64 << 20;
 
 /// A line longer than this loses its middle at once.
 const MAX_LINE: usize = 1 << 20;
@@ -27,16 +23,16 @@ const REPEATS: usize = 4;
 pub(crate) struct Capture {
     pending: Vec<u8>,
     cut: usize,
+    /// The line above with its end, where nothing was drawn over it.
+    last: Vec<u8>,
+    terminal: Terminal,
     head: Vec<String>,
     head_bytes: usize,
     tail: VecDeque<String>,
     tail_bytes: usize,
     dropped: usize,
-    last_raw: Option<Vec<u8>>,
-    repeats: usize,
     path: PathBuf,
-    file: Option<BufWriter<File>>,
-    file_bytes: u64,
+    file: Option<Kept>,
     file_failed: bool,
 }
 
@@ -46,16 +42,15 @@ impl Capture {
         Self {
             pending: Vec::new(),
             cut: 0,
+            last: Vec::new(),
+            terminal: Terminal::default(),
             head: Vec::new(),
             head_bytes: 0,
             tail: VecDeque::new(),
             tail_bytes: 0,
             dropped: 0,
-            last_raw: None,
-            repeats: 0,
             path,
             file: None,
-            file_bytes: 0,
             file_failed: false,
         }
     }
@@ -64,14 +59,18 @@ impl Capture {
     pub(crate) fn push(&mut self, bytes: &[u8]) {
         let mut rest = bytes;
         while let Some(at) = memchr::memchr(b'\n', rest) {
-            let (line, after) = rest.split_at(at);
-            if self.pending.is_empty() && self.last_raw.as_deref() == Some(line) {
-                self.repeats += 1;
-            } else {
-                self.pending.extend_from_slice(line);
-                self.end_line();
+            if self.pending.is_empty() && !self.last.is_empty() {
+                let again = times(&self.last, rest);
+                if again > 0 {
+                    self.terminal.repeat(again);
+                    rest = rest.get(again * self.last.len()..).unwrap_or_default();
+                    continue;
+                }
             }
-            rest = after.get(1..).unwrap_or_default();
+            let (line, after) = rest.split_at(at + 1);
+            self.pending.extend_from_slice(line);
+            self.end_line();
+            rest = after;
         }
         self.pending.extend_from_slice(rest);
         if self.pending.len() > MAX_LINE {
@@ -79,37 +78,54 @@ impl Capture {
         }
     }
 
-    /// Ends the output; an unended line counts.
+    /// Makes all that came so far final; an unended line counts as one.
     pub(crate) fn finish(&mut self) {
         if !self.pending.is_empty() {
             self.end_line();
         }
-        self.flush_repeats();
+        self.terminal.flush();
+        self.last.clear();
+        self.store_final();
         if let Some(file) = &mut self.file {
             self.file_failed |= file.flush().is_err();
+        }
+    }
+
+    /// Ends the output.
+    pub(crate) fn close(&mut self) {
+        self.finish();
+        if let Some(file) = &mut self.file {
+            self.file_failed |= file.join().is_err();
         }
     }
 
     /// Returns the lines kept and how many in their middle are not.
     pub(crate) fn text(&self) -> (String, usize) {
         let mut text = String::with_capacity(self.head_bytes + self.tail_bytes);
-        for line in &self.head {
+        let mut add = |line: &str| {
             text.push_str(line);
             text.push('\n');
-        }
+        };
+        self.head.iter().for_each(|line| add(line));
         if self.dropped > 0 {
-            text.push_str(&format!("[{} lines left out]\n", self.dropped));
+            add(&format!("[{} lines left out]", self.dropped));
         }
-        for line in &self.tail {
-            text.push_str(line);
-            text.push('\n');
+        self.tail.iter().for_each(|line| add(line));
+        for row in self.terminal.preview() {
+            lines_of(row, |line| add(&line));
+        }
+        if !self.pending.is_empty() {
+            add(&super::terminal::resolve(&self.pending));
         }
         (text, self.dropped)
     }
 
     /// Returns what [`Capture::text`] does, and goes on with what comes after it.
+    /// A line that is not ended is told as it is so far, and again when it is.
     pub(crate) fn take(&mut self) -> (String, usize) {
+        let pending = std::mem::take(&mut self.pending);
         self.finish();
+        self.pending = pending;
         let taken = self.text();
         // The file has all of it from the start, or never will.
         if !self.head.is_empty() && self.file.is_none() && !self.file_failed {
@@ -127,55 +143,60 @@ impl Capture {
             self.spill();
         }
         if let Some(file) = &mut self.file {
-            self.file_failed |= file.flush().is_err();
+            self.file_failed |= file.join().is_err();
         }
         (self.file.is_some() && !self.file_failed).then_some(self.path.as_path())
     }
 
-    /// Shortens a line that does not end: what a return overwrote goes, else its middle.
+    /// Tells whether the file lacks lines because they may be drawn over.
+    pub(crate) fn is_behind(&self) -> bool {
+        self.file.is_some() && self.terminal.can_settle()
+    }
+
+    /// Takes the lines that have their end for final.
+    pub(crate) fn settle(&mut self) {
+        let pending = std::mem::take(&mut self.pending);
+        self.finish();
+        self.pending = pending;
+    }
+
+    /// Shortens a line that does not end: what a return overwrote is drawn, else its middle goes.
     fn shorten(&mut self) {
         if let Some(at) = memchr::memrchr(b'\r', &self.pending) {
-            let (before, after) = self.pending.split_at(at);
-            let mut line = resolve(before).into_bytes();
-            line.truncate(LINE_ENDS);
-            line.extend_from_slice(after);
-            if line.len() <= MAX_LINE / 2 {
-                self.pending = line;
-                return;
-            }
+            let after = self.pending.split_off(at);
+            self.terminal.begin_line(&std::mem::replace(&mut self.pending, after));
+            self.last.clear();
         }
-        let middle = LINE_ENDS..self.pending.len() - LINE_ENDS;
-        self.cut += middle.len();
-        self.pending.drain(middle);
+        if self.pending.len() > MAX_LINE / 2 {
+            let middle = LINE_ENDS..self.pending.len() - LINE_ENDS;
+            self.cut += middle.len();
+            self.pending.drain(middle);
+        }
     }
 
     fn end_line(&mut self) {
+        if self.cut == 0 && self.pending == self.last {
+            self.pending.clear();
+            return self.terminal.repeat(1);
+        }
         let raw = std::mem::take(&mut self.pending);
-        if self.cut == 0 && self.last_raw.as_ref() == Some(&raw) {
-            self.repeats += 1;
-            return;
-        }
-        self.flush_repeats();
-        let mut line = resolve(&raw);
-        if self.cut > 0 {
-            let at = line.floor_char_boundary(LINE_ENDS);
-            line.insert_str(at, &format!(" … [{} bytes] … ", self.cut));
-        }
-        self.cut = 0;
-        self.last_raw = Some(raw);
-        self.store(line);
+        let line = raw.strip_suffix(b"\n").unwrap_or(&raw);
+        let cut = std::mem::take(&mut self.cut);
+        let can_repeat = if cut == 0 {
+            self.terminal.line(line)
+        } else {
+            let text = String::from_utf8_lossy(line);
+            let (before, after) = text.split_at(text.floor_char_boundary(LINE_ENDS));
+            self.terminal.line(format!("{before} … [{cut} bytes] … {after}").as_bytes());
+            false
+        };
+        self.store_final();
+        self.last = if can_repeat { raw } else { Vec::new() };
     }
 
-    fn flush_repeats(&mut self) {
-        let repeats = std::mem::take(&mut self.repeats);
-        let Some(raw) = self.last_raw.take().filter(|_| repeats > 0) else { return };
-        let line = resolve(&raw);
-        if repeats < REPEATS || line.trim().is_empty() && repeats < 8 {
-            for _ in 0..repeats {
-                self.store(line.clone());
-            }
-        } else {
-            self.store(format!("[the same line {repeats} more times]"));
+    fn store_final(&mut self) {
+        for row in self.terminal.take_final() {
+            lines_of(row, |line| self.store(line));
         }
     }
 
@@ -204,12 +225,8 @@ impl Capture {
 
     /// Opens the file and writes what is kept so far, which is everything.
     fn spill(&mut self) {
-        let opened =
-            self.path.parent().map_or(Ok(()), distiq_base::atomic::create_private_dir).and_then(
-                |()| OpenOptions::new().write(true).create_new(true).mode(0o600).open(&self.path),
-            );
-        match opened {
-            Ok(file) => self.file = Some(BufWriter::new(file)),
+        match Kept::create(&self.path) {
+            Ok(file) => self.file = Some(file),
             Err(_) => {
                 self.file_failed = true;
                 return;
@@ -222,13 +239,42 @@ impl Capture {
     }
 
     fn write(&mut self, line: &str) {
-        let Some(file) = &mut self.file else { return };
-        if self.file_bytes > FILE_LIMIT || self.file_failed {
-            return;
+        if let Some(file) = self.file.as_mut().filter(|_| !self.file_failed) {
+            self.file_failed = file.line(line).is_err();
         }
-        self.file_bytes += line.len() as u64 + 1;
-        let note = if self.file_bytes > FILE_LIMIT { "[the rest is left out]\n" } else { "" };
-        self.file_failed |= writeln!(file, "{line}").and_then(|()| write!(file, "{note}")).is_err();
+    }
+}
+
+/// Returns how often `line`, which has its end, stands at the beginning of `text`.
+fn times(line: &[u8], text: &[u8]) -> usize {
+    if line.is_empty() || !text.starts_with(line) {
+        return 0;
+    }
+    // What repeats is equal to itself one line further on; that is compared in large pieces.
+    let further = text.get(line.len()..).unwrap_or_default();
+    let mut same = 0;
+    for (these, those) in further.chunks(4 << 10).zip(text.chunks(4 << 10)) {
+        if those.get(..these.len()) == Some(these) {
+            same += these.len();
+        } else {
+            same += these.iter().zip(those).take_while(|(this, that)| this == that).count();
+            break;
+        }
+    }
+    (line.len() + same) / line.len()
+}
+
+/// Writes a row out, with its repetitions.
+fn lines_of(row: Final, mut add: impl FnMut(String)) {
+    let Final { text, again } = row;
+    if again < REPEATS || text.trim().is_empty() && again < 8 {
+        for _ in 0..again {
+            add(text.clone());
+        }
+        add(text);
+    } else {
+        add(text);
+        add(format!("[the same line {again} more times]"));
     }
 }
 
@@ -264,6 +310,44 @@ mod tests {
         let path = capture.keep().unwrap().to_path_buf();
         assert_eq!(std::fs::read_to_string(&path).unwrap(), lines);
         assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+
+    #[test]
+    fn repeated_lines_are_counted_wherever_pieces_end() {
+        for size in [1, 2, 3, 7, 64, 5_000, 70_000] {
+            let output = [&b"ab\n".repeat(30_000)[..], b"abc\n", &b"x\n".repeat(3)].concat();
+            let pieces: Vec<&[u8]> = output.chunks(size).collect();
+            let (capture, _folder) = captured(&pieces);
+            let text = "ab\n[the same line 29999 more times]\nabc\nx\nx\nx\n";
+            assert!(capture.text().0 == text, "{size}");
+        }
+        let (capture, _folder) = captured(&[b"a\na\na\na\na\n\x1b[1Ab\n"]);
+        assert_eq!(capture.text().0, "a\na\na\na\nb\n");
+    }
+
+    #[test]
+    fn what_is_taken_is_told_once() {
+        let (mut capture, _folder) = captured(&[]);
+        capture.push(b"one\ntwo");
+        assert_eq!(capture.take().0, "one\ntwo\n");
+        capture.push(b" and a half\n");
+        assert_eq!(capture.take().0, "two and a half\n");
+        assert_eq!(capture.take().0, "");
+        capture.push(b"three\n");
+        capture.close();
+        let path = capture.keep().unwrap().to_path_buf();
+        assert_eq!(std::fs::read_to_string(path).unwrap(), "one\ntwo and a half\nthree\n");
+    }
+
+    #[test]
+    fn long_lines_do_not_add_up() {
+        let (mut capture, _folder) = captured(&[]);
+        for _ in 0..100 {
+            capture.push(&[&[b'\t'; 500_000][..], b"\x1b[9999@\r\n"].concat());
+        }
+        assert!(
+            capture.terminal.preview().iter().map(|row| row.text.len()).sum::<usize>() < 3 << 20
+        );
     }
 
     #[test]

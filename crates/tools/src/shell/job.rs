@@ -15,7 +15,7 @@ use nix::unistd::Pid;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader, Lines};
 use tokio::net::unix::pipe::Receiver;
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::capture::Capture;
@@ -27,6 +27,9 @@ use super::wire::{Report, Status, end_request};
 /// How long output is waited for once the program has ended; who still holds the pipe then is a
 /// process left behind.
 const GRACE: Duration = Duration::from_millis(200);
+
+/// After so much silence lines count as final, for who reads the file of a server.
+const QUIET: Duration = Duration::from_millis(500);
 
 /// How long a tree has to end by itself before it is killed.
 const END_GRACE: Duration = Duration::from_millis(250);
@@ -158,6 +161,9 @@ impl Job {
                         done = true;
                     }
                 },
+                () = sleep(QUIET), if self.state().capture.is_behind() => {
+                    self.state().capture.settle();
+                }
                 length = read(&mut output, &mut buffer), if output.is_some() => match length {
                     0 => {
                         output = None;
@@ -175,7 +181,7 @@ impl Job {
             }
             self.changes.send_replace(());
         }
-        self.state().capture.finish();
+        self.state().capture.close();
     }
 
     fn heard(&self, line: &str) {
