@@ -27,7 +27,7 @@ const BUSY: Duration = Duration::from_secs(15);
 const MOST_KB: i64 = 100_000;
 
 /// How many run at once.
-const AT_ONCE: usize = 12;
+const AT_ONCE: usize = 6;
 
 /// Any user without rights.
 const NOBODY: u32 = 65_534;

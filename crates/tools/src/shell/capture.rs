@@ -10,8 +10,8 @@ use super::terminal::Terminal;
 /// Bytes of lines kept from the start, and as many from the end.
 const KEPT: usize = 1 << 20;
 
-/// A line longer than this loses its middle at once.
-const MAX_LINE: usize = 1 << 20;
+/// A line longer than this loses its middle at once; less than [`KEPT`], so that one is never dropped for itself.
+const MAX_LINE: usize = KEPT / 2;
 
 /// What stays of both ends of such a line.
 const LINE_ENDS: usize = 32 << 10;
@@ -348,6 +348,15 @@ mod tests {
         assert!(
             capture.terminal.preview().iter().map(|row| row.text.len()).sum::<usize>() < 3 << 20
         );
+    }
+
+    #[test]
+    fn a_line_of_any_length_is_shown() {
+        for length in [1, LINE_ENDS, MAX_LINE - 1, MAX_LINE, MAX_LINE + 1, KEPT, KEPT + 1] {
+            let (capture, _folder) = captured(&[&vec![b'x'; length]]);
+            let (text, dropped) = capture.text();
+            assert!(dropped == 0 && text.starts_with('x') && text.ends_with("x\n"), "{length}");
+        }
     }
 
     #[test]

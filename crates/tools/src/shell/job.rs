@@ -272,18 +272,14 @@ impl Job {
         Ok(how)
     }
 
-    /// Ends everything of it: asks, and kills what has not gone after `grace`.
+    /// Ends everything of it: asks, and kills what has not gone after `grace`. Where the system is too busy for that,
+    /// the supervisor goes on with it behind.
     pub(crate) async fn end(&self, grace: Duration) {
         let until = Instant::now() + grace + KILL_TIME;
         self.wake();
         let request = end_request(u64::try_from(grace.as_millis()).unwrap_or(0));
         let _ = (&self.control).write_all(request.as_bytes());
-        let never = CancellationToken::new();
-        if self.until(until, &never, |state| state.done).await != Stop::Met {
-            // It hangs, or the system is too busy; the next best is done from here.
-            let (pid, marker) = (self.pid, self.marker.clone());
-            drop(thread::Builder::new().spawn(move || tree::kill_all(pid, &marker)));
-        }
+        self.until(until, &CancellationToken::new(), |state| state.done).await;
     }
 
     /// Lets a supervisor go on that the command stopped.

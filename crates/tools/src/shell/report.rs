@@ -10,6 +10,9 @@ use crate::measure::{RESULT_TOKENS, head_and_tail};
 /// Why a fork bomb was ended.
 pub(crate) const CROWD: &str = "killed with all it started: over 2,000 processes";
 
+/// Bytes of both ends of an output that are looked at for what is shown of it.
+const MEASURED: usize = 100 << 10;
+
 /// Output as the model gets it.
 pub(crate) struct Shown {
     pub(crate) text: String,
@@ -25,6 +28,7 @@ impl Shown {
             _ => None,
         };
         let (text, folded) = folded.map_or((text, false), |folded| (folded.text, folded.cut));
+        let (text, dropped) = without_middle(text, dropped);
         // The capture's own line about what it dropped goes with the rest of the middle.
         let gap = |gone: usize| {
             format!("[{} lines left out]", gone + dropped - usize::from(dropped > 0 && gone > 0))
@@ -34,6 +38,26 @@ impl Shown {
             None => Shown { text, cut: folded || dropped > 0 },
         }
     }
+}
+
+/// Cuts what is far more than will be shown, so that it need not be measured.
+fn without_middle(text: String, dropped: usize) -> (String, usize) {
+    if text.len() <= 3 * MEASURED {
+        return (text, dropped);
+    }
+    let head_end = text.as_bytes().get(..MEASURED).and_then(|head| memchr::memrchr(b'\n', head));
+    let tail_from = text.len() - MEASURED;
+    let tail = text.as_bytes().get(tail_from..).and_then(|tail| memchr::memchr(b'\n', tail));
+    let (Some(head), Some(middle), Some(tail)) = (
+        head_end.and_then(|end| text.get(..end)),
+        head_end.zip(tail).and_then(|(end, tail)| text.get(end + 1..tail_from + tail)),
+        tail.and_then(|tail| text.get(tail_from + tail + 1..)),
+    ) else {
+        return (text, dropped);
+    };
+    // The capture's own line about what it dropped is among them.
+    let dropped = middle.lines().count() + dropped - usize::from(dropped > 0);
+    (format!("{head}\n[{dropped} lines left out]\n{tail}"), dropped)
 }
 
 /// Joins output, where all of it is, and a note on its end.
@@ -93,5 +117,25 @@ pub(crate) fn home_short(path: &Path) -> String {
     match crate::place::home().and_then(|home| path.strip_prefix(home).ok().map(PathBuf::from)) {
         Some(rest) => format!("~/{}", rest.display()),
         None => path.display().to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_middle_of_much_is_counted_not_measured() {
+        let text: String = (0..100_000).map(|i| format!("line {i}\n")).collect();
+        let (short, dropped) = without_middle(text.clone(), 0);
+        assert!(short.len() < 3 * MEASURED);
+        assert_eq!(short.lines().count() - 1 + dropped, 100_000);
+        assert!(short.contains(&format!("\n[{dropped} lines left out]\n")));
+        let with_gap = text.replace("line 50000\n", "[7 lines left out]\n");
+        assert_eq!(
+            without_middle(with_gap, 7),
+            (short.replace(&format!("[{dropped} "), &format!("[{} ", dropped + 6)), dropped + 6)
+        );
+        assert_eq!(without_middle("x".repeat(4 * MEASURED), 0).1, 0);
     }
 }

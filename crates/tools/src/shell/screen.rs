@@ -358,6 +358,11 @@ impl Cells {
 
     fn text(&self) -> String {
         let mut text = String::with_capacity(self.columns.len());
+        if self.marks.is_empty() {
+            text.extend(self.columns.iter().filter(|c| **c != REST));
+            text.truncate(text.trim_end_matches(' ').len());
+            return text;
+        }
         for (column, c) in self.columns.iter().enumerate() {
             if *c != REST {
                 text.push(*c);
@@ -372,6 +377,9 @@ impl Cells {
 
     fn write(&mut self, column: usize, c: char, width: usize) {
         let end = column + width;
+        if width == 1 && column == self.columns.len() {
+            return self.columns.push(c);
+        }
         if self.columns.len() < end {
             self.columns.resize(end, ' ');
         }

@@ -4,11 +4,12 @@ use super::screen::{Erase, Final, Move, Screen};
 
 /// Resolves one line of raw output, without its end.
 pub(crate) fn resolve(raw: &[u8]) -> String {
-    match plain(raw) {
-        Some(text) => text,
-        None => {
+    let text = String::from_utf8_lossy(raw);
+    match is_plain(&text) {
+        true => text.into_owned(),
+        false => {
             let mut screen = Screen::default();
-            draw(&mut screen, raw);
+            draw(&mut screen, &text);
             let rows: Vec<String> = screen.preview().into_iter().map(|row| row.text).collect();
             rows.join("\n")
         }
@@ -24,24 +25,21 @@ pub(super) struct Terminal {
 impl Terminal {
     /// Takes a whole line, without its end. Tells whether the same line, come next, would only stand below it.
     pub(super) fn line(&mut self, raw: &[u8]) -> bool {
-        match plain(raw) {
-            Some(text) if self.screen.is_fresh() => {
-                self.screen.push_line(text);
-                true
-            }
-            _ => {
-                let begun = self.screen.is_fresh();
-                self.screen.begin_drawing();
-                draw(&mut self.screen, raw);
-                self.screen.end_line();
-                begun && self.screen.stayed_in_row()
-            }
+        let text = String::from_utf8_lossy(raw);
+        let fresh = self.screen.is_fresh();
+        if fresh && is_plain(&text) {
+            self.screen.push_line(text.into_owned());
+            return true;
         }
+        self.screen.begin_drawing();
+        draw(&mut self.screen, &text);
+        self.screen.end_line();
+        fresh && self.screen.stayed_in_row()
     }
 
     /// Takes the beginning of a line.
     pub(super) fn begin_line(&mut self, raw: &[u8]) {
-        draw(&mut self.screen, raw);
+        draw(&mut self.screen, &String::from_utf8_lossy(raw));
     }
 
     /// Tells whether there are rows, and nothing is being drawn.
@@ -70,19 +68,16 @@ impl Terminal {
     }
 }
 
-/// Returns the text of a line that needs no drawing.
-fn plain(raw: &[u8]) -> Option<String> {
-    if raw.iter().all(|byte| (0x20..0x7f).contains(byte) || *byte == b'\t') {
-        return Some(String::from_utf8_lossy(raw).into_owned());
-    }
-    let text = String::from_utf8_lossy(raw);
-    (!text.chars().any(|c| c.is_control() && c != '\t')).then(|| text.into_owned())
+/// Tells whether a line needs no drawing.
+fn is_plain(text: &str) -> bool {
+    // C1 controls begin with C2 in UTF-8.
+    let simple = |byte: u8| byte >= 0x20 && byte != 0x7f && byte != 0xc2 || byte == b'\t';
+    text.bytes().all(simple) || !text.chars().any(|c| c.is_control() && c != '\t')
 }
 
 type Rest<'a> = std::iter::Peekable<std::str::Chars<'a>>;
 
-fn draw(screen: &mut Screen, raw: &[u8]) {
-    let text = String::from_utf8_lossy(raw);
+fn draw(screen: &mut Screen, text: &str) {
     let mut rest = text.chars().peekable();
     while let Some(c) = rest.next() {
         match c {

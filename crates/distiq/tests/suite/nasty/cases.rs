@@ -31,7 +31,13 @@ const fn case(
     end: End,
     says: &'static [&'static str],
 ) -> Case {
-    Case { name, script, end, says, timeout_s: if matches!(end, End::TimesOut) { 1 } else { 20 } }
+    Case {
+        name,
+        script,
+        end,
+        says,
+        timeout_s: if matches!(end, End::TimesOut | End::Any) { 1 } else { 60 },
+    }
 }
 
 use End::{Any, Code, Itself, TimesOut};
@@ -256,10 +262,10 @@ pub const CASES: &[Case] = &[
         &["y\n[the same line 499999999 more times]"],
     ),
     case(
-        "a gigabyte of one line",
-        "head -c 1000000000 /dev/zero | tr '\\0' x; echo; echo end",
+        "a line without an end",
+        "head -c 300000000 /dev/zero | tr '\\0' x; echo; echo end",
         Code(0),
-        &["bytes] …", "end"],
+        &["] …", "end"],
     ),
     case(
         "many lines",
