@@ -104,7 +104,10 @@ fn a_folders_own_rules_allow_only_after_trust_and_only_as_they_were() {
 fn a_wrong_rule_is_told_with_its_line_and_example() {
     let place = Place::new();
     for (text, told) in [
-        (format!("{}match = [\"ls\"]\n", RULE.replace("allow", "deny")), &["line 1", "`ls`", "does not match"][..]),
+        (
+            format!("{}match = [\"ls\"]\n", RULE.replace("allow", "deny")),
+            &["line 1", "`ls`", "does not match"][..],
+        ),
         (RULE.replace("allow", "maybe"), &["line 4", "permissions.rules.verdict", "allow"]),
         (RULE.replace("tool", "tools"), &["line 2", "permissions.rules.tools"]),
         (RULE.replace("[\"make\"]", "\"make\""), &["line 1", "words such as"]),
