@@ -229,8 +229,7 @@ fn command(root: &Path, arguments: &[&str]) -> Command {
         .args(["--no-optional-locks", "-c", "core.fsmonitor=false", "-C"])
         .arg(root)
         .args(arguments)
-        .env("GIT_NO_LAZY_FETCH", "1")
-        .env("GIT_TERMINAL_PROMPT", "0")
+        .envs([("GIT_NO_LAZY_FETCH", "1"), ("GIT_TERMINAL_PROMPT", "0")])
         .stdin(Stdio::null())
         .stderr(Stdio::null());
     for name in ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY"] {
