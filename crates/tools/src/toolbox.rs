@@ -456,7 +456,10 @@ async fn permit(
 ) -> Result<Grant, Refusal> {
     let mut decision =
         permission::judge_by(&bench.config.rules, bench.config.mode, call, &bench.grounds);
-    if let (Parsed::Shell(_), Some(why)) = (call, bench.sandbox.missing()) {
+    // Looking for a sandbox costs milliseconds, which only commands shall pay.
+    if matches!(call, Parsed::Shell(_) | Parsed::Test(_))
+        && let Some(why) = bench.sandbox.missing()
+    {
         decision.ask_for_all(&why);
     }
     let granted = || {
