@@ -4,6 +4,7 @@
 #![allow(clippy::panic, clippy::print_stdout, missing_docs)]
 
 mod suite {
+    mod background;
     mod bad_input;
     pub mod bench;
     mod definitions;

@@ -1,4 +1,4 @@
-//! Commands that would hang, flood, hide or outlive their call: each returns in time, costs no
+//! Ninety commands that would hang, flood, hide or outlive their call: each returns in time, costs no
 //! memory, says how it ended, and leaves nothing alive.
 
 mod cases;
@@ -37,12 +37,13 @@ struct Scene {
     place: Place,
     program: PathBuf,
     user: Option<u32>,
+    sandbox: &'static str,
     /// Stands for `FOREVER`.
     forever: String,
 }
 
 impl Scene {
-    fn new(user: Option<u32>) -> Self {
+    fn new(user: Option<u32>, sandbox: &'static str) -> Self {
         let place = Place::new();
         let mut program = PathBuf::from(env!("CARGO_BIN_EXE_distiq"));
         if let Some(user) = user {
@@ -58,7 +59,7 @@ impl Scene {
         // Some years, and a number that no other test, and no other run of this one, has.
         let forever =
             format!("98{:06}{}", std::process::id() % 1_000_000, u8::from(user.is_some()));
-        Self { place, program, user, forever }
+        Self { place, program, user, sandbox, forever }
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
@@ -66,6 +67,7 @@ impl Scene {
         let mut command = Command::new(&self.program);
         command.args(arguments).current_dir(self.place.project()).env_clear();
         command.envs(prepared.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        command.env("DISTIQ_SANDBOX", self.sandbox);
         if let Some(user) = self.user {
             command.uid(user).gid(user);
         }
@@ -201,27 +203,25 @@ fn soon(holds: impl Fn() -> bool) -> bool {
     true
 }
 
-fn is_root() -> bool {
-    nix::unistd::getuid().is_root()
+#[test]
+fn ninety_in_the_sandbox() {
+    Scene::new(None, "auto").check_all();
 }
 
+/// By a user without rights, where one can be had.
 #[test]
-fn sixty_and_more() {
-    assert!(CASES.len() >= 60, "{}", CASES.len());
-    Scene::new(None).check_all();
-}
-
-#[test]
-fn sixty_and_more_as_nobody() {
-    // Who is not root runs them without rights anyway.
-    if is_root() {
-        Scene::new(Some(NOBODY)).check_all();
-    }
+fn ninety_without_a_sandbox() {
+    Scene::new(nix::unistd::getuid().is_root().then_some(NOBODY), "off").check_all();
 }
 
 #[test]
 fn nothing_outlives_a_killed_distiq() {
-    let scene = Scene::new(None);
+    for sandbox in ["auto", "off"] {
+        killed(&Scene::new(None, sandbox));
+    }
+}
+
+fn killed(scene: &Scene) {
     let script = "(env -i setsid sh -c 'trap \"\" TERM HUP; sleep FOREVER' &); sleep FOREVER & touch up; wait";
     let mut child = scene.start("c", script, 100);
     assert!(soon(|| scene.place.project().join("c/up").exists() && scene.left().len() >= 3));
@@ -232,7 +232,7 @@ fn nothing_outlives_a_killed_distiq() {
 
 #[test]
 fn an_interrupted_call_ends_all_of_it() {
-    let scene = Scene::new(None);
+    let scene = Scene::new(None, "auto");
     let mut child = scene.start("c", "setsid sleep FOREVER & touch up; sleep FOREVER", 100);
     assert!(soon(|| exists(&scene.place.project().join("c/up"))));
     let pid = nix::unistd::Pid::from_raw(i32::try_from(child.id()).unwrap());

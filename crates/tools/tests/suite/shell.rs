@@ -93,7 +93,7 @@ async fn output_of_a_server_goes_on_in_its_file() {
 
 #[tokio::test]
 async fn a_flood_is_bounded_and_odd_ends_are_told() {
-    let project = Project::new(&[]);
+    let project = Project::new(&[("crash", "kill -SEGV $$"), ("killed", "kill -9 $$")]);
     let outcome =
         project.call("shell", json!({"command": "yes | head -c 5000000; seq 1 300000"})).await;
     assert!(
@@ -104,8 +104,8 @@ async fn a_flood_is_bounded_and_odd_ends_are_told() {
     let file = outcome.data["output_file"].as_str().unwrap();
     assert!(std::fs::metadata(file).unwrap().len() > 1_500_000);
     for (command, text) in [
-        ("kill -SEGV $$", "[exit 139: killed by SIGSEGV]"),
-        ("exec 2>/dev/null; sh -c 'kill -9 $$'; exit $?", "[exit 137: killed by SIGKILL]"),
+        (". ./crash", "[exit 139: killed by SIGSEGV]"),
+        ("exec 2>/dev/null; sh ./killed; exit $?", "[exit 137: killed by SIGKILL]"),
         ("echo out; echo err >&2; exit 1", "out\nerr\n[exit 1]"),
         ("printf 'caf\\351'", "caf\u{fffd}"),
         ("printf '\\033[31mred\\033[0m \\033]0;title\\007x'", "red x"),
