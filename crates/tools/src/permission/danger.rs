@@ -163,7 +163,10 @@ pub(super) fn in_text(line: &str, judge: impl Fn(&str) -> Vec<Part>) -> Option<S
     let pieces = line
         .split(['\n', ';', '|', '&', '(', ')', '{', '}', '`'])
         .map(|piece| piece.trim().trim_start_matches("coproc ").trim_start_matches("$[").trim());
-    pieces
+    // Bash runs the lines before the one that it cannot read.
+    let lines = line.lines().map(str::trim).filter(|_| line.contains('\n'));
+    lines
+        .chain(pieces)
         .filter(|piece| !piece.is_empty() && *piece != line.trim())
         .take(64)
         .flat_map(judge)

@@ -46,8 +46,6 @@ const READING: &[&str] = &[
     "column",
     "get-tar-commit-id",
     "verify-pack",
-    "merge-tree",
-    "interpret-trailers",
 ];
 
 /// Options that make a reader write or run something.
@@ -189,6 +187,9 @@ fn reading(
     let mut before_paths = words.iter().take_while(|word| word.text != "--");
     if before_paths.any(|word| may_be_option(word, context)) {
         return Some(Part { writes: true, ..ask("only the run tells its options") });
+    }
+    if subcommand == "var" && texts.contains(&"-l") {
+        return Some(ask("shows settings that may hold passwords"));
     }
     if texts.contains(&"--no-index") {
         let beyond = words

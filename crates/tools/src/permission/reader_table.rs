@@ -45,10 +45,10 @@ shuf | contents | -erz -n: -i: -o> --echo --repeat --zero-terminated --head-coun
 grep egrep fgrep zgrep zegrep zfgrep bzgrep xzgrep ggrep | pattern | * -# -e:! -f<! -A: -B: -C: -m: -d: -D: --regexp=! --file<! --include= --exclude= --exclude-dir= --exclude-from< --after-context= --before-context= --context= --max-count= --label= --binary-files= --devices= --directories= --group-separator=
 rg | pattern | -isSvwxclnNHhIoUPFLaupq.0 -# -e:! -f<! -g: -t: -T: -A: -B: -C: -m: -M: -j: -r: -E: -d: --regexp=! --file<! --glob= --iglob= --type= --type-not= --type-add= --type-list --files --max-depth= --max-count= --max-filesize= --max-columns= --max-columns-preview --sort= --sortr= --color= --colors= --context= --after-context= --before-context= --context-separator= --hidden --no-ignore --no-ignore-vcs --no-ignore-parent --no-ignore-dot --no-ignore-global --unrestricted --ignore-case --smart-case --case-sensitive --invert-match --word-regexp --line-regexp --count --count-matches --files-with-matches --files-without-match --line-number --no-line-number --with-filename --no-filename --heading --no-heading --only-matching --multiline --multiline-dotall --pcre2 --fixed-strings --follow --text --null --vimgrep --json --stats --quiet --trim --replace= --passthru --no-messages --no-config --column --threads= --one-file-system --pretty --debug --crlf --encoding= --engine= --ignore-file< --byte-offset
 ag | pattern | -ilLcvwQsSnruaft -A? -B? -C? -G: -m: --ignore= --ignore-dir= --depth= --nocolor --nogroup --hidden --files-with-matches --count --literal --no-numbers --column
-jq gojq jaq | pattern | -nrjascCMSe --arg:: --argjson:: --slurpfile:: --rawfile:: --args --jsonargs --tab --indent= -f<! --from-file<! --null-input --raw-input --raw-output --raw-output0 --join-output --ascii-output --slurp --compact-output --color-output --monochrome-output --sort-keys --exit-status --stream --seq --unbuffered -R
+jq gojq jaq | pattern | -nrjascCMSe --arg:: --argjson:: --slurpfile:: --rawfile:: --args --jsonargs --tab --indent= --null-input --raw-input --raw-output --raw-output0 --join-output --ascii-output --slurp --compact-output --color-output --monochrome-output --sort-keys --exit-status --stream --seq --unbuffered -R
 yq | pattern | -rjncCMPNeS -o: -p: -I: --output-format= --input-format= --indent= --prettyPrint --no-colors --colors --exit-status --null-input --raw-output --unwrapScalar? --no-doc
 xmllint | contents | --noout --format --html --recover --nonet --pretty=
-bc | contents | -lqisw --mathlib --quiet --standard
+bc | none | -lqisw --mathlib --quiet --standard
 iconv | contents | -f: -t: -cls --from-code= --to-code= --list --silent
 bat batcat | contents | -pnAdfS --plain --style= -l: -r: -H: --line-range= --language= --theme= --color= --decorations= --wrap= --tabs= --number --show-all --diff ==--paging=never ==--paging=auto --no-pager --list-languages --list-themes --terminal-width=
 less more most pg | contents | -NRSFXEeiInrsMmQqw --quit-if-one-screen --RAW-CONTROL-CHARS --chop-long-lines --no-init --LINE-NUMBERS
@@ -64,14 +64,13 @@ hash | none | -ltr
 crc cksfv | contents |
 dpkg-query | nothing | -WlLsS -f: --show --list --listfiles --status --search --showformat=
 rpm | nothing | -qailRcdpfV --query --all --info --list --queryformat= --qf=
-apt-cache | nothing | -q
 brew:list brew:leaves brew:deps brew:config brew:--prefix brew:--cellar brew:--version | nothing | -1v --versions --formula --cask --tree
 cargo:locate-project | nothing | --workspace --message-format=
-rustup:which rustup:toolchain rustup:target rustup:component | nothing |
+rustup:which | nothing |
 go:env go:version go:help | nothing | -json
 pip:list pip:freeze pip:show pip:check pip3:list pip3:freeze pip3:show pip3:check | nothing | -lfqv --format= --local --user --files --not-required --exclude= --all --disable-pip-version-check
 kubectl:version | none | --client --output= -o:
-apt:list apt:show apt-cache:policy | nothing | -aqi --installed --upgradable --all-versions
+apt:list apt:show apt-cache:policy apt-cache:search apt-cache:show apt-cache:depends apt-cache:rdepends apt-cache:showpkg apt-cache:stats apt-cache:madison | nothing | -aqi --installed --upgradable --all-versions
 dpkg | nothing | -lLsSp --list --listfiles --status --search --print-architecture
 openssl:version openssl:list openssl:ciphers | nothing | *
 openssl:dgst openssl:sha256 openssl:sha1 openssl:md5 openssl:sha512 | contents | ~ ==-sha256 ==-sha1 ==-sha512 ==-sha384 ==-md5 ==-r ==-hex ==-c ==-binary

@@ -99,7 +99,7 @@ fn special(
         "sed" | "gsed" => sed::judge(arguments, command, context),
         "awk" | "gawk" | "mawk" | "nawk" => awk::judge(arguments, command, context),
         "find" | "gfind" => find_rules::judge(arguments, command, context),
-        "printf" if first != "-v" => allow("only prints"),
+        "printf" if !first.starts_with("-v") => allow("only prints"),
         "printf" => sets(arguments),
         "date" => date(arguments),
         "hostname" if bare || matches!(first, "-s" | "-I") => allow("tells the name"),
@@ -281,21 +281,6 @@ fn special(
         {
             return None;
         }
-        "apt-cache"
-            if !matches!(
-                first,
-                "policy"
-                    | "search"
-                    | "show"
-                    | "depends"
-                    | "rdepends"
-                    | "showpkg"
-                    | "stats"
-                    | "madison"
-            ) =>
-        {
-            return None;
-        }
         "kubectl"
             if matches!(
                 (first, arguments.get(1).map(|word| word.text.as_str())),
@@ -310,12 +295,21 @@ fn special(
 }
 
 fn sets(arguments: &[&Word]) -> Part {
+    // `declare -n r=PATH` gives another variable a second name.
+    let renames = arguments.iter().any(|word| {
+        word.text.starts_with('-') && !word.text.starts_with("--") && word.text.contains('n')
+    });
     let powerful = arguments.iter().any(|word| {
         !word.literal && !word.text.contains('=')
             || is_powerful(word.text.split(['=', '[', '+']).next().unwrap_or_default())
             || is_powerful(word.text.trim_start_matches("-v"))
     });
-    if powerful { ask("changes what programs do") } else { allow("sets variables of this line") }
+    let assigns = arguments.iter().any(|word| word.text.contains('='));
+    if powerful || (renames && assigns) {
+        ask("changes what programs do")
+    } else {
+        allow("sets variables of this line")
+    }
 }
 
 fn sets_harmlessly(arguments: &[&Word]) -> bool {

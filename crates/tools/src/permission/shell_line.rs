@@ -253,6 +253,9 @@ fn command_part(command: &Command, written_as: &Command, context: &Context<'_>) 
     if let Some(worse) = indirect(command, written_as, context) {
         take_worse(&mut part, worse);
     }
+    if defaults(written_as).any(is_powerful) {
+        take_worse(&mut part, Part::new("", Verdict::Ask, "changes what programs do"));
+    }
     if let Some(name) = danger::secret_variable(written_as) {
         let worse = Part::new("", Verdict::Deny, format!("reads the secret ${name}"));
         take_worse(&mut part, worse);
@@ -288,6 +291,17 @@ fn indirect(command: &Command, written_as: &Command, context: &Context<'_>) -> O
         return None;
     }
     Some(Part::new("", verdict, "reads a variable that only the run tells"))
+}
+
+/// Returns the variables that `${NAME:=text}` sets.
+fn defaults(command: &Command) -> impl Iterator<Item = &str> {
+    let targets = command.redirects.iter().map(|redirect| &redirect.target);
+    let words = command.words.iter().chain(targets).filter(|word| !word.literal);
+    words.flat_map(|word| word.text.split("${").skip(1)).filter_map(|rest| {
+        let end = rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '_')?;
+        let (name, operator) = rest.split_at_checked(end)?;
+        (operator.starts_with(":=") || operator.starts_with('=')).then_some(name)
+    })
 }
 
 /// Judges the text of a variable that programs run.

@@ -393,6 +393,7 @@ fn script_class(script: &str) -> Class {
 fn printed(command: &Command) -> Class {
     let texts: Vec<&str> = command.words.iter().skip(1).map(|word| word.text.as_str()).collect();
     let narrow = |pattern: &str| {
+        let pattern = pattern.to_lowercase();
         let ending = pattern.rsplit('.').next().unwrap_or_default();
         pattern.contains('.')
             && !ending.is_empty()
@@ -405,6 +406,17 @@ fn printed(command: &Command) -> Class {
     let outside = |text: &&str| text.starts_with(['/', '~']) || text.contains("..");
     match command.program() {
         Some("git") => match texts.first() {
+            // What git does not track may be anything.
+            Some(&"ls-files")
+                if texts.iter().any(|text| {
+                    matches!(*text, "--others" | "--ignored")
+                        || (text.starts_with('-')
+                            && !text.starts_with("--")
+                            && text.contains(['o', 'i']))
+                }) =>
+            {
+                Class::AnyNames
+            }
             Some(&"ls-files") => Class::Names,
             Some(&"diff" | &"show" | &"log" | &"diff-tree") if texts.contains(&"--name-only") => {
                 Class::Names
@@ -436,11 +448,27 @@ fn printed(command: &Command) -> Class {
             if named && branches.all(narrows) { Class::Names } else { Class::AnyNames }
         }
         Some("rg" | "fd" | "fdfind")
-            if !texts.iter().any(|t| {
-                t.contains("hidden") || *t == "-u" || *t == "-uu" || *t == "-H" || outside(t)
+            if !texts.iter().any(|text| {
+                text.contains("hidden")
+                    || matches!(*text, "-u" | "-uu" | "-H" | "-.")
+                    || outside(text)
             }) =>
         {
-            Class::Names
+            // Files of one kind, or those that hold a text.
+            let chosen = texts.iter().any(|text| {
+                matches!(
+                    *text,
+                    "-e" | "-g"
+                        | "-t"
+                        | "-l"
+                        | "--files-with-matches"
+                        | "--extension"
+                        | "--glob"
+                        | "--type"
+                ) || text.starts_with("--glob=")
+                    || text.starts_with("-t")
+            });
+            if chosen { Class::Names } else { Class::AnyNames }
         }
         Some("grep")
             if texts.iter().any(|t| t.starts_with("--include=")) && !texts.iter().any(outside) =>
