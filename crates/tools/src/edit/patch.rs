@@ -45,7 +45,7 @@ pub struct PatchError {
 pub fn parse(patch: &str) -> Result<Vec<FileChange>, PatchError> {
     let lines: Vec<&str> = patch.lines().collect();
     // Models wrap patches in a fence or a here-document now and then.
-    let begin = lines.iter().position(|line| line.trim() == "*** Begin Patch");
+    let begin = lines.iter().position(|line| mark(line) == Some(("begin patch", "")));
     let marked = lines.iter().any(|line| is_file_mark(line));
     let mut reader = Reader { lines, at: begin.map_or(0, |at| at + 1) };
     let changes = if begin.is_some() || marked { reader.apply_patch() } else { reader.unified() }?;
@@ -60,10 +60,33 @@ pub fn parse(patch: &str) -> Result<Vec<FileChange>, PatchError> {
     Ok(changes)
 }
 
+/// The marks of the apply-patch format, however they are written.
+const MARKS: [&str; 7] = [
+    "begin patch",
+    "end patch",
+    "update file",
+    "add file",
+    "delete file",
+    "move to",
+    "end of file",
+];
+
+/// Reads `*** Update File: PATH`: the mark in small letters, and what follows it.
+fn mark(line: &str) -> Option<(&'static str, &str)> {
+    let text = line.trim().strip_prefix("***")?.trim_start();
+    MARKS.iter().find_map(|mark| {
+        let said = text.get(..mark.len()).filter(|said| said.eq_ignore_ascii_case(mark))?;
+        let rest = text.get(said.len()..)?.trim();
+        let rest = rest.strip_suffix("***").unwrap_or(rest).trim();
+        let path = rest.strip_prefix(':');
+        // `*** Add File` is a mark, `*** Add Filesystem` is a line of a file.
+        (path.is_some() || rest.is_empty())
+            .then(|| (*mark, path.unwrap_or("").trim().trim_matches(['`', '"', '\''])))
+    })
+}
+
 fn is_file_mark(line: &str) -> bool {
-    ["*** Update File: ", "*** Add File: ", "*** Delete File: "]
-        .iter()
-        .any(|mark| line.starts_with(mark))
+    matches!(mark(line), Some(("update file" | "add file" | "delete file", path)) if !path.is_empty())
 }
 
 struct Reader<'a> {
@@ -89,33 +112,41 @@ impl<'a> Reader<'a> {
     fn apply_patch(&mut self) -> Result<Vec<FileChange>, PatchError> {
         let mut changes = Vec::new();
         while let Some(line) = self.next() {
-            let line = line.trim_end();
-            if line == "*** End Patch" {
-                break;
-            } else if let Some(path) = line.strip_prefix("*** Add File: ") {
-                changes.push(self.added(path.trim())?);
-            } else if let Some(path) = line.strip_prefix("*** Delete File: ") {
-                changes.push(FileChange::Delete { path: path.trim().to_owned() });
-            } else if let Some(path) = line.strip_prefix("*** Update File: ") {
-                changes.push(self.updated(path.trim())?);
-            } else if !line.is_empty() && line != "```" {
-                return self.wrong(
-                    "expected `*** Update File: PATH`, `*** Add File: PATH`, `*** Delete File: \
-                     PATH` or `*** End Patch`",
-                );
+            match mark(line) {
+                Some(("end patch", _)) => break,
+                Some(("add file", path)) if !path.is_empty() => changes.push(self.added(path)?),
+                Some(("delete file", path)) if !path.is_empty() => {
+                    changes.push(FileChange::Delete { path: path.to_owned() });
+                }
+                Some(("update file", path)) if !path.is_empty() => {
+                    changes.push(self.updated(path)?);
+                }
+                Some(("end of file", _)) => {}
+                None if line.trim().is_empty() || line.starts_with("```") => {}
+                _ => {
+                    return self.wrong(
+                        "expected `*** Update File: PATH`, `*** Add File: PATH`, `*** Delete File: \
+                         PATH` or `*** End Patch`",
+                    );
+                }
             }
         }
         Ok(changes)
     }
 
     fn added(&mut self, path: &str) -> Result<FileChange, PatchError> {
+        let lines = self.lines.iter().skip(self.at);
+        let lines: Vec<&str> = lines.take_while(|line| mark(line).is_none()).copied().collect();
+        let plus = lines.iter().filter(|line| line.starts_with('+')).count();
         let mut content = String::new();
-        while let Some(line) = self.peek().filter(|line| !line.starts_with("*** ")) {
+        for line in lines {
             self.at += 1;
             match line.strip_prefix('+') {
-                Some(text) => content.push_str(text),
-                None if line.is_empty() => {}
-                None => return self.wrong("every line of an added file begins with `+`"),
+                Some(text) if plus > 0 => content.push_str(text),
+                _ if line.is_empty() => {}
+                // The whole file without its `+`.
+                _ if plus == 0 => content.push_str(line),
+                _ => return self.wrong("every line of an added file begins with `+`"),
             }
             content.push('\n');
         }
@@ -123,21 +154,28 @@ impl<'a> Reader<'a> {
     }
 
     fn updated(&mut self, path: &str) -> Result<FileChange, PatchError> {
-        let to = self.peek().and_then(|line| line.strip_prefix("*** Move to: "));
+        let to = match self.peek().and_then(mark) {
+            Some(("move to", to)) => Some(to),
+            _ => None,
+        };
         self.at += usize::from(to.is_some());
         let mut hunks = Vec::new();
         let mut hunk = Hunk::default();
         while let Some(line) = self.peek() {
-            if line == "*** End of File" {
-                hunk.at_end = true;
-            } else if line.starts_with("*** ") {
-                break;
-            } else if let Some(header) = line.strip_prefix("@@") {
-                finish(&mut hunks, &mut hunk);
-                self.header(header, &mut hunk);
-            } else if !self.body(line, &mut hunk) {
-                self.at += 1;
-                return self.wrong("a line of a change begins with a blank, `-`, `+` or `@@`");
+            match mark(line) {
+                Some(("end of file", _)) => hunk.at_end = true,
+                Some(_) => break,
+                None if line.starts_with("@@") => {
+                    finish(&mut hunks, &mut hunk);
+                    self.header(line.trim_start_matches('@'), &mut hunk);
+                }
+                // The end of a fence, not of a file.
+                None if line == "```" && self.at + 1 == self.lines.len() => {}
+                // A line of context that lost its blank.
+                None if !self.body(line, &mut hunk) => {
+                    hunk.lines.push(HunkLine::Keep(line.to_owned()));
+                }
+                None => {}
             }
             self.at += 1;
         }
@@ -145,7 +183,7 @@ impl<'a> Reader<'a> {
         if hunks.is_empty() && to.is_none() {
             return self.wrong(format!("nothing changes in {path}"));
         }
-        let to = to.map(|to| to.trim().to_owned());
+        let to = to.map(str::to_owned);
         Ok(FileChange::Update { path: path.to_owned(), to, hunks })
     }
 
@@ -211,8 +249,11 @@ impl<'a> Reader<'a> {
         new: Option<String>,
     ) -> Result<FileChange, PatchError> {
         let mut hunks = Vec::new();
-        while let Some(header) = self.peek().and_then(|line| line.strip_prefix("@@")) {
-            self.at += 1;
+        while let Some(line) = self.peek() {
+            // Without any `@@` all lines are one piece.
+            let bare = hunks.is_empty() && !ends_a_hunk(line);
+            let Some(header) = line.strip_prefix("@@").or(bare.then_some("")) else { break };
+            self.at += usize::from(!bare);
             let mut hunk = Hunk::default();
             self.header(header, &mut hunk);
             let counts = line_numbers(header).map(|(_, counts)| counts);

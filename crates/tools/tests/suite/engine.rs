@@ -140,3 +140,156 @@ fn counts_lines() {
     let edited = apply("a\nb\nc\n", &[replace("b\n", "")], Tolerance::Exact).unwrap();
     assert_eq!((edited.added, edited.removed), (0, 1));
 }
+
+/// Applies a patch to the one file that it names.
+fn patched(text: &str, patch: &str) -> Result<String, String> {
+    let changes = patch::parse(patch).map_err(|error| error.to_string())?;
+    let [FileChange::Update { hunks, .. }] = &changes[..] else {
+        return Err(format!("{changes:?}"));
+    };
+    let edits: Vec<Edit> = hunks.iter().cloned().map(Edit::Hunk).collect();
+    apply(text, &edits, Tolerance::Near).map(|e| e.text).map_err(|f| format!("{:?}", f[0].why))
+}
+
+/// Patches as models write them, and what must come of them; `None` for a refusal.
+#[test]
+fn patches_with_slips() {
+    const FILE: &str = "class A:\n    def f(self):\n        x = 1\n        return x\n\n    def g(self):\n        x = 1\n        \
+                        return x\n\n\nclass B:\n    def f(self):\n        x = 1\n        return x\n";
+    let second = |old: &str| {
+        FILE.replacen("def g(self):\n        x = 1", &format!("def g(self):\n        x = {old}"), 1)
+    };
+    let last = FILE.replace(
+        "class B:\n    def f(self):\n        x = 1",
+        "class B:\n    def f(self):\n        x = 2",
+    );
+    let g = second("2");
+    for (name, patch, expected) in [
+        (
+            "anchors narrow",
+            "*** Begin Patch\n*** Update File: a\n@@ class A:\n@@     def g(self):\n-        x = 1\n+        x = 2\n*** End Patch",
+            Some(&g),
+        ),
+        (
+            "anchor of another class",
+            "*** Begin Patch\n*** Update File: a\n@@ class B:\n@@ def f(self):\n-        x = 1\n+        x = 2\n*** End Patch",
+            Some(&last),
+        ),
+        (
+            "one header for two anchors is no line of the file",
+            "*** Update File: a\n@@ class C:\n-        x = 1\n+        x = 2\n",
+            None,
+        ),
+        (
+            "no anchor, several places",
+            "*** Update File: a\n@@\n-        x = 1\n+        x = 2\n",
+            None,
+        ),
+        (
+            "only before its anchor",
+            "*** Update File: a\n@@ class B:\n     def g(self):\n-        x = 1\n+        x = 2\n",
+            None,
+        ),
+        (
+            "marks in other letters, no end",
+            "*** begin patch\n***Update file: `a`\n@@ def g(self):\n-        x = 1\n+        x = 2",
+            Some(&g),
+        ),
+        (
+            "context without its blank",
+            "*** Update File: a\n@@\n    def g(self):\n-        x = 1\n+        x = 2\n        return x\n",
+            Some(&g),
+        ),
+        (
+            "indented too little",
+            "*** Update File: a\n@@\n def g(self):\n-    x = 1\n+    x = 2\n     return x\n",
+            Some(&g),
+        ),
+        (
+            "at the end of the file",
+            "*** Update File: a\n@@\n-        x = 1\n+        x = 2\n         return x\n*** End of File\n",
+            Some(&last),
+        ),
+        (
+            "a fence around it",
+            "```diff\n--- a/a\n+++ b/a\n@@ -7 +7 @@\n-        x = 1\n+        x = 2\n```\n",
+            Some(&g),
+        ),
+        (
+            "wrong numbers, unique text",
+            "--- a/a\n+++ b/a\n@@ -90,9 +91,2 @@\n     def g(self):\n-        x = 1\n+        x = 2\n",
+            Some(&g),
+        ),
+        (
+            "wrong numbers, several places",
+            "--- a/a\n+++ b/a\n@@ -90,9 +91,2 @@\n-        x = 1\n+        x = 2\n",
+            None,
+        ),
+        (
+            "no @@ at all",
+            "--- a/a\n+++ b/a\n     def g(self):\n-        x = 1\n+        x = 2\n         return x\n",
+            Some(&g),
+        ),
+        (
+            "a line that is not there",
+            "*** Update File: a\n@@ def g(self):\n-        y = 1\n+        y = 2\n",
+            None,
+        ),
+    ] {
+        match (patched(FILE, patch), expected) {
+            (Ok(text), Some(expected)) => assert_eq!(&text, expected, "{name}"),
+            (Err(_), None) => {}
+            (result, _) => panic!("{name}: {result:?}"),
+        }
+    }
+    let changes = patch::parse("*** Add File: b\nplain\n\nlines\n*** End Patch").unwrap();
+    let content = "plain\n\nlines\n".to_owned();
+    assert_eq!(changes, [FileChange::Add { path: "b".to_owned(), content }]);
+}
+
+fn odd_text() -> impl Strategy<Value = String> {
+    prop::collection::vec(
+        prop::sample::select(vec![
+            "a", "é", "“", "\u{a0}", "\t", " ", "\n", "\r\n", "  x", "}", "-", "—", "…", "total",
+            "0", "\u{feff}", "日本",
+        ]),
+        0..30,
+    )
+    .prop_map(|pieces| pieces.concat())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 4_000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Nothing panics, and where no place is like it nothing changes; lines far from the place stay.
+    #[test]
+    fn any_texts_are_edited_or_refused(
+        before in odd_text(),
+        block in odd_text(),
+        after in odd_text(),
+        search in odd_text(),
+        new in odd_text(),
+    ) {
+        let fence = "fence of the file that no search knows";
+        let text = format!("{before}\n{fence}\n{block}\n{fence} two\n{after}");
+        for search in [&search, &block] {
+            if let Ok(edited) = apply(&text, &[replace(search, &new)], Tolerance::Near) {
+                let at = edited.text.find(fence);
+                prop_assert!(at.is_some(), "{search:?} {:?}", edited.text);
+                let (head, tail) = (&edited.text[..at.unwrap()], format!("{fence} two\n{after}"));
+                let kept = head == format!("{before}\n") || edited.text.ends_with(&tail);
+                prop_assert!(kept, "{search:?} -> {:?}", edited.text);
+            }
+        }
+    }
+
+    #[test]
+    fn any_hunk_is_applied_or_refused(text in odd_text(), patch in odd_text(), header in "@@ ?[-+0-9, a}é]{0,12}") {
+        for patch in [
+            format!("*** Update File: f\n{header}\n{patch}"),
+            format!("--- a/f\n+++ b/f\n{header}\n{patch}"),
+        ] {
+            let _ = patched(&text, &patch);
+        }
+    }
+}
