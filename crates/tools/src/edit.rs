@@ -8,6 +8,7 @@ pub(crate) mod encoding;
 pub mod engine;
 mod exact;
 mod fold;
+mod frame;
 mod fuzzy;
 pub mod hunk;
 mod indents;

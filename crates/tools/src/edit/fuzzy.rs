@@ -18,9 +18,6 @@ const LINES_PER_WRONG: usize = 5;
 const LEAST_TELLING: usize = 12;
 const LEAST_TELLING_ALONE: usize = 20;
 
-/// Lines that are clearly slips for each one that could be another line.
-const CLEAR_PER_OTHER: usize = 3;
-
 /// Distances of a line beyond this are all the same: another line.
 const FAR: usize = 12;
 
@@ -111,8 +108,7 @@ fn all_typos(page: &Page<'_>, want: &Block<'_>, place: &Scored) -> bool {
     let count = |wanted: fn(&Verdict) -> bool| verdicts.iter().filter(|v| wanted(v)).count();
     let clear = count(|verdict| *verdict == Verdict::Slip);
     let others = count(|verdict| *verdict > Verdict::Unclear);
-    // Who slips in many lines may well do so in a number.
-    clear >= CLEAR_PER_OTHER * others && 2 * clear >= verdicts.len()
+    others == 0 && 2 * clear >= verdicts.len()
 }
 
 /// Returns the places that are within `limit` wrong characters.

@@ -1,13 +1,13 @@
 //! Builds the text of a place: what the new text keeps of the old one stays as the file has it.
 
 use std::borrow::Cow;
-use std::cmp::Ordering;
 use std::ops::Range;
 
 use super::align::align;
 use super::block::{Block, Solid};
 use super::fold;
-use super::indents::{Indents, columns};
+use super::frame::{self, Frame, Texts};
+use super::indents::Indents;
 use super::inline;
 use super::lines::{Ending, slice};
 use super::page::Page;
@@ -41,15 +41,6 @@ pub(super) fn merge(
         merger.tail(&mut text);
     }
     Some(Merged { range: merger.range.clone(), text, notes: merger.notes() })
-}
-
-/// Whose indentation the new text is written in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Frame {
-    /// The old text's.
-    Old,
-    /// The file's.
-    File,
 }
 
 struct Merger<'a, 't> {
@@ -110,7 +101,11 @@ impl<'a, 't> Merger<'a, 't> {
             ending: if ending == Ending::Crlf { "\r\n" } else { "\n" },
             stray_trails: false,
         };
-        merger.frame = merger.find_frame()?;
+        if let Some(indents) = place.indents.as_ref().filter(|indents| !indents.is_same()) {
+            let file: Vec<Solid<'_>> = (0..old.solid.len()).map(|i| merger.file(i)).collect();
+            let texts = Texts { old: &old.solid, new: &new.solid, file: &file };
+            merger.frame = frame::find(indents, &texts, &merger.aligned)?;
+        }
         merger.stray_trails = (0..old.solid.len()).any(|i| {
             old.solid.get(i).is_some_and(|line| !line.trail.is_empty())
                 && merger.file(i).trail.is_empty()
@@ -138,59 +133,6 @@ impl<'a, 't> Merger<'a, 't> {
             Ending::Lf => "\n",
             _ => self.ending,
         }
-    }
-
-    /// Finds whose indentation the new text is written in; `None` where that cannot be told.
-    fn find_frame(&self) -> Option<Frame> {
-        let indents = match self.place.indents.as_ref().filter(|indents| !indents.is_same()) {
-            Some(indents) if !self.new.solid.is_empty() => indents,
-            _ => return Some(Frame::Old),
-        };
-        if let Some(frame) = self.frame_by_style() {
-            return Some(frame);
-        }
-        let (mut old_votes, mut file_votes) = (0, 0);
-        for (new, old) in self.new.solid.iter().zip(&self.aligned) {
-            let Some(old) = old.filter(|i| !(indents.first_is_bare && *i == 0)) else { continue };
-            let (was, is) = (self.old.solid.get(old).map(|l| l.indent), self.file(old).indent);
-            if was != Some(is) {
-                old_votes += usize::from(was == Some(new.indent));
-                file_votes += usize::from(new.indent == is);
-            }
-        }
-        let new = outline(self.new.solid.iter().map(|line| line.indent));
-        let old = outline(self.old.solid.iter().map(|line| line.indent));
-        let file = outline((0..self.old.solid.len()).map(|i| self.file(i).indent));
-        // A text seldom goes left of the one that it replaces; lines that come into a new block are
-        // a step further right, which is easily taken for the file's own indentation.
-        match (new.1 >= old.1, new.1 >= file.1) {
-            (true, false) => return Some(Frame::Old),
-            (false, true) => return Some(Frame::File),
-            _ => {}
-        }
-        let like =
-            |other: (usize, usize)| usize::from(new.0 == other.0) + usize::from(new.1 == other.1);
-        match old_votes.cmp(&file_votes).then(like(old).cmp(&like(file))) {
-            Ordering::Greater => Some(Frame::Old),
-            Ordering::Less => Some(Frame::File),
-            Ordering::Equal => None,
-        }
-    }
-
-    /// Tells the frame where only one of them is written with tabs.
-    fn frame_by_style(&self) -> Option<Frame> {
-        let tabs = |mut indents: &mut dyn Iterator<Item = &str>| {
-            let all: Vec<bool> = (&mut indents)
-                .filter(|indent| !indent.is_empty())
-                .map(|indent| indent.contains('\t'))
-                .collect();
-            let first = *all.first()?;
-            all.iter().all(|tabs| *tabs == first).then_some(first)
-        };
-        let new = tabs(&mut self.new.solid.iter().map(|line| line.indent))?;
-        let old = tabs(&mut self.old.solid.iter().map(|line| line.indent))?;
-        let file = tabs(&mut (0..self.old.solid.len()).map(|i| self.file(i).indent))?;
-        (old != file).then_some(if new == old { Frame::Old } else { Frame::File })
     }
 
     fn line(&self, index: usize, text: &mut String) -> Option<()> {
@@ -364,12 +306,6 @@ impl<'a, 't> Merger<'a, 't> {
         }
         notes
     }
-}
-
-/// Returns the column at which a text begins, and the least of its lines.
-fn outline<'a>(mut indents: impl Iterator<Item = &'a str>) -> (usize, usize) {
-    let first = indents.next().map_or(0, |indent| columns(indent, 4));
-    (first, indents.map(|indent| columns(indent, 4)).min().unwrap_or(first).min(first))
 }
 
 /// New lines between two neighbours of the old text, with the blank lines among them.

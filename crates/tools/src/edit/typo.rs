@@ -134,22 +134,20 @@ fn stands_alone(change: &Change<'_>) -> bool {
 
 /// Tells whether two texts have other digits, and not because one of them was garbled.
 fn differs_in_digits(want: &str, have: &str) -> bool {
-    let is_rest = |c: &char| !c.is_ascii_digit() && !c.is_whitespace();
     let digits = |text: &str| text.chars().filter(char::is_ascii_digit).collect::<String>();
-    let rest_is_same = want.chars().filter(is_rest).eq(have.chars().filter(is_rest));
-    let (want_text, have_text) = (want, have);
-    let (want, have) = (digits(want), digits(have));
-    let number_went = lone_number(have_text) && want.is_empty();
+    let (wanted, there) = (digits(want), digits(have));
+    if wanted == there {
+        return false;
+    }
     // A digit within a word that has none.
-    let within = have.is_empty()
-        && want_text.starts_with(char::is_alphabetic)
-        && want_text.ends_with(char::is_alphabetic);
-    want != have && !within && (rest_is_same || number_went || !want.is_empty() && !have.is_empty())
-}
-
-/// Tells whether one of a text's words is a number.
-fn lone_number(text: &str) -> bool {
-    words_of(text).any(is_number)
+    let within = there.is_empty()
+        && want.starts_with(char::is_alphabetic)
+        && want.ends_with(char::is_alphabetic);
+    // A letter for a digit.
+    let mut differing = want.chars().zip(have.chars()).filter(|(a, b)| a != b);
+    let garbled = want.chars().count() == have.chars().count()
+        && differing.all(|(a, b)| a.is_alphabetic() && b.is_ascii_digit());
+    !within && !garbled
 }
 
 fn is_number(text: &str) -> bool {
@@ -347,6 +345,7 @@ mod tests {
             ("x = 1_22", "x = 1_229"),
             ("countexr", "countear"),
             ("cases:", "case 6:"),
+            ("an untrusted input", "an untrusted_2 input"),
             ("i686-windots", "i786-windows"),
         ] {
             assert_ne!(judge(want, have, &words()), Verdict::Slip, "{want} | {have}");

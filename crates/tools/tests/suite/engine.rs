@@ -122,6 +122,13 @@ fn endings_and_the_last_line_stay() {
         ("a\r\nb\nc\n", "a\nb", "x\ny", "x\r\ny\nc\n"),
         ("a\nb", "b\n", "x\n", "a\nx"),
         ("a\n\tb\n\tc\n", "b\nc", "x\ny", "a\n\tx\n\ty\n"),
+        (
+            "impl A\nwhere\n    T: B,\n{\n",
+            "    impl A\n    where\n        T: B,\n    {\n",
+            "    new {\n        x\n",
+            "new {\n    x\n",
+        ),
+        ("fn a() {\n    b\n}\n", "fn a() {\n\tb\n}", "// gone", "// gone\n"),
         ("x\n\ta\n\n\tb\n", "a\n\nb\n", "c\n\nd\n", "x\n\tc\n\n\td\n"),
     ] {
         let edited = apply(text, &[replace(search, new)], Tolerance::Near);

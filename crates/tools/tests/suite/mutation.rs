@@ -3,6 +3,7 @@
 
 mod change;
 mod decoy;
+mod plain;
 mod random;
 mod slips;
 mod sources;
@@ -241,5 +242,11 @@ fn edits_with_slips_land_right_or_not_at_all() {
     let languages: BTreeSet<&str> = sources.iter().map(|source| source.language).collect();
     println!("{made} edits of {} files: {languages:?}", sources.len());
     assert!(made >= 10_000 && languages.len() >= 5);
+    hold(&tallies);
+}
+
+#[test]
+fn edits_of_whole_paragraphs_land_right_or_not_at_all() {
+    let tallies = run(&sources::sources(), 5, 16, plain::case);
     hold(&tallies);
 }

@@ -53,7 +53,9 @@ pub fn sources() -> Vec<Source> {
             let Ok(text) = std::fs::read_to_string(&path) else { continue };
             // One style of line ends, so that the classes can choose.
             let text = text.replace("\r\n", "\n");
-            if text.lines().count() < 40 || text.contains('\r') {
+            // Tables of numbers are no code.
+            let digits = text.bytes().filter(u8::is_ascii_digit).count();
+            if text.lines().count() < 40 || text.contains('\r') || digits * 10 > text.len() {
                 continue;
             }
             let name = short(&path);
