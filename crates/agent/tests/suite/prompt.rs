@@ -105,6 +105,13 @@ const CLAIMS: &[(&str, &str, &str, &str)] = &[
         r#"{"command":"python3 -m unittest -v test_many.py 2>&1"}"#,
         "Ran 40 tests",
     ),
+    (
+        "Servers: `background` or `ready` give an `id` to poll (`id` alone) or `kill`.",
+        "shell",
+        r#"{"command":"echo up; sleep 60","ready":"up"}"#,
+        "id 1",
+    ),
+    ("Run the project's tests; tells failures with place.", "test", "{}", "test_failing.py:4"),
     ("Rarer tools (git …): {} lists them, {tool, input} calls one.", "more", "{}", "git"),
 ];
 
@@ -145,6 +152,8 @@ async fn what_the_prompt_claims_is_so() {
         "test_many.py",
         &format!("import unittest\nclass T(unittest.TestCase):\n{tests}"),
     );
+    let failing = "import unittest\nclass F(unittest.TestCase):\n    def test_f(self):\n        self.fail()\n";
+    write(&project, "test_failing.py", failing);
     let toolbox = world.toolbox(Mode::Full, Answer::Nobody);
     for (sentence, tool, arguments, shown) in CLAIMS {
         let call = Call {
