@@ -20,6 +20,8 @@ mod kernel;
 #[cfg(target_os = "linux")]
 mod launch;
 #[cfg(target_os = "linux")]
+mod namespaces;
+#[cfg(target_os = "linux")]
 mod native;
 mod places;
 mod repository;
@@ -40,6 +42,8 @@ use std::sync::Arc;
 use distiq_base::config::Sandbox as Mode;
 use serde::{Deserialize, Serialize};
 
+#[cfg(target_os = "linux")]
+pub(crate) use self::launch::UNUSABLE;
 #[cfg(target_os = "linux")]
 pub use self::launch::{LAUNCH, launch};
 pub(crate) use self::session::{Confine, Sandbox};

@@ -4,7 +4,7 @@
 
 use std::ffi::OsString;
 use std::io::{self, Write};
-use std::os::fd::{FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, FromRawFd, OwnedFd, RawFd};
 use std::path::Path;
 
 use nix::sched::{CloneFlags, setns, unshare};
@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use super::filter::{Surroundings, filter};
 use super::init;
 use super::kernel::{close_on_exec, drop_capabilities, install_filter};
-use super::{Policy, rules, support, view};
+use super::{Policy, namespaces, rules, support, view};
 
 /// The first argument of a process that shuts a command in.
 pub const LAUNCH: &str = "__sandbox";
@@ -31,6 +31,8 @@ pub(crate) const UNUSABLE_WORDS: &str = "distiq: the sandbox could not be set up
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Orders {
     pub(super) policy: Policy,
+    /// Where to hand the session's namespaces over, for the command that makes them.
+    pub(super) make: Option<RawFd>,
     /// Namespaces of the session, by inherited descriptor.
     pub(super) user: Option<RawFd>,
     pub(super) network: Option<RawFd>,
@@ -132,6 +134,9 @@ fn adopt(number: RawFd) -> OwnedFd {
 
 /// Enters the session's namespaces, and one of its own for processes.
 fn enter_namespaces(orders: &Orders) -> Result<(), Fault> {
+    if let Some(number) = orders.make {
+        namespaces::make_for_session(adopt(number).as_fd())?;
+    }
     let session = [
         (orders.user, CloneFlags::CLONE_NEWUSER, "enter the user namespace"),
         (orders.ipc, CloneFlags::CLONE_NEWIPC, "enter the IPC namespace"),
@@ -149,13 +154,13 @@ fn enter_namespaces(orders: &Orders) -> Result<(), Fault> {
 fn lock(orders: &Orders) -> Result<(), Fault> {
     drop_capabilities().map_err(|error| Fault::new("give up capabilities", error))?;
     prctl::set_no_new_privs().map_err(|error| Fault::new("give up privileges", error))?;
-    let own_network = orders.network.is_some();
+    let own_network = orders.network.is_some() || orders.make.is_some();
     rules::enforce(&orders.policy, orders.view, own_network)?;
     let surroundings = Surroundings {
         network: orders.policy.network || own_network,
         // Sockets with a path are out of sight in a view; those without one belong to the network.
         unix_sockets: orders.view && (own_network || rules::scopes_sockets()),
-        own_memory: orders.ipc.is_some(),
+        own_memory: orders.ipc.is_some() || orders.make.is_some(),
         own_processes: orders.view && orders.fresh_proc,
     };
     install_filter(&filter(surroundings)).map_err(|error| Fault::new("filter system calls", error))

@@ -8,7 +8,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::launch::Orders;
-use super::support::{Namespaces, Support};
+use super::namespaces::{Namespaces, Way};
+use super::support::Support;
 use super::{Policy, Wrapped};
 
 /// Names of the variables that tell the loader what to load. The launcher must not take a library from the
@@ -27,22 +28,28 @@ pub(super) fn loader_variables() -> Vec<OsString> {
 /// Where a pipe cannot be made, or a path is no UTF-8.
 pub(super) fn wrap(
     launcher: &Path,
-    (support, namespaces): (&Support, &Namespaces),
+    (support, way): (&Support, &Way),
     policy: Policy,
     program: &OsStr,
     arguments: &[OsString],
 ) -> io::Result<Wrapped> {
-    let network = namespaces.network.as_ref().filter(|_| !policy.network);
     let mut keep: Vec<Arc<OwnedFd>> = Vec::new();
     let mut inherit = |file: Option<&Arc<OwnedFd>>| {
         keep.extend(file.map(Arc::clone));
         file.map(|file| file.as_raw_fd())
     };
     let mut set = policy.env.clone();
+    let none = Namespaces::default();
+    let (made, make) = match way {
+        Way::Enter(made) => (&**made, None),
+        Way::Make(to) => (&none, Some(to)),
+    };
+    let network = made.network.as_ref().filter(|_| !policy.network);
     let mut orders = Orders {
-        user: inherit(namespaces.user.as_ref().filter(|_| support.view)),
+        make: inherit(make.filter(|_| support.view)),
+        user: inherit(made.user.as_ref().filter(|_| support.view)),
         network: inherit(network.filter(|_| support.view)),
-        ipc: inherit(namespaces.ipc.as_ref().filter(|_| support.view)),
+        ipc: inherit(made.ipc.as_ref().filter(|_| support.view)),
         view: support.view,
         fresh_proc: support.fresh_proc,
         policy,

@@ -244,6 +244,7 @@ pub(super) fn find(home: Option<&Path>, extra: &[PathBuf], own: &[PathBuf]) -> P
     }
     let keys = home.into_iter().flat_map(|home| KEYS.iter().map(|name| home.join(name)));
     let hidden = SECRETS.iter().map(PathBuf::from).chain(keys).chain(own.iter().cloned());
+    let hidden = hidden.filter(|path| fs::symlink_metadata(path).is_ok());
     places.hidden = hidden.filter_map(|path| path.canonicalize().ok()).collect();
     places
 }
@@ -271,8 +272,14 @@ fn toolchain(folder: &Path, home: Option<&Path>) -> Option<PathBuf> {
 impl Places {
     /// Adds a tree, with the links that lead to it.
     pub(super) fn add(&mut self, path: &Path) {
+        // Most are not there, and this is the cheapest way to know.
+        if fs::symlink_metadata(path).is_err() {
+            return;
+        }
         let Ok(real) = path.canonicalize() else { return };
-        self.add_links(path);
+        if real != path {
+            self.add_links(path);
+        }
         if self.read.iter().any(|tree| real.starts_with(tree)) {
             return;
         }

@@ -1,9 +1,12 @@
 //! Git inside the sandbox: the repository is read-only but for allowed git commands, and git runs nothing of
 //! the project's or the user's.
 
-use std::fs;
+use std::fs::{self, DirBuilder};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+
+use serde::{Deserialize, Serialize};
 
 use super::Grant;
 
@@ -184,10 +187,67 @@ pub(super) struct Settings {
     pub(super) env: Vec<(String, String)>,
 }
 
-/// Asks git for the user's settings: the file itself may hold passwords and is not seen by commands.
-pub(super) fn settings(home: Option<&Path>) -> Settings {
+/// Length and time of a file.
+type Stamp = (u64, i64, i64);
+
+/// Settings that were asked for, with the files that they came from.
+#[derive(Serialize, Deserialize)]
+struct Asked {
+    files: Vec<(PathBuf, Option<Stamp>)>,
+    listed: String,
+}
+
+/// Returns the user's settings: the file itself may hold passwords and is not seen by commands. What git answered is
+/// kept in `folder` for as long as its files stay as they are.
+pub(super) fn settings(home: Option<&Path>, folder: &Path) -> Settings {
+    let kept = folder.join("git-settings.json");
+    let asked = fs::read(&kept).ok().and_then(|text| serde_json::from_slice::<Asked>(&text).ok());
+    let is_fresh = |asked: &Asked| {
+        usual(home).iter().all(|path| asked.files.iter().any(|(known, _)| known == path))
+            && asked.files.iter().all(|(path, state)| state_of(path) == *state)
+    };
+    let asked = asked.filter(is_fresh).unwrap_or_else(|| {
+        let asked = ask(home);
+        if let Ok(text) = serde_json::to_vec(&asked) {
+            // Without it, git is asked again.
+            let _ = DirBuilder::new().recursive(true).mode(0o700).create(folder);
+            let _ = distiq_base::atomic::write(&kept, &text, None);
+        }
+        asked
+    });
+    from_list(&asked.listed, home)
+}
+
+/// Returns where the user's settings usually are.
+fn usual(home: Option<&Path>) -> Vec<PathBuf> {
+    let named =
+        |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let global = named("GIT_CONFIG_GLOBAL");
+    let config = named("XDG_CONFIG_HOME").or_else(|| Some(home?.join(".config")));
+    let usual = [
+        global,
+        config.map(|path| path.join("git/config")),
+        home.map(|home| home.join(".gitconfig")),
+    ];
+    usual.into_iter().flatten().collect()
+}
+
+/// Tells length and time of a file; `None` where there is none.
+fn state_of(path: &Path) -> Option<Stamp> {
+    let data = fs::metadata(path).ok()?;
+    Some((data.len(), data.mtime(), data.mtime_nsec()))
+}
+
+fn ask(home: Option<&Path>) -> Asked {
+    let mut files = usual(home);
+    if files.iter().all(|path| !path.exists()) {
+        return Asked {
+            files: files.into_iter().map(|path| (path, None)).collect(),
+            listed: String::new(),
+        };
+    }
     let listed = Command::new("git")
-        .args(["config", "--global", "--includes", "--list", "-z"])
+        .args(["config", "--global", "--includes", "--list", "--show-origin", "-z"])
         .current_dir("/")
         .stdin(Stdio::null())
         .stderr(Stdio::null())
@@ -195,7 +255,24 @@ pub(super) fn settings(home: Option<&Path>) -> Settings {
     let text = listed
         .map(|output| String::from_utf8_lossy(&output.stdout).into_owned())
         .unwrap_or_default();
-    from_list(&text, home)
+    // `file:PATH NUL KEY NEWLINE VALUE NUL`, again and again.
+    let mut parts = text.split('\0');
+    let mut listed = String::new();
+    while let (Some(origin), Some(entry)) = (parts.next(), parts.next()) {
+        if let Some(path) = origin.strip_prefix("file:").map(PathBuf::from)
+            && !files.contains(&path)
+        {
+            files.push(path);
+        }
+        // No passwords: only these are used.
+        if entry.split_once('\n').is_some_and(|(key, _)| KEPT.contains(&key)) {
+            listed.push_str(entry);
+            listed.push('\0');
+        }
+    }
+    let files =
+        files.into_iter().map(|path| (state_of(&path), path)).map(|(state, path)| (path, state));
+    Asked { files: files.collect(), listed }
 }
 
 fn from_list(text: &str, home: Option<&Path>) -> Settings {

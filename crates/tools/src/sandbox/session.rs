@@ -19,7 +19,7 @@ use super::places::{self, Places};
 use super::repository::{self, Settings};
 use super::{Grant, Network, Policy, SandboxConfig, Wrapped, egress, hint};
 #[cfg(target_os = "linux")]
-use super::{native, support};
+use super::{launch, namespaces, native, support};
 
 /// Variables that lead to daemons and terminals of the user's.
 const DAEMONS: [&str; 15] = [
@@ -74,7 +74,7 @@ enum State {
 #[derive(Debug)]
 struct Native {
     support: support::Support,
-    namespaces: support::Namespaces,
+    shared: namespaces::Shared,
     surroundings: Surroundings,
     way_out: WayOut,
 }
@@ -158,9 +158,10 @@ impl Sandbox {
             return State::Off;
         }
         match Foreign::find(&self.config.backend) {
-            Ok(Some(foreign)) => {
-                State::Foreign(Box::new((foreign, Surroundings::find(&self.config, true))))
-            }
+            Ok(Some(foreign)) => State::Foreign(Box::new((
+                foreign,
+                Surroundings::find(&self.config, true, &self.base),
+            ))),
             Ok(None) => self.open_native(),
             Err(why) => State::Missing(vec![why]),
         }
@@ -171,13 +172,15 @@ impl Sandbox {
         let Some(launcher) = &self.config.launcher else {
             return State::Missing(vec!["this program cannot set one up".to_owned()]);
         };
+        let is_closed = !matches!(self.config.network, Network::Hosts(_));
+        if let Some(support) = support::known(&self.base).filter(|_| is_closed) {
+            return State::Native(Box::new(self.native(support, None)));
+        }
         match support::obtain(launcher) {
-            Ok((support, namespaces)) if support.is_usable() => State::Native(Box::new(Native {
-                way_out: self.way_out(&namespaces),
-                namespaces,
-                surroundings: Surroundings::find(&self.config, support.view),
-                support,
-            })),
+            Ok((support, namespaces)) if support.is_usable() => {
+                support::remember(&self.base, &support);
+                State::Native(Box::new(self.native(support, Some(namespaces))))
+            }
             Ok((support, _)) => State::Missing(support.gaps()),
             Err(error) => State::Missing(vec![format!("`{}`: {error}", launcher.display())]),
         }
@@ -188,12 +191,24 @@ impl Sandbox {
         State::Missing(vec!["the native sandbox needs Linux".to_owned()])
     }
 
+    #[cfg(target_os = "linux")]
+    fn native(&self, support: support::Support, made: Option<namespaces::Namespaces>) -> Native {
+        Native {
+            way_out: self.way_out(made.as_ref()),
+            shared: namespaces::Shared::new(made),
+            surroundings: Surroundings::find(&self.config, support.view, &self.base),
+            support,
+        }
+    }
+
     /// Makes the way out to the listed hosts; a list that cannot be read opens none.
     #[cfg(target_os = "linux")]
-    fn way_out(&self, namespaces: &support::Namespaces) -> WayOut {
-        let mut listener = namespaces.listener.lock().unwrap_or_else(PoisonError::into_inner);
+    fn way_out(&self, made: Option<&namespaces::Namespaces>) -> WayOut {
+        let lock = |made: &namespaces::Namespaces| {
+            made.listener.lock().unwrap_or_else(PoisonError::into_inner).take()
+        };
         // Taken in any case: what listens and is not served would keep clients waiting.
-        let listener = listener.take();
+        let listener = made.and_then(lock);
         match &self.config.network {
             Network::Hosts(hosts) => {
                 WayOut::new(HostRules::parse(hosts).unwrap_or_default(), listener)
@@ -321,11 +336,11 @@ impl Drop for Sandbox {
 }
 
 impl Surroundings {
-    fn find(config: &SandboxConfig, in_place: bool) -> Self {
+    fn find(config: &SandboxConfig, in_place: bool, base: &Path) -> Self {
         let home = crate::place::home().and_then(|home| home.canonicalize().ok());
         Self {
             places: places::find(home.as_deref(), &config.read, &config.hide),
-            git: repository::settings(home.as_deref()),
+            git: repository::settings(home.as_deref(), base),
             home,
             in_place,
             homes: Default::default(),
@@ -350,7 +365,8 @@ impl Confine {
             State::Native(native) => {
                 let policy = sandbox.policy(&native.surroundings, cwd, self.grant)?;
                 let launcher = sandbox.config.launcher.as_deref().unwrap_or(Path::new(""));
-                let means = (&native.support, &native.namespaces);
+                let way = native.shared.way(launcher, !policy.network)?;
+                let means = (&native.support, &way);
                 if sandbox.reach(self.grant) == Reach::Proxy {
                     native.way_out.open()?;
                 }
@@ -375,6 +391,10 @@ impl Confine {
     /// Returns what is to be said below a command's output: what the sandbox may have to do with a failure and, once
     /// a session, what is weaker on this system.
     pub(crate) fn explain(&self, output: &str, worked: bool) -> Vec<String> {
+        #[cfg(target_os = "linux")]
+        if !worked && output.contains(launch::UNUSABLE_WORDS) {
+            support::forget(&self.sandbox.base);
+        }
         let hint = if worked { None } else { self.hint(output) };
         let blocked = match self.sandbox.state() {
             #[cfg(target_os = "linux")]

@@ -1,30 +1,48 @@
-//! What this system offers, found out by trying it, and the namespaces that a session's commands share.
+//! What this system offers, found out by trying it.
 //!
-//! A short-lived process makes the namespaces, tries the rest, and hands both over; as long as their
-//! descriptors are open the namespaces live. So a server that one command left running is reached by the next.
+//! Trying takes a process and some milliseconds, so that what holds without a gap is remembered until the system is started
+//! again or its settings change.
 
-use std::fs;
-use std::io::{self, IoSlice, IoSliceMut};
+use std::fs::{self, DirBuilder};
+use std::io;
 use std::net::TcpListener;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::unix::fs::DirBuilderExt;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use nix::sched::{CloneFlags, unshare};
-use nix::sys::socket::{ControlMessage, ControlMessageOwned, MsgFlags, recvmsg, sendmsg};
 use nix::sys::wait::{WaitStatus, waitpid};
-use nix::unistd::{ForkResult, getegid, geteuid};
+use nix::unistd::{ForkResult, geteuid};
 use serde::{Deserialize, Serialize};
 
-use super::kernel::{bring_up_loopback, has_filters, landlock_version};
+use super::kernel::{has_filters, landlock_version};
 use super::launch::Fault;
+use super::namespaces::{LONGEST, Namespaces, hand_over, receive};
 use super::{Policy, egress, init, native, rules, view};
 
-/// How long the holder may take; it takes milliseconds.
-const LONGEST: Duration = Duration::from_secs(10);
+/// What the kernel's answer depends on, as far as files tell it: the start of the system, its settings about namespaces, and
+/// what holds this process itself.
+const DEPENDS: [&str; 4] = [
+    "/proc/sys/kernel/random/boot_id",
+    "/proc/sys/user/max_user_namespaces",
+    "/proc/sys/kernel/unprivileged_userns_clone",
+    "/proc/sys/kernel/apparmor_restrict_unprivileged_userns",
+];
+
+/// Lines of `/proc/self/status` that tell what holds this process.
+const HELD: [&str; 6] = ["Uid", "Gid", "CapEff", "CapBnd", "NoNewPrivs", "Seccomp"];
+
+/// The file of what is remembered.
+const REMEMBERED: &str = "support.json";
+
+/// An answer that is remembered.
+#[derive(Serialize, Deserialize)]
+struct Known {
+    under: String,
+    support: Support,
+}
 
 /// What the kernel offers to this user.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -82,22 +100,52 @@ impl Support {
     }
 }
 
-/// Namespaces that the commands of a session share.
-#[derive(Debug, Default)]
-pub(super) struct Namespaces {
-    pub(super) user: Option<Arc<OwnedFd>>,
-    pub(super) network: Option<Arc<OwnedFd>>,
-    pub(super) ipc: Option<Arc<OwnedFd>>,
-    /// A socket that listens in the network namespace at the proxy's address.
-    pub(super) listener: Mutex<Option<OwnedFd>>,
-}
-
 /// Returns what the system offers to commands that are started by `launcher`, a binary that knows `__sandbox`.
 ///
 /// # Errors
 /// Where the launcher does not run.
 pub fn support(launcher: &Path) -> io::Result<Support> {
     Ok(obtain(launcher)?.0)
+}
+
+/// Returns what is remembered of an earlier look, where it still holds.
+pub(super) fn known(folder: &Path) -> Option<Support> {
+    let known: Known = serde_json::from_slice(&fs::read(folder.join(REMEMBERED)).ok()?).ok()?;
+    (known.under == under() && known.support.gaps().is_empty()).then_some(known.support)
+}
+
+/// Remembers an answer without gaps; one with gaps is found out each time, so that what was mended is noticed.
+pub(super) fn remember(folder: &Path, support: &Support) {
+    if !support.gaps().is_empty() {
+        return;
+    }
+    let known = Known { under: under(), support: support.clone() };
+    // Without it, the next session looks again.
+    if let Ok(text) = serde_json::to_vec(&known) {
+        let _ = DirBuilder::new().recursive(true).mode(0o700).create(folder);
+        let _ = distiq_base::atomic::write(&folder.join(REMEMBERED), &text, None);
+    }
+}
+
+/// Forgets the answer: it turned out to hold no more.
+pub(super) fn forget(folder: &Path) {
+    let _ = fs::remove_file(folder.join(REMEMBERED));
+}
+
+fn under() -> String {
+    let mut text = String::new();
+    for path in DEPENDS {
+        text.push_str(fs::read_to_string(path).unwrap_or_default().trim());
+        text.push('\n');
+    }
+    for kind in ["user", "mnt"] {
+        let link = fs::read_link(Path::new("/proc/self/ns").join(kind)).unwrap_or_default();
+        text.push_str(&link.to_string_lossy());
+    }
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let held = status.lines().filter(|line| HELD.iter().any(|name| line.starts_with(name)));
+    held.for_each(|line| text.push_str(line));
+    blake3::hash(text.as_bytes()).to_hex().to_string()
 }
 
 /// Starts the holder and takes over what it made.
@@ -121,78 +169,20 @@ pub(super) fn obtain(launcher: &Path) -> io::Result<(Support, Namespaces)> {
     received
 }
 
-fn receive(socket: &UnixStream) -> io::Result<(Support, Namespaces)> {
-    let mut bytes = [0; 1024];
-    let mut space = nix::cmsg_space!([RawFd; 4]);
-    let mut slices = [IoSliceMut::new(&mut bytes)];
-    let message = recvmsg::<()>(
-        socket.as_raw_fd(),
-        &mut slices,
-        Some(&mut space),
-        MsgFlags::MSG_CMSG_CLOEXEC,
-    )?;
-    let mut files = Vec::new();
-    for control in message.cmsgs()? {
-        if let ControlMessageOwned::ScmRights(numbers) = control {
-            files.extend(numbers.into_iter().map(own));
-        }
-    }
-    let length = message.bytes;
-    let support: Support = serde_json::from_slice(bytes.get(..length).unwrap_or_default())?;
-    let mut files = files.into_iter();
-    let mut next = |has: bool| if has { files.next() } else { None };
-    let namespaces = Namespaces {
-        user: next(support.users).map(Arc::new),
-        network: next(support.network).map(Arc::new),
-        ipc: next(support.ipc).map(Arc::new),
-        listener: Mutex::new(next(true)),
-    };
-    Ok((support, namespaces))
-}
-
-#[allow(unsafe_code)]
-fn own(number: RawFd) -> OwnedFd {
-    // SAFETY: the kernel made this descriptor for the message just received, and nobody else owns it.
-    unsafe { OwnedFd::from_raw_fd(number) }
-}
-
 /// Makes namespaces, tries what can be done in them, and hands all over on standard input.
 pub(super) fn hold() -> Result<u8, Fault> {
     let mut support =
         Support { landlock: landlock_version(), filters: has_filters(), ..Support::default() };
-    support.users = new_user().is_ok();
+    support.enter_new();
     if support.users || geteuid().is_root() {
-        support.ipc = unshare(CloneFlags::CLONE_NEWIPC).is_ok();
-        support.network = unshare(CloneFlags::CLONE_NEWNET).is_ok() && bring_up_loopback().is_ok();
         support.fresh_proc = try_view(true);
         support.view = support.fresh_proc || (support.landlock > 0 && try_view(false));
     }
-    let kinds = [(support.users, "user"), (support.network, "net"), (support.ipc, "ipc")];
-    let kinds = kinds.into_iter().filter(|(has, _)| *has);
-    let files: io::Result<Vec<fs::File>> =
-        kinds.map(|(_, kind)| fs::File::open(Path::new("/proc/self/ns").join(kind))).collect();
-    let files = files.map_err(|error| Fault::new("open a namespace", error))?;
-    let mut numbers: Vec<RawFd> = files.iter().map(AsRawFd::as_raw_fd).collect();
     // Nobody is there yet to have taken the address.
     let listener = support.network.then(|| TcpListener::bind(egress::ADDRESS).ok()).flatten();
-    numbers.extend(listener.as_ref().map(AsRawFd::as_raw_fd));
-    let text = serde_json::to_vec(&support)
-        .map_err(|error| Fault::new("tell what there is", io::Error::from(error)))?;
-    let control = [ControlMessage::ScmRights(&numbers)];
-    let control = if numbers.is_empty() { &[][..] } else { &control };
-    sendmsg::<()>(0, &[IoSlice::new(&text)], control, MsgFlags::empty(), None)
-        .map_err(|error| Fault::new("hand the namespaces over", error))?;
+    let listener = listener.as_ref().map(AsRawFd::as_raw_fd);
+    hand_over(&support, listener, io::stdin().as_fd())?;
     Ok(0)
-}
-
-/// Enters a user namespace in which this user is who it was.
-fn new_user() -> io::Result<()> {
-    let (user, group) = (geteuid(), getegid());
-    unshare(CloneFlags::CLONE_NEWUSER)?;
-    // The kernel wants it before a group may be mapped.
-    fs::write("/proc/self/setgroups", "deny")?;
-    fs::write("/proc/self/uid_map", format!("{user} {user} 1"))?;
-    fs::write("/proc/self/gid_map", format!("{group} {group} 1"))
 }
 
 /// Makes a small view in a child, as a command's is made.

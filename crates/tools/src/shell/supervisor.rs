@@ -7,7 +7,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::io::{self, Read, Write};
-use std::os::fd::{AsFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
@@ -25,6 +25,8 @@ use nix::unistd::Pid;
 use super::bell::Bell;
 use super::tree::{self, Roundup};
 use super::wire::{Report, Status, parse_end_request};
+#[cfg(target_os = "linux")]
+use crate::sandbox::{self, LAUNCH};
 
 /// The first argument of a process that is a supervisor.
 pub const SUPERVISE: &str = "__supervise";
@@ -75,13 +77,22 @@ fn start(arguments: impl IntoIterator<Item = OsString>) -> io::Result<Pid> {
     let mut arguments = arguments.into_iter();
     let inherited = inherit(&arguments.next().unwrap_or_default())?;
     let program = arguments.next().ok_or(io::ErrorKind::InvalidInput)?;
-    let mut command = Command::new(program);
-    command.args(arguments).stdin(Stdio::null());
-    own_session(&mut command);
-    bind(&mut command);
-    let child = command.spawn()?;
+    let arguments: Vec<OsString> = arguments.collect();
+    #[cfg(target_os = "linux")]
+    let sandboxed = shut_in(&arguments, &inherited)?;
+    #[cfg(not(target_os = "linux"))]
+    let sandboxed = None;
+    let main = match sandboxed {
+        Some(pid) => pid,
+        None => {
+            let mut command = Command::new(program);
+            command.args(arguments).stdin(Stdio::null());
+            own_session(&mut command);
+            bind(&mut command);
+            Pid::from_raw(i32::try_from(command.spawn()?.id()).map_err(io::Error::other)?)
+        }
+    };
     drop(inherited);
-    let main = Pid::from_raw(i32::try_from(child.id()).map_err(io::Error::other)?);
     // The output must end with the command, and its folder may be removed.
     let nothing = std::fs::File::options().read(true).write(true).open("/dev/null")?;
     nix::unistd::dup2_stdin(&nothing)?;
@@ -92,6 +103,54 @@ fn start(arguments: impl IntoIterator<Item = OsString>) -> io::Result<Pid> {
     #[cfg(target_os = "linux")]
     let _ = nix::sys::prctl::set_dumpable(false);
     Ok(main)
+}
+
+/// Forks the sandbox's launcher, where that is what is to be started: this is the program already, and starting it
+/// again would cost more than all that the sandbox does.
+#[cfg(target_os = "linux")]
+#[allow(unsafe_code)]
+fn shut_in(arguments: &[OsString], inherited: &[OwnedFd]) -> io::Result<Option<Pid>> {
+    use nix::unistd::{ForkResult, fork};
+
+    let Some((_, orders)) = arguments.split_first().filter(|(first, _)| **first == *LAUNCH) else {
+        return Ok(None);
+    };
+    // SAFETY: this process has one thread, so that the child finds no lock held by one that is gone.
+    match unsafe { fork() }? {
+        ForkResult::Parent { child } => Ok(Some(child)),
+        ForkResult::Child => {
+            let ready = (|| {
+                nix::unistd::setsid()?;
+                nix::sys::signal::SigSet::empty().thread_set_mask()?;
+                nix::sys::prctl::set_pdeathsig(Signal::SIGKILL)?;
+                nix::unistd::dup2_stdin(std::fs::File::open("/dev/null")?)?;
+                close_others(inherited)
+            })();
+            let code = match ready {
+                Ok(()) => sandbox::launch(orders.iter().cloned()),
+                Err(_) => sandbox::UNUSABLE,
+            };
+            std::process::exit(i32::from(code))
+        }
+    }
+}
+
+/// Closes the supervisor's own files in the launcher, which outlives it otherwise in Distiq's eyes.
+#[cfg(target_os = "linux")]
+#[allow(unsafe_code)]
+fn close_others(inherited: &[OwnedFd]) -> io::Result<()> {
+    let mut kept: Vec<libc::c_uint> =
+        inherited.iter().filter_map(|file| file.as_raw_fd().try_into().ok()).collect();
+    kept.sort_unstable();
+    let mut first: libc::c_uint = 3;
+    for end in kept.into_iter().chain([libc::c_uint::MAX]) {
+        if end > first {
+            // SAFETY: the files between are owned by values that this process never uses or drops again.
+            unsafe { libc::syscall(libc::SYS_close_range, first, end - 1, 0) };
+        }
+        first = end.saturating_add(1);
+    }
+    Ok(())
 }
 
 /// Gives the program its own session: no terminal to ask on, and a group to be signalled by.

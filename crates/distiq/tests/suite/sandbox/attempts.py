@@ -413,7 +413,7 @@ def file_of_victim():
 
 @attempt
 def priority_of_victim():
-    os.setpriority(os.PRIO_PROCESS, VICTIM, 10)
+    os.setpriority(os.PRIO_PROCESS, VICTIM, 19)
     return True
 
 
