@@ -7,10 +7,12 @@
 
 mod awk;
 mod chains;
+mod classes;
 mod cloud;
 mod code;
 mod commands;
 mod danger;
+mod fields;
 mod find_rules;
 mod git_rules;
 mod known;
@@ -18,12 +20,14 @@ mod network;
 mod options;
 mod parameters;
 mod paths;
+mod printed;
 mod reader_table;
 mod readers;
 mod rules;
 pub(crate) mod secrets;
 mod sed;
 mod shell_line;
+mod specials;
 mod targets;
 mod values;
 mod wrappers;

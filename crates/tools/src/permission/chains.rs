@@ -288,7 +288,7 @@ fn literal_input(script: &Script, command: &Command) -> Option<String> {
         Some("echo") => Some(texts.join(" ").replace("\\n", "\n")),
         Some("printf") => {
             let (format, words) = texts.split_first()?;
-            super::values::printed_format(format, words)
+            super::printed::printed_format(format, words)
                 .or_else(|| Some(texts.join("\n").replace("\\n", "\n")))
         }
         _ => None,
