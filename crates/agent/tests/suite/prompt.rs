@@ -109,7 +109,7 @@ const CLAIMS: &[(&str, &str, &str, &str)] = &[
         "Servers: `background` or `ready` give an `id` to poll (`id` alone) or `kill`.",
         "shell",
         r#"{"command":"echo up; sleep 60","ready":"up"}"#,
-        "id 1",
+        "[1: ready",
     ),
     ("Run the project's tests; tells failures with place.", "test", "{}", "test_failing.py:4"),
     ("Rarer tools (git …): {} lists them, {tool, input} calls one.", "more", "{}", "git"),
