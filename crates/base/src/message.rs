@@ -11,6 +11,8 @@ pub enum Dialect {
     Anthropic,
     /// OpenAI Chat Completions, and what is compatible with it.
     Openai,
+    /// OpenAI Responses.
+    Responses,
 }
 
 impl Dialect {
@@ -19,6 +21,7 @@ impl Dialect {
         match self {
             Dialect::Anthropic => "anthropic",
             Dialect::Openai => "openai",
+            Dialect::Responses => "responses",
         }
     }
 }

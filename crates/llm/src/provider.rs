@@ -207,7 +207,9 @@ fn headers(config: &ProviderConfig) -> Result<HeaderMap, ProviderSetupError> {
     if let Some(key) = &config.key {
         let (name, text) = match config.dialect {
             Dialect::Anthropic => ("x-api-key", key.expose().to_owned()),
-            Dialect::Openai => ("authorization", format!("Bearer {}", key.expose())),
+            Dialect::Openai | Dialect::Responses => {
+                ("authorization", format!("Bearer {}", key.expose()))
+            }
         };
         let fail = |_| ProviderSetupError::Key { provider: config.name.clone() };
         let mut value = HeaderValue::from_str(&text).map_err(fail)?;

@@ -46,7 +46,7 @@ impl Bench {
         }
         let provider = match dialect {
             Dialect::Anthropic => "anthropic",
-            Dialect::Openai => "openai",
+            Dialect::Openai | Dialect::Responses => "openai",
         };
         Self { place, model, provider, fault: fault.clone() }
     }

@@ -64,7 +64,9 @@ impl Job {
     fn command(&self, arguments: &[&str]) -> Command {
         let (variable, address) = match self.dialect {
             Dialect::Anthropic => ("ANTHROPIC_BASE_URL", self.model.base_url_anthropic()),
-            Dialect::Openai => ("OPENAI_BASE_URL", self.model.base_url_openai()),
+            Dialect::Openai | Dialect::Responses => {
+                ("OPENAI_BASE_URL", self.model.base_url_openai())
+            }
         };
         let mut command = self.place.command(arguments);
         command.env(variable, address).env("DISTIQ_MODEL", "scripted-1");

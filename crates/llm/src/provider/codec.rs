@@ -10,7 +10,7 @@ use crate::wire::{HeaderView, Quirks, WireError, anthropic, openai};
 pub(super) const fn path(dialect: Dialect) -> &'static str {
     match dialect {
         Dialect::Anthropic => "v1/messages",
-        Dialect::Openai => "chat/completions",
+        Dialect::Openai | Dialect::Responses => "chat/completions",
     }
 }
 
@@ -22,7 +22,7 @@ pub(super) fn encode(
 ) -> Vec<u8> {
     match dialect {
         Dialect::Anthropic => anthropic::encode_body(request, quirks, memory),
-        Dialect::Openai => {
+        Dialect::Openai | Dialect::Responses => {
             serde_json::to_vec(&openai::encode_request(request, quirks)).unwrap_or_default()
         }
     }
@@ -36,7 +36,7 @@ pub(super) fn decode_error(
 ) -> ProviderError {
     match dialect {
         Dialect::Anthropic => anthropic::decode_error(status, headers, body),
-        Dialect::Openai => openai::decode_error(status, headers, body),
+        Dialect::Openai | Dialect::Responses => openai::decode_error(status, headers, body),
     }
 }
 
@@ -44,7 +44,7 @@ pub(super) fn decode_error(
 pub(super) fn decode_whole(dialect: Dialect, body: &[u8]) -> Result<Vec<StreamEvent>, WireError> {
     let response = match dialect {
         Dialect::Anthropic => anthropic::decode_response(body)?,
-        Dialect::Openai => openai::decode_response(body)?,
+        Dialect::Openai | Dialect::Responses => openai::decode_response(body)?,
     };
     Ok(events(response))
 }
@@ -60,7 +60,9 @@ impl Decoder {
     pub(super) fn new(dialect: Dialect, quirks: &Quirks) -> Self {
         match dialect {
             Dialect::Anthropic => Self::Anthropic(anthropic::StreamDecoder::new()),
-            Dialect::Openai => Self::Openai(openai::StreamDecoder::with_quirks(quirks)),
+            Dialect::Openai | Dialect::Responses => {
+                Self::Openai(openai::StreamDecoder::with_quirks(quirks))
+            }
         }
     }
 

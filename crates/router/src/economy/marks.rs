@@ -5,9 +5,7 @@
 //! the one before and adds an answer and its results, often more than 20 blocks. So one mark stands
 //! exactly where the last request ended: whatever was added, it reads all that was written.
 
-use distiq_base::{
-    CacheMark, CachePlan, CacheTtl, Content, Dialect, MarkPlace, Message, Request, Role,
-};
+use distiq_base::{CacheMark, CachePlan, CacheTtl, Content, MarkPlace, Message, Request, Role};
 
 /// How a vendor's prompt cache is told what to keep.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -125,7 +123,7 @@ fn is_markable(content: &Content) -> bool {
         Content::Image { .. } | Content::ToolCall { .. } | Content::ToolResult { .. } => true,
         Content::Thinking { .. } | Content::RedactedThinking { .. } => false,
         // A block of theirs that we do not know: it may not take a mark.
-        Content::Other { dialect: Dialect::Anthropic | Dialect::Openai, .. } => false,
+        Content::Other { .. } => false,
     }
 }
 
