@@ -4,6 +4,7 @@
 //! the least that the same job can take: an empty Rust program, `curl`, reading a file.
 
 mod batch;
+mod edits;
 mod model;
 mod report;
 mod sessions;
@@ -32,6 +33,7 @@ pub fn run() -> Result<()> {
         bench.first_request()?,
         bench.resume()?,
         bench.memory_and_overhead()?,
+        edits::rows(&bench.distiq, &bench.folder)?,
         batch::rows(&bench.distiq, &bench.folder)?,
     ];
     print_rows(&rows.into_iter().flatten().collect::<Vec<_>>());

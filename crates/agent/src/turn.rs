@@ -89,7 +89,7 @@ pub(crate) async fn run(
         shared,
         journal,
         history,
-        waiting: Waiting::new(cancel, bench.config.limits.max_time),
+        waiting: Waiting::new(cancel, &bench.config.limits),
         trace: Trace::default(),
         spent: Spent::default(),
         asked_again: 0,

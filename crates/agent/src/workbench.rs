@@ -35,11 +35,13 @@ pub struct TurnLimits {
     pub max_requests: u32,
     /// Time.
     pub max_time: Option<Duration>,
+    /// The longest silence in the events while work goes on.
+    pub heartbeat: Duration,
 }
 
 impl Default for TurnLimits {
     fn default() -> Self {
-        Self { max_requests: 100, max_time: None }
+        Self { max_requests: 100, max_time: None, heartbeat: Duration::from_secs(10) }
     }
 }
 

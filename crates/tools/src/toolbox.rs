@@ -315,7 +315,8 @@ impl Toolbox {
 impl Drop for Toolbox {
     /// Ends what commands of this session left running.
     fn drop(&mut self) {
-        self.bench.background.close();
+        let supervised = self.bench.config.launcher.is_some();
+        self.bench.background.close(&self.bench.marker, supervised);
     }
 }
 

@@ -68,7 +68,14 @@ fn source(n: usize, word: &str) -> String {
     text
 }
 
-fn call(distiq: &Path, home: &Path, project: &Path, tool: &str, input: &str) -> Result<Duration> {
+/// Calls a tool of its own process, and tells how long that took.
+pub(super) fn call(
+    distiq: &Path,
+    home: &Path,
+    project: &Path,
+    tool: &str,
+    input: &str,
+) -> Result<Duration> {
     let begun = Instant::now();
     let mut child = Command::new(distiq)
         .args(["tool", tool, "-"])

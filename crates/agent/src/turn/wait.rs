@@ -9,9 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::TurnError;
 use crate::journal::Journal;
-
-/// The longest silence in a session's events while work goes on.
-pub const HEARTBEAT: Duration = Duration::from_secs(10);
+use crate::workbench::TurnLimits;
 
 /// Why waiting ended before the work did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,14 +27,16 @@ pub struct Waiting {
     work: CancellationToken,
     started: Instant,
     deadline: Option<Instant>,
+    heartbeat: Duration,
 }
 
 impl Waiting {
-    /// Begins a turn that `user` can cancel and that may take `max_time`.
-    pub fn new(user: CancellationToken, max_time: Option<Duration>) -> Self {
+    /// Begins a turn that `user` can cancel and that has these limits.
+    pub fn new(user: CancellationToken, limits: &TurnLimits) -> Self {
         let started = Instant::now();
-        let deadline = max_time.and_then(|time| started.checked_add(time));
-        Self { work: user.child_token(), user, started, deadline }
+        let deadline = limits.max_time.and_then(|time| started.checked_add(time));
+        let heartbeat = limits.heartbeat;
+        Self { work: user.child_token(), user, started, deadline, heartbeat }
     }
 
     /// Returns the token that work of this turn must heed.
@@ -67,7 +67,7 @@ impl Waiting {
         let deadline =
             self.deadline.unwrap_or_else(|| Instant::now() + Duration::from_secs(86_400 * 365));
         loop {
-            let beat = journal.last() + HEARTBEAT;
+            let beat = journal.last() + self.heartbeat;
             tokio::select! {
                 biased;
                 output = work.as_mut() => return Ok(Ok(output)),

@@ -159,7 +159,7 @@ async fn limits_end_a_turn_with_a_valid_history() {
     let world = World::new();
     let read = || Plan::calls(&[("read", r#"{"path":"a.txt"}"#)]);
     let turn = turn(&world, vec![read(), read(), read()], |config| {
-        config.limits = TurnLimits { max_requests: 2, max_time: None };
+        config.limits = TurnLimits { max_requests: 2, ..TurnLimits::default() };
     })
     .await;
     assert_eq!(turn.status(), TurnStatus::Limit);
@@ -269,6 +269,39 @@ async fn a_command_is_cancelled_with_its_children() {
     }
     bench.finish().await.unwrap();
     assert_eq!(last.unwrap().content.len(), 2, "both calls have a result");
+}
+
+#[tokio::test]
+async fn a_silent_command_is_told_of_again_and_again() {
+    let world = World::new();
+    let model = Arc::new(PlannedModel::default());
+    let wait = r#"{"command":"until [ -e go ]; do sleep 0.01; done; echo gone"}"#;
+    model.plans.lock().unwrap().push_back(Plan::calls(&[("shell", wait)]));
+    let mut config = world.config(&model);
+    assert_eq!(config.limits.heartbeat, Duration::from_secs(10));
+    config.limits.heartbeat = Duration::from_millis(20);
+    let (bench, mut listener) = Workbench::start(config).unwrap();
+    bench.submit(Op::Turn(Message::user("go")));
+    let (mut beats, mut running) = (Vec::new(), false);
+    while let Some(record) = listener.recv().await {
+        match &record.event {
+            Event::ToolStarted { .. } => running = true,
+            Event::Heartbeat { elapsed_ms, waiting_for } if running => {
+                assert_eq!(waiting_for, "shell");
+                beats.push(*elapsed_ms);
+                if beats.len() == 3 {
+                    write(&world.project(), "go", "");
+                }
+            }
+            Event::TurnFinished { status, .. } => {
+                assert_eq!(*status, TurnStatus::Done);
+                break;
+            }
+            _ => {}
+        }
+    }
+    bench.finish().await.unwrap();
+    assert!(beats.len() >= 3 && beats.is_sorted(), "{beats:?}");
 }
 
 #[tokio::test]

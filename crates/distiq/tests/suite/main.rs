@@ -21,6 +21,7 @@ mod run;
 #[cfg(target_os = "linux")]
 mod sandbox;
 mod schemas;
+mod servers;
 mod settings;
 mod shape;
 mod signals;

@@ -59,14 +59,11 @@ pub(super) fn judge(command: &Command, context: &Context<'_>) -> Part {
         return Part { writes: true, ..ask("runs a program of its own path") };
     }
     if command.opaque {
-        let worse = known::judge(program, &arguments, command, context);
-        return Part {
-            writes: true,
-            ..Part {
-                verdict: Verdict::Ask,
-                reason: "only the run tells what it runs".to_owned(),
-                ..worse
-            }
+        let seen = by_name(program, &arguments, command, context);
+        let reason = "only the run tells what it runs".to_owned();
+        return match seen.verdict {
+            Verdict::Deny => seen,
+            _ => Part { writes: true, verdict: Verdict::Ask, reason, ..seen },
         };
     }
     if known::says_version(program, &arguments) {
@@ -75,10 +72,14 @@ pub(super) fn judge(command: &Command, context: &Context<'_>) -> Part {
     if let Some(part) = wrappers::judge(program, &arguments, command, context) {
         return part;
     }
+    by_name(program, &arguments, command, context)
+}
+
+fn by_name(program: &str, arguments: &[&Word], command: &Command, context: &Context<'_>) -> Part {
     match program {
-        "git" => git_rules::judge(&arguments, context),
-        _ => readers::judge(program, &arguments, command, context)
-            .unwrap_or_else(|| known::judge(program, &arguments, command, context)),
+        "git" => git_rules::judge(arguments, context),
+        _ => readers::judge(program, arguments, command, context)
+            .unwrap_or_else(|| known::judge(program, arguments, command, context)),
     }
 }
 

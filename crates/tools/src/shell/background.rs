@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::job::{How, Job, State, Stop, off_thread};
 use super::ready::{Awaited, LOOK_EVERY, Port, Ready};
 use super::report::{self, Shown};
+use super::tree;
 use super::{Input, Start};
 use crate::bench::Bench;
 use crate::outcome::{Outcome, Refusal, RefusalKind};
@@ -60,6 +61,7 @@ impl Background {
     /// Remembers a command that was started, so that it ends with the session whatever happens.
     pub(super) fn adopt(&self, job: &Arc<Job>) {
         let mut all = self.all();
+        // One stays, to tell that there were any.
         all.started.retain(|job| job.strong_count() > 0);
         all.started.push(Arc::downgrade(job));
     }
@@ -101,12 +103,21 @@ impl Background {
         self.all().behind.retain(|entry| entry.id != id);
     }
 
-    /// Ends all commands of the session, without a runtime.
-    pub(crate) fn close(&self) {
-        let jobs: Vec<Arc<Job>> = self.all().started.iter().filter_map(Weak::upgrade).collect();
+    /// Ends all commands of the session, without a runtime. Where they had no supervisors, `marker` finds those that hid.
+    pub(crate) fn close(&self, marker: &str, supervised: bool) {
+        let jobs: Vec<Arc<Job>> = {
+            let all = self.all();
+            if all.started.is_empty() {
+                return;
+            }
+            all.started.iter().filter_map(Weak::upgrade).collect()
+        };
         jobs.iter().for_each(|job| job.close());
         let until = std::time::Instant::now() + CLOSE_TIME;
         jobs.iter().for_each(|job| job.wait_closed(until));
+        if !supervised {
+            tree::kill_session(&format!("{marker}-"));
+        }
     }
 }
 

@@ -14,6 +14,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::Signal;
 
 use super::supervisor::{SUPERVISE, own_session};
@@ -92,7 +93,7 @@ pub(crate) fn launch(spec: &Spec) -> io::Result<Launched> {
     // It holds the pipe's other end.
     drop(command);
     let pid = pid_of(&child);
-    stand_in(child, theirs, spec.marker.clone())?;
+    stand_in(child, theirs, output.try_clone()?, spec.marker.clone())?;
     Ok(Launched { control, output, pid, supervisor: None })
 }
 
@@ -124,7 +125,12 @@ fn pid_of(child: &Child) -> i32 {
 
 /// Does a supervisor's work from this process, as well as that goes: an orphan that has cleared its
 /// environment and left the session is not found.
-fn stand_in(mut child: Child, control: UnixStream, marker: String) -> io::Result<()> {
+fn stand_in(
+    mut child: Child,
+    control: UnixStream,
+    output: PipeReader,
+    marker: String,
+) -> io::Result<()> {
     let pid = pid_of(&child);
     let mut heard = control.try_clone()?;
     let mark = marker.clone();
@@ -150,7 +156,10 @@ fn stand_in(mut child: Child, control: UnixStream, marker: String) -> io::Result
     thread::Builder::new().name("command".to_owned()).spawn(move || {
         // A child that cannot be waited for has been reaped by somebody else.
         let status = child.wait().map_or(Status::Exit(0), status_of);
-        let left = tree::family(pid, &marker);
+        // To look at every process takes a while, so it is done only where somebody may be left.
+        let some = tree::group_lives(pid) || !is_closed(&output);
+        drop(output);
+        let left = if some { tree::family(pid, &marker) } else { Vec::new() };
         let mut said: String = left
             .iter()
             .map(|process| {
@@ -169,6 +178,13 @@ fn stand_in(mut child: Child, control: UnixStream, marker: String) -> io::Result
         let _ = control.shutdown(std::net::Shutdown::Both);
     })?;
     Ok(())
+}
+
+/// Tells whether nobody can write to a pipe any more.
+fn is_closed(pipe: &PipeReader) -> bool {
+    let mut files = [PollFd::new(pipe.as_fd(), PollFlags::empty())];
+    let _ = poll(&mut files, PollTimeout::ZERO);
+    files.iter().filter_map(PollFd::revents).any(|events| events.contains(PollFlags::POLLHUP))
 }
 
 fn status_of(status: ExitStatus) -> Status {

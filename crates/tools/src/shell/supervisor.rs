@@ -306,13 +306,16 @@ impl Supervisor {
     fn settle(&mut self) {
         let until = Instant::now() + SETTLE;
         while !self.empty && Instant::now() < until && !self.bell.asked() {
+            if tree::only_holder() {
+                return;
+            }
             self.bell.wait(until.saturating_duration_since(Instant::now()));
             self.reap();
         }
     }
 
     fn tell_left(&mut self, status: Status) {
-        if !self.empty {
+        if !self.empty && !tree::only_holder() {
             let below = tree::below(own_pid()).into_iter();
             for process in below.filter(|process| process.name != tree::HOLDER).take(TOLD) {
                 self.tell(&Report::Left { pid: process.pid, name: process.name });

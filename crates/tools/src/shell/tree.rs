@@ -15,6 +15,22 @@ const ROUNDS: usize = 20;
 /// The first process of a sandbox, which lives as long as the others do.
 pub(super) const HOLDER: &str = "distiq-sandbox";
 
+/// Tells whether nothing is left of a command but the first process of its sandbox, which is about to go: cheaper to
+/// know than all that lives below, and nobody waits for the kernel to tidy up.
+pub(super) fn only_holder() -> bool {
+    let children = |path: &str| fs::read_to_string(path).ok();
+    let holds_nothing = |pid: &str| {
+        let is_holder = fs::read_to_string(format!("/proc/{pid}/comm"))
+            .is_ok_and(|name| name.trim_end() == HOLDER);
+        is_holder
+            && children(&format!("/proc/{pid}/task/{pid}/children"))
+                .is_some_and(|all| all.is_empty())
+    };
+    // Not every kernel tells.
+    children("/proc/thread-self/children")
+        .is_some_and(|all| all.split_whitespace().all(holds_nothing))
+}
+
 /// A living process.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Process {
@@ -29,6 +45,25 @@ pub(crate) struct Process {
 pub(super) fn signal_group(group: i32, signal: Signal) {
     if group > 1 {
         let _ = killpg(Pid::from_raw(group), signal);
+    }
+}
+
+/// Tells whether a group still has members.
+pub(super) fn group_lives(group: i32) -> bool {
+    group > 1 && killpg(Pid::from_raw(group), None).is_ok()
+}
+
+/// Kills everything whose marker begins so: all commands of a session.
+pub(super) fn kill_session(prefix: &str) {
+    for _ in 0..ROUNDS {
+        let mut found = processes();
+        found
+            .retain(|process| carries(process.pid, |marker| marker.starts_with(prefix.as_bytes())));
+        if found.is_empty() {
+            return;
+        }
+        signal_all(&found, Signal::SIGKILL);
+        std::thread::sleep(Duration::from_millis(5));
     }
 }
 
@@ -123,7 +158,8 @@ pub(super) fn family(leader: i32, marker: &str) -> Vec<Process> {
     let mut members: HashSet<i32> = all
         .iter()
         .filter(|process| {
-            (leader > 1 && process.session == leader) || carries(process.pid, marker.as_bytes())
+            (leader > 1 && process.session == leader)
+                || carries(process.pid, |found| found == marker.as_bytes())
         })
         .map(|process| process.pid)
         .collect();
@@ -175,12 +211,12 @@ fn read_stat(pid: i32) -> Option<Process> {
     Some(Process { pid, name, parent, group, session })
 }
 
-fn carries(pid: i32, marker: &[u8]) -> bool {
+fn carries(pid: i32, fits: impl Fn(&[u8]) -> bool) -> bool {
     let Ok(environment) = fs::read(format!("/proc/{pid}/environ")) else { return false };
     environment.split(|byte| *byte == 0).any(|variable| {
         variable
             .strip_prefix(MARKER.as_bytes())
             .and_then(|rest| rest.strip_prefix(b"="))
-            .is_some_and(|found| found == marker)
+            .is_some_and(&fits)
     })
 }

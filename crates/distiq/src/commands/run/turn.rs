@@ -193,6 +193,7 @@ fn config(
         limits: TurnLimits {
             max_requests: settings.max_turns,
             max_time: settings.max_time_s.map(Duration::from_secs),
+            ..TurnLimits::default()
         },
         max_output_tokens: most.min(MAX_OUTPUT_TOKENS),
         output,
