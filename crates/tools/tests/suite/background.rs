@@ -53,7 +53,7 @@ async fn who_fails_at_once_says_so() {
 async fn a_killed_command_is_gone_with_all_it_started() {
     let project = Project::new(&[]);
     let script = "setsid sleep 300 & echo $! > pid; echo up; trap '' TERM; sleep 300";
-    shell(&project, json!({"command": script, "background": true})).await;
+    shell(&project, json!({"command": script, "ready": "up"})).await;
     let other = json!({"command": "sleep 300", "background": true});
     shell(&project, other).await;
     let list = project.refused("shell", json!({"id": 9}), RefusalKind::NotFound).await;
