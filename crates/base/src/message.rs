@@ -13,6 +13,10 @@ pub enum Dialect {
     Openai,
     /// OpenAI Responses.
     Responses,
+    /// Gemini generateContent.
+    Gemini,
+    /// Ollama's own API (NDJSON).
+    Ollama,
 }
 
 impl Dialect {
@@ -22,6 +26,8 @@ impl Dialect {
             Dialect::Anthropic => "anthropic",
             Dialect::Openai => "openai",
             Dialect::Responses => "responses",
+            Dialect::Gemini => "gemini",
+            Dialect::Ollama => "ollama",
         }
     }
 }

@@ -207,7 +207,7 @@ fn headers(config: &ProviderConfig) -> Result<HeaderMap, ProviderSetupError> {
     if let Some(key) = &config.key {
         let (name, text) = match config.dialect {
             Dialect::Anthropic => ("x-api-key", key.expose().to_owned()),
-            Dialect::Openai | Dialect::Responses => {
+            Dialect::Openai | Dialect::Responses | Dialect::Gemini | Dialect::Ollama => {
                 ("authorization", format!("Bearer {}", key.expose()))
             }
         };

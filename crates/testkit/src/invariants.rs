@@ -128,7 +128,7 @@ fn tool_results(request: &Captured) -> Vec<(String, usize)> {
             Dialect::Openai if text(message, "role") == "tool" => {
                 found.push((place, length(message.get("content"))));
             }
-            Dialect::Openai | Dialect::Responses => {}
+            Dialect::Openai | Dialect::Responses | Dialect::Gemini | Dialect::Ollama => {}
             Dialect::Anthropic => {
                 let results = elements(message.get("content"))
                     .filter(|block| text(block, "type") == "tool_result");

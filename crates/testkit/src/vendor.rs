@@ -52,9 +52,11 @@ impl Refusal {
                 }
                 json!({"type": "error", "error": error, "request_id": request_id})
             }
-            Dialect::Openai | Dialect::Responses => json!({"error": {
-                "message": self.message, "type": self.kind, "param": null, "code": self.code,
-            }}),
+            Dialect::Openai | Dialect::Responses | Dialect::Gemini | Dialect::Ollama => {
+                json!({"error": {
+                    "message": self.message, "type": self.kind, "param": null, "code": self.code,
+                }})
+            }
         }
     }
 }
@@ -105,7 +107,7 @@ impl Vendors {
                 let (usage, pending) = self.anthropic.look_up(key, body, &prompt, now_ms);
                 Counted { usage, entries: Entries::Anthropic(pending) }
             }
-            Dialect::Openai | Dialect::Responses => {
+            Dialect::Openai | Dialect::Responses | Dialect::Gemini | Dialect::Ollama => {
                 let prompt = Prompt::openai(body, &mut self.counter);
                 let (usage, pending) =
                     self.openai.look_up(key, body, prompt, &mut self.counter, now_ms);
@@ -134,7 +136,9 @@ impl Vendors {
 pub fn refuse(dialect: Dialect, body: &Value) -> Option<Refusal> {
     let verdict = match dialect {
         Dialect::Anthropic => anthropic_rules::check(body),
-        Dialect::Openai | Dialect::Responses => openai_rules::check(body),
+        Dialect::Openai | Dialect::Responses | Dialect::Gemini | Dialect::Ollama => {
+            openai_rules::check(body)
+        }
     };
     verdict.err()
 }

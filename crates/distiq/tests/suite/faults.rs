@@ -46,7 +46,7 @@ impl Bench {
         }
         let provider = match dialect {
             Dialect::Anthropic => "anthropic",
-            Dialect::Openai | Dialect::Responses => "openai",
+            Dialect::Openai | Dialect::Responses | Dialect::Gemini | Dialect::Ollama => "openai",
         };
         Self { place, model, provider, fault: fault.clone() }
     }

@@ -64,7 +64,7 @@ impl Job {
     fn command(&self, arguments: &[&str]) -> Command {
         let (variable, address) = match self.dialect {
             Dialect::Anthropic => ("ANTHROPIC_BASE_URL", self.model.base_url_anthropic()),
-            Dialect::Openai | Dialect::Responses => {
+            Dialect::Openai | Dialect::Responses | Dialect::Gemini | Dialect::Ollama => {
                 ("OPENAI_BASE_URL", self.model.base_url_openai())
             }
         };

@@ -176,7 +176,9 @@ fn check(case: Case) {
     let model = ScriptedModel::start(script(case)).unwrap();
     let (variable, address) = match case.dialect {
         Dialect::Anthropic => ("ANTHROPIC_BASE_URL", model.base_url_anthropic()),
-        Dialect::Openai | Dialect::Responses => ("OPENAI_BASE_URL", model.base_url_openai()),
+        Dialect::Openai | Dialect::Responses | Dialect::Gemini | Dialect::Ollama => {
+            ("OPENAI_BASE_URL", model.base_url_openai())
+        }
     };
     let mut command = place.command(&["run", "--mode", "full", "--price", "3/15"]);
     command

@@ -10,7 +10,9 @@ use crate::wire::{HeaderView, Quirks, WireError, anthropic, openai};
 pub(super) const fn path(dialect: Dialect) -> &'static str {
     match dialect {
         Dialect::Anthropic => "v1/messages",
-        Dialect::Openai | Dialect::Responses => "chat/completions",
+        Dialect::Openai | Dialect::Responses | Dialect::Gemini | Dialect::Ollama => {
+            "chat/completions"
+        }
     }
 }
 
@@ -22,7 +24,7 @@ pub(super) fn encode(
 ) -> Vec<u8> {
     match dialect {
         Dialect::Anthropic => anthropic::encode_body(request, quirks, memory),
-        Dialect::Openai | Dialect::Responses => {
+        Dialect::Openai | Dialect::Responses | Dialect::Gemini | Dialect::Ollama => {
             serde_json::to_vec(&openai::encode_request(request, quirks)).unwrap_or_default()
         }
     }
@@ -36,7 +38,9 @@ pub(super) fn decode_error(
 ) -> ProviderError {
     match dialect {
         Dialect::Anthropic => anthropic::decode_error(status, headers, body),
-        Dialect::Openai | Dialect::Responses => openai::decode_error(status, headers, body),
+        Dialect::Openai | Dialect::Responses | Dialect::Gemini | Dialect::Ollama => {
+            openai::decode_error(status, headers, body)
+        }
     }
 }
 
@@ -44,7 +48,9 @@ pub(super) fn decode_error(
 pub(super) fn decode_whole(dialect: Dialect, body: &[u8]) -> Result<Vec<StreamEvent>, WireError> {
     let response = match dialect {
         Dialect::Anthropic => anthropic::decode_response(body)?,
-        Dialect::Openai | Dialect::Responses => openai::decode_response(body)?,
+        Dialect::Openai | Dialect::Responses | Dialect::Gemini | Dialect::Ollama => {
+            openai::decode_response(body)?
+        }
     };
     Ok(events(response))
 }
@@ -60,7 +66,7 @@ impl Decoder {
     pub(super) fn new(dialect: Dialect, quirks: &Quirks) -> Self {
         match dialect {
             Dialect::Anthropic => Self::Anthropic(anthropic::StreamDecoder::new()),
-            Dialect::Openai | Dialect::Responses => {
+            Dialect::Openai | Dialect::Responses | Dialect::Gemini | Dialect::Ollama => {
                 Self::Openai(openai::StreamDecoder::with_quirks(quirks))
             }
         }

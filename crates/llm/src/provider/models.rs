@@ -37,7 +37,9 @@ impl Provider {
                 url.set_query(Some("limit=1000"));
                 url
             }
-            Dialect::Openai | Dialect::Responses => self.url("models"),
+            Dialect::Openai | Dialect::Responses | Dialect::Gemini | Dialect::Ollama => {
+                self.url("models")
+            }
         };
         let mut response = self.exchange(Method::GET, url, None).await?;
         let idle = Duration::from_millis(self.config.timeouts.idle_ms);

@@ -28,7 +28,7 @@ impl Ids {
         self.answers += 1;
         match dialect {
             Dialect::Anthropic => format!("msg_scripted_{:04}", self.answers),
-            Dialect::Openai | Dialect::Responses => {
+            Dialect::Openai | Dialect::Responses | Dialect::Gemini | Dialect::Ollama => {
                 format!("chatcmpl-scripted-{:04}", self.answers)
             }
         }
@@ -43,7 +43,7 @@ impl Ids {
                 self.calls += 1;
                 *id = match dialect {
                     Dialect::Anthropic => format!("toolu_scripted_{:04}", self.calls),
-                    Dialect::Openai | Dialect::Responses => {
+                    Dialect::Openai | Dialect::Responses | Dialect::Gemini | Dialect::Ollama => {
                         format!("call_scripted_{:04}", self.calls)
                     }
                 };
@@ -138,7 +138,9 @@ fn shorten(text: &mut String, most: u64, tokens: &mut dyn FnMut(&str) -> u64) {
 pub(super) fn whole(dialect: Dialect, response: &Response) -> Value {
     let mut body = match dialect {
         Dialect::Anthropic => anthropic::encode_response(response),
-        Dialect::Openai | Dialect::Responses => openai::encode_response(response),
+        Dialect::Openai | Dialect::Responses | Dialect::Gemini | Dialect::Ollama => {
+            openai::encode_response(response)
+        }
     };
     if response.usage.is_none()
         && let Some(fields) = body.as_object_mut()
@@ -156,7 +158,7 @@ pub(super) fn frames(dialect: Dialect, response: &Response, wants_usage: bool) -
             let mut encoder = anthropic::StreamEncoder::new();
             events.iter().map(|event| encoder.encode(event)).collect()
         }
-        Dialect::Openai | Dialect::Responses => {
+        Dialect::Openai | Dialect::Responses | Dialect::Gemini | Dialect::Ollama => {
             let options = openai::StreamOptions { include_usage: wants_usage, created: CREATED };
             let mut encoder = openai::StreamEncoder::new(options);
             events.iter().map(|event| encoder.encode(event)).collect()

@@ -153,7 +153,9 @@ impl Desk {
         }
         let decoded = match dialect {
             Dialect::Anthropic => anthropic::decode_request(&request.body),
-            Dialect::Openai | Dialect::Responses => openai::decode_request(&request.body),
+            Dialect::Openai | Dialect::Responses | Dialect::Gemini | Dialect::Ollama => {
+                openai::decode_request(&request.body)
+            }
         };
         let decoded = decoded.map_err(|error| {
             let what = format!("the codec cannot read it: {error}");

@@ -13,7 +13,7 @@ pub(super) fn headers(dialect: Dialect, streams: bool, number: usize) -> Vec<(St
     let kind = if streams { "text/event-stream; charset=utf-8" } else { "application/json" };
     let id = match dialect {
         Dialect::Anthropic => "request-id",
-        Dialect::Openai | Dialect::Responses => "x-request-id",
+        Dialect::Openai | Dialect::Responses | Dialect::Gemini | Dialect::Ollama => "x-request-id",
     };
     [("content-type", kind.to_owned()), (id, format!("req_scripted_{:04}", number + 1))]
         .map(|(name, value)| (name.to_owned(), value))
@@ -47,7 +47,7 @@ pub(super) fn models(names: &[String], dialect: Dialect) -> Value {
             Dialect::Anthropic => json!({
                 "type": "model", "id": id, "display_name": id, "created_at": created,
             }),
-            Dialect::Openai | Dialect::Responses => json!({
+            Dialect::Openai | Dialect::Responses | Dialect::Gemini | Dialect::Ollama => json!({
                 "id": id, "object": "model", "created": 1_767_225_600, "owned_by": "script",
             }),
         })
@@ -56,7 +56,9 @@ pub(super) fn models(names: &[String], dialect: Dialect) -> Value {
         Dialect::Anthropic => json!({
             "data": data, "has_more": false, "first_id": names.first(), "last_id": names.last(),
         }),
-        Dialect::Openai | Dialect::Responses => json!({"object": "list", "data": data}),
+        Dialect::Openai | Dialect::Responses | Dialect::Gemini | Dialect::Ollama => {
+            json!({"object": "list", "data": data})
+        }
     }
 }
 
@@ -83,7 +85,7 @@ pub(super) fn status_refusal(dialect: Dialect, status: u16) -> Refusal {
     };
     match dialect {
         Dialect::Anthropic => Refusal::new(status, anthropic, message),
-        Dialect::Openai | Dialect::Responses => {
+        Dialect::Openai | Dialect::Responses | Dialect::Gemini | Dialect::Ollama => {
             Refusal { code: Some(code.to_owned()), ..Refusal::new(status, openai, message) }
         }
     }

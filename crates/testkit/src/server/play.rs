@@ -199,7 +199,9 @@ fn is_end_mark(event: &str) -> bool {
 fn turn_around(events: &mut [String], dialect: Dialect) {
     let mark = match dialect {
         Dialect::Anthropic => "event: content_block_start",
-        Dialect::Openai | Dialect::Responses => "\"finish_reason\":\"",
+        Dialect::Openai | Dialect::Responses | Dialect::Gemini | Dialect::Ollama => {
+            "\"finish_reason\":\""
+        }
     };
     let place = events.iter().position(|event| event.contains(mark));
     match (dialect, place) {
@@ -218,7 +220,7 @@ fn add_unknown(events: &mut Vec<String>, dialect: Dialect) {
             ": a comment\n\n",
             "id: 7\nretry: 10\nevent: ping\ndata: {\"type\": \"ping\"}\n\n",
         ],
-        Dialect::Openai | Dialect::Responses => &[
+        Dialect::Openai | Dialect::Responses | Dialect::Gemini | Dialect::Ollama => &[
             ": OPENROUTER PROCESSING\n\n",
             "data: {\"id\":\"x\",\"object\":\"chat.completion.chunk\",\"created\":1,\
              \"model\":\"m\",\"choices\":[],\"future\":{\"a\":1}}\n\n",
@@ -252,7 +254,7 @@ fn error_event(dialect: Dialect) -> String {
         Dialect::Anthropic => "event: error\ndata: {\"type\":\"error\",\"error\":{\"type\":\
              \"overloaded_error\",\"message\":\"Overloaded\"}}\n\n"
             .to_owned(),
-        Dialect::Openai | Dialect::Responses => {
+        Dialect::Openai | Dialect::Responses | Dialect::Gemini | Dialect::Ollama => {
             "data: {\"error\":{\"message\":\"The server had an error while \
              processing your request\",\"type\":\"server_error\",\"param\":null,\"code\":null}}\n\n"
                 .to_owned()
@@ -268,7 +270,7 @@ fn huge_event(dialect: Dialect, bytes: usize) -> String {
             let data = json!({"type": "content_block_delta", "index": 0, "delta": delta});
             format!("event: content_block_delta\ndata: {data}\n\n")
         }
-        Dialect::Openai | Dialect::Responses => {
+        Dialect::Openai | Dialect::Responses | Dialect::Gemini | Dialect::Ollama => {
             let choice = json!({"index": 0, "delta": {"content": text}, "finish_reason": null});
             let data = json!({"id": "x", "object": "chat.completion.chunk", "created": 1,
                 "model": "m", "choices": [choice]});

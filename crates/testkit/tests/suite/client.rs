@@ -18,7 +18,7 @@ pub fn question(dialect: Dialect, stream: bool) -> Value {
             "tools": [{"name": "read", "description": "Reads", "input_schema": schema}],
             "messages": [{"role": "user", "content": "hi"}],
         }),
-        Dialect::Openai | Dialect::Responses => {
+        Dialect::Openai | Dialect::Responses | Dialect::Gemini | Dialect::Ollama => {
             let mut body = json!({
                 "model": "gpt-6-sol", "stream": stream,
                 "tools": [{"type": "function",
@@ -37,7 +37,7 @@ pub fn question(dialect: Dialect, stream: bool) -> Value {
 pub fn post(model: &ScriptedModel, dialect: Dialect, body: &Value) -> reqwest::RequestBuilder {
     let (url, key) = match dialect {
         Dialect::Anthropic => (format!("{}/v1/messages", model.base_url_anthropic()), "x-api-key"),
-        Dialect::Openai | Dialect::Responses => {
+        Dialect::Openai | Dialect::Responses | Dialect::Gemini | Dialect::Ollama => {
             (format!("{}/chat/completions", model.base_url_openai()), "x-key")
         }
     };
@@ -110,7 +110,9 @@ pub async fn ask(model: &ScriptedModel, dialect: Dialect, body: &Value) -> Respo
     let bytes = answer.bytes().await.unwrap();
     match dialect {
         Dialect::Anthropic => anthropic::decode_response(&bytes).unwrap(),
-        Dialect::Openai | Dialect::Responses => openai::decode_response(&bytes).unwrap(),
+        Dialect::Openai | Dialect::Responses | Dialect::Gemini | Dialect::Ollama => {
+            openai::decode_response(&bytes).unwrap()
+        }
     }
 }
 
@@ -123,7 +125,9 @@ impl Decoder {
     fn new(dialect: Dialect) -> Self {
         match dialect {
             Dialect::Anthropic => Decoder::Anthropic(anthropic::StreamDecoder::new()),
-            Dialect::Openai | Dialect::Responses => Decoder::Openai(openai::StreamDecoder::new()),
+            Dialect::Openai | Dialect::Responses | Dialect::Gemini | Dialect::Ollama => {
+                Decoder::Openai(openai::StreamDecoder::new())
+            }
         }
     }
 

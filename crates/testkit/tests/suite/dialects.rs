@@ -104,7 +104,9 @@ async fn counts_follow_the_cache_and_the_script() {
         body["messages"] = match dialect {
             Dialect::Anthropic => json!([{"role": "user", "content": [
                 {"type": "text", "text": long, "cache_control": {"type": "ephemeral"}}]}]),
-            Dialect::Openai | Dialect::Responses => json!([{"role": "user", "content": long}]),
+            Dialect::Openai | Dialect::Responses | Dialect::Gemini | Dialect::Ollama => {
+                json!([{"role": "user", "content": long}])
+            }
         };
         let mut usages = Vec::new();
         for _ in 0..4 {

@@ -25,7 +25,7 @@ fn session(dialect: Dialect) -> [Value; 2] {
             first["messages"][0]["content"] = json!([
                 {"type": "text", "text": "Fix it.", "cache_control": {"type": "ephemeral"}}]);
         }
-        Dialect::Openai | Dialect::Responses => {
+        Dialect::Openai | Dialect::Responses | Dialect::Gemini | Dialect::Ollama => {
             first["prompt_cache_key"] = json!("s-1");
             first["messages"] = json!([
                 {"role": "developer", "content": "You fix bugs in this project."},
@@ -42,7 +42,7 @@ fn session(dialect: Dialect) -> [Value; 2] {
             messages.push(json!({"role": "user", "content": [
                 {"type": "tool_result", "tool_use_id": "t", "content": "file"}]}));
         }
-        Dialect::Openai | Dialect::Responses => {
+        Dialect::Openai | Dialect::Responses | Dialect::Gemini | Dialect::Ollama => {
             messages.push(json!({"role": "assistant", "content": null, "tool_calls": [
                 {"id": "t", "type": "function",
                  "function": {"name": "read", "arguments": "{}"}}]}));
