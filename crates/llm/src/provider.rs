@@ -4,17 +4,23 @@ mod adapt;
 mod codec;
 mod http;
 mod models;
+mod raw;
+mod reading;
 mod stream;
 
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use distiq_base::{Dialect, Request, Secret};
+use jiff::Timestamp;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use url::{Host, Url};
 
 pub use models::ModelListing;
+pub use raw::{RawAnswer, RawBody, RawRefusal, RawReply, RawRequest};
+pub use reading::AnswerReader;
 pub use stream::ModelStream;
 
 use crate::error::ProviderError;
@@ -99,6 +105,8 @@ pub struct Provider {
     quirks: Mutex<Quirks>,
     /// What was encoded for the last request.
     memory: Mutex<anthropic::Memory>,
+    /// When the vendor's limit is full again; 0 where it is not known to be empty.
+    exhausted_until_ms: AtomicI64,
 }
 
 impl Provider {
@@ -111,7 +119,8 @@ impl Provider {
         let headers = headers(&config)?;
         let quirks = Mutex::new(config.quirks.clone());
         let (client, memory) = (OnceLock::new(), Mutex::default());
-        Ok(Self { config, base, headers, client, quirks, memory })
+        let exhausted_until_ms = AtomicI64::new(0);
+        Ok(Self { config, base, headers, client, quirks, memory, exhausted_until_ms })
     }
 
     /// Returns the provider's name.
@@ -132,6 +141,12 @@ impl Provider {
     /// Tells whether it runs on this machine.
     pub fn is_loopback(&self) -> bool {
         is_loopback(&self.base)
+    }
+
+    /// Returns until when the vendor's own headers say that nothing is left of a limit.
+    pub fn exhausted_until(&self) -> Option<Timestamp> {
+        let until_ms = self.exhausted_until_ms.load(Ordering::Relaxed);
+        (until_ms > 0).then(|| Timestamp::from_millisecond(until_ms).ok()).flatten()
     }
 
     /// Sends a request once and returns its answer as it comes.

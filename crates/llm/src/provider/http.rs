@@ -1,14 +1,18 @@
 //! One exchange over HTTP: the client, the request, and what can go wrong with both.
 
 use std::error::Error;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use bytes::Bytes;
 use distiq_base::Dialect;
 use jiff::Timestamp;
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Client, ClientBuilder, Method, Response, redirect};
 use tokio::time::timeout;
 use url::Url;
 
+use super::reading::AnswerReader;
 use super::{Provider, codec, is_loopback, stream};
 use crate::error::{Phase, ProviderError, ProviderErrorKind as Kind};
 use crate::wire::{HeaderView, WireError};
@@ -30,9 +34,29 @@ impl Provider {
         url: Url,
         body: Option<&[u8]>,
     ) -> Result<Response, ProviderError> {
-        let mut request = self.client()?.request(method, url).headers(self.headers.clone());
+        let mut headers = self.headers.clone();
+        if body.is_some() {
+            headers.insert("content-type", HeaderValue::from_static("application/json"));
+        }
+        let body = body.map(Bytes::copy_from_slice);
+        let response = self.begin(method, url, headers, body).await?;
+        if response.status().is_success() {
+            return Ok(response);
+        }
+        Err(self.refusal(response).await.1)
+    }
+
+    /// Sends a request and returns the answer's head, whatever its status.
+    pub(super) async fn begin(
+        &self,
+        method: Method,
+        url: Url,
+        headers: HeaderMap,
+        body: Option<Bytes>,
+    ) -> Result<Response, ProviderError> {
+        let mut request = self.client()?.request(method, url).headers(headers);
         if let Some(body) = body {
-            request = request.header("content-type", "application/json").body(body.to_vec());
+            request = request.body(body);
         }
         let head = Duration::from_millis(self.config.timeouts.head_ms);
         let response = match timeout(head, request.send()).await {
@@ -46,41 +70,44 @@ impl Provider {
             let message = format!("The answer's headers are over {MAX_HEAD_BYTES} bytes long");
             return Err(self.fail(ProviderError::new(Kind::Malformed, message)));
         }
-        if response.status().is_success() {
-            return Ok(response);
-        }
-        Err(self.refusal(response).await)
+        self.note_limits(&response);
+        Ok(response)
     }
 
     /// Reads the body of an answer that is no success, as far as it comes in time.
-    async fn refusal(&self, mut response: Response) -> ProviderError {
+    pub(super) async fn refusal(&self, mut response: Response) -> (Bytes, ProviderError) {
         let status = response.status().as_u16();
         let headers = view(&response);
         let idle = Duration::from_millis(self.config.timeouts.first_byte_ms);
         let mut body = Vec::new();
         while let Ok(Ok(Some(chunk))) = timeout(idle, response.chunk()).await {
-            body.extend_from_slice(&chunk);
-            if body.len() > MAX_ERROR_BYTES {
+            let room = MAX_ERROR_BYTES.saturating_sub(body.len());
+            body.extend_from_slice(chunk.get(..room).unwrap_or(&chunk));
+            if room < chunk.len() {
                 break;
             }
         }
         let mut error = codec::decode_error(self.config.dialect, status, &headers, &body);
         error.status = Some(status);
-        self.fail(error)
+        (body.into(), self.fail(error))
+    }
+
+    /// Keeps what the vendor tells of its limits.
+    fn note_limits(&self, response: &Response) {
+        let tells = |name: &HeaderName| name.as_str().contains("ratelimit");
+        if !response.headers().keys().any(tells) {
+            return;
+        }
+        let until = view(response).exhausted_until();
+        let until_ms = until.map_or(0, |until| until.as_millisecond());
+        self.exhausted_until_ms.store(until_ms, Ordering::Relaxed);
     }
 
     /// Wraps an answer's body.
     pub(super) fn answer(&self, response: Response) -> stream::ModelStream {
         let request_id = request_id(&view(&response));
         let guard = self.guard(request_id);
-        let decoder = codec::Decoder::new(self.config.dialect, &self.quirks());
-        stream::ModelStream::new(
-            response,
-            self.config.dialect,
-            decoder,
-            self.config.timeouts,
-            guard,
-        )
+        stream::ModelStream::new(response, self.reader(), self.config.timeouts, guard)
     }
 
     /// Returns an address below the base URL, whether or not that ends in a slash or, for Anthropic,
@@ -154,7 +181,11 @@ impl Provider {
         self.guard(None).seal(error)
     }
 
-    fn guard(&self, request_id: Option<String>) -> stream::Guard {
+    pub(super) fn reader(&self) -> AnswerReader {
+        AnswerReader::new(self.config.dialect, &self.quirks())
+    }
+
+    pub(super) fn guard(&self, request_id: Option<String>) -> stream::Guard {
         let headers = self.config.headers.iter().map(|(_, value)| value.clone());
         stream::Guard {
             provider: self.config.name.clone(),
@@ -184,7 +215,7 @@ pub(super) fn view(response: &Response) -> HeaderView {
 }
 
 /// Returns the vendor's id of a request.
-fn request_id(headers: &HeaderView) -> Option<String> {
+pub(super) fn request_id(headers: &HeaderView) -> Option<String> {
     headers.get("request-id").or_else(|| headers.get("x-request-id")).map(str::to_owned)
 }
 

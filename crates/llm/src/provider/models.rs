@@ -9,7 +9,7 @@ use tokio::time::timeout;
 
 use super::Provider;
 use super::http::{describe, late};
-use super::stream::MAX_BODY_BYTES;
+use super::reading::MAX_BODY_BYTES;
 use crate::error::{Phase, ProviderError, ProviderErrorKind as Kind};
 
 /// A model as its provider lists it.

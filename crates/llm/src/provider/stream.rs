@@ -6,20 +6,17 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use distiq_base::{Dialect, Secret, StreamEvent};
+use distiq_base::{Secret, StreamEvent};
 use futures::stream::BoxStream;
 use futures::{Stream, StreamExt};
 use reqwest::Response;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::Timeouts;
-use super::codec::{self, Decoder};
 use super::http::{describe, late};
+use super::reading::AnswerReader;
 use crate::error::{Phase, ProviderError, ProviderErrorKind as Kind};
-use crate::wire::sse::SseDecoder;
 
-/// Most bytes of one answer, unpacked.
-pub const MAX_BODY_BYTES: usize = 64 << 20;
 /// How long pings alone keep an answer alive.
 const LONGEST_WITHOUT_EVENT: Duration = Duration::from_secs(600);
 /// How long to wait for the end of the body after the end of the answer, so that the connection can
@@ -47,19 +44,15 @@ impl Stream for ModelStream {
 impl ModelStream {
     pub(super) fn new(
         response: Response,
-        dialect: Dialect,
-        decoder: Decoder,
+        reader: AnswerReader,
         timeouts: Timeouts,
         guard: Guard,
     ) -> Self {
         let body = Body {
             response,
-            dialect,
-            shape: Shape::Unknown(Vec::new()),
-            decoder,
+            reader,
             timeouts,
             guard,
-            received: 0,
             last_event: Instant::now(),
             ready: VecDeque::new(),
             fault: None,
@@ -94,24 +87,11 @@ impl Guard {
     }
 }
 
-/// What the body turns out to be.
-enum Shape {
-    /// Too little has come to tell.
-    Unknown(Vec<u8>),
-    /// Server-sent events.
-    Events(SseDecoder),
-    /// One JSON object, or something that is no answer at all.
-    Whole(Vec<u8>),
-}
-
 struct Body {
     response: Response,
-    dialect: Dialect,
-    shape: Shape,
-    decoder: Decoder,
+    reader: AnswerReader,
     timeouts: Timeouts,
     guard: Guard,
-    received: usize,
     last_event: Instant,
     ready: VecDeque<StreamEvent>,
     fault: Option<ProviderError>,
@@ -147,7 +127,7 @@ impl Body {
     }
 
     async fn chunk(&mut self) -> Result<Option<Bytes>, ProviderError> {
-        let (phase, limit_ms) = match self.received {
+        let (phase, limit_ms) = match self.reader.received() {
             0 => (Phase::FirstByte, self.timeouts.first_byte_ms),
             _ => (Phase::Idle, self.timeouts.idle_ms),
         };
@@ -163,56 +143,19 @@ impl Body {
     }
 
     fn take(&mut self, chunk: Bytes) -> Result<(), ProviderError> {
-        self.received = self.received.saturating_add(chunk.len());
-        if self.received > MAX_BODY_BYTES {
-            let message = format!("The answer is over {MAX_BODY_BYTES} bytes long");
-            return Err(ProviderError::new(Kind::Malformed, message));
-        }
-        match &mut self.shape {
-            Shape::Whole(body) => body.extend_from_slice(&chunk),
-            Shape::Events(_) => self.decode(&chunk)?,
-            Shape::Unknown(begun) => {
-                begun.extend_from_slice(&chunk);
-                let begun = std::mem::take(begun);
-                self.shape = match looks_like_events(&begun) {
-                    None => Shape::Unknown(begun),
-                    Some(false) => Shape::Whole(begun),
-                    Some(true) => {
-                        self.shape = Shape::Events(SseDecoder::new());
-                        return self.decode(&begun);
-                    }
-                };
-            }
-        }
-        Ok(())
-    }
-
-    fn decode(&mut self, bytes: &[u8]) -> Result<(), ProviderError> {
-        let Shape::Events(frames) = &mut self.shape else { return Ok(()) };
-        for frame in frames.push(bytes)? {
+        let frames = self.reader.frames();
+        let taken = self.reader.push(&chunk, &mut self.ready);
+        if self.reader.frames() > frames {
             self.last_event = Instant::now();
-            for event in self.decoder.feed(&frame)? {
-                let is_end = event == StreamEvent::End;
-                self.ready.push_back(event);
-                if is_end {
-                    self.over = true;
-                    return Ok(());
-                }
-            }
         }
-        Ok(())
+        self.over = self.reader.is_over();
+        taken
     }
 
     /// Takes the end of the body.
     fn end(&mut self) -> Result<(), ProviderError> {
         self.over = true;
-        match &mut self.shape {
-            Shape::Events(_) => self.ready.extend(self.decoder.finish()?),
-            Shape::Unknown(body) | Shape::Whole(body) => {
-                self.ready.extend(codec::decode_whole(self.dialect, body)?);
-            }
-        }
-        Ok(())
+        self.reader.end(&mut self.ready)
     }
 
     /// Reads what is left after the answer's end: with it unread, the connection would be closed.
@@ -220,12 +163,4 @@ impl Body {
         let rest = async { while let Ok(Some(_)) = self.response.chunk().await {} };
         let _ = timeout(END_OF_BODY, rest).await;
     }
-}
-
-/// Tells whether a body begins as server-sent events do, whatever its content type says; `None`
-/// where nothing has come yet that tells.
-fn looks_like_events(begun: &[u8]) -> Option<bool> {
-    let begun = begun.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(begun);
-    let first = begun.iter().find(|byte| !byte.is_ascii_whitespace())?;
-    Some(matches!(first, b':' | b'd' | b'e' | b'i' | b'r'))
 }

@@ -78,6 +78,9 @@ pub(crate) fn decode(
     let request_id = headers.get("request-id").or_else(|| headers.get("x-request-id"));
     error.request_id = request_id.map(str::to_owned).or(error.request_id);
     error.retry_after = headers.retry_after();
+    if status == 429 && error.retry_after.is_none() {
+        error.retry_after = headers.exhausted_for();
+    }
     error.should_retry = headers.should_retry();
     error
 }

@@ -1,0 +1,269 @@
+//! Bytes passed through: a body goes out as it is, and the answer's bytes come back as they come.
+
+use std::fmt;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use distiq_base::Dialect;
+use futures::stream::BoxStream;
+use futures::{Stream, StreamExt};
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use reqwest::{Method, Response};
+use tokio::time::timeout;
+
+use super::Provider;
+use super::http::{describe, late, request_id, view};
+use super::reading::AnswerReader;
+use super::stream::Guard;
+use crate::error::{Phase, ProviderError, ProviderErrorKind as Kind};
+
+/// Headers of one connection or one hop, and those that say who asks: never passed on.
+const NOT_PASSED: [&str; 21] = [
+    "connection",
+    "keep-alive",
+    "proxy-authenticate",
+    "proxy-authorization",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "expect",
+    "host",
+    "content-length",
+    "accept-encoding",
+    "authorization",
+    "x-api-key",
+    "api-key",
+    "x-goog-api-key",
+    "cookie",
+    "forwarded",
+    "x-forwarded-for",
+    "x-real-ip",
+];
+/// Headers of an answer that do not fit the bytes as they are given on, or are the vendor's own.
+const NOT_GIVEN_ON: [&str; 9] = [
+    "connection",
+    "keep-alive",
+    "proxy-authenticate",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "content-length",
+    "content-encoding",
+    "set-cookie",
+];
+
+/// A request that is passed on.
+#[derive(Clone, Debug, Default)]
+pub struct RawRequest {
+    /// The method, `POST` where empty.
+    pub method: String,
+    /// Where to, below the base URL: `v1/messages` for Anthropic, `chat/completions` for OpenAI.
+    pub path: String,
+    /// What follows `?`, without keys.
+    pub query: Option<String>,
+    /// The caller's headers; those of one hop, keys and cookies are left out here in any case.
+    pub headers: Vec<(String, Vec<u8>)>,
+    /// The body, sent as it is.
+    pub body: Bytes,
+}
+
+/// What came back.
+#[derive(Debug)]
+pub enum RawReply {
+    /// A success.
+    Answer(RawAnswer),
+    /// The vendor's refusal.
+    Refusal(RawRefusal),
+}
+
+/// A success whose body is still coming.
+#[derive(Debug)]
+pub struct RawAnswer {
+    /// The status.
+    pub status: u16,
+    /// The headers that fit the body as it is given on.
+    pub headers: Vec<(String, Vec<u8>)>,
+    /// The body.
+    pub body: RawBody,
+    /// Understands the body, for whoever counts.
+    pub reader: AnswerReader,
+}
+
+/// A refusal.
+#[derive(Debug)]
+pub struct RawRefusal {
+    /// The status.
+    pub status: u16,
+    /// The headers that fit the body as it is given on.
+    pub headers: Vec<(String, Vec<u8>)>,
+    /// The body, at most 256 KB of it.
+    pub body: Bytes,
+    /// What it means.
+    pub error: ProviderError,
+}
+
+/// An answer's bytes as they come; dropping it closes the connection. After an error nothing
+/// follows; an end without one is the body's own.
+pub struct RawBody(BoxStream<'static, Result<Bytes, ProviderError>>);
+
+impl RawBody {
+    /// Wraps a stream of bytes.
+    pub fn new(bytes: impl Stream<Item = Result<Bytes, ProviderError>> + Send + 'static) -> Self {
+        Self(bytes.boxed())
+    }
+}
+
+impl fmt::Debug for RawBody {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("RawBody")
+    }
+}
+
+impl Stream for RawBody {
+    type Item = Result<Bytes, ProviderError>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.0.poll_next_unpin(cx)
+    }
+}
+
+impl Provider {
+    /// Passes a request on, once, with this provider's address and key.
+    ///
+    /// # Errors
+    /// Where no answer came; a refusal is a reply.
+    pub async fn forward(&self, request: &RawRequest) -> Result<RawReply, ProviderError> {
+        let method = match request.method.as_str() {
+            "" => Method::POST,
+            name => Method::from_bytes(name.as_bytes()).map_err(|_| {
+                self.fail(ProviderError::new(Kind::InvalidRequest, "No such HTTP method"))
+            })?,
+        };
+        let mut url = self.url(request.path.trim_start_matches('/'));
+        url.set_query(request.query.as_deref());
+        let mut headers = passed_on(&request.headers);
+        self.sign(&mut headers);
+        let body = (!request.body.is_empty()).then(|| request.body.clone());
+        if body.is_some() && !headers.contains_key("content-type") {
+            headers.insert("content-type", HeaderValue::from_static("application/json"));
+        }
+        let response = self.begin(method, url, headers, body).await?;
+        let status = response.status().as_u16();
+        let headers = given_on(response.headers());
+        if !response.status().is_success() {
+            let (body, error) = self.refusal(response).await;
+            return Ok(RawReply::Refusal(RawRefusal { status, headers, body, error }));
+        }
+        let guard = self.guard(request_id(&view(&response)));
+        let body = self.raw_body(response, guard);
+        Ok(RawReply::Answer(RawAnswer { status, headers, body, reader: self.reader() }))
+    }
+
+    /// Puts our key and the user's headers in.
+    fn sign(&self, headers: &mut HeaderMap) {
+        for (name, value) in &self.headers {
+            // The caller's version of the dialect is the one that its body is written in.
+            let is_theirs = self.config.dialect == Dialect::Anthropic
+                && name == "anthropic-version"
+                && headers.contains_key(name);
+            if !is_theirs {
+                headers.insert(name.clone(), value.clone());
+            }
+        }
+    }
+
+    fn raw_body(&self, response: Response, guard: Guard) -> RawBody {
+        let timeouts = self.config.timeouts;
+        let state = Some((response, guard, false));
+        RawBody::new(futures::stream::unfold(state, move |state| async move {
+            let (mut response, guard, begun) = state?;
+            let (phase, limit_ms) = match begun {
+                false => (Phase::FirstByte, timeouts.first_byte_ms),
+                true => (Phase::Idle, timeouts.idle_ms),
+            };
+            let limit = Duration::from_millis(limit_ms);
+            match timeout(limit, response.chunk()).await {
+                Ok(Ok(Some(chunk))) => Some((Ok(chunk), Some((response, guard, true)))),
+                Ok(Ok(None)) => None,
+                Ok(Err(error)) => Some((Err(guard.seal(describe(error, Kind::Truncated))), None)),
+                Err(_) => Some((Err(guard.seal(late(phase, limit))), None)),
+            }
+        }))
+    }
+}
+
+/// Returns the caller's headers that another server may see.
+fn passed_on(headers: &[(String, Vec<u8>)]) -> HeaderMap {
+    let connection: Vec<String> = headers
+        .iter()
+        .filter(|(name, _)| name.eq_ignore_ascii_case("connection"))
+        .flat_map(|(_, value)| {
+            let value = String::from_utf8_lossy(value).to_ascii_lowercase();
+            value.split(',').map(|name| name.trim().to_owned()).collect::<Vec<_>>()
+        })
+        .collect();
+    let mut map = HeaderMap::new();
+    for (name, value) in headers {
+        let name = name.to_ascii_lowercase();
+        if NOT_PASSED.contains(&name.as_str())
+            || connection.contains(&name)
+            || name.starts_with("x-distiq-")
+        {
+            continue;
+        }
+        let name = HeaderName::from_bytes(name.as_bytes());
+        if let (Ok(name), Ok(value)) = (name, HeaderValue::from_bytes(value)) {
+            map.append(name, value);
+        }
+    }
+    map
+}
+
+/// Returns the answer's headers that still fit.
+fn given_on(headers: &HeaderMap) -> Vec<(String, Vec<u8>)> {
+    let fits = |name: &str| !NOT_GIVEN_ON.contains(&name);
+    headers
+        .iter()
+        .filter(|(name, _)| fits(name.as_str()))
+        .map(|(name, value)| (name.as_str().to_owned(), value.as_bytes().to_vec()))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_cookies_and_one_hops_headers_stay_behind() {
+        let given = [
+            ("Anthropic-Beta", "a"),
+            ("anthropic-beta", "b"),
+            ("X-Api-Key", "k"),
+            ("Authorization", "Bearer k"),
+            ("x-goog-api-key", "k"),
+            ("Cookie", "c"),
+            ("Connection", "close, X-Hop"),
+            ("x-hop", "1"),
+            ("Transfer-Encoding", "chunked"),
+            ("x-distiq-optimize", "on"),
+            ("x-unknown", "kept"),
+            ("bad name", "dropped"),
+        ];
+        let given: Vec<_> =
+            given.iter().map(|(n, v)| ((*n).to_owned(), v.as_bytes().to_vec())).collect();
+        let passed = passed_on(&given);
+        let names: Vec<_> = passed.iter().map(|(n, v)| (n.as_str(), v.as_bytes())).collect();
+        assert_eq!(
+            names,
+            [
+                ("anthropic-beta", &b"a"[..]),
+                ("anthropic-beta", &b"b"[..]),
+                ("x-unknown", &b"kept"[..]),
+            ]
+        );
+    }
+}

@@ -1,0 +1,142 @@
+//! An answer's bytes, read in its dialect however they are split.
+
+use std::collections::VecDeque;
+
+use distiq_base::{Dialect, StreamEvent};
+
+use super::codec::{self, Decoder};
+use crate::error::{ProviderError, ProviderErrorKind as Kind};
+use crate::wire::Quirks;
+use crate::wire::sse::SseDecoder;
+
+/// Most bytes of one answer, unpacked.
+pub const MAX_BODY_BYTES: usize = 64 << 20;
+
+/// Reads the body of a successful answer: a stream of events, or one JSON object.
+#[derive(Debug)]
+pub struct AnswerReader {
+    dialect: Dialect,
+    decoder: Decoder,
+    shape: Shape,
+    received: usize,
+    frames: u64,
+    over: bool,
+}
+
+/// What the body turns out to be.
+#[derive(Debug)]
+enum Shape {
+    /// Too little has come to tell.
+    Unknown(Vec<u8>),
+    /// Server-sent events.
+    Events(SseDecoder),
+    /// One JSON object, or something that is no answer at all.
+    Whole(Vec<u8>),
+}
+
+impl AnswerReader {
+    /// Starts at the beginning of a body.
+    pub fn new(dialect: Dialect, quirks: &Quirks) -> Self {
+        let decoder = Decoder::new(dialect, quirks);
+        let shape = Shape::Unknown(Vec::new());
+        Self { dialect, decoder, shape, received: 0, frames: 0, over: false }
+    }
+
+    /// Takes the next bytes in and adds the events that they complete to `out`; what follows the
+    /// end mark is passed over.
+    ///
+    /// # Errors
+    /// Where the bytes are not of the dialect, tell of a failure, or are more than
+    /// [`MAX_BODY_BYTES`]; what came before is in `out`, and the rest is of no use.
+    pub fn push(
+        &mut self,
+        bytes: &[u8],
+        out: &mut VecDeque<StreamEvent>,
+    ) -> Result<(), ProviderError> {
+        if self.over {
+            return Ok(());
+        }
+        self.received = self.received.saturating_add(bytes.len());
+        if self.received > MAX_BODY_BYTES {
+            let message = format!("The answer is over {MAX_BODY_BYTES} bytes long");
+            return Err(ProviderError::new(Kind::Malformed, message));
+        }
+        match &mut self.shape {
+            Shape::Whole(body) => body.extend_from_slice(bytes),
+            Shape::Events(_) => self.decode(bytes, out)?,
+            Shape::Unknown(begun) => {
+                begun.extend_from_slice(bytes);
+                let begun = std::mem::take(begun);
+                self.shape = match looks_like_events(&begun) {
+                    None => Shape::Unknown(begun),
+                    Some(false) => Shape::Whole(begun),
+                    Some(true) => {
+                        self.shape = Shape::Events(SseDecoder::new());
+                        return self.decode(&begun, out);
+                    }
+                };
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes the end of the body.
+    ///
+    /// # Errors
+    /// Where the answer is not whole, or no answer.
+    pub fn end(&mut self, out: &mut VecDeque<StreamEvent>) -> Result<(), ProviderError> {
+        if std::mem::replace(&mut self.over, true) {
+            return Ok(());
+        }
+        match &mut self.shape {
+            Shape::Events(_) => out.extend(self.decoder.finish()?),
+            Shape::Unknown(body) | Shape::Whole(body) => {
+                out.extend(codec::decode_whole(self.dialect, body)?);
+            }
+        }
+        Ok(())
+    }
+
+    /// Tells whether the end has come, by its mark or by the end of the body.
+    pub const fn is_over(&self) -> bool {
+        self.over
+    }
+
+    /// Returns how many bytes have come.
+    pub const fn received(&self) -> usize {
+        self.received
+    }
+
+    /// Returns how many frames have come, such as events that hold no step of the answer.
+    pub const fn frames(&self) -> u64 {
+        self.frames
+    }
+
+    fn decode(
+        &mut self,
+        bytes: &[u8],
+        out: &mut VecDeque<StreamEvent>,
+    ) -> Result<(), ProviderError> {
+        let Shape::Events(frames) = &mut self.shape else { return Ok(()) };
+        for frame in frames.push(bytes)? {
+            self.frames += 1;
+            for event in self.decoder.feed(&frame)? {
+                let is_end = event == StreamEvent::End;
+                out.push_back(event);
+                if is_end {
+                    self.over = true;
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Tells whether a body begins as server-sent events do, whatever its content type says; `None`
+/// where nothing has come yet that tells.
+fn looks_like_events(begun: &[u8]) -> Option<bool> {
+    let begun = begun.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(begun);
+    let first = begun.iter().find(|byte| !byte.is_ascii_whitespace())?;
+    Some(matches!(first, b':' | b'd' | b'e' | b'i' | b'r'))
+}
