@@ -102,6 +102,7 @@ fn result_text(content: &[Content]) -> String {
         .map(|part| match part {
             Content::Text { text } => text.as_str(),
             Content::Image { .. } => "[image]",
+            Content::Document { .. } => "[document]",
             _ => "",
         })
         .collect()

@@ -36,7 +36,7 @@ pub mod usage;
 pub use error::ErrorKind;
 pub use event::{Event, Failure, Mode, Op, Record, TurnStatus};
 pub use ids::{RequestId, SessionId};
-pub use message::{Content, Dialect, ImageSource, Message, Role};
+pub use message::{Content, Dialect, DocumentSource, ImageSource, Message, Role};
 pub use money::{Money, Price};
 pub use ports::{Answer, Ask, CountTokens, Question, SyntaxCheck, SyntaxError};
 pub use request::{

@@ -1,7 +1,7 @@
 //! Messages: what is said to a model and by it.
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// A vendor's wire format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -67,6 +67,17 @@ pub enum Content {
         /// Where its bytes are.
         source: ImageSource,
     },
+    /// A document, such as a PDF.
+    Document {
+        /// Where its content is.
+        source: DocumentSource,
+        /// Its title or file name.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        title: Option<String>,
+        /// Other fields of an Anthropic block (`citations`, `context`); sent in that dialect only.
+        #[serde(default, skip_serializing_if = "Map::is_empty")]
+        extra: Map<String, Value>,
+    },
     /// A model's reasoning; replayed unchanged and in order.
     Thinking {
         /// The reasoning as shown (may be empty where the vendor hides it).
@@ -93,7 +104,7 @@ pub enum Content {
     ToolResult {
         /// The id of the call.
         call_id: String,
-        /// Text and images.
+        /// Text, images and documents.
         content: Vec<Content>,
         /// Whether the call failed.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -118,6 +129,29 @@ pub enum ImageSource {
         media_type: String,
         /// Standard base64 with padding.
         data: String,
+    },
+    /// At an address that the vendor fetches.
+    Url {
+        /// The address.
+        url: String,
+    },
+}
+
+/// Where a document's content is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum DocumentSource {
+    /// In the message, as bytes.
+    Base64 {
+        /// Such as `application/pdf`.
+        media_type: String,
+        /// Standard base64 with padding.
+        data: String,
+    },
+    /// In the message, as plain text.
+    Text {
+        /// The text.
+        text: String,
     },
     /// At an address that the vendor fetches.
     Url {

@@ -13,7 +13,7 @@ use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hasher};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use distiq_base::{Content, CountTokens, Request};
+use distiq_base::{Content, CountTokens, DocumentSource, Request};
 
 /// Texts from this length on are counted once and remembered; histories repeat them.
 const REMEMBERED_BYTES: usize = 1024;
@@ -23,6 +23,9 @@ const MAX_REMEMBERED: usize = 20_000;
 const PER_PART: u64 = 4;
 /// Tokens of the instructions that Anthropic adds where there are tools.
 const ANTHROPIC_TOOLS: u64 = 350;
+/// About the bytes of a page of a PDF, and what vendors count for one: its text and its picture.
+const PDF_PAGE_BYTES: u64 = 40_000;
+const PDF_PAGE_TOKENS: u64 = 2_500;
 /// How far the first estimate of a model may be off, before anything was reported.
 const FIRST_SPREAD: f64 = 0.2;
 /// Estimates below this are mostly framing and teach nothing.
@@ -162,15 +165,31 @@ impl Estimator {
                         match inner {
                             Content::Text { text } => self.add_text(size, text),
                             Content::Image { source } => size.add_image(source),
+                            Content::Document { source, .. } => self.add_document(size, source),
                             Content::Other { json, .. } => self.add_text(size, &json.to_string()),
                             _ => {}
                         }
                     }
                 }
                 Content::Image { source } => size.add_image(source),
+                Content::Document { source, .. } => self.add_document(size, source),
                 Content::Other { json, .. } => self.add_text(size, &json.to_string()),
             }
         }
+    }
+
+    fn add_document(&self, size: &mut Size, source: &DocumentSource) {
+        let (usual, most) = match source {
+            DocumentSource::Text { text } => return self.add_text(size, text),
+            DocumentSource::Base64 { data, .. } => {
+                let bytes = data.len() as u64 / 4 * 3;
+                let pages = bytes.div_ceil(PDF_PAGE_BYTES).max(1);
+                (pages * PDF_PAGE_TOKENS, (bytes / 2).max(2 * PDF_PAGE_TOKENS))
+            }
+            DocumentSource::Url { .. } => (4 * PDF_PAGE_TOKENS, 100 * PDF_PAGE_TOKENS),
+        };
+        size.other += usual;
+        size.most_other += most;
     }
 
     fn add_text(&self, size: &mut Size, text: &str) {

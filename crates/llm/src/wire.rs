@@ -12,11 +12,13 @@
 
 pub mod anthropic;
 mod arguments;
+mod documents;
 mod field;
 mod headers;
 mod marks;
 pub mod openai;
 mod quirks;
+mod signature;
 pub mod sse;
 mod status;
 

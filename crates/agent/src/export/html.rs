@@ -63,6 +63,7 @@ fn write_message(page: &mut String, message: &Message) {
                 folded(page, title, &result_text(content), class);
             }
             Content::Image { .. } => page.push_str("<p>[image]</p>\n"),
+            Content::Document { .. } => page.push_str("<p>[document]</p>\n"),
             Content::Thinking { .. } | Content::RedactedThinking { .. } | Content::Other { .. } => {
             }
         }

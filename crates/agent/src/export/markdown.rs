@@ -49,6 +49,7 @@ fn write_message(text: &mut String, message: &Message) {
                 let _ = write!(text, "\n{mark}:\n\n{}", fenced(&result_text(content), ""));
             }
             Content::Image { .. } => text.push_str("\n[image]\n"),
+            Content::Document { .. } => text.push_str("\n[document]\n"),
             Content::Thinking { .. } | Content::RedactedThinking { .. } | Content::Other { .. } => {
             }
         }

@@ -117,7 +117,9 @@ fn block(content: Content) -> (BlockStart, Vec<Delta>) {
         }
         Content::Other { dialect, json } => (BlockStart::Other { dialect, json }, Vec::new()),
         // No vendor answers with these; a text keeps the indices of the others.
-        Content::Image { .. } | Content::ToolResult { .. } => (BlockStart::Text, Vec::new()),
+        Content::Image { .. } | Content::Document { .. } | Content::ToolResult { .. } => {
+            (BlockStart::Text, Vec::new())
+        }
     }
 }
 

@@ -1,15 +1,15 @@
 //! Anthropic Messages against literal bytes of its specification.
 
 use distiq_base::{
-    Assembler, CacheMark, CachePlan, CacheTtl, Content, Dialect, Effort, ImageSource, MarkPlace,
-    Message, OutputFormat, Request, Response, Role, StopReason, SystemBlock, ThinkingMode,
-    ToolChoice, ToolDef, Usage,
+    Assembler, CacheMark, CachePlan, CacheTtl, Content, Dialect, DocumentSource, Effort,
+    ImageSource, MarkPlace, Message, OutputFormat, Request, Response, Role, StopReason,
+    SystemBlock, ThinkingMode, ToolChoice, ToolDef, Usage,
 };
 use distiq_llm::wire::anthropic::{
     StreamDecoder, decode_request, decode_response, encode_request, encode_response,
 };
 use distiq_llm::wire::{Quirks, WireError};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::wire_sse;
 
@@ -362,8 +362,11 @@ fn reads_a_clients_request() {
         request.messages[2].content,
         [
             Content::tool_result("toolu_1", "text", false),
-            other(json!({"type": "document",
-                "source": {"type": "text", "media_type": "text/plain", "data": "d"}})),
+            Content::Document {
+                source: DocumentSource::Text { text: "d".into() },
+                title: None,
+                extra: Map::new(),
+            },
         ]
     );
     let place = MarkPlace::Block { message: 2, block: 1 };

@@ -1,8 +1,9 @@
 //! Requests through both dialects and back, as far as each can say them.
 
 use distiq_base::{
-    CacheMark, CachePlan, CacheTtl, Content, Dialect, Effort, ImageSource, MarkPlace, Message,
-    OutputFormat, Request, Role, Scope, SystemBlock, ThinkingMode, ToolChoice, ToolDef,
+    CacheMark, CachePlan, CacheTtl, Content, Dialect, DocumentSource, Effort, ImageSource,
+    MarkPlace, Message, OutputFormat, Request, Role, Scope, SystemBlock, ThinkingMode, ToolChoice,
+    ToolDef,
 };
 use distiq_llm::wire::{PartMarks, Quirks, anthropic, openai};
 use proptest::prelude::*;
@@ -18,6 +19,10 @@ fn image() -> impl Strategy<Value = Content> {
         "https://[a-z]{1,9}/x.png".prop_map(|url| ImageSource::Url { url }),
     ];
     source.prop_map(|source| Content::Image { source })
+}
+
+fn document(source: DocumentSource, title: Option<String>) -> Content {
+    Content::Document { source, title, extra: Map::new() }
 }
 
 fn texts() -> impl Strategy<Value = Vec<Content>> {
@@ -69,10 +74,17 @@ fn anthropic_message() -> impl Strategy<Value = Message> {
     let result = (id(), result_content, any::<bool>()).prop_map(|(call_id, content, is_error)| {
         Content::ToolResult { call_id, content, is_error }
     });
-    let document = words().prop_map(|text| Content::Other {
-        dialect: Dialect::Anthropic,
-        json: json!({"type": "document", "source": {"type": "text", "data": text}}),
-    });
+    let document = prop_oneof![
+        words().prop_map(|text| document(DocumentSource::Text { text }, None)),
+        ("[A-Za-z0-9+/]{4,8}", words()).prop_map(|(data, title)| {
+            let media_type = "application/pdf".into();
+            document(DocumentSource::Base64 { media_type, data }, Some(title))
+        }),
+        words().prop_map(|file| Content::Other {
+            dialect: Dialect::Anthropic,
+            json: json!({"type": "document", "source": {"type": "file", "file_id": file}}),
+        }),
+    ];
     let said = prop_oneof![words().prop_map(Content::text), image(), document];
     let user = (prop::collection::vec(result, 0..3), prop::collection::vec(said, 0..3)).prop_map(
         |(results, said)| Message {

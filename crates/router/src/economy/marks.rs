@@ -120,7 +120,10 @@ fn blocks(request: &Request) -> Vec<Block> {
 fn is_markable(content: &Content) -> bool {
     match content {
         Content::Text { text } => !text.trim().is_empty(),
-        Content::Image { .. } | Content::ToolCall { .. } | Content::ToolResult { .. } => true,
+        Content::Image { .. }
+        | Content::Document { .. }
+        | Content::ToolCall { .. }
+        | Content::ToolResult { .. } => true,
         Content::Thinking { .. } | Content::RedactedThinking { .. } => false,
         // A block of theirs that we do not know: it may not take a mark.
         Content::Other { .. } => false,

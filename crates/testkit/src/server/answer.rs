@@ -79,7 +79,10 @@ pub(super) fn count(content: &[Content], tokens: &mut dyn FnMut(&str) -> u64) ->
             Content::ToolCall { name, arguments, .. } => {
                 output += tokens(name) + tokens(arguments);
             }
-            Content::Image { .. } | Content::ToolResult { .. } | Content::Other { .. } => {}
+            Content::Image { .. }
+            | Content::Document { .. }
+            | Content::ToolResult { .. }
+            | Content::Other { .. } => {}
         }
     }
     (output + thinking, thinking)
@@ -218,7 +221,9 @@ fn block(content: &Content) -> Option<(BlockStart, Vec<Delta>)> {
         Content::Other { dialect, json } => {
             (BlockStart::Other { dialect: *dialect, json: json.clone() }, Vec::new())
         }
-        Content::Image { .. } | Content::ToolResult { .. } => return None,
+        Content::Image { .. } | Content::Document { .. } | Content::ToolResult { .. } => {
+            return None;
+        }
     })
 }
 

@@ -1,10 +1,10 @@
 //! Content blocks, both ways.
 
-use distiq_base::{CacheTtl, Content, Dialect, ImageSource};
+use distiq_base::{CacheTtl, Content, Dialect, DocumentSource, ImageSource};
 use serde_json::{Map, Value, json};
 
 use crate::wire::anthropic::marks;
-use crate::wire::{MAX_REQUEST_BLOCKS, WireError, arguments, field};
+use crate::wire::{MAX_REQUEST_BLOCKS, WireError, arguments, field, signature};
 
 /// Returns a block as this dialect has it; `None` where it has no such block or refuses it, as it
 /// does empty texts.
@@ -13,7 +13,15 @@ pub(super) fn encode(content: &Content, unsigned_thinking: bool) -> Option<Map<S
         Content::Text { text } if text.is_empty() => return None,
         Content::Text { text } => json!({ "type": "text", "text": text }),
         Content::Image { source } => json!({ "type": "image", "source": encode_source(source) }),
+        Content::Document { source, title, extra } => {
+            return Some(encode_document(source, title.as_deref(), extra));
+        }
         Content::Thinking { signature: None, .. } if !unsigned_thinking => return None,
+        Content::Thinking { signature: Some(signature), .. }
+            if !unsigned_thinking && signature::origin(signature) != Dialect::Anthropic =>
+        {
+            return None;
+        }
         Content::Thinking { text, signature } => json!({
             "type": "thinking",
             "thinking": text,
@@ -47,6 +55,30 @@ fn encode_source(source: &ImageSource) -> Value {
         }
         ImageSource::Url { url } => json!({ "type": "url", "url": url }),
     }
+}
+
+fn encode_document(
+    source: &DocumentSource,
+    title: Option<&str>,
+    extra: &Map<String, Value>,
+) -> Map<String, Value> {
+    let source = match source {
+        DocumentSource::Base64 { media_type, data } => {
+            json!({ "type": "base64", "media_type": media_type, "data": data })
+        }
+        DocumentSource::Text { text } => {
+            json!({ "type": "text", "media_type": "text/plain", "data": text })
+        }
+        DocumentSource::Url { url } => json!({ "type": "url", "url": url }),
+    };
+    let mut block = Map::new();
+    block.insert("type".into(), "document".into());
+    block.insert("source".into(), source);
+    if let Some(title) = title {
+        block.insert("title".into(), title.into());
+    }
+    field::fill(&mut block, extra);
+    block
 }
 
 fn encode_result(call_id: &str, content: &[Content], is_error: bool) -> Map<String, Value> {
@@ -120,6 +152,7 @@ pub(super) fn decode(block: &Value, at: &str, budget: &mut Budget) -> Result<Mar
             Some(source) => Content::Image { source },
             None => keep(block),
         },
+        "document" => decode_document(block).unwrap_or_else(|| keep(block)),
         "thinking" => Content::Thinking {
             text: need("thinking")?.to_owned(),
             signature: field::text(block, "signature").filter(|s| !s.is_empty()).map(str::to_owned),
@@ -166,4 +199,27 @@ fn decode_source(source: &Value) -> Option<ImageSource> {
         "url" => Some(ImageSource::Url { url: field::text(source, "url")?.to_owned() }),
         _ => None,
     }
+}
+
+/// Reads a document; one whose source the vocabulary lacks (a file of theirs) is `None`.
+fn decode_document(block: &Value) -> Option<Content> {
+    let source = block.get("source")?;
+    let data = || field::text(source, "data").map(str::to_owned);
+    let source = match field::text(source, "type")? {
+        "base64" => DocumentSource::Base64 {
+            media_type: field::text(source, "media_type")?.to_owned(),
+            data: data()?,
+        },
+        "text" => DocumentSource::Text { text: data()? },
+        "url" => DocumentSource::Url { url: field::text(source, "url")?.to_owned() },
+        _ => return None,
+    };
+    let ours = ["type", "source", "title", "cache_control"];
+    let extra = block.as_object()?.iter();
+    let extra = extra.filter(|(key, value)| !ours.contains(&key.as_str()) && !value.is_null());
+    Some(Content::Document {
+        source,
+        title: field::text(block, "title").map(str::to_owned),
+        extra: extra.map(|(key, value)| (key.clone(), value.clone())).collect(),
+    })
 }

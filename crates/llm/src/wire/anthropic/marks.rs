@@ -29,7 +29,10 @@ fn fits(request: &Request, place: MarkPlace, native: bool) -> bool {
             match message.and_then(|message| message.content.get(block)) {
                 Some(Content::Text { text }) => !text.is_empty(),
                 Some(
-                    Content::Image { .. } | Content::ToolCall { .. } | Content::ToolResult { .. },
+                    Content::Image { .. }
+                    | Content::Document { .. }
+                    | Content::ToolCall { .. }
+                    | Content::ToolResult { .. },
                 ) => true,
                 Some(Content::Other { dialect, .. }) => *dialect == Dialect::Anthropic,
                 Some(Content::Thinking { .. } | Content::RedactedThinking { .. }) | None => false,

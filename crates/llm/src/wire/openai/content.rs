@@ -1,10 +1,10 @@
 //! Message content, both ways.
 
-use distiq_base::{CacheTtl, Content, Dialect, ImageSource};
+use distiq_base::{CacheTtl, Content, Dialect, DocumentSource, ImageSource};
 use serde_json::{Map, Value, json};
 
 use crate::wire::anthropic::marks;
-use crate::wire::{MAX_REQUEST_BLOCKS, PartMarks, Quirks, WireError, arguments, field};
+use crate::wire::{MAX_REQUEST_BLOCKS, PartMarks, Quirks, WireError, arguments, documents, field};
 
 /// The `type` under which a vendor's `reasoning_details` are kept.
 pub(super) const DETAILS: &str = "reasoning_details";
@@ -21,6 +21,18 @@ pub(super) fn image_part(source: &ImageSource) -> Value {
         ImageSource::Url { url } => url.clone(),
     };
     json!({ "type": "image_url", "image_url": { "url": url } })
+}
+
+/// Returns a document's part; `None` for an address, which the dialect cannot carry.
+pub(super) fn document_part(source: &DocumentSource, title: Option<&str>) -> Option<Value> {
+    match source {
+        DocumentSource::Base64 { media_type, data } => Some(json!({ "type": "file", "file": {
+            "filename": title.unwrap_or("document.pdf"),
+            "file_data": format!("data:{media_type};base64,{data}"),
+        }})),
+        DocumentSource::Text { text } => Some(text_part(&documents::as_text(text, title))),
+        DocumentSource::Url { .. } => None,
+    }
 }
 
 /// Puts a cache mark on a part.
@@ -105,16 +117,28 @@ fn decode(part: &Value, at: impl Fn() -> String) -> Result<Marked, WireError> {
             Content::Image { source: decode_url(need(url, "an image address")?) }
         }
         "thinking" => Content::Thinking { text: chunk_text(part), signature: None },
-        _ => {
-            let mut json = part.clone();
-            if let Some(map) = json.as_object_mut() {
-                map.shift_remove("cache_control");
-                map.shift_remove("prompt_cache_breakpoint");
-            }
-            Content::Other { dialect: Dialect::Openai, json }
-        }
+        "file" => decode_file(part).unwrap_or_else(|| keep(part)),
+        _ => keep(part),
     };
     Ok((content, mark_of(part)))
+}
+
+fn keep(part: &Value) -> Content {
+    let mut json = part.clone();
+    if let Some(map) = json.as_object_mut() {
+        map.shift_remove("cache_control");
+        map.shift_remove("prompt_cache_breakpoint");
+    }
+    Content::Other { dialect: Dialect::Openai, json }
+}
+
+/// Reads a file whose bytes are in the part; one that the vendor stores is `None`.
+fn decode_file(part: &Value) -> Option<Content> {
+    let file = part.get("file")?;
+    let (media_type, data) =
+        field::text(file, "file_data")?.strip_prefix("data:")?.split_once(";base64,")?;
+    let title = field::text(file, "filename").map(str::to_owned);
+    Some(documents::of_bytes(media_type, data, title))
 }
 
 fn decode_url(url: String) -> ImageSource {

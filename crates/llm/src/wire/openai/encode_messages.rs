@@ -47,9 +47,9 @@ fn fits(request: &Request, place: MarkPlace) -> bool {
             let message = request.messages.get(message);
             match message.and_then(|message| message.content.get(block)) {
                 Some(Content::Text { text }) => !text.is_empty(),
-                Some(Content::Image { .. }) => true,
+                Some(Content::Image { .. } | Content::Document { .. }) => true,
                 Some(Content::ToolResult { content, .. }) => {
-                    content.iter().any(|part| is_text(part) || is_image(part))
+                    content.iter().any(|part| is_text(part) || is_attachment(part))
                 }
                 _ => false,
             }
@@ -61,8 +61,16 @@ const fn is_text(part: &Content) -> bool {
     matches!(part, Content::Text { text } if !text.is_empty())
 }
 
-const fn is_image(part: &Content) -> bool {
-    matches!(part, Content::Image { .. })
+const fn is_attachment(part: &Content) -> bool {
+    matches!(part, Content::Image { .. } | Content::Document { .. })
+}
+
+fn attachment(part: &Content) -> Option<Value> {
+    match part {
+        Content::Image { source } => Some(image_part(source)),
+        Content::Document { source, title, .. } => content::document_part(source, title.as_deref()),
+        _ => None,
+    }
 }
 
 struct Writer<'a> {
@@ -113,8 +121,10 @@ impl Writer<'_> {
                 _ => None,
             });
             let mut parts: Vec<Value> = texts.collect();
-            if parts.is_empty() && content.iter().any(is_image) {
-                parts.push(text_part("The result is the image below."));
+            if parts.is_empty() && content.iter().any(is_attachment) {
+                let is_image = content.iter().any(|part| matches!(part, Content::Image { .. }));
+                let kind = if is_image { "image" } else { "document" };
+                parts.push(text_part(&format!("The result is the {kind} below.")));
             }
             let content = match parts.last_mut() {
                 Some(last) => {
@@ -137,10 +147,13 @@ impl Writer<'_> {
         for (block, part) in message.content.iter().enumerate() {
             let part = match part {
                 Content::Text { text } if !text.is_empty() => text_part(text),
-                Content::Image { source } if message.role == Role::User => image_part(source),
+                Content::Image { .. } | Content::Document { .. } if message.role == Role::User => {
+                    let Some(part) = attachment(part) else { continue };
+                    part
+                }
                 Content::Other { dialect: Dialect::Openai, json } => json.clone(),
                 Content::ToolResult { call_id, content, .. } if message.role == Role::User => {
-                    self.result_images(call_id, content, &mut parts);
+                    self.result_attachments(call_id, content, &mut parts);
                     continue;
                 }
                 _ => continue,
@@ -153,16 +166,17 @@ impl Writer<'_> {
         Some(json!({ "role": role, "content": join(parts, self.quirks) }))
     }
 
-    fn result_images(&self, call_id: &str, content: &[Content], parts: &mut Vec<Value>) {
-        let images = content.iter().filter_map(|part| match part {
-            Content::Image { source } => Some(image_part(source)),
-            _ => None,
-        });
-        for (i, image) in images.enumerate() {
-            if i == 0 {
-                parts.push(text_part(&format!("Image of tool result {}:", self.id(call_id))));
+    /// Adds a result's pictures and documents, under a line that says what they are.
+    fn result_attachments(&self, call_id: &str, content: &[Content], parts: &mut Vec<Value>) {
+        let mut named = false;
+        for part in content {
+            let Some(attachment) = attachment(part) else { continue };
+            if !std::mem::replace(&mut named, true) {
+                let is_image = matches!(part, Content::Image { .. });
+                let kind = if is_image { "Image" } else { "Document" };
+                parts.push(text_part(&format!("{kind} of tool result {}:", self.id(call_id))));
             }
-            parts.push(image);
+            parts.push(attachment);
         }
     }
 
