@@ -19,6 +19,7 @@
 pub mod atomic;
 pub mod clock;
 pub mod config;
+pub mod embed;
 pub mod env;
 pub mod error;
 pub mod event;
@@ -33,6 +34,7 @@ pub mod secret;
 pub mod stream;
 pub mod usage;
 
+pub use embed::{EmbedEncoding, EmbedInput, EmbedRequest, EmbedResponse};
 pub use error::ErrorKind;
 pub use event::{Event, Failure, Mode, Op, Record, TurnStatus};
 pub use ids::{RequestId, SessionId};

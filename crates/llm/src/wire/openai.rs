@@ -7,17 +7,24 @@
 
 mod content;
 mod decode_request;
+mod embeddings;
 mod encode_messages;
 mod encode_request;
 mod failure;
+mod models;
 mod response;
 mod stream_decoder;
 mod stream_encoder;
 mod usage;
 
 pub use decode_request::{decode_request, wants_usage};
+pub use embeddings::{
+    MAX_EMBED_INPUTS, decode_embed_request, decode_embed_response, encode_embed_request,
+    encode_embed_response,
+};
 pub use encode_request::encode_request;
 pub use failure::{decode_error, encode_error};
+pub use models::{ModelEntry, decode_models, encode_model, encode_models};
 pub use response::{decode_response, encode_response};
 pub use stream_decoder::StreamDecoder;
 pub use stream_encoder::{StreamEncoder, StreamOptions};

@@ -23,6 +23,9 @@ pub(crate) enum Place {
 const TAGS: [(Place, &str); 3] =
     [(Place::Own, "gemini:"), (Place::Next, "gemini>"), (Place::Alone, "gemini.")];
 
+/// Stands before what the Responses dialect keeps of a reasoning item.
+const RESPONSES: &str = "responses:";
+
 /// What stands before a foreign signature that a Gemini client is handed as bytes.
 const WRAPPED: &str = "distiq:";
 
@@ -33,10 +36,18 @@ const LENIENT: GeneralPurposeConfig =
 
 /// Returns the dialect whose vendor made a signature of the vocabulary.
 pub(crate) fn origin(signature: &str) -> Dialect {
-    match gemini(signature) {
-        Some(_) => Dialect::Gemini,
-        None => Dialect::Anthropic,
+    if gemini(signature).is_some() {
+        Dialect::Gemini
+    } else if responses(signature).is_some() {
+        Dialect::Responses
+    } else {
+        Dialect::Anthropic
     }
+}
+
+/// Returns what is kept of a reasoning item of OpenAI's; `None` for another vendor's signature.
+pub(crate) fn responses(signature: &str) -> Option<&str> {
+    signature.strip_prefix(RESPONSES)
 }
 
 /// Returns Gemini's signature as the vocabulary has it.
@@ -73,6 +84,8 @@ mod tests {
             assert_eq!(origin(&tagged), Dialect::Gemini);
         }
         assert_eq!(origin("EqQBCkgIYxgCIkA="), Dialect::Anthropic);
+        let ours = "responses:rs_1::gAAA:=";
+        assert_eq!((origin(ours), responses(ours)), (Dialect::Responses, Some("rs_1::gAAA:=")));
         for signature in ["EqQBCkgIYxgCIkA=", "", "?>ÿ~~~"] {
             let wire = wrap(signature);
             assert_eq!(unwrap(&wire).as_deref(), Some(signature));

@@ -1,0 +1,54 @@
+//! Embeddings: texts to vectors, in no vendor's dialect.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::message::Dialect;
+
+/// Texts to be turned into vectors in one call.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct EmbedRequest {
+    /// The model's id as its vendor knows it.
+    pub model: String,
+    /// What is embedded; each gives one vector, in this order.
+    pub input: Vec<EmbedInput>,
+    /// The length of the vectors, where the model can shorten them.
+    pub dimensions: Option<u64>,
+    /// How the asker wants the vectors written.
+    pub encoding: EmbedEncoding,
+    /// Fields of one dialect that have no counterpart here; sent back only in that dialect.
+    pub extra: Option<(Dialect, Map<String, Value>)>,
+}
+
+/// One text to embed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EmbedInput {
+    /// As text.
+    Text(String),
+    /// As ids of the model's own tokenizer; a vendor that takes only texts cannot read it.
+    Tokens(Vec<u32>),
+}
+
+/// How vectors are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EmbedEncoding {
+    /// As arrays of numbers.
+    #[default]
+    Float,
+    /// As base64 of their 32-bit floats, little-endian.
+    Base64,
+}
+
+/// The vectors of one call.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct EmbedResponse {
+    /// The model that answered.
+    pub model: String,
+    /// One vector for each input, in its order.
+    pub vectors: Vec<Vec<f32>>,
+    /// Prompt tokens, where the vendor told them.
+    pub tokens: Option<u64>,
+}
