@@ -18,6 +18,7 @@ mod headers;
 mod marks;
 pub mod openai;
 mod quirks;
+pub mod responses;
 mod signature;
 pub mod sse;
 mod status;

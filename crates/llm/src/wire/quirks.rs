@@ -21,8 +21,12 @@ pub struct Quirks {
     pub text_parts: bool,
     /// OpenAI dialect: cache marks on parts.
     pub part_marks: PartMarks,
-    /// OpenAI dialect: `reasoning_effort` is known.
+    /// OpenAI dialect: `reasoning_effort` is known; Responses dialect: `reasoning` and its encrypted
+    /// content.
     pub reasoning_effort: bool,
+    /// Responses dialect: a summary of the reasoning may be asked for; organizations that OpenAI has
+    /// not verified may not.
+    pub reasoning_summary: bool,
     /// OpenAI dialect: thinking is switched by `thinking: {type: enabled|disabled}` (DeepSeek,
     /// Z.ai).
     pub thinking_field: bool,
@@ -73,6 +77,7 @@ impl Default for Quirks {
             text_parts: false,
             part_marks: PartMarks::Off,
             reasoning_effort: true,
+            reasoning_summary: true,
             thinking_field: false,
             replay_reasoning: false,
             reasoning_details: false,
