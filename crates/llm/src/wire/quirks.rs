@@ -40,6 +40,8 @@ pub struct Quirks {
     /// OpenAI dialect: a stream that closes after its `finish_reason` without `[DONE]` is whole.
     /// Every server known to us sends `[DONE]`, and without it a cut cannot be told from an end.
     pub lenient_end: bool,
+    /// Gemini dialect: the server knows the OpenAPI subset of schemas alone.
+    pub schema_subset: bool,
     /// Fields set on every body, such as `{"store": false}`; they replace what the codec wrote.
     pub body: Vec<(String, Value)>,
 }
@@ -83,6 +85,7 @@ impl Default for Quirks {
             reasoning_details: false,
             tool_call_ids: ToolCallIds::Any,
             lenient_end: false,
+            schema_subset: false,
             body: Vec::new(),
         }
     }
