@@ -20,9 +20,9 @@ mod case;
 mod content;
 mod count;
 mod decode_request;
+mod embeddings;
 mod encode_request;
 mod failure;
-mod history;
 mod models;
 mod response;
 mod schema;
@@ -35,6 +35,9 @@ mod usage;
 pub use address::{Action, Address, path, read_path};
 pub use count::{decode_count, decode_count_request, encode_count, encode_count_request};
 pub use decode_request::decode_request;
+pub use embeddings::{
+    decode_embed_request, decode_embed_response, encode_embed_request, encode_embed_response,
+};
 pub use encode_request::encode_request;
 pub use failure::{decode_error, encode_error};
 pub use models::{decode_models, encode_model, encode_models};

@@ -42,6 +42,10 @@ pub struct Quirks {
     pub lenient_end: bool,
     /// Gemini dialect: the server knows the OpenAPI subset of schemas alone.
     pub schema_subset: bool,
+    /// Ollama dialect: the model knows `think`.
+    pub think: bool,
+    /// Ollama dialect: the window to ask for, in tokens.
+    pub num_ctx: Option<u64>,
     /// Fields set on every body, such as `{"store": false}`; they replace what the codec wrote.
     pub body: Vec<(String, Value)>,
 }
@@ -86,6 +90,8 @@ impl Default for Quirks {
             tool_call_ids: ToolCallIds::Any,
             lenient_end: false,
             schema_subset: false,
+            think: true,
+            num_ctx: None,
             body: Vec::new(),
         }
     }

@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use distiq_base::{Content, Dialect, DocumentSource, ImageSource, Role};
 use serde_json::{Map, Value, json};
 
-use crate::wire::gemini::history::Calls;
+use crate::wire::history::Calls;
 use crate::wire::signature::{self, Place};
 use crate::wire::{MAX_REQUEST_BLOCKS, WireError, arguments, documents, field};
 

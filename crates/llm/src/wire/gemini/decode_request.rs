@@ -3,8 +3,8 @@
 use distiq_base::{CachePlan, Dialect, Message, Request, Role, Scope, SystemBlock};
 use serde_json::{Map, Value};
 
-use crate::wire::gemini::history::Calls;
 use crate::wire::gemini::{case, content, settings, tools};
+use crate::wire::history::Calls;
 use crate::wire::{MAX_REQUEST_BLOCKS, WireError, field};
 
 /// Reads the body of `generateContent` or, where `stream` says so, `streamGenerateContent`; the

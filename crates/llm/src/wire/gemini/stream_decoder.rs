@@ -4,8 +4,8 @@ use distiq_base::{BlockStart, Content, Delta, Dialect, Role, StopReason, StreamE
 use serde_json::{Map, Value, json};
 
 use crate::wire::gemini::content::{self, CANDIDATE, FOREIGN_CALL};
-use crate::wire::gemini::history::Calls;
 use crate::wire::gemini::{case, failure, response, usage};
+use crate::wire::history::Calls;
 use crate::wire::signature::{self, Place};
 use crate::wire::sse::SseEvent;
 use crate::wire::{MAX_ANSWER_BLOCKS, MAX_ANSWER_BYTES, WireError, field};

@@ -4,7 +4,7 @@ use crate::wire::arguments;
 
 /// The calls of a conversation, as they are read.
 #[derive(Debug, Default)]
-pub(super) struct Calls {
+pub(crate) struct Calls {
     /// What ids are made from.
     seed: String,
     made: usize,
@@ -14,17 +14,17 @@ pub(super) struct Calls {
 
 impl Calls {
     /// Makes ids from a text that no other answer of the conversation has.
-    pub(super) fn of(seed: String) -> Self {
+    pub(crate) fn of(seed: String) -> Self {
         Self { seed, ..Self::default() }
     }
 
     /// Forgets the open calls, as the model speaks anew.
-    pub(super) fn next_turn(&mut self) {
+    pub(crate) fn next_turn(&mut self) {
         self.open.clear();
     }
 
     /// Returns the id of a call.
-    pub(super) fn called(&mut self, id: Option<&str>, name: &str) -> String {
+    pub(crate) fn called(&mut self, id: Option<&str>, name: &str) -> String {
         let id = match id.filter(|id| !id.is_empty()) {
             Some(id) => id.to_owned(),
             None => self.make(),
@@ -34,7 +34,7 @@ impl Calls {
     }
 
     /// Returns the id of the call that a result answers: by id, else by name, else by order.
-    pub(super) fn answered(&mut self, id: Option<&str>, name: &str) -> String {
+    pub(crate) fn answered(&mut self, id: Option<&str>, name: &str) -> String {
         let id = id.filter(|id| !id.is_empty());
         let by_id = id.and_then(|id| self.open.iter().position(|(known, _)| known == id));
         let unnamed = || {
