@@ -72,6 +72,11 @@ pub const ALL: &[EnvVar] = &[
         Some("sandbox"),
         "Whether commands run in a sandbox: `auto`, `require` or `off`",
     ),
+    own(
+        "DISTIQ_GATEWAY_KEY",
+        None,
+        "The operator's own key of the gateway, beside the stored ones",
+    ),
     own("DISTIQ_TZ", Some("tz"), "The time zone in which days and months are counted"),
     own("DISTIQ_CA_FILE", Some("ca_file"), "A PEM file of further certificate authorities"),
     own("DISTIQ_PRICES", Some("prices"), "Your own price file"),

@@ -48,6 +48,11 @@ impl Home {
         self.data.join("ledger.db")
     }
 
+    /// Returns the gateway's database: its keys, and what callers said of answers.
+    pub fn gateway(&self) -> PathBuf {
+        self.data.join("gateway.db")
+    }
+
     /// Returns the folder of session logs.
     pub fn sessions(&self) -> PathBuf {
         self.data.join("sessions")

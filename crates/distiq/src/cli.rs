@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    completions, config, cost, data, demo, doctor, metrics, models, permissions, redo, reference,
-    run, schema, sessions, setup, stats, tool, trust, undo, version,
+    completions, config, cost, data, demo, doctor, keys, metrics, models, permissions, redo,
+    reference, run, schema, sessions, setup, start, stats, tool, trust, undo, version,
 };
 use crate::terminal::Color;
 
@@ -33,7 +33,7 @@ pub struct Cli {
 }
 
 /// What holds for every command.
-#[derive(Args, Debug, Default)]
+#[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Everywhere")]
 pub struct Global {
     /// The project's root [default: the nearest `.git` above, else the working directory]
@@ -73,6 +73,10 @@ pub enum Command {
     Demo(demo::Args),
     /// List, show, search and export sessions
     Sessions(sessions::Args),
+    /// Start the gateway: any client's dialect in, any provider out
+    Start(start::Args),
+    /// Make, list and revoke keys of the gateway
+    Keys(keys::Args),
     /// Tell what was spent
     Cost(cost::Args),
     /// Tell how much Distiq was used

@@ -6,6 +6,7 @@ pub mod cost;
 pub mod data;
 pub mod demo;
 pub mod doctor;
+pub mod keys;
 pub mod metrics;
 pub mod models;
 pub mod permissions;
@@ -15,6 +16,7 @@ pub mod run;
 pub mod schema;
 pub mod sessions;
 pub mod setup;
+pub mod start;
 pub mod stats;
 pub mod tool;
 pub mod trust;
@@ -47,6 +49,8 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
         Command::Redo(args) => redo::run(&global, &args),
         Command::Demo(args) => demo::run(&args),
         Command::Sessions(args) => sessions::run(&global, &args),
+        Command::Start(args) => start::run(&global, args),
+        Command::Keys(args) => keys::run(&global, &args),
         Command::Cost(args) => cost::run(&global, &args),
         Command::Stats(args) => stats::run(&global, &args),
         Command::Metrics(args) => metrics::run(&global, &args),

@@ -18,8 +18,17 @@ impl From<RegistryError> for Failure {
 
 /// Finds the providers; contacts nobody.
 pub fn registry(world: &World) -> Result<Registry, Failure> {
+    registry_at(world, &|_| None)
+}
+
+/// Does as [`registry`], with some variables set otherwise than in the environment.
+pub fn registry_at(
+    world: &World,
+    instead: &dyn Fn(&str) -> Option<String>,
+) -> Result<Registry, Failure> {
     let keys = keys::read(&world.home)?;
-    let lookup = |name: &str| env(name).or_else(|| Some(keys.get(name)?.expose().to_owned()));
+    let stored = |name: &str| Some(keys.get(name)?.expose().to_owned());
+    let lookup = |name: &str| instead(name).or_else(|| env(name)).or_else(|| stored(name));
     Ok(Registry::from_settings(&world.settings, &lookup))
 }
 

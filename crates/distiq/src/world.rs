@@ -42,6 +42,15 @@ pub fn env(name: &str) -> Option<String> {
 impl World {
     /// Finds folders and project, and reads the settings; `flags` are the command's own.
     pub fn open(global: &Global, flags: &[Flag]) -> Result<Self, Failure> {
+        Self::open_with(global, flags, None)
+    }
+
+    /// Does as [`World::open`], with another file in the place of the user's settings.
+    pub fn open_with(
+        global: &Global,
+        flags: &[Flag],
+        file: Option<&Path>,
+    ) -> Result<Self, Failure> {
         let home = home()?;
         let cwd = std::env::current_dir()
             .map_err(|error| Failure::io("Cannot use the working directory", &error))?;
@@ -50,7 +59,7 @@ impl World {
         flags.extend(global.tz.clone().map(|zone| ("--tz", "tz", zone)));
         flags.extend(global.plain.then(|| ("--plain", "plain", "true".to_owned())));
         let sources = Sources {
-            user: Some(&home.config_file()),
+            user: Some(&file.map_or_else(|| home.config_file(), Path::to_path_buf)),
             project: Some(&root.join(PROJECT_FILE)),
             env: &env,
             flags: &flags,

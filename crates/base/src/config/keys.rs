@@ -171,14 +171,10 @@ pub const KEYS: &[Key] = &[
     .or("fixed"),
     user(
         "providers.NAME.dialect",
-        Kind::OneOf(&["anthropic", "openai", "responses"]),
+        Kind::OneOf(&["anthropic", "openai"]),
         "How the provider is spoken to",
     ),
-    user(
-        "providers.NAME.base_url",
-        Kind::Url,
-        "Its address; for `openai` and `responses` with `/v1`",
-    ),
+    user("providers.NAME.base_url", Kind::Url, "Its address; for `openai` with `/v1`"),
     user("providers.NAME.key_env", Kind::Text, "The environment variable that holds its key"),
     user("providers.NAME.model", Kind::Text, "Its model, where none is named"),
     user("providers.NAME.headers.HEADER", Kind::Text, "A further header of every request"),
@@ -243,6 +239,22 @@ pub const KEYS: &[Key] = &[
         "How many days a session's checkpoints are kept",
     )
     .or("30"),
+    user(
+        "gateway.hosts",
+        Kind::Hosts,
+        "Names by which browsers may reach the gateway, beside those of this machine",
+    )
+    .or(""),
+    user(
+        "gateway.max_body_mb",
+        Kind::Integer(1, 1_000),
+        "Most megabytes of a request to the gateway",
+    )
+    .or("64"),
+    user("gateway.drain_s", Kind::Integer(0, 3_600), "Seconds for streams to end once it stops")
+        .or("30"),
+    user("gateway.tls_certificate", Kind::File, "The gateway's certificate, in PEM"),
+    user("gateway.tls_key", Kind::File, "The certificate's key, in PEM"),
     user("plain", Kind::Bool, "No colour and no moving parts, for screen readers").or("false"),
 ];
 

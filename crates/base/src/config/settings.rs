@@ -30,6 +30,7 @@ pub struct Settings {
     pub sandbox: Sandbox,
     pub sandbox_rules: SandboxRules,
     pub checkpoints: CheckpointSettings,
+    pub gateway: GatewaySettings,
     pub plain: bool,
 }
 
@@ -70,6 +71,17 @@ pub struct CheckpointSettings {
     pub enabled: bool,
     pub max_mb: u64,
     pub max_days: u64,
+}
+
+/// How the gateway is run.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct GatewaySettings {
+    pub hosts: Vec<String>,
+    pub max_body_mb: u64,
+    pub drain_s: u64,
+    pub tls_certificate: Option<PathBuf>,
+    pub tls_key: Option<PathBuf>,
 }
 
 /// How often and how soon to try again.
@@ -181,6 +193,13 @@ impl Settings {
                 max_mb: values.integer("checkpoints.max_mb").unwrap_or_default(),
                 max_days: values.integer("checkpoints.max_days").unwrap_or_default(),
             },
+            gateway: GatewaySettings {
+                hosts: values.list("gateway.hosts"),
+                max_body_mb: values.integer("gateway.max_body_mb").unwrap_or_default(),
+                drain_s: values.integer("gateway.drain_s").unwrap_or_default(),
+                tls_certificate: values.text("gateway.tls_certificate").map(PathBuf::from),
+                tls_key: values.text("gateway.tls_key").map(PathBuf::from),
+            },
             plain: values.value("plain") == Some(&Value::Bool(true)),
         }
     }
@@ -262,7 +281,6 @@ fn providers(config: &Config) -> BTreeMap<String, ProviderSettings> {
         let text = value.to_string();
         match field {
             "dialect" if text == "anthropic" => provider.dialect = Some(Dialect::Anthropic),
-            "dialect" if text == "responses" => provider.dialect = Some(Dialect::Responses),
             "dialect" => provider.dialect = Some(Dialect::Openai),
             "base_url" => provider.base_url = Some(text),
             "key_env" => provider.key_env = Some(text),

@@ -12,6 +12,7 @@ mod data;
 mod demo;
 mod docs;
 mod faults;
+mod gateway;
 mod hosts;
 mod kill;
 #[cfg(target_os = "linux")]

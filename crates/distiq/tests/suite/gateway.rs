@@ -1,0 +1,160 @@
+//! The gateway as its operator meets it: started, asked, reloaded, stopped.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use distiq_testkit::{Answer, AtEnd, Script, ScriptedModel};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde_json::{Value, json};
+
+use crate::Place;
+
+fn model(says: Answer) -> ScriptedModel {
+    ScriptedModel::start(Script::steps([says]).at_end(AtEnd::Repeat)).unwrap()
+}
+
+/// A gateway that runs.
+struct Running {
+    child: Child,
+    address: String,
+}
+
+impl Running {
+    fn start(place: &Place, arguments: &[&str], change: impl FnOnce(&mut Command)) -> Self {
+        let mut command = place.command(&["start", "--listen", "127.0.0.1:0"]);
+        command.args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped());
+        change(&mut command);
+        let mut child = command.spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+        let ready: Value = serde_json::from_str(&line).unwrap_or_else(|_| panic!("{line}"));
+        let address = ready["listening"].as_str().unwrap();
+        let address = address.strip_prefix("http://").unwrap().to_owned();
+        Self { child, address }
+    }
+
+    fn ask(&self, key: &str, model: &str) -> String {
+        let body = json!({ "model": model, "max_tokens": 500, "stream": true,
+            "messages": [{ "role": "user", "content": "hi" }] })
+        .to_string();
+        let mut stream = self.send(key, &body);
+        let mut text = String::new();
+        stream.read_to_string(&mut text).unwrap();
+        text
+    }
+
+    fn send(&self, key: &str, body: &str) -> TcpStream {
+        let mut stream = TcpStream::connect(&self.address).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+        write!(
+            stream,
+            "POST /v1/messages HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\
+             authorization: Bearer {key}\r\ncontent-length: {}\r\n\r\n{body}",
+            body.len()
+        )
+        .unwrap();
+        stream
+    }
+
+    fn signal(&self, signal: Signal) {
+        kill(Pid::from_raw(self.child.id().try_into().unwrap()), signal).unwrap();
+    }
+
+    /// Stops it in order, and returns its exit code and words.
+    fn stop(mut self) -> (i32, String) {
+        self.signal(Signal::SIGTERM);
+        let code = self.child.wait().unwrap().code().unwrap();
+        let mut words = String::new();
+        self.child.stderr.take().unwrap().read_to_string(&mut words).unwrap();
+        (code, words)
+    }
+}
+
+#[test]
+fn a_key_that_was_made_opens_it_until_it_is_revoked() {
+    let (place, model) = (Place::new(), model(Answer::text("hello there")));
+    let upstream = model.base_url_anthropic();
+    let gateway = Running::start(&place, &["--upstream", &upstream], |_| {});
+    let made = place.run(&["keys", "create", "--owner", "ann", "--json"]).json();
+    let key = made["key"].as_str().unwrap();
+    let answer = gateway.ask(key, "some-model-of-theirs");
+    assert!(answer.starts_with("HTTP/1.1 200") && answer.contains("message_stop"), "{answer}");
+    assert_eq!(model.requests()[0].json["model"], "some-model-of-theirs");
+    let list = place.run(&["keys", "list", "--json"]);
+    assert!(!list.out.contains(key));
+    assert_eq!(list.json()["keys"][0]["owner"], "ann");
+    let id = made["id"].as_str().unwrap();
+    assert!(place.run(&["keys", "revoke", id, "--json"]).json()["revoked"].is_string());
+    assert!(gateway.ask(key, "m").starts_with("HTTP/1.1 401"));
+    let (code, words) = gateway.stop();
+    assert_eq!(code, 0, "{words}");
+    assert!(words.contains("distiq keys create") && !words.contains(key), "{words}");
+    let cost = place.run(&["cost", "--json"]).json();
+    assert_eq!(cost["totals"]["requests"], 1);
+}
+
+#[test]
+fn a_stop_ends_streams_in_order() {
+    let says = Answer { pace_ms: 5, ..Answer::text("word ".repeat(100)) };
+    let (place, model) = (Place::new(), model(says));
+    let upstream = model.base_url_anthropic();
+    let gateway = Running::start(&place, &["--no-auth", "--upstream", &upstream], |_| {});
+    let body = json!({ "model": "m", "max_tokens": 900, "stream": true,
+        "messages": [{ "role": "user", "content": "hi" }] });
+    let mut stream = gateway.send("", &body.to_string());
+    let mut piece = [0; 1];
+    stream.read_exact(&mut piece).unwrap();
+    let reader = std::thread::spawn(move || {
+        let mut text = String::new();
+        stream.read_to_string(&mut text).unwrap();
+        text
+    });
+    assert_eq!(gateway.stop().0, 0);
+    let text = reader.join().unwrap();
+    assert!(text.contains("message_stop"), "{text}");
+}
+
+#[test]
+fn settings_are_read_again_on_a_hang_up_and_bad_ones_change_nothing() {
+    let (place, model) = (Place::new(), model(Answer::text("hello")));
+    place.settings("");
+    let gateway = Running::start(&place, &[], |command| {
+        command.env("DISTIQ_GATEWAY_KEY", "own").env("ANTHROPIC_API_KEY", "k");
+    });
+    assert!(gateway.ask("own", "mine/m").contains("HTTP/1.1 404"), "nobody knows it yet");
+    place.settings("providers = 3");
+    gateway.signal(Signal::SIGHUP);
+    let mine = format!(
+        "[providers.mine]\ndialect = \"anthropic\"\nbase_url = \"{}\"\n",
+        model.base_url_anthropic()
+    );
+    place.settings(&mine);
+    gateway.signal(Signal::SIGHUP);
+    let mut tries = 0;
+    while !gateway.ask("own", "mine/m").contains("message_stop") {
+        tries += 1;
+        assert!(tries < 1000);
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    assert_eq!(gateway.stop().0, 0);
+}
+
+#[test]
+fn what_cannot_be_started_says_why() {
+    let place = Place::new();
+    let refused = |arguments: &[&str], code: i32, words: &str| {
+        let ran = place.run(&[&["start"], arguments].concat());
+        assert_eq!(ran.code, code, "{}", ran.err);
+        assert!(ran.err.contains(words), "{}", ran.err);
+        assert!(ran.err.contains("hint:"), "{}", ran.err);
+    };
+    refused(&["--listen", "0.0.0.0:0", "--no-auth"], 3, "without a key");
+    refused(&["--listen", "0.0.0.0:0"], 3, "without a key");
+    refused(&["--listen", "nowhere"], 2, "no address");
+    refused(&["--config", "/none.toml"], 3, "no file");
+    let busy = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    refused(&["--listen", &busy.local_addr().unwrap().to_string()], 1, "Cannot listen");
+}

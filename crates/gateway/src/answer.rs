@@ -1,0 +1,207 @@
+//! From a request to its answer: who asks, what for, and how a failure is worded.
+
+use std::net::IpAddr;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use distiq_llm::ProviderErrorKind as Kind;
+use futures::FutureExt;
+use hyper::body::Incoming;
+use hyper::header::{ALLOW, CONNECTION, CONTENT_TYPE, EXPECT, HeaderValue, RETRY_AFTER};
+use hyper::{Method, Request, Response, StatusCode};
+use serde_json::Value;
+
+use crate::body::{self, Out};
+use crate::call::{Call, Caller};
+use crate::chat::{self, Asked};
+use crate::dialect::Codec;
+use crate::endpoint::{self, Endpoint, Found};
+use crate::refusal::Refusal;
+use crate::setup::Access;
+use crate::shared::Shared;
+use crate::{admin, count, facts, guard, health, keys, models};
+
+/// Answers a request; a fault of ours ends this one alone.
+pub(crate) async fn handle(
+    shared: Arc<Shared>,
+    peer: IpAddr,
+    request: Request<Incoming>,
+) -> Response<Out> {
+    let (parts, incoming) = request.into_parts();
+    let call = Call { method: parts.method, uri: parts.uri, headers: parts.headers, peer };
+    let speaks_anthropic = call.headers.contains_key("anthropic-version");
+    let found = endpoint::find(call.uri.path(), speaks_anthropic);
+    let codec = found.codec;
+    let is_head = call.method == Method::HEAD;
+    let work = AssertUnwindSafe(serve(&shared, &call, found, incoming)).catch_unwind();
+    let mut response = match work.await {
+        Ok(Ok(response)) => response,
+        Ok(Err(refusal)) => refuse(codec, &refusal),
+        Err(_) => {
+            let message = "The gateway met a fault of its own with this request";
+            refuse(codec, &Refusal::new(Kind::Server, message))
+        }
+    };
+    if let Some(origin) = call.headers.get("origin").filter(|_| response.status() != 403) {
+        response.headers_mut().insert("access-control-allow-origin", origin.clone());
+    }
+    if is_head {
+        *response.body_mut() = Out::Full(None);
+    }
+    response
+}
+
+async fn serve(
+    shared: &Arc<Shared>,
+    call: &Call,
+    found: Found,
+    incoming: Incoming,
+) -> Result<Response<Out>, Refusal> {
+    let options = &shared.options;
+    guard::check_origin(call, options.listen.ip().is_loopback(), &options.hosts)?;
+    if call.method == Method::OPTIONS {
+        return Ok(preflight());
+    }
+    match found.endpoint {
+        Endpoint::Health => return Ok(json(&health::health())),
+        Endpoint::Ready => return health::ready(shared).map(|body| json(&body)),
+        _ => {}
+    }
+    let caller = identify(shared, call)?;
+    if found.endpoint == Endpoint::Unknown {
+        let message = format!("No endpoint `{}`", shown(call.uri.path()));
+        return Err(Refusal::with_status(404, message));
+    }
+    if !found.methods.contains(&call.method) {
+        let message = format!("`{}` is not asked by {}", shown(call.uri.path()), call.method);
+        return Err(Refusal::with_status(405, message));
+    }
+    let body = match call.method {
+        Method::POST => {
+            check_type(call)?;
+            let waits = call.headers.contains_key(EXPECT);
+            body::read(incoming, waits, &options.bounds).await?
+        }
+        _ => Bytes::new(),
+    };
+    match found.endpoint {
+        Endpoint::Chat(route) => {
+            let codec = found.codec;
+            let route = &route;
+            chat::answer(Asked { shared, call, caller: &caller, codec, route, body }).await
+        }
+        Endpoint::Count(route) => {
+            count::count(shared, found.codec, &route, &body).map(|body| json(&body))
+        }
+        Endpoint::Models => Ok(json(&models::list(shared, &caller, found.codec.dialect()))),
+        Endpoint::Model(id) => {
+            models::one(shared, &caller, found.codec.dialect(), &id).map(|body| json(&body))
+        }
+        Endpoint::Request(id) => facts::request(shared, &caller, &id).map(|body| json(&body)),
+        Endpoint::Feedback => facts::feedback(shared, &caller, &body).map(|body| json(&body)),
+        Endpoint::Keys => admin::keys(shared, &caller, &call.method, &body).map(|body| json(&body)),
+        Endpoint::Key(id) => admin::key(shared, &caller, &call.method, &id).map(|body| json(&body)),
+        Endpoint::Health | Endpoint::Ready | Endpoint::Unknown => {
+            Err(Refusal::with_status(404, "No such endpoint"))
+        }
+    }
+}
+
+/// Finds out who asks.
+fn identify(shared: &Shared, call: &Call) -> Result<Caller, Refusal> {
+    if shared.options.access == Access::Open {
+        return Ok(Caller::Open);
+    }
+    let Some(text) = call.key() else {
+        let message = "A key is needed: send it as your library sends its vendor's; `distiq keys \
+                       create` makes one";
+        return Err(Refusal::new(Kind::Auth, message));
+    };
+    if let Some(own) = &shared.options.operator_key
+        && keys::same(&keys::hash(&text), &keys::hash(own.expose()))
+    {
+        return Ok(Caller::Operator);
+    }
+    if let Some(key) = shared.keys.find(&text) {
+        return Ok(Caller::Key(key));
+    }
+    match shared.guesses.note(call.peer) {
+        Some(wait) => {
+            let message = "Too many wrong keys from this address; wait before the next";
+            Err(Refusal::new(Kind::RateLimited, message).after(wait))
+        }
+        None => Err(Refusal::new(Kind::Auth, "The key is wrong, expired or revoked")),
+    }
+}
+
+/// Holds a body to be JSON by its own word; without one it is taken as such.
+fn check_type(call: &Call) -> Result<(), Refusal> {
+    if let Some(coding) = call.header("content-encoding")
+        && !coding.eq_ignore_ascii_case("identity")
+    {
+        let message = "Compressed bodies are not taken; send it as it is";
+        return Err(Refusal::with_status(415, message).closing());
+    }
+    let Some(text) = call.headers.get(CONTENT_TYPE) else { return Ok(()) };
+    let kind = text.to_str().unwrap_or_default().split(';').next().unwrap_or_default();
+    let kind = kind.trim().to_ascii_lowercase();
+    if kind == "application/json" || kind.ends_with("+json") {
+        return Ok(());
+    }
+    let message = "The body must be JSON: send `content-type: application/json`";
+    Err(Refusal::with_status(415, message).closing())
+}
+
+/// Answers a page on this machine that asks whether it may.
+fn preflight() -> Response<Out> {
+    let mut response = Response::new(Out::Full(None));
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    for (name, value) in [
+        ("access-control-allow-methods", "GET, POST, DELETE"),
+        ("access-control-allow-headers", "*, authorization"),
+        ("access-control-max-age", "600"),
+    ] {
+        response.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
+    response
+}
+
+/// Makes an answer of JSON.
+pub(crate) fn json(body: &Value) -> Response<Out> {
+    let mut response = Response::new(body.to_string().into_bytes().into());
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
+/// Words a refusal in a dialect.
+fn refuse(codec: &dyn Codec, refusal: &Refusal) -> Response<Out> {
+    let (status, body) = codec.error(refusal.kind, &refusal.message);
+    let mut response = json(&body);
+    let status = StatusCode::from_u16(refusal.status.unwrap_or(status));
+    *response.status_mut() = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let headers = response.headers_mut();
+    if let Some(wait) = refusal.retry_after {
+        let millis = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
+        headers.insert(RETRY_AFTER, HeaderValue::from(millis.div_ceil(1000)));
+        headers.insert("retry-after-ms", HeaderValue::from(millis));
+    }
+    if let Some(should) = refusal.should_retry {
+        let value = if should { "true" } else { "false" };
+        headers.insert("x-should-retry", HeaderValue::from_static(value));
+    }
+    if refusal.close {
+        headers.insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    if refusal.status == Some(405) {
+        headers.insert(ALLOW, HeaderValue::from_static("GET, POST, DELETE"));
+    }
+    if refusal.kind == Kind::Auth {
+        headers.insert("www-authenticate", HeaderValue::from_static("Bearer"));
+    }
+    response
+}
+
+fn shown(path: &str) -> String {
+    path.chars().take(200).collect()
+}

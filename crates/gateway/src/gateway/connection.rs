@@ -1,0 +1,88 @@
+//! One client's connection.
+
+use std::convert::Infallible;
+use std::net::IpAddr;
+use std::pin::pin;
+use std::sync::Arc;
+
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
+
+use super::without_delay;
+use crate::answer;
+use crate::shared::Shared;
+
+/// Serves connections, all by the same rules.
+pub(super) struct Doorman {
+    shared: Arc<Shared>,
+    acceptor: Option<TlsAcceptor>,
+    http: http1::Builder,
+}
+
+impl Doorman {
+    pub fn new(shared: Arc<Shared>, acceptor: Option<TlsAcceptor>) -> Self {
+        let bounds = shared.options.bounds;
+        let mut http = http1::Builder::new();
+        // A client that closes its half has left: an answer that nobody reads costs money.
+        http.half_close(false)
+            .timer(TokioTimer::new())
+            .header_read_timeout(bounds.head_wait)
+            .max_headers(bounds.headers)
+            .max_buf_size(bounds.head_bytes);
+        Self { shared, acceptor, http }
+    }
+
+    /// Serves a connection until its client or the gateway's stop ends it.
+    pub async fn serve(&self, stream: TcpStream, peer: IpAddr) {
+        self.open(stream, peer, false).await;
+    }
+
+    /// Serves a connection that was accepted after the stop: its first request is its last.
+    pub async fn serve_last(&self, stream: TcpStream, peer: IpAddr) {
+        self.open(stream, peer, true).await;
+    }
+
+    async fn open(&self, stream: TcpStream, peer: IpAddr, is_last: bool) {
+        without_delay(&stream);
+        match &self.acceptor {
+            None => self.speak(stream, peer, is_last).await,
+            Some(acceptor) => {
+                let wait = self.shared.options.bounds.head_wait;
+                if let Ok(Ok(stream)) = timeout(wait, acceptor.accept(stream)).await {
+                    self.speak(stream, peer, is_last).await;
+                }
+            }
+        }
+    }
+
+    async fn speak(
+        &self,
+        stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+        peer: IpAddr,
+        is_last: bool,
+    ) {
+        let service = service_fn(|request| {
+            let shared = Arc::clone(&self.shared);
+            async move { Ok::<_, Infallible>(answer::handle(shared, peer, request).await) }
+        });
+        let mut http = self.http.clone();
+        http.keep_alive(!is_last);
+        let connection = http.serve_connection(TokioIo::new(stream), service);
+        let mut connection = pin!(connection);
+        if is_last {
+            let _ = connection.await;
+            return;
+        }
+        tokio::select! {
+            _ = connection.as_mut() => return,
+            () = self.shared.stopping.cancelled() => {}
+        }
+        connection.as_mut().graceful_shutdown();
+        let _ = connection.await;
+    }
+}

@@ -1,0 +1,89 @@
+//! The models that a caller can name.
+
+use distiq_base::Dialect;
+use distiq_llm::{ModelInfo, ProviderErrorKind as Kind};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use crate::call::Caller;
+use crate::refusal::Refusal;
+use crate::shared::Shared;
+
+/// A model under the name that a caller writes.
+struct Listed {
+    id: String,
+    provider: String,
+    context_tokens: Option<u64>,
+    max_output_tokens: Option<u64>,
+}
+
+/// Lists the models of the providers that can be used, as the dialect lists its own.
+pub(crate) fn list(shared: &Shared, caller: &Caller, dialect: Dialect) -> Value {
+    let data: Vec<Value> = all(shared, caller).iter().map(|one| item(one, dialect)).collect();
+    match dialect {
+        Dialect::Anthropic => {
+            let id = |item: Option<&Value>| item.and_then(|item| item.get("id").cloned());
+            let (first, last) = (id(data.first()), id(data.last()));
+            json!({ "data": data, "has_more": false, "first_id": first, "last_id": last })
+        }
+        _ => json!({ "object": "list", "data": data }),
+    }
+}
+
+/// Tells of one model.
+pub(crate) fn one(
+    shared: &Shared,
+    caller: &Caller,
+    dialect: Dialect,
+    id: &str,
+) -> Result<Value, Refusal> {
+    let all = all(shared, caller);
+    let full = |one: &&Listed| format!("{}/{}", one.provider, one.id) == id;
+    let found = all.iter().find(|one| one.id == id).or_else(|| all.iter().find(full));
+    found.map(|one| item(one, dialect)).ok_or_else(|| {
+        Refusal::new(Kind::UnknownModel, format!("No model `{}` is offered here", shown(id)))
+    })
+}
+
+fn shown(id: &str) -> String {
+    id.chars().take(200).collect()
+}
+
+fn all(shared: &Shared, caller: &Caller) -> Vec<Listed> {
+    let setup = shared.setup();
+    let usable = setup.registry.names();
+    let now = Timestamp::now();
+    let listed = |model: &ModelInfo| Listed {
+        id: model.id.clone(),
+        provider: model.provider.clone(),
+        context_tokens: model.context_tokens,
+        max_output_tokens: model.max_output_tokens,
+    };
+    let may = |one: &Listed| match caller.key() {
+        Some(key) => key.allows(&[&one.id, &format!("{}/{}", one.provider, one.id)]),
+        None => true,
+    };
+    let models = setup.catalogue.models().iter();
+    let offered = models.filter(|m| usable.contains(&m.provider.as_str()) && !m.is_retired(now));
+    offered.map(listed).filter(may).collect()
+}
+
+fn item(one: &Listed, dialect: Dialect) -> Value {
+    match dialect {
+        Dialect::Anthropic => json!({
+            "type": "model",
+            "id": one.id,
+            "display_name": one.id,
+            "created_at": "1970-01-01T00:00:00Z",
+            "max_input_tokens": one.context_tokens,
+            "max_tokens": one.max_output_tokens,
+        }),
+        _ => json!({
+            "id": one.id,
+            "object": "model",
+            "created": 0,
+            "owned_by": one.provider,
+            "context_length": one.context_tokens,
+        }),
+    }
+}

@@ -1,0 +1,182 @@
+//! A streamed answer: the router's reply as bytes in the caller's dialect.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use distiq_base::{RequestId, StreamEvent};
+use distiq_llm::ProviderErrorKind as Kind;
+use distiq_router::{Receipt, Reply, RouterEvent};
+use futures::StreamExt;
+use tokio::time::{Instant, Sleep, sleep_until};
+use tokio_util::sync::WaitForCancellationFutureOwned;
+
+use crate::dialect::Encode;
+use crate::refusal::Refusal;
+use crate::shared::Shared;
+
+/// Bytes after which what is ready goes out, so that a fast vendor fills no memory.
+const BATCH_BYTES: usize = 16 << 10;
+/// What keeps a silent stream open; every reader of events passes comments over.
+const COMMENT: &[u8] = b": keep-alive\n\n";
+
+/// What is settled when an answer is over: the key's tokens of this minute.
+pub(crate) struct Tab {
+    pub shared: Arc<Shared>,
+    /// The stored key and what was taken for the request.
+    pub key: Option<(String, u64)>,
+}
+
+impl Tab {
+    pub fn settle(&mut self, receipt: &Receipt) {
+        if let Some((key, taken)) = self.key.take() {
+            let usage = &receipt.usage;
+            self.shared.rates.settle(&key, taken, usage.prompt() + usage.output);
+        }
+    }
+}
+
+/// A streamed answer. Dropping it gives the request up, which closes the way to the vendor at once.
+pub(crate) struct AnswerStream {
+    reply: Reply,
+    encoder: Box<dyn Encode>,
+    tab: Tab,
+    out: String,
+    /// What the head tells, known once the router has begun.
+    pub started: Option<Started>,
+    /// Whether something of the answer has come.
+    begun: bool,
+    failure: Option<Refusal>,
+    over: bool,
+    /// The pause after which a comment is sent, where the dialect has comments.
+    pause: Option<Duration>,
+    alarm: Pin<Box<Sleep>>,
+    last_out: Instant,
+    cut: Pin<Box<WaitForCancellationFutureOwned>>,
+}
+
+/// What is known when a request goes out.
+#[derive(Clone, Debug)]
+pub(crate) struct Started {
+    pub request_id: RequestId,
+    pub provider: String,
+    pub model: String,
+}
+
+impl AnswerStream {
+    pub fn new(reply: Reply, encoder: Box<dyn Encode>, tab: Tab, has_comments: bool) -> Self {
+        let pause = tab.shared.options.bounds.keep_alive;
+        let cut = Box::pin(tab.shared.cut.clone().cancelled_owned());
+        let now = Instant::now();
+        Self {
+            reply,
+            encoder,
+            tab,
+            out: String::new(),
+            started: None,
+            begun: false,
+            failure: None,
+            over: false,
+            pause: has_comments.then_some(pause),
+            alarm: Box::pin(sleep_until(now + pause)),
+            last_out: now,
+            cut,
+        }
+    }
+
+    /// Waits for the first bytes, which go out with the head, or for the failure that takes their place.
+    pub async fn first(&mut self) -> Result<Option<Bytes>, Refusal> {
+        let first = std::future::poll_fn(|context| self.poll_bytes(context)).await;
+        match self.failure.take() {
+            Some(failure) if !self.begun => Err(failure),
+            _ => Ok(first),
+        }
+    }
+
+    /// Returns what is ready, or `None` at the end.
+    pub fn poll_bytes(&mut self, context: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        while !self.over && self.out.len() < BATCH_BYTES {
+            match self.reply.poll_next_unpin(context) {
+                Poll::Ready(Some(event)) => self.take(event),
+                Poll::Ready(None) => self.over = true,
+                Poll::Pending => break,
+            }
+        }
+        if !self.over && self.cut.as_mut().poll(context).is_ready() {
+            self.fail(Refusal::new(Kind::Overloaded, "The gateway stops; send the request again"));
+        }
+        if !self.out.is_empty() {
+            self.last_out = Instant::now();
+            return Poll::Ready(Some(Bytes::from(std::mem::take(&mut self.out))));
+        }
+        if self.over {
+            return Poll::Ready(None);
+        }
+        self.poll_silence(context)
+    }
+
+    /// Sends a comment after a long silence. The alarm is set once a pause, not once an event.
+    fn poll_silence(&mut self, context: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        let Some(pause) = self.pause else { return Poll::Pending };
+        while self.alarm.as_mut().poll(context).is_ready() {
+            let now = Instant::now();
+            let due = self.last_out + pause;
+            if now >= due {
+                self.last_out = now;
+                self.begun = true;
+                self.alarm.as_mut().reset(now + pause);
+                return Poll::Ready(Some(Bytes::from_static(COMMENT)));
+            }
+            self.alarm.as_mut().reset(due);
+        }
+        Poll::Pending
+    }
+
+    fn take(&mut self, event: RouterEvent) {
+        match event {
+            RouterEvent::Started { request_id, provider, model } => {
+                self.started = Some(Started { request_id, provider, model });
+            }
+            RouterEvent::Model(event) => {
+                self.begun = true;
+                self.encode(event);
+            }
+            RouterEvent::Retried { .. } | RouterEvent::Notice(_) => {}
+            RouterEvent::Finished(receipt) => {
+                self.tab.settle(&receipt);
+                match receipt.error {
+                    Some(error) => self.fail(error.into()),
+                    None => self.over = true,
+                }
+            }
+        }
+    }
+
+    fn encode(&mut self, event: StreamEvent) {
+        let event = match event {
+            // Some servers name no answer; some clients need one.
+            StreamEvent::Start { id, model } if id.is_empty() => {
+                let id = self.started.as_ref().map(|started| started.request_id.to_string());
+                StreamEvent::Start { id: id.unwrap_or_default(), model }
+            }
+            event => event,
+        };
+        let bytes = self.encoder.encode(&event);
+        match self.out.is_empty() {
+            true => self.out = bytes,
+            false => self.out.push_str(&bytes),
+        }
+    }
+
+    /// Ends the answer with the failure in the caller's words: a clean end would make half look whole.
+    fn fail(&mut self, refusal: Refusal) {
+        self.over = true;
+        if self.begun {
+            let bytes = self.encoder.error(refusal.kind, &refusal.message);
+            self.out.push_str(&bytes);
+        }
+        self.failure = Some(refusal);
+    }
+}

@@ -1,0 +1,11 @@
+//! The gateway as its clients meet it: over sockets, before scripted vendors.
+
+// A helper of a test may fail the test.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod bad_http;
+mod errors;
+mod keys;
+mod matrix;
+mod stopping;
+mod support;

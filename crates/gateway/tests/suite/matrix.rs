@@ -1,0 +1,290 @@
+//! Every caller's dialect before every vendor's, streamed and whole, with tools, pictures, thinking.
+
+use std::collections::BTreeMap;
+
+use distiq_testkit::{Answer as Says, Script, ScriptedModel};
+use serde_json::{Value, json};
+
+use crate::support::{Answer, Desk};
+
+const PIXEL: &str = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
+
+/// A caller's dialect: how it asks and where the answer's parts are.
+struct Caller {
+    path: &'static str,
+    /// Makes the request of a model.
+    ask: fn(&str) -> Value,
+    /// Puts the stream's events together: text, thinking, calls by name with their arguments, stop.
+    gather: fn(&Answer) -> Got,
+    /// Reads the same of a whole answer.
+    whole: fn(&Answer) -> Got,
+}
+
+#[derive(Debug, Default, PartialEq)]
+struct Got {
+    text: String,
+    calls: Vec<(String, Value)>,
+    stop: String,
+    output: u64,
+}
+
+const CALLERS: &[Caller] = &[
+    Caller {
+        path: "/v1/messages",
+        ask: |model| {
+            json!({
+                "model": model, "max_tokens": 1000,
+                "system": "Be brief.",
+                "tools": [{ "name": "read", "description": "Reads.", "input_schema": {
+                    "type": "object", "properties": { "path": { "type": "string" } } } }],
+                "messages": [
+                    { "role": "user", "content": [
+                        { "type": "text", "text": "look" },
+                        { "type": "image", "source": { "type": "base64",
+                          "media_type": "image/png", "data": PIXEL } },
+                    ] },
+                    { "role": "assistant", "content": [
+                        { "type": "tool_use", "id": "call_1", "name": "read", "input": { "path": "a" } },
+                    ] },
+                    { "role": "user", "content": [
+                        { "type": "tool_result", "tool_use_id": "call_1", "content": "42" },
+                    ] },
+                ],
+            })
+        },
+        gather: gather_anthropic,
+        whole: |answer| {
+            let body = answer.json();
+            assert_eq!((&body["type"], &body["role"]), (&json!("message"), &json!("assistant")));
+            let mut got = Got { stop: text(&body["stop_reason"]), ..Got::default() };
+            got.output = body["usage"]["output_tokens"].as_u64().unwrap();
+            for block in body["content"].as_array().unwrap() {
+                match block["type"].as_str().unwrap() {
+                    "text" => got.text.push_str(block["text"].as_str().unwrap()),
+                    "tool_use" => got.calls.push((text(&block["name"]), block["input"].clone())),
+                    _ => {}
+                }
+            }
+            got
+        },
+    },
+    Caller {
+        path: "/v1/chat/completions",
+        ask: |model| {
+            json!({
+                "model": model, "stream_options": { "include_usage": true },
+                "tools": [{ "type": "function", "function": { "name": "read",
+                    "description": "Reads.", "parameters": {
+                    "type": "object", "properties": { "path": { "type": "string" } } } } }],
+                "messages": [
+                    { "role": "system", "content": "Be brief." },
+                    { "role": "user", "content": [
+                        { "type": "text", "text": "look" },
+                        { "type": "image_url", "image_url": {
+                            "url": format!("data:image/png;base64,{PIXEL}") } },
+                    ] },
+                    { "role": "assistant", "content": null, "tool_calls": [{ "id": "call_1",
+                        "type": "function", "function": { "name": "read",
+                        "arguments": "{\"path\":\"a\"}" } }] },
+                    { "role": "tool", "tool_call_id": "call_1", "content": "42" },
+                ],
+            })
+        },
+        gather: gather_openai,
+        whole: |answer| {
+            let body = answer.json();
+            let choice = &body["choices"][0];
+            let message = &choice["message"];
+            let calls = message["tool_calls"].as_array().cloned().unwrap_or_default();
+            Got {
+                text: text(&message["content"]),
+                calls: calls.iter().map(|call| call_of(&call["function"])).collect(),
+                stop: text(&choice["finish_reason"]),
+                output: body["usage"]["completion_tokens"].as_u64().unwrap(),
+            }
+        },
+    },
+];
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}
+
+fn call_of(function: &Value) -> (String, Value) {
+    let arguments = function["arguments"].as_str().unwrap();
+    (text(&function["name"]), serde_json::from_str(arguments).unwrap())
+}
+
+fn gather_anthropic(answer: &Answer) -> Got {
+    let mut got = Got::default();
+    let mut arguments: BTreeMap<u64, String> = BTreeMap::new();
+    let events = answer.events();
+    assert_eq!(events.first().unwrap()["type"], "message_start");
+    assert_eq!(events.last().unwrap()["type"], "message_stop");
+    for event in &events {
+        let index = event["index"].as_u64().unwrap_or_default();
+        match event["type"].as_str().unwrap() {
+            "content_block_start" if event["content_block"]["type"] == "tool_use" => {
+                got.calls.push((text(&event["content_block"]["name"]), Value::Null));
+                arguments.insert(index, String::new());
+            }
+            "content_block_delta" => {
+                got.text.push_str(event["delta"]["text"].as_str().unwrap_or_default());
+                if let Some(json) = event["delta"]["partial_json"].as_str() {
+                    arguments.get_mut(&index).unwrap().push_str(json);
+                }
+            }
+            "message_delta" => {
+                got.stop = text(&event["delta"]["stop_reason"]);
+                got.output = event["usage"]["output_tokens"].as_u64().unwrap();
+            }
+            _ => {}
+        }
+    }
+    for (call, arguments) in got.calls.iter_mut().zip(arguments.values()) {
+        call.1 = serde_json::from_str(arguments).unwrap();
+    }
+    got
+}
+
+fn gather_openai(answer: &Answer) -> Got {
+    let mut got = Got::default();
+    let mut arguments: BTreeMap<u64, String> = BTreeMap::new();
+    assert!(answer.text().ends_with("data: [DONE]\n\n"));
+    for event in answer.events() {
+        if let Some(output) = event["usage"]["completion_tokens"].as_u64() {
+            got.output = output;
+        }
+        let Some(choice) = event["choices"].get(0) else { continue };
+        got.text.push_str(choice["delta"]["content"].as_str().unwrap_or_default());
+        for call in choice["delta"]["tool_calls"].as_array().into_iter().flatten() {
+            let index = call["index"].as_u64().unwrap();
+            if let Some(name) = call["function"]["name"].as_str() {
+                got.calls.push((name.to_owned(), Value::Null));
+            }
+            let more = call["function"]["arguments"].as_str().unwrap_or_default();
+            arguments.entry(index).or_default().push_str(more);
+        }
+        if let Some(stop) = choice["finish_reason"].as_str() {
+            got.stop = stop.to_owned();
+        }
+    }
+    for (call, arguments) in got.calls.iter_mut().zip(arguments.values()) {
+        call.1 = serde_json::from_str(arguments).unwrap();
+    }
+    got
+}
+
+const MODELS: &[&str] = &["anthropic/scripted-1", "openai/scripted-1"];
+
+/// Asks in every dialect for every vendor, streamed and whole, and holds both to be the same.
+#[track_caller]
+fn every_way(says: &Says, check: impl Fn(&Got, &str)) {
+    let script = Script::steps([says.clone()]).at_end(distiq_testkit::AtEnd::Repeat);
+    let model = ScriptedModel::start(script).unwrap();
+    let desk = Desk::new(&model);
+    let mut asked = 0;
+    for caller in CALLERS {
+        for name in MODELS {
+            let way = format!("{} -> {name}", caller.path);
+            let mut body = (caller.ask)(name);
+            let whole = desk.post(caller.path, &body);
+            assert_eq!(whole.status, 200, "{way}: {}", whole.text());
+            let provider = name.split('/').next().unwrap();
+            assert_eq!(whole.header("x-distiq-route").unwrap(), *name);
+            assert!(whole.header("x-distiq-cache").is_none(), "there is no cache yet");
+            body["stream"] = true.into();
+            let stream = desk.post(caller.path, &body);
+            assert_eq!(stream.status, 200, "{way}: {}", stream.text());
+            assert!(stream.whole, "{way}");
+            assert!(stream.header("content-type").unwrap().starts_with("text/event-stream"));
+            let (whole, streamed) = ((caller.whole)(&whole), (caller.gather)(&stream));
+            assert_eq!(whole, streamed, "{way}");
+            check(&whole, &way);
+            asked += 2;
+            let rows = desk.rows(asked);
+            assert_eq!((rows.len(), rows[0].provider.as_str()), (asked, provider));
+            assert_eq!(rows[0].usage.output, whole.output, "{way}");
+            assert_eq!(stream.header("x-distiq-request-id").unwrap(), rows[0].id.as_str());
+        }
+    }
+    model.check();
+    for request in model.requests() {
+        let seen = request.request.unwrap();
+        assert_eq!(seen.model, "scripted-1");
+        assert_eq!(seen.tools[0].name, "read");
+        assert_eq!(seen.system[0].text, "Be brief.");
+        let body = request.json.to_string();
+        assert!(body.contains(PIXEL), "{body}");
+        assert!(body.contains("42"), "{body}");
+    }
+}
+
+#[test]
+fn texts_come_through_every_way() {
+    every_way(&Says::text("Grüße, 世界 🌍!"), |got, way| {
+        assert_eq!(got.text, "Grüße, 世界 🌍!", "{way}");
+        assert!(matches!(got.stop.as_str(), "end_turn" | "stop"), "{way}");
+        assert!(got.output > 0, "{way}");
+    });
+}
+
+#[test]
+fn parallel_calls_come_through_every_way() {
+    let says = Says::text("Two.")
+        .and_call("read", json!({ "path": "ä\"\\\n" }))
+        .and_call("read", json!({ "path": "b", "deep": { "list": [1, 2.5, null, true] } }));
+    every_way(&says, |got, way| {
+        let calls = [
+            ("read".to_owned(), json!({ "path": "ä\"\\\n" })),
+            ("read".to_owned(), json!({ "path": "b", "deep": { "list": [1, 2.5, null, true] } })),
+        ];
+        assert_eq!(got.calls, calls, "{way}");
+        assert!(matches!(got.stop.as_str(), "tool_use" | "tool_calls"), "{way}");
+    });
+}
+
+#[test]
+fn thinking_goes_with_its_text() {
+    every_way(&Says::text("So.").after_thinking("hm", "c2ln"), |got, way| {
+        assert_eq!(got.text, "So.", "{way}");
+    });
+}
+
+#[test]
+fn models_are_listed_in_the_callers_words() {
+    let model = ScriptedModel::start(Script::steps([Says::text("x")])).unwrap();
+    let desk = Desk::new(&model);
+    let list = desk.get("/v1/models").json();
+    assert_eq!(list["object"], "list");
+    let id = text(&list["data"][0]["id"]);
+    assert_eq!(desk.get(&format!("/v1/models/{id}")).json()["object"], "model");
+    let mut client = desk.connect();
+    let head = "GET /v1/models HTTP/1.1\r\nhost: localhost\r\nanthropic-version: 2023-06-01\r\n";
+    client.send(format!("{head}x-api-key: {}\r\n\r\n", crate::support::OPERATOR));
+    let list = client.answer().json();
+    assert_eq!((&list["has_more"], &list["data"][0]["type"]), (&json!(false), &json!("model")));
+    assert_eq!(desk.get("/v1/models/none").status, 404);
+    let count = json!({ "model": "x", "messages": [{ "role": "user", "content": "hello there" }] });
+    let count = desk.post("/v1/messages/count_tokens", &count).json();
+    assert!(count["input_tokens"].as_u64().unwrap() > 0);
+}
+
+#[test]
+fn what_became_of_a_request_is_told_to_its_key() {
+    let script = Script::steps([Says::text("x")]).at_end(distiq_testkit::AtEnd::Repeat);
+    let model = ScriptedModel::start(script).unwrap();
+    let desk = Desk::new(&model);
+    let body = (CALLERS[0].ask)("anthropic/claude-haiku-4-5");
+    let answer = desk.post("/v1/messages", &body);
+    let id = answer.header("x-distiq-request-id").unwrap().to_owned();
+    let facts = desk.get(&format!("/v1/distiq/requests/{id}")).json();
+    assert_eq!((&facts["state"], &facts["kind"]), (&json!("final"), &json!("gateway")));
+    assert!(facts["cost_nanousd"].as_i64().unwrap() > 0);
+    assert!(facts.get("tier").is_none(), "what nobody knows is left out: {facts}");
+    let word = json!({ "request_id": id, "score": 1, "comment": "good" });
+    assert_eq!(desk.post("/v1/distiq/feedback", &word).json()["kept"], true);
+    let word = json!({ "request_id": id, "score": 7 });
+    assert_eq!(desk.post("/v1/distiq/feedback", &word).status, 400);
+    assert_eq!(desk.get("/v1/distiq/requests/none").status, 404);
+}
