@@ -171,10 +171,14 @@ pub const KEYS: &[Key] = &[
     .or("fixed"),
     user(
         "providers.NAME.dialect",
-        Kind::OneOf(&["anthropic", "openai"]),
+        Kind::OneOf(&["anthropic", "openai", "responses"]),
         "How the provider is spoken to",
     ),
-    user("providers.NAME.base_url", Kind::Url, "Its address; for `openai` with `/v1`"),
+    user(
+        "providers.NAME.base_url",
+        Kind::Url,
+        "Its address; for `openai` and `responses` with `/v1`",
+    ),
     user("providers.NAME.key_env", Kind::Text, "The environment variable that holds its key"),
     user("providers.NAME.model", Kind::Text, "Its model, where none is named"),
     user("providers.NAME.headers.HEADER", Kind::Text, "A further header of every request"),

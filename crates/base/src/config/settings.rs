@@ -281,6 +281,7 @@ fn providers(config: &Config) -> BTreeMap<String, ProviderSettings> {
         let text = value.to_string();
         match field {
             "dialect" if text == "anthropic" => provider.dialect = Some(Dialect::Anthropic),
+            "dialect" if text == "responses" => provider.dialect = Some(Dialect::Responses),
             "dialect" => provider.dialect = Some(Dialect::Openai),
             "base_url" => provider.base_url = Some(text),
             "key_env" => provider.key_env = Some(text),

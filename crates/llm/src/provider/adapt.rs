@@ -17,13 +17,21 @@ pub(super) fn without_refused(
 ) -> Option<Quirks> {
     let refused = error.kind == ProviderErrorKind::InvalidRequest
         && matches!(error.status, Some(400 | 422))
-        && dialect == Dialect::Openai;
+        && matches!(dialect, Dialect::Openai | Dialect::Responses);
     if !refused {
         return None;
     }
     let mut better = quirks.clone();
     let names = |field: &str| error.message.contains(field);
-    if names("stream_options") || names("include_usage") {
+    if dialect == Dialect::Responses {
+        if names("prompt_cache_key") {
+            better.prompt_cache_key = false;
+        } else if names("reasoning.summary") || names("reasoning summaries") {
+            better.reasoning_summary = false;
+        } else if names("reasoning.effort") || names("ncrypted content is not supported") {
+            better.reasoning_effort = false;
+        }
+    } else if names("stream_options") || names("include_usage") {
         better.stream_options = false;
     } else if names("prompt_cache_key") {
         better.prompt_cache_key = false;
@@ -84,5 +92,16 @@ mod tests {
         check(plain(), "max_tokens is too large: 999999", None);
         check(plain(), "prompt_cache_key is not known", None);
         check(plain(), "messages[0] is wrong", None);
+        let mut error = ProviderError::new(
+            ProviderErrorKind::InvalidRequest,
+            "Unsupported parameter: 'reasoning.effort' is not supported with this model.",
+        );
+        error.status = Some(400);
+        let better = Quirks { reasoning_effort: false, ..openai() };
+        assert_eq!(without_refused(&openai(), Dialect::Responses, &error), Some(better));
+        error.message = "Item 'rs_1' of type 'reasoning' was provided without its required \
+                         following item."
+            .into();
+        assert_eq!(without_refused(&openai(), Dialect::Responses, &error), None);
     }
 }

@@ -4,15 +4,14 @@ use distiq_base::{BlockStart, Content, Delta, Dialect, Request, Response, Stream
 
 use crate::error::ProviderError;
 use crate::wire::sse::SseEvent;
-use crate::wire::{HeaderView, Quirks, WireError, anthropic, openai};
+use crate::wire::{HeaderView, Quirks, WireError, anthropic, openai, responses};
 
 /// Returns where requests go, below the base URL.
 pub(super) const fn path(dialect: Dialect) -> &'static str {
     match dialect {
         Dialect::Anthropic => "v1/messages",
-        Dialect::Openai | Dialect::Responses | Dialect::Gemini | Dialect::Ollama => {
-            "chat/completions"
-        }
+        Dialect::Responses => "responses",
+        Dialect::Openai | Dialect::Gemini | Dialect::Ollama => "chat/completions",
     }
 }
 
@@ -24,7 +23,10 @@ pub(super) fn encode(
 ) -> Vec<u8> {
     match dialect {
         Dialect::Anthropic => anthropic::encode_body(request, quirks, memory),
-        Dialect::Openai | Dialect::Responses | Dialect::Gemini | Dialect::Ollama => {
+        Dialect::Responses => {
+            serde_json::to_vec(&responses::encode_request(request, quirks)).unwrap_or_default()
+        }
+        Dialect::Openai | Dialect::Gemini | Dialect::Ollama => {
             serde_json::to_vec(&openai::encode_request(request, quirks)).unwrap_or_default()
         }
     }
@@ -38,7 +40,8 @@ pub(super) fn decode_error(
 ) -> ProviderError {
     match dialect {
         Dialect::Anthropic => anthropic::decode_error(status, headers, body),
-        Dialect::Openai | Dialect::Responses | Dialect::Gemini | Dialect::Ollama => {
+        Dialect::Responses => responses::decode_error(status, headers, body),
+        Dialect::Openai | Dialect::Gemini | Dialect::Ollama => {
             openai::decode_error(status, headers, body)
         }
     }
@@ -48,9 +51,8 @@ pub(super) fn decode_error(
 pub(super) fn decode_whole(dialect: Dialect, body: &[u8]) -> Result<Vec<StreamEvent>, WireError> {
     let response = match dialect {
         Dialect::Anthropic => anthropic::decode_response(body)?,
-        Dialect::Openai | Dialect::Responses | Dialect::Gemini | Dialect::Ollama => {
-            openai::decode_response(body)?
-        }
+        Dialect::Responses => responses::decode_response(body)?,
+        Dialect::Openai | Dialect::Gemini | Dialect::Ollama => openai::decode_response(body)?,
     };
     Ok(events(response))
 }
@@ -60,13 +62,15 @@ pub(super) fn decode_whole(dialect: Dialect, body: &[u8]) -> Result<Vec<StreamEv
 pub(super) enum Decoder {
     Anthropic(anthropic::StreamDecoder),
     Openai(openai::StreamDecoder),
+    Responses(responses::StreamDecoder),
 }
 
 impl Decoder {
     pub(super) fn new(dialect: Dialect, quirks: &Quirks) -> Self {
         match dialect {
             Dialect::Anthropic => Self::Anthropic(anthropic::StreamDecoder::new()),
-            Dialect::Openai | Dialect::Responses | Dialect::Gemini | Dialect::Ollama => {
+            Dialect::Responses => Self::Responses(responses::StreamDecoder::new()),
+            Dialect::Openai | Dialect::Gemini | Dialect::Ollama => {
                 Self::Openai(openai::StreamDecoder::with_quirks(quirks))
             }
         }
@@ -76,6 +80,7 @@ impl Decoder {
         match self {
             Self::Anthropic(decoder) => decoder.feed(event),
             Self::Openai(decoder) => decoder.feed(event),
+            Self::Responses(decoder) => decoder.feed(event),
         }
     }
 
@@ -84,6 +89,7 @@ impl Decoder {
         match self {
             Self::Anthropic(decoder) => decoder.finish(),
             Self::Openai(decoder) => decoder.finish(),
+            Self::Responses(decoder) => decoder.finish(),
         }
     }
 }

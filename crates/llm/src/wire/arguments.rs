@@ -56,6 +56,21 @@ pub(crate) fn generated_id(answer: &str, index: usize) -> String {
     format!("call_{}", hash.get(..24).unwrap_or_default())
 }
 
+/// What stands before ids that are left out again on the way back to their vendor.
+const MADE: &str = "call_made_";
+
+/// Returns an id for a call of a vendor that gives none: the same for the same place of the same
+/// answer.
+pub(crate) fn made_id(answer: &str, index: usize) -> String {
+    let hash = blake3::hash(format!("{answer}\n{index}").as_bytes()).to_hex();
+    format!("{MADE}{}", hash.get(..24).unwrap_or_default())
+}
+
+/// Tells whether an id came from [`made_id`].
+pub(crate) fn is_made(id: &str) -> bool {
+    id.starts_with(MADE)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -23,6 +23,7 @@ pub use embeddings::{
     encode_embed_response,
 };
 pub use encode_request::encode_request;
+pub(crate) use failure::in_answer;
 pub use failure::{decode_error, encode_error};
 pub use models::{ModelEntry, decode_models, encode_model, encode_models};
 pub use response::{decode_response, encode_response};

@@ -21,8 +21,12 @@ pub struct Quirks {
     pub text_parts: bool,
     /// OpenAI dialect: cache marks on parts.
     pub part_marks: PartMarks,
-    /// OpenAI dialect: `reasoning_effort` is known.
+    /// OpenAI dialect: `reasoning_effort` is known; Responses dialect: `reasoning` and its encrypted
+    /// content.
     pub reasoning_effort: bool,
+    /// Responses dialect: a summary of the reasoning may be asked for; organizations that OpenAI has
+    /// not verified may not.
+    pub reasoning_summary: bool,
     /// OpenAI dialect: thinking is switched by `thinking: {type: enabled|disabled}` (DeepSeek,
     /// Z.ai).
     pub thinking_field: bool,
@@ -36,6 +40,12 @@ pub struct Quirks {
     /// OpenAI dialect: a stream that closes after its `finish_reason` without `[DONE]` is whole.
     /// Every server known to us sends `[DONE]`, and without it a cut cannot be told from an end.
     pub lenient_end: bool,
+    /// Gemini dialect: the server knows the OpenAPI subset of schemas alone.
+    pub schema_subset: bool,
+    /// Ollama dialect: the model knows `think`.
+    pub think: bool,
+    /// Ollama dialect: the window to ask for, in tokens.
+    pub num_ctx: Option<u64>,
     /// Fields set on every body, such as `{"store": false}`; they replace what the codec wrote.
     pub body: Vec<(String, Value)>,
 }
@@ -73,11 +83,15 @@ impl Default for Quirks {
             text_parts: false,
             part_marks: PartMarks::Off,
             reasoning_effort: true,
+            reasoning_summary: true,
             thinking_field: false,
             replay_reasoning: false,
             reasoning_details: false,
             tool_call_ids: ToolCallIds::Any,
             lenient_end: false,
+            schema_subset: false,
+            think: true,
+            num_ctx: None,
             body: Vec::new(),
         }
     }

@@ -45,6 +45,11 @@ pub(crate) fn origin(signature: &str) -> Dialect {
     }
 }
 
+/// Returns what a reasoning item of OpenAI's is kept as, as the vocabulary has it.
+pub(crate) fn tag_responses(kept: &str) -> String {
+    format!("{RESPONSES}{kept}")
+}
+
 /// Returns what is kept of a reasoning item of OpenAI's; `None` for another vendor's signature.
 pub(crate) fn responses(signature: &str) -> Option<&str> {
     signature.strip_prefix(RESPONSES)

@@ -16,6 +16,7 @@ mod tls;
 mod wire_errors;
 mod wire_faults;
 mod wire_golden_anthropic;
+mod wire_golden_gemini;
 mod wire_golden_openai;
 mod wire_prefix;
 mod wire_requests;

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use crate::wire::anthropic::content;
 use crate::wire::anthropic::marks;
 use crate::wire::marks::Marks;
-use crate::wire::{Quirks, field};
+use crate::wire::{Quirks, field, shared};
 
 /// The answer's token limit where the request has none, since the vendor demands one.
 pub const DEFAULT_MAX_TOKENS: u64 = 8192;
@@ -32,8 +32,10 @@ pub fn encode_request(request: &Request, quirks: &Quirks) -> Value {
         .filter_map(|(index, message)| encode_message(index, message, quirks, &marks))
         .collect();
     body.insert("messages".into(), messages.into());
-    if let Some((Dialect::Anthropic, extra)) = &request.extra {
-        field::fill(&mut body, extra);
+    match &request.extra {
+        Some((Dialect::Anthropic, extra)) => field::fill(&mut body, extra),
+        Some((other, extra)) => shared::carry((*other, extra), Dialect::Anthropic, &mut body),
+        None => {}
     }
     for (key, value) in &quirks.body {
         body.insert(key.clone(), value.clone());

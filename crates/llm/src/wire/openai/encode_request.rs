@@ -4,7 +4,7 @@ use distiq_base::{Dialect, Effort, OutputFormat, Request, ThinkingMode, ToolChoi
 use serde_json::{Map, Value, json};
 
 use crate::wire::openai::encode_messages;
-use crate::wire::{Quirks, field};
+use crate::wire::{Quirks, field, shared};
 
 /// Returns the body of `POST /chat/completions`.
 ///
@@ -40,11 +40,15 @@ pub fn encode_request(request: &Request, quirks: &Quirks) -> Value {
         body.insert("prompt_cache_key".into(), key.as_str().into());
     }
     body.insert("messages".into(), encode_messages::encode(request, quirks).into());
-    if let Some((Dialect::Openai, extra)) = &request.extra {
-        field::fill(&mut body, extra);
-        if !quirks.stream_options {
-            body.shift_remove("stream_options");
+    match &request.extra {
+        Some((Dialect::Openai, extra)) => {
+            field::fill(&mut body, extra);
+            if !quirks.stream_options {
+                body.shift_remove("stream_options");
+            }
         }
+        Some((other, extra)) => shared::carry((*other, extra), Dialect::Openai, &mut body),
+        None => {}
     }
     for (key, value) in &quirks.body {
         body.insert(key.clone(), value.clone());

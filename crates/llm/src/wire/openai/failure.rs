@@ -14,7 +14,7 @@ pub fn decode_error(status: u16, headers: &HeaderView, body: &[u8]) -> ProviderE
 }
 
 /// Reads an error that came inside a successful answer or stream.
-pub(super) fn in_answer(json: &Value) -> ProviderError {
+pub(crate) fn in_answer(json: &Value) -> ProviderError {
     let Some(parts) = read(json) else {
         return ProviderError::new(Kind::Server, json.to_string());
     };
