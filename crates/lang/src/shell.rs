@@ -12,6 +12,7 @@ mod arithmetic;
 mod braces;
 mod compound;
 mod cursor;
+mod fed;
 mod grammar;
 mod heredoc;
 mod programs;
@@ -154,6 +155,8 @@ pub struct Assignment {
     pub name: String,
     /// What it gets; an array is never literal.
     pub value: Word,
+    /// Whether it is one of the words that a `for` goes over, which are split first.
+    pub each: bool,
 }
 
 /// A redirection.

@@ -6,13 +6,17 @@
 use super::compound::is_name;
 use super::grammar::Parser;
 use super::word::{Building, Inside};
-use super::{Command, Expands, ShellError, Word, grammar};
+use super::{Command, Expands, ShellError, Word, fed, grammar};
 
 /// A term that is evaluated.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Term {
     /// What a variable holds.
     Variable(String),
+    /// What a variable holds, behind the base of a number: `16#$x`, `0x$x`.
+    Digits(String),
+    /// What a variable holds, within the brackets of an array.
+    Key { array: String, variable: String },
     /// What a script prints.
     Output(String),
     /// Something else.
@@ -28,6 +32,23 @@ impl Term {
             Expands::Process | Expands::Other => Some(Self::Other),
         }
     }
+
+    fn of_digits(expands: &Expands) -> Option<Self> {
+        match expands {
+            Expands::Variable(name) if is_name(name) => Some(Self::Digits(name.clone())),
+            other => Self::of(other),
+        }
+    }
+}
+
+/// Tells whether a text ends in the beginning of a number of another base.
+fn based_number(text: &str) -> bool {
+    let end = text.trim_end_matches(|c: char| c.is_ascii_alphanumeric() || "_#@".contains(c));
+    let number = text.get(end.len()..).unwrap_or_default();
+    matches!(number, "0x" | "0X")
+        || number
+            .strip_suffix('#')
+            .is_some_and(|base| !base.is_empty() && base.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 impl Parser<'_> {
@@ -36,6 +57,7 @@ impl Parser<'_> {
         self.deeper(|parser| {
             let mut open = 0_u32;
             let mut word = Building::default();
+            let start = parser.cursor.pos();
             loop {
                 match parser.cursor.peek() {
                     Some('(') => open += 1,
@@ -49,13 +71,16 @@ impl Parser<'_> {
                         ));
                     }
                     Some('$') => {
+                        let based = based_number(parser.cursor.since(start));
                         parser.dollar(Inside::Quotes, &mut word)?;
-                        parser.evaluated_spans(&mut word);
+                        let digits = word.spans.pop_if(|_| based);
+                        parser.terms.extend(digits.and_then(|span| Term::of_digits(&span.expands)));
+                        parser.evaluated_spans(&mut word, None);
                         continue;
                     }
                     Some('`') => {
                         parser.backticks(Inside::Quotes, &mut word)?;
-                        parser.evaluated_spans(&mut word);
+                        parser.evaluated_spans(&mut word, None);
                         continue;
                     }
                     Some('<' | '>') if parser.cursor.second() == Some('(') => {
@@ -83,9 +108,15 @@ impl Parser<'_> {
         }
     }
 
-    /// Notes the expansions read since the last time as evaluated.
-    pub(super) fn evaluated_spans(&mut self, word: &mut Building) {
-        self.terms.extend(word.spans.drain(..).filter_map(|span| Term::of(&span.expands)));
+    /// Notes the expansions read since the last time as evaluated, in the brackets of `array` where they stand there.
+    pub(super) fn evaluated_spans(&mut self, word: &mut Building, array: Option<&str>) {
+        let term = |expands: &Expands| match (expands, array) {
+            (Expands::Variable(variable), Some(array)) => {
+                Some(Term::Key { array: array.to_owned(), variable: variable.clone() })
+            }
+            _ => Term::of(expands),
+        };
+        self.terms.extend(word.spans.drain(..).filter_map(|span| term(&span.expands)));
     }
 
     /// Notes a word that stands beside `-eq` and the like.
@@ -136,6 +167,10 @@ pub(super) fn are_numbers(terms: &[Term], commands: &[Command], functions: &[Str
     let mut judge = Numbers { commands, functions, seen: Vec::new(), steps: 0 };
     terms.iter().all(|term| match term {
         Term::Variable(name) => judge.variable(name),
+        Term::Digits(name) => judge.digits(name),
+        Term::Key { array, variable } => {
+            judge.only_keys(array, variable) || judge.variable(variable)
+        }
         Term::Output(script) => judge.output(script),
         Term::Other => false,
     })
@@ -166,6 +201,52 @@ impl Numbers<'_> {
         })
     }
 
+    /// Tells whether everything that the script puts into a variable is made of digits and letters.
+    fn digits(&mut self, name: &str) -> bool {
+        self.commands.iter().all(|command| {
+            let mut assigned = command.assignments.iter().filter(|a| a.name == name);
+            assigned.all(|assignment| {
+                let value = &assignment.value;
+                value.literal && value.text.bytes().all(|byte| byte.is_ascii_alphanumeric())
+            }) && self.builtin(command, name)
+        })
+    }
+
+    /// Tells whether a variable only goes over the keys of that array: then they are numbers, or nothing is evaluated.
+    fn only_keys(&self, array: &str, variable: &str) -> bool {
+        let keys = [format!("${{!{array}[@]}}"), format!("${{!{array}[*]}}")];
+        let mut found = false;
+        self.commands.iter().all(|command| {
+            let mut assigned = command.assignments.iter().filter(|a| a.name == variable);
+            assigned.all(|assignment| {
+                found = true;
+                keys.contains(&assignment.value.text)
+            }) && !sets(command, variable)
+        }) && found
+    }
+
+    /// Tells whether no array of the script has texts for keys.
+    fn has_numbered_keys(&self) -> bool {
+        !self.commands.iter().any(|command| {
+            matches!(
+                command.program(),
+                Some(
+                    "declare"
+                        | "typeset"
+                        | "local"
+                        | "readonly"
+                        | "export"
+                        | "eval"
+                        | "source"
+                        | "."
+                )
+            ) && command.words.iter().skip(1).any(|word| {
+                !word.literal && word.raw.starts_with(['$', '`'])
+                    || word.text.starts_with('-') && word.text.contains('A')
+            })
+        })
+    }
+
     /// Tells whether all arguments of functions can only be numbers.
     fn argument(&mut self) -> bool {
         self.commands.iter().all(|command| {
@@ -184,6 +265,9 @@ impl Numbers<'_> {
         let Some(program) = command.program() else { return true };
         let mut args = command.words.iter().skip(1);
         match program {
+            "read" if command.words.iter().all(|word| word.literal) => {
+                fed::brings_numbers(self.commands, command, name)
+            }
             "read" | "mapfile" | "readarray" | "getopts" | "unset" | "wait" => {
                 args.all(|word| word.literal && word.text != name)
             }
@@ -217,7 +301,10 @@ impl Numbers<'_> {
                 Expands::Number => true,
                 Expands::Variable(name) => self.variable(name),
                 Expands::Command(script) => self.output(script),
-                Expands::Process | Expands::Other => false,
+                Expands::Other => {
+                    self.derived(word.text.get(span.start..span.end).unwrap_or_default())
+                }
+                Expands::Process => false,
             };
             if !number || !is_number(fixed) {
                 return false;
@@ -226,9 +313,38 @@ impl Numbers<'_> {
         (word.literal || !word.spans.is_empty()) && is_number(word.text.get(at..).unwrap_or("x"))
     }
 
+    /// Tells whether `${NAME%…}` and the like can only be a number, or `${!NAME[@]}` numbers.
+    fn derived(&mut self, raw: &str) -> bool {
+        let inner = raw.strip_prefix("${").and_then(|rest| rest.strip_suffix('}'));
+        let Some(inner) = inner else { return false };
+        if inner.starts_with('!') {
+            return inner.ends_with("[@]") && self.has_numbered_keys();
+        }
+        let end = inner.find(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+        let (name, operator) =
+            inner.split_at_checked(end.unwrap_or(inner.len())).unwrap_or_default();
+        // A piece of a number is one.
+        is_name(name) && operator.starts_with(['#', '%']) && self.variable(name)
+    }
+
     fn output(&mut self, script: &str) -> bool {
         self.steps += 1;
         self.steps <= MAX_STEPS && prints_numbers(script)
+    }
+}
+
+/// Tells whether a command may set a variable in another way than by an assignment.
+fn sets(command: &Command, name: &str) -> bool {
+    let words = || command.words.iter().skip(1);
+    match command.program() {
+        Some("read" | "mapfile" | "readarray" | "getopts" | "printf" | "wait" | "let") => words()
+            .any(|word| !word.literal && command.program() != Some("printf") || word.text == name),
+        Some("declare" | "typeset" | "local" | "export" | "readonly") => words().any(|word| {
+            !is_name(word.text.split('=').next().unwrap_or_default()) && !word.literal
+                || word.text.split(['=', '+', '[']).next() == Some(name)
+                || word.text.starts_with("-n")
+        }),
+        _ => false,
     }
 }
 
@@ -249,15 +365,20 @@ pub(super) fn prints_numbers(script: &str) -> bool {
         Some("tr") => command.words.get(1).is_none_or(|word| word.text != "-d"),
         _ => true,
     });
-    one && script.functions.is_empty() && printer.is_some_and(|command| is_counter(command))
+    let counts = printer.is_some_and(|command| is_counter(command))
+        || printer.is_some_and(|command| fed::picks_line_numbers(&outer, command));
+    one && script.functions.is_empty() && counts
 }
 
-fn is_counter(command: &Command) -> bool {
+pub(super) fn is_counter(command: &Command) -> bool {
     let args: Vec<&str> = command.words.iter().skip(1).map(|word| word.text.as_str()).collect();
     let literal = command.words.iter().all(|word| word.literal);
     match command.program() {
         Some("wc") => matches!(args.as_slice(), ["-l" | "-c" | "-w" | "-m"]),
         Some("nproc") => true,
+        Some("pgrep" | "pidof") => args.iter().all(|arg| {
+            !arg.starts_with('-') || matches!(*arg, "-x" | "-f" | "-o" | "-n" | "-u" | "-s")
+        }),
         Some("seq") => literal && args.iter().all(|arg| is_number(arg)),
         Some("date") => {
             let digits = |format: &str| {

@@ -150,8 +150,8 @@ impl Parser<'_> {
         (start, end): (usize, usize),
     ) -> Result<(), ShellError> {
         let text = self.cursor.between(start, end).trim().to_owned();
-        let assignments =
-            values.into_iter().map(|value| Assignment { name: name.clone(), value }).collect();
+        let each = |value| Assignment { name: name.clone(), value, each: true };
+        let assignments = values.into_iter().map(each).collect();
         let command = Command { assignments, text, ..Command::default() };
         let entry = Entry { command, here_docs: Vec::new(), script: None };
         self.insert(self.found(), vec![entry])

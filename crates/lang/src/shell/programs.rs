@@ -57,6 +57,12 @@ static RUNNING_OPTIONS: &[(&[&str], &[&str])] = &[
     (&["bind"], &["-x"]),
 ];
 
+/// Tells whether `command` is a shell whose language is not ours at all.
+pub(super) fn is_foreign(command: &Command) -> bool {
+    let foreign = ["fish", "csh", "tcsh", "pwsh", "powershell", "nu", "elvish", "xonsh"];
+    command.program().is_some_and(|program| foreign.contains(&program))
+}
+
 /// Tells whether the shell `command` may read `text` differently from bash.
 pub(super) fn reads_otherwise(command: &Command, text: &str) -> bool {
     let Some(program) = command.program() else { return false };

@@ -30,6 +30,46 @@ impl Parser<'_> {
         }
     }
 
+    /// Reads `"…"` in a pattern of `"${x#…}"`, the cursor before its first quote. Only what ends at the same place
+    /// whichever way the quotes are read: no blanks, no operators, no other quotes.
+    pub(super) fn quotes_in_quotes(&mut self, word: &mut Building) -> Result<(), ShellError> {
+        self.cursor.bump_raw();
+        loop {
+            match self.cursor.peek() {
+                Some('"') => {
+                    self.cursor.bump_raw();
+                    return Ok(());
+                }
+                Some('$') if self.cursor.second() == Some('{') => {
+                    self.dollar(Inside::Quotes, word)?;
+                }
+                Some(c) if c.is_ascii_alphanumeric() || "*?[]!:^@._,/%#=+~-".contains(c) => {
+                    self.cursor.bump_raw();
+                }
+                _ => return Err(self.cursor.unexpected()),
+            }
+        }
+    }
+
+    /// Passes `$'…'` in a pattern of `"${x#…}"`, the cursor before the `$`: only what ends at the same place where
+    /// the quotes mean nothing.
+    pub(super) fn escapes_in_quotes(&mut self) -> Result<(), ShellError> {
+        self.cursor.bump_raw();
+        self.cursor.bump_raw();
+        loop {
+            match self.cursor.bump_raw() {
+                Some('\'') => return Ok(()),
+                Some('\\')
+                    if self.cursor.peek().is_some_and(|escape| "abefnrtv".contains(escape)) =>
+                {
+                    self.cursor.bump_raw();
+                }
+                Some(c) if !"\\\"`${}'".contains(c) => {}
+                _ => return Err(self.cursor.fail("a `$'…'` in `\"${ }\"`")),
+            }
+        }
+    }
+
     /// Reads one character, escape or expansion of a text in which only `\`, `$` and backticks
     /// mean something: double quotes and here-documents.
     pub(super) fn expanded_char(

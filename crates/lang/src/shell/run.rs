@@ -149,7 +149,8 @@ impl Parser<'_> {
         let (script, terms) = match grammar::parse_with_terms(text, self.scripts + 1) {
             Ok(read) => read,
             Err(ShellError::TooComplex) => return Err(ShellError::TooComplex),
-            Err(fault) if literal => return Err(fault),
+            // What is no shell of this kind reads its text by other rules.
+            Err(fault) if literal && !programs::is_foreign(command) => return Err(fault),
             Err(_) => (Script::default(), Vec::new()),
         };
         self.terms.extend(terms);

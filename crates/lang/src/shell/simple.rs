@@ -122,10 +122,10 @@ impl Parser<'_> {
                 self.array()?;
                 let raw = self.cursor.since(value_start).to_owned();
                 let value = Word { text: raw.clone(), raw, ..Word::default() };
-                return Ok(Some(Assignment { name, value }));
+                return Ok(Some(Assignment { name, value, each: false }));
             }
             let value = self.word(Ends::Operators)?;
-            return Ok(Some(Assignment { name, value }));
+            return Ok(Some(Assignment { name, value, each: false }));
         }
         let subscript = is_name(&name) && self.cursor.peek() == Some('[');
         self.cursor.seek(start);
@@ -147,7 +147,7 @@ impl Parser<'_> {
         };
         self.evaluates |= !index.bytes().all(|byte| byte.is_ascii_digit());
         let value = Word { text: value.to_owned(), raw: value.to_owned(), ..Word::default() };
-        Ok(Some(Assignment { name, value }))
+        Ok(Some(Assignment { name, value, each: false }))
     }
 
     /// Reads an array's elements, the cursor behind the parenthesis.

@@ -260,7 +260,9 @@ impl Parser<'_> {
     /// quotes and braces in braces, which shells and their versions read differently.
     fn braces(&mut self, inside: Inside) -> Result<(), ShellError> {
         self.deeper(|parser| {
+            let start = parser.cursor.pos();
             let mut word = Building::default();
+            let mut array = None;
             match parser.cursor.peek() {
                 Some(c) if c.is_ascii_alphanumeric() || "_#@*?-$".contains(c) => {}
                 // What the variable holds is taken as a name, with its subscript evaluated;
@@ -287,6 +289,9 @@ impl Parser<'_> {
                         parser.cursor.bump_raw();
                         parser.double_quoted(&mut word)?;
                     }
+                    Some('"') if removes_pattern(parser.cursor.since(start)) => {
+                        parser.quotes_in_quotes(&mut word)?;
+                    }
                     Some('\'' | '"' | '{') | None => return Err(parser.cursor.unexpected()),
                     Some('<' | '>') if parser.cursor.second() == Some('(') => {
                         return Err(parser.cursor.unexpected());
@@ -297,23 +302,43 @@ impl Parser<'_> {
                             parser.quoted_char(c, &mut word);
                         }
                     }
+                    Some('$')
+                        if inside == Inside::Quotes
+                            && parser.cursor.second() == Some('\'')
+                            && removes_pattern(parser.cursor.since(start)) =>
+                    {
+                        parser.escapes_in_quotes()?;
+                    }
                     Some('$') => parser.dollar(inside, &mut word)?,
                     Some('`') => parser.backticks(inside, &mut word)?,
                     Some(c) if evaluates && (c.is_ascii_alphanumeric() || c == '_') => {
                         parser.evaluated_term();
                     }
                     Some(c) => {
-                        evaluates |= parser.begins_evaluation(c);
+                        if parser.begins_evaluation(c) {
+                            evaluates = true;
+                            let name = parser.cursor.since(start);
+                            array = Some(name.to_owned()).filter(|name| c == '[' && is_name(name));
+                        } else if c == ']' {
+                            array = None;
+                        }
                         parser.cursor.bump_raw();
                     }
                 }
                 if evaluates {
-                    parser.evaluated_spans(&mut word);
+                    parser.evaluated_spans(&mut word, array.as_deref());
                 }
                 first = false;
             }
         })
     }
+}
+
+/// Tells whether what was read of `${ }` is a name with `#` or `%` behind it.
+fn removes_pattern(read: &str) -> bool {
+    let end = read.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(read.len());
+    let (name, operator) = read.split_at_checked(end).unwrap_or_default();
+    is_name(name) && operator.starts_with(['#', '%'])
 }
 
 /// Tells the variable of `${NAME}`, or that an expansion is a number.

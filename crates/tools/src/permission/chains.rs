@@ -1,10 +1,10 @@
 //! What commands of one line do together: one fetches or decodes, another runs it.
 
-use distiq_lang::shell::{Command, Script};
+use distiq_lang::shell::{Command, Expands, Script};
 
 use super::commands::Context;
 use super::shell_line::judge_inner;
-use super::{Part, Verdict, code};
+use super::{Part, Verdict, code, tainted};
 
 /// Programs that fetch or decode what a shell might then run.
 const SOURCES: [&str; 28] = [
@@ -12,6 +12,11 @@ const SOURCES: [&str; 28] = [
     "nc", "ncat", "socat", "rev", "uudecode", "tr", "gpg", "gunzip", "zcat", "gzip", "bzcat",
     "xzcat", "ssh", "basenc", "dig", "scp", "ftp",
 ];
+
+/// Tells whether a text names such a program as a word.
+pub(super) fn names_source(text: &str) -> bool {
+    text.split(|c: char| !c.is_alphanumeric()).any(|word| SOURCES.contains(&word))
+}
 
 /// Programs that run what they are fed.
 const RUNNERS: [&str; 22] = [
@@ -47,13 +52,18 @@ pub(super) fn runs_what_it_fetches(
     let reason = "runs what it downloads or decodes".to_owned();
     let kept = kept_files(script);
     let unpacked = unpacks_what_it_fetches(script);
+    let installed = installs_by_address(script);
+    let tainted = tainted::variables(script);
     script.commands.iter().enumerate().find_map(|(index, command)| {
         let program = command.program().unwrap_or_default();
-        let runs = command.opaque || RUNNERS.contains(&program);
-        let fed = runs && feeds(script, index, command);
-        let substituted = command.opaque && substitutes(script, index);
+        let runs = command.opaque || RUNNERS.contains(&program) || makes_of_input(command);
+        let fed = runs && (feeds(script, index, command) || hands_over(&tainted, script, command));
+        let substituted =
+            command.opaque && (substitutes(script, index) || names(&tainted, command));
         let own = command.name().is_some_and(|name| name.contains('/') && !name.starts_with('/'));
-        let started = runs_file(command, &kept) || (unpacked && own);
+        let started = runs_file(command, &kept)
+            || (unpacked && own)
+            || (installed && index > 0 && (own || RUNNERS.contains(&program)));
         if fed || substituted || started {
             return Some((index, reason.clone()));
         }
@@ -70,13 +80,10 @@ fn is_source(command: &Command) -> bool {
 /// Tells whether a source stands before a runner in its pipeline, or feeds it by `<( )`.
 fn feeds(script: &Script, index: usize, command: &Command) -> bool {
     let has_source = script.commands.iter().any(is_source);
-    let piped = command.pipe.is_some_and(|pipe| {
-        script.commands.iter().take(index).any(|other| {
-            let calls = has_source
-                && other.name().is_some_and(|name| script.functions.iter().any(|f| f == name));
-            (is_source(other) || calls || decodes(script, other))
-                && other.pipe.is_some_and(|p| p.id == pipe.id && p.stage < pipe.stage)
-        })
+    let piped = before_in_pipe(script, index, command).iter().any(|other| {
+        let calls = has_source
+            && other.name().is_some_and(|name| script.functions.iter().any(|f| f == name));
+        is_source(other) || calls || decodes(script, other)
     });
     // A here-string, a process, or a pipeline around it.
     let substitution = command
@@ -93,14 +100,98 @@ fn feeds(script: &Script, index: usize, command: &Command) -> bool {
     piped || substitution
 }
 
+/// Returns the commands of the stages before a command in its pipeline, those in loops and pipelines of their own among
+/// them.
+fn before_in_pipe<'s>(script: &'s Script, index: usize, command: &Command) -> &'s [Command] {
+    let Some(pipe) = command.pipe.filter(|pipe| pipe.stage > 0) else { return &[] };
+    let before = script.commands.get(..index).unwrap_or_default();
+    let earlier =
+        |other: &Command| other.pipe.is_some_and(|p| p.id == pipe.id && p.stage < pipe.stage);
+    // A stage that is a group of one pipeline has only that one's commands.
+    let group = before.last().and_then(|last| last.pipe).map(|pipe| pipe.id);
+    let begin = before.iter().position(earlier).or_else(|| {
+        before.iter().position(|other| other.pipe.map(|pipe| pipe.id) == group && group.is_some())
+    });
+    begin.and_then(|begin| before.get(begin..)).unwrap_or_default()
+}
+
+/// Tells whether a `make` reads its rules from its input.
+fn makes_of_input(command: &Command) -> bool {
+    let texts: Vec<&str> = command.words.iter().skip(1).map(|word| word.text.as_str()).collect();
+    matches!(command.program(), Some("make" | "gmake"))
+        && (texts.contains(&"-f-")
+            || texts.iter().zip(texts.iter().skip(1)).any(|(option, file)| {
+                matches!(*option, "-f" | "--file" | "--makefile")
+                    && matches!(*file, "-" | "/dev/stdin")
+            }))
+}
+
+/// Tells whether the line installs a package from an address.
+fn installs_by_address(script: &Script) -> bool {
+    script.commands.iter().any(|command| {
+        matches!(command.program(), Some("pip" | "pip3" | "uv" | "pipx"))
+            && command
+                .words
+                .iter()
+                .any(|word| word.text.starts_with("http://") || word.text.starts_with("https://"))
+    })
+}
+
+/// Tells whether a word of a command holds what the line fetched or decoded.
+fn names(tainted: &[String], command: &Command) -> bool {
+    let words = command.words.iter().chain(command.redirects.iter().map(|r| &r.target));
+    words
+        .flat_map(|word| &word.spans)
+        .any(|span| matches!(&span.expands, Expands::Variable(name) if tainted.contains(name)))
+}
+
+/// Tells whether a runner of its input is handed such a variable: `echo "$x" | sh`, `sh <<< "$x"`.
+fn hands_over(tainted: &[String], script: &Script, command: &Command) -> bool {
+    if tainted.is_empty() || !(command.opaque || command.words.len() == 1) {
+        return false;
+    }
+    let index = script.commands.iter().position(|other| std::ptr::eq(other, command));
+    let before = index.map_or(&[][..], |index| before_in_pipe(script, index, command));
+    names(tainted, command) || before.iter().any(|other| names(tainted, other))
+}
+
 /// Tells whether a command spells a text by numbers, or changes the letters of one that is printed before it.
-fn decodes(script: &Script, command: &Command) -> bool {
+pub(super) fn decodes(script: &Script, command: &Command) -> bool {
     let spelled = |word: &distiq_lang::shell::Word| {
         let mut escapes = word.text.split('\\').skip(1);
-        escapes.any(|rest| rest.starts_with(|c: char| c.is_ascii_digit() || c == 'x' || c == 'u'))
+        escapes.any(|rest| {
+            rest.starts_with(|c: char| c.is_ascii_digit() || matches!(c, 'x' | 'u' | '$' | '%'))
+        })
     };
+    let marked = |marks: &[&str]| {
+        command.words.iter().skip(1).any(|word| marks.iter().any(|mark| word.text.contains(mark)))
+    };
+    // A text that the command itself is given: `sed s/Z//g <<< rZm`.
+    let given = command.redirects.iter().any(|redirect| redirect.op.starts_with("<<"));
     match command.program() {
         Some("printf" | "echo") => command.words.iter().skip(1).any(spelled),
+        Some("awk" | "gawk" | "mawk") if marked(&["%c", "\\x", "\\0", "\\1", "sprintf"]) => true,
+        Some("python" | "python3" | "perl" | "ruby" | "node" | "php")
+            if marked(&[
+                "chr(",
+                "pack(",
+                "pack '",
+                "pack \"",
+                "fromhex",
+                "b64decode",
+                "base64",
+                "atob(",
+                "fromCharCode",
+                "unhexlify",
+                "decode64",
+                "rot13",
+                "[::-1]",
+                "reverse",
+            ]) =>
+        {
+            true
+        }
+        Some("sed" | "cut" | "head" | "tail") if given => true,
         Some("sed" | "awk" | "cut" | "perl" | "python3" | "head" | "tail") => {
             command.pipe.is_some_and(|pipe| {
                 script.commands.iter().any(|other| {
@@ -212,7 +303,11 @@ fn kept_files(script: &Script) -> Vec<String> {
             (Some(a), Some(b)) => a.id == b.id && a.stage <= b.stage,
             _ => false,
         };
-        let fetched = is_source(command) || script.commands.iter().filter(in_pipe).any(is_source);
+        let by_address = command.words.iter().any(|word| word.text.contains("://"))
+            && matches!(command.program(), Some("pip" | "pip3" | "npm"));
+        let fetched = is_source(command)
+            || by_address
+            || script.commands.iter().filter(in_pipe).any(is_source);
         if !fetched {
             continue;
         }
@@ -237,6 +332,12 @@ fn kept_files(script: &Script) -> Vec<String> {
             }
             Some("tee") => {
                 files.extend(texts.iter().filter(|t| !t.starts_with('-')).map(|t| (*t).to_owned()))
+            }
+            Some("pip" | "pip3" | "npm") => {
+                let addresses = texts.iter().filter(|text| text.contains("://"));
+                files.extend(
+                    addresses.filter_map(|text| text.rsplit('/').next()).map(str::to_owned),
+                );
             }
             Some("scp") => files.extend(texts.last().map(|t| (*t).to_owned())),
             _ => {}
@@ -268,7 +369,8 @@ fn runs_file(command: &Command, kept: &[String]) -> bool {
 
 /// Returns what a runner is fed where the text tells: `echo '…' | sh`, `sh <<< '…'`, `python3 <<E`.
 fn literal_input(script: &Script, command: &Command) -> Option<String> {
-    if !command.program().is_some_and(|program| RUNNERS.contains(&program)) {
+    let runs = command.program().is_some_and(|program| RUNNERS.contains(&program));
+    if !runs && !makes_of_input(command) {
         return None;
     }
     let document = command.redirects.iter().rfind(|redirect| redirect.op.starts_with("<<"));
@@ -296,6 +398,15 @@ fn literal_input(script: &Script, command: &Command) -> Option<String> {
 }
 
 fn harm(program: &str, text: &str, context: &Context<'_>) -> Option<String> {
+    if matches!(program, "make" | "gmake") {
+        // The lines of its recipes.
+        let text = text.replace("\\t", "\t");
+        let recipes = text.lines().filter_map(|line| line.strip_prefix('\t'));
+        return recipes.map(|line| line.trim_start_matches(['@', '-', '+'])).find_map(|line| {
+            let parts = judge_inner(line, context).into_iter();
+            parts.filter(|part| part.verdict == Verdict::Deny).map(|part| part.reason).next()
+        });
+    }
     if matches!(program, "bash" | "sh" | "zsh" | "dash" | "ksh" | "fish" | "ash") {
         let parts = judge_inner(text, context);
         return parts

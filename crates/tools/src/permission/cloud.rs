@@ -10,7 +10,10 @@ pub(super) fn judge(program: &str, arguments: &[&Word]) -> Option<Part> {
     let plain: Vec<&str> = words.iter().copied().filter(|word| !word.starts_with('-')).collect();
     let secret = || Some(Part { network: true, ..deny("reads keys or passwords") });
     let destroys = || Some(Part { network: true, ..deny("destroys what lies beyond the project") });
-    let publishes = || Some(Part { network: true, ..deny("sends data out") });
+    let publishes = || {
+        let tries = words.iter().any(|word| matches!(*word, "--dry-run" | "-n"));
+        (!tries).then(|| Part { network: true, ..deny("sends data out") })
+    };
     match program {
         "docker" | "podman" | "nerdctl" => containers(&words, &plain),
         "kubectl" | "oc" | "k9s" => match plain.as_slice() {
@@ -167,9 +170,8 @@ fn containers(words: &[&str], plain: &[&str]) -> Option<Part> {
     }
     let part = match plain {
         ["push", ..] | ["image", "push", ..] => deny("sends data out"),
-        ["system" | "volume" | "image" | "container" | "network" | "builder", "prune", ..] => {
-            deny("destroys what lies beyond the project")
-        }
+        // Volumes hold data; images and what else nobody uses can be had again.
+        ["system" | "volume", "prune", ..] => deny("destroys what lies beyond the project"),
         _ => return None,
     };
     Some(Part { network: true, ..part })

@@ -7,7 +7,7 @@ use super::paths::{Area, Secret};
 use super::secrets::is_secret_variable;
 use super::shell_line::judge_inner;
 use super::values::literal;
-use super::{Part, Verdict, targets};
+use super::{Part, Verdict, leaks, targets};
 
 /// Programs and the options whose value is code.
 const INTERPRETERS: &[(&str, &[&str])] = &[
@@ -110,7 +110,15 @@ pub(super) fn judge(
         return None;
     }
     let text = code.join("\n");
-    if let Some(reason) = harm(&text, context) {
+    // `-rnet/http`, `-MIO::Socket`, `-p`
+    let options: String = arguments
+        .iter()
+        .map(|word| word.text.as_str())
+        .filter(|text| text.starts_with('-') && !code.contains(text))
+        .collect::<Vec<_>>()
+        .join(" ");
+    let harm = leaks::harm(&text, &options, context).or_else(|| harm(&text, context));
+    if let Some(reason) = harm {
         return Some(Part { writes: true, ..deny(reason) });
     }
     if matches!(program, "ssh" | "scp" | "rsync" | "tar" | "zip" | "man" | "make" | "split") {
@@ -130,7 +138,7 @@ pub(super) fn judge(
 
 /// Tells the harm of code that an interpreter is fed.
 pub(super) fn harm_of(text: &str, context: &Context<'_>) -> Option<String> {
-    harm(text, context)
+    leaks::harm(text, "", context).or_else(|| harm(text, context))
 }
 
 fn code<'w>(options: &[&str], arguments: &[&'w Word]) -> Vec<&'w str> {
@@ -223,18 +231,7 @@ fn harm(code: &str, context: &Context<'_>) -> Option<String> {
     if has(&["setuid", "seteuid", "setgid(", "setresuid"]) {
         return Some("raises privileges".to_owned());
     }
-    if has(&[
-        "requests.post",
-        "requests.put",
-        "method='post'",
-        "method:'post'",
-        "method: 'post'",
-        "method: \"post\"",
-        "method=\"post\"",
-        "urlopen(",
-        ".post(",
-    ]) && has(&["open(", "readfile", "read_text", "environ", "data=", "body"])
-        || (has(&["socket"]) && has(&["sendall", ".send(", "dup2", "connect("]))
+    if (has(&["socket"]) && has(&["sendall", ".send(", "dup2", "connect("]))
         || has(&["net.connect", "pty.spawn", "/dev/tcp/", "smtplib"])
     {
         return Some("sends data out".to_owned());
@@ -324,7 +321,7 @@ fn environment_names(code: &str) -> impl Iterator<Item = &str> {
 }
 
 /// Returns the texts in quotes, whichever language it is, and the words of a list of arguments joined.
-fn texts(code: &str) -> Vec<String> {
+pub(super) fn texts(code: &str) -> Vec<String> {
     let mut texts = Vec::new();
     let mut chars = code.chars().peekable();
     while let Some(c) = chars.next() {

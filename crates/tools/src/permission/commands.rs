@@ -2,10 +2,11 @@
 
 use distiq_lang::shell::{Command, Script, Word};
 
+use super::parameters::lists_of;
 use super::paths::{Base, Secret};
 use super::shell_line::Setting;
 use super::values::Values;
-use super::{Part, Verdict, code, danger, git_rules, known, readers, wrappers};
+use super::{Part, Verdict, code, danger, git_rules, hunts, known, readers, specials, wrappers};
 
 /// Where a command stands.
 pub(super) struct Context<'a> {
@@ -42,6 +43,11 @@ pub(super) fn judge(command: &Command, context: &Context<'_>) -> Part {
         // Its body is in the line and judged there.
         return allow("a function of this line");
     }
+    let own =
+        name.contains('/') && !SYSTEM_BIN.iter().any(|bin| name.strip_prefix(bin) == Some(program));
+    if !own && !command.opaque && known::says_version(program, &arguments) {
+        return allow("says its version or its help");
+    }
     if let Some(part) = danger::judge(program, &arguments, command, context) {
         return part;
     }
@@ -55,7 +61,7 @@ pub(super) fn judge(command: &Command, context: &Context<'_>) -> Part {
     if let Some(part) = code {
         return part;
     }
-    if name.contains('/') && !SYSTEM_BIN.iter().any(|bin| name.strip_prefix(bin) == Some(program)) {
+    if own {
         return Part { writes: true, ..ask("runs a program of its own path") };
     }
     if command.opaque {
@@ -65,9 +71,6 @@ pub(super) fn judge(command: &Command, context: &Context<'_>) -> Part {
             Verdict::Deny => seen,
             _ => Part { writes: true, verdict: Verdict::Ask, reason, ..seen },
         };
-    }
-    if known::says_version(program, &arguments) {
-        return allow("says its version or its help");
     }
     if let Some(part) = wrappers::judge(program, &arguments, command, context) {
         return part;
@@ -113,14 +116,21 @@ fn unnamed(command: &Command, arguments: &[&Word], context: &Context<'_>) -> Par
 fn array(command: &Command, context: &Context<'_>) -> Option<Part> {
     let (first, rest) = command.words.split_first()?;
     let name = first.text.strip_prefix("${")?.split(['[', '}']).next()?;
-    let mut values = context
-        .script
-        .commands
+    let commands = &context.script.commands;
+    // `read -ra a <<< 'rm -rf x'`
+    let read = commands.iter().filter(|other| {
+        other.program() == Some("read") && other.words.iter().any(|word| word.text == name)
+    });
+    let here = read.flat_map(|other| &other.redirects).filter(|redirect| redirect.op == "<<<");
+    let lists: Vec<&str> = commands
         .iter()
-        .flat_map(|other| &other.assignments)
-        .filter(|a| a.name == name);
-    let value = values.next().filter(|_| values.next().is_none())?;
-    let elements = value.value.raw.strip_prefix('(')?.strip_suffix(')')?;
+        .flat_map(|other| lists_of(other, name))
+        .chain(here.map(|redirect| redirect.target.text.as_str()))
+        .collect();
+    if lists.is_empty() {
+        return None;
+    }
+    let elements = lists.join(" ");
     let rest: Vec<&str> = rest.iter().map(|word| word.raw.as_str()).collect();
     let mut parts =
         super::shell_line::judge_inner(&format!("{elements} {}", rest.join(" ")), context)
@@ -146,7 +156,10 @@ fn secret(
     command: &Command,
     context: &Context<'_>,
 ) -> Option<Part> {
-    let shows_names = NAMES_ONLY.contains(&program) && !program.is_empty();
+    let certificate = program == "openssl"
+        && arguments.first().is_some_and(|word| word.text == "x509")
+        && specials::tells_certificate(arguments);
+    let shows_names = certificate || NAMES_ONLY.contains(&program) && !program.is_empty();
     // What a search of names finds may be read by the command behind it.
     let fed = |next: &&Command| {
         next.via.as_deref() == Some("xargs")
@@ -166,6 +179,11 @@ fn secret(
             "ls" | "echo" | "printf" => after.any(|next| fed(&next)),
             _ => false,
         };
+    if hands_on && hunts::finds_secrets(program, arguments, context)
+        || hunts::searches_for_keys(program, arguments, context)
+    {
+        return Some(deny("reads keys, passwords or history"));
+    }
     if shows_names && !hands_on {
         return None;
     }
@@ -209,6 +227,10 @@ fn secret(
             context.base.secret(&value)
         });
     match found.max_by_key(|secret| *secret == Secret::Beyond)? {
+        // `tar -C ~ -c .gnupg`
+        Secret::OfProject if program == "tar" && hunts::begins_elsewhere(arguments, context) => {
+            Some(deny("reads keys, passwords or history"))
+        }
         Secret::Beyond => Some(deny("reads keys, passwords or history")),
         Secret::OfProject if known::says_version(program, arguments) => None,
         Secret::OfProject => Some(Part {

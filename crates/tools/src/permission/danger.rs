@@ -3,6 +3,7 @@
 use distiq_lang::shell::{Command, Script, Word};
 
 use super::commands::{Context, ask, deny};
+use super::processes::{self, Shown};
 use super::secrets::is_secret_variable;
 use super::sed::Effect;
 use super::shell_line::{judge_inner, take_worse, written};
@@ -255,14 +256,7 @@ fn by_words(program: &str, arguments: &[&Word]) -> Option<&'static str> {
         }
         "vault" => (SECRETS, matches!(text(0), "read" | "kv" | "token" | "print")),
         "gpg" | "gpg2" => (SECRETS, any(&|word| word.starts_with("--export-secret"))),
-        "ps" => (
-            SECRETS,
-            arguments.iter().any(|word| {
-                !word.text.starts_with('-')
-                    && word.text.contains('e')
-                    && word.text.chars().all(|c| "auxewfjlsvTrgSt".contains(c))
-            }),
-        ),
+        "ps" => (SECRETS, processes::shown(arguments) == Shown::Environment),
         "printenv" => (SECRETS, arguments.iter().any(|word| is_secret_variable(&word.text))),
         "getent" => (SECRETS, matches!(text(0), "shadow" | "gshadow")),
         "unshadow" | "john" | "hashcat" | "mimikatz" | "hydra" => (SECRETS, true),
@@ -280,6 +274,64 @@ fn by_words(program: &str, arguments: &[&Word]) -> Option<&'static str> {
             });
             ("ends processes beyond the project", everybody)
         }
+        // What the user's own services do now; what starts with the session is another matter.
+        "systemctl"
+            if text(0) == "--user"
+                && matches!(
+                    text(1),
+                    "start"
+                        | "stop"
+                        | "restart"
+                        | "reload"
+                        | "try-restart"
+                        | "kill"
+                        | "daemon-reload"
+                ) =>
+        {
+            return None;
+        }
+        "npx" | "bunx" | "uvx" | "deno" | "pipx" => {
+            let mut operands = arguments
+                .iter()
+                .map(|word| word.text.as_str())
+                .filter(|text| !text.starts_with('-'))
+                .skip_while(|text| *text == "run");
+            let package = operands.next().unwrap_or_default();
+            let by_address = package.starts_with("http://") || package.starts_with("https://");
+            ("runs what it downloads or decodes", by_address && !package.ends_with(".git"))
+        }
+        "pwsh" | "powershell" => {
+            let line = arguments.iter().map(|word| word.text.to_lowercase()).collect::<Vec<_>>();
+            let line = line.join(" ");
+            let runs = ["iex", "invoke-expression", "& ([scriptblock]", "start-process"];
+            let fetches = [
+                "iwr",
+                "irm",
+                "invoke-webrequest",
+                "invoke-restmethod",
+                "downloadstring",
+                "downloadfile",
+                "frombase64string",
+                "curl",
+                "wget",
+            ];
+            let has = |marks: &[&str]| marks.iter().any(|mark| line.contains(mark));
+            let encoded = arguments.iter().any(|word| {
+                let option = word.text.to_lowercase();
+                option.len() > 2 && "-encodedcommand".starts_with(&option)
+            });
+            ("runs what it downloads or decodes", encoded || (has(&runs) && has(&fetches)))
+        }
+        "git" if text(0) == "config" && sets_beyond(arguments) => {
+            ("changes git's settings beyond the project", true)
+        }
+        "git" if text(0) == "config" => (
+            SECRETS,
+            any(&|word| {
+                let key = word.to_lowercase();
+                key.contains("extraheader") || key.contains("password") || key.contains("token")
+            }) && any(&|word| word.starts_with("--get") || word == "get"),
+        ),
         "systemctl" | "service" | "rc-service" | "initctl" => (
             "changes the system's services",
             any(&|word| {
@@ -406,6 +458,23 @@ fn by_words(program: &str, arguments: &[&Word]) -> Option<&'static str> {
         _ => return None,
     };
     applies.then_some(reason)
+}
+
+/// Tells whether `git config` changes what holds for all projects.
+fn sets_beyond(arguments: &[&Word]) -> bool {
+    let rest = arguments.iter().skip(1).map(|word| word.text.as_str());
+    let scoped = rest.clone().any(|text| matches!(text, "--global" | "--system"));
+    let reads = rest
+        .clone()
+        .any(|text| text.starts_with("--get") || matches!(text, "-l" | "--list" | "list" | "get"));
+    let changes = rest.clone().any(|text| {
+        text.starts_with("--unset")
+            || matches!(
+                text,
+                "--add" | "--replace-all" | "-e" | "--edit" | "set" | "unset" | "edit"
+            )
+    });
+    scoped && !reads && (changes || rest.filter(|text| !text.starts_with('-')).count() > 1)
 }
 
 /// Judges the worst of what a script in another language does besides its own work; `None` where all is harmless.

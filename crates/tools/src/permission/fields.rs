@@ -4,6 +4,8 @@ use distiq_lang::shell::{Span, Word};
 
 /// Puts the words together that one word becomes.
 pub(super) struct Fields {
+    /// What parts one word from the next.
+    separators: String,
     done: Vec<Word>,
     word: Word,
     /// Whether something stands in the word, be it an empty quoted text.
@@ -11,7 +13,7 @@ pub(super) struct Fields {
 }
 
 impl Fields {
-    pub(super) fn new(word: &Word) -> Self {
+    pub(super) fn new(word: &Word, separators: &str) -> Self {
         let empty = Word {
             tilde: word.tilde,
             pattern: word.pattern,
@@ -19,7 +21,12 @@ impl Fields {
             ..Word::default()
         };
         // Quotes around nothing still make a word.
-        Self { done: Vec::new(), word: empty, begun: word.raw.contains(['"', '\'']) }
+        Self {
+            separators: separators.to_owned(),
+            done: Vec::new(),
+            word: empty,
+            begun: word.raw.contains(['"', '\'']),
+        }
     }
 
     pub(super) fn text(&mut self, text: &str) {
@@ -30,10 +37,11 @@ impl Fields {
     pub(super) fn value(&mut self, value: &Word, quoted: bool) {
         self.word.tilde |= value.tilde && self.word.text.is_empty();
         let at = self.word.text.len();
-        let is_split = !quoted && value.text.contains([' ', '\t', '\n']);
+        let separates = |c: char| self.separators.contains(c);
+        let is_split = !quoted && value.text.contains(separates);
         if is_split {
             for c in value.text.chars() {
-                if !c.is_ascii_whitespace() {
+                if !self.separators.contains(c) {
                     self.word.text.push(c);
                     self.begun = true;
                 } else if self.begun || !self.word.text.is_empty() {

@@ -2,9 +2,10 @@
 
 use distiq_lang::shell::Word;
 
+use super::classes::Class;
 use super::commands::{Context, allow, ask, deny};
 use super::paths::Area;
-use super::readers::{may_be_option, reads_beyond};
+use super::readers::{handed, may_be_option, reads_beyond};
 use super::{Part, Verdict};
 
 /// Subcommands that only read, whatever else they are told, apart from the options below.
@@ -60,6 +61,7 @@ const MORE: &[&str] = &[
     "--in-place",
     "--show-signature",
     "--write-tree",
+    "--signature-file",
     "--stdin-packs",
     "--git-dir",
     "--paginate",
@@ -161,7 +163,17 @@ fn reading(
     texts: &[&str],
     context: &Context<'_>,
 ) -> Option<Part> {
-    if !READING.contains(&subcommand) {
+    let reads = match subcommand {
+        // It writes a file for each commit otherwise.
+        "format-patch" => {
+            texts.contains(&"--stdout")
+                && !texts.iter().any(|text| text.starts_with("-o") || text.starts_with("--out"))
+        }
+        // With three trees it only prints; with two it writes the tree that comes out.
+        "merge-tree" => texts.len() == 3 && !texts.iter().any(|text| text.starts_with('-')),
+        subcommand => READING.contains(&subcommand),
+    };
+    if !reads {
         return None;
     }
     let options = texts.iter().take_while(|text| **text != "--");
@@ -185,7 +197,11 @@ fn reading(
         });
     }
     let mut before_paths = words.iter().take_while(|word| word.text != "--");
-    if before_paths.any(|word| may_be_option(word, context)) {
+    // `… | xargs git log`: what is handed may be options.
+    let handed = context.script.commands.get(context.index).is_some_and(|command| {
+        command.partial && !texts.contains(&"--") && handed(command, context) == Class::Text
+    });
+    if handed || before_paths.any(|word| may_be_option(word, context)) {
         return Some(Part { writes: true, ..ask("only the run tells its options") });
     }
     if subcommand == "var" && texts.contains(&"-l") {

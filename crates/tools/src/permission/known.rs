@@ -272,17 +272,26 @@ const VERSIONED: &[&str] = &[
     "k3s",
     "skaffold",
     "kustomize",
+    "ldd",
+    "mariadb",
     "istioctl",
     "argocd",
 ];
 
 /// Tells whether a command only asks a known program for its version or its help.
 pub(super) fn says_version(program: &str, arguments: &[&Word]) -> bool {
-    let [only] = arguments else { return false };
-    if !only.literal || !VERSIONED.contains(&program) {
+    if !VERSIONED.contains(&program) || !arguments.iter().all(|word| word.literal) {
         return false;
     }
-    match only.text.as_str() {
+    let texts: Vec<&str> = arguments.iter().map(|word| word.text.as_str()).collect();
+    let only = match texts.as_slice() {
+        [only] => *only,
+        ["--version", "--verbose"] | ["--verbose", "--version"] => {
+            return matches!(program, "cargo" | "rustc");
+        }
+        _ => return false,
+    };
+    match only {
         "--version" | "--help" => !matches!(program, "distiq-x"),
         "-V" => !matches!(
             program,
@@ -317,6 +326,7 @@ pub(super) fn says_version(program: &str, arguments: &[&Word]) -> bool {
                 | "perl"
                 | "jq"
                 | "bun"
+                | "lsof"
         ),
         "-version" => matches!(
             program,

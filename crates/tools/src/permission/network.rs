@@ -81,7 +81,7 @@ pub(super) fn judge(
             if puts || fed { sends("sends data out") } else { None }
         }
         "dig" | "nslookup" | "host" | "ping" | "ping6" | "drill" | "traceroute" | "whois"
-            if carries(arguments) =>
+            if carries(arguments) || carries_read(arguments, context) =>
         {
             sends("sends data out")
         }
@@ -118,6 +118,44 @@ fn carries(arguments: &[&Word]) -> bool {
                 || script.contains(['|', ';', '&', '$', '`'])
         }
         _ => false,
+    })
+}
+
+/// Programs that make a text of anything.
+const ENCODERS: [&str; 9] =
+    ["base64", "base32", "xxd", "od", "hexdump", "gzip", "openssl", "printenv", "env"];
+
+/// Tells whether a name that is asked for is made of what the line reads and encodes: `nslookup "$h.x.com"`.
+fn carries_read(arguments: &[&Word], context: &Context<'_>) -> bool {
+    arguments.iter().any(|word| {
+        word.spans.iter().any(|span| match &span.expands {
+            Expands::Variable(name) => {
+                word.text.get(span.end..).is_some_and(|rest| rest.contains('.'))
+                    && is_encoded(name, context)
+            }
+            _ => false,
+        })
+    })
+}
+
+/// Tells whether a variable holds what an encoder of the line prints.
+fn is_encoded(name: &str, context: &Context<'_>) -> bool {
+    let encodes = |text: &str| {
+        text.split(|c: char| !c.is_alphanumeric()).any(|word| ENCODERS.contains(&word))
+    };
+    let commands = &context.script.commands;
+    commands.iter().any(|command| {
+        let assigned = command.assignments.iter().filter(|a| a.name == name);
+        let mut spans = assigned.flat_map(|assignment| &assignment.value.spans);
+        let by_value =
+            spans.any(|span| matches!(&span.expands, Expands::Command(script) if encodes(script)));
+        let reads = command.program() == Some("read")
+            && command.words.iter().skip(1).any(|word| word.text == name);
+        by_value
+            || reads
+                && commands
+                    .iter()
+                    .any(|other| other.program().is_some_and(|program| ENCODERS.contains(&program)))
     })
 }
 
@@ -197,7 +235,11 @@ fn http(program: &str, arguments: &[&Word], fed: bool, context: &Context<'_>) ->
         && arguments
             .iter()
             .any(|word| matches!(word.text.as_str(), "-K" | "--config" | "@-" | "-T" | "-"));
-    if (body || piped || carries(arguments)) && !is_local(arguments) {
+    let encoded = arguments
+        .iter()
+        .flat_map(|word| &word.spans)
+        .any(|span| matches!(&span.expands, Expands::Variable(name) if is_encoded(name, context)));
+    if (body || piped || encoded || carries(arguments)) && !is_local(arguments) {
         return Some(Part { network: true, ..deny("sends data out") });
     }
     if arguments

@@ -1,6 +1,6 @@
 //! `${…}` with an operator: what it makes of a value that is known.
 
-use distiq_lang::shell::{self, Word};
+use distiq_lang::shell::{self, Command, Word};
 
 use super::paths::Base;
 use super::values::{Values, literal};
@@ -31,7 +31,10 @@ pub(super) fn expand(raw: &str, values: &Values<'_>, base: &Base<'_>, depth: u32
         };
     }
     if let Some(index) = operator.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
-        return element(name, index.parse().ok()?, values);
+        return match index.parse() {
+            Ok(index) => element(name, index, values),
+            Err(_) => keyed(name, index, values),
+        };
     }
     changed(&only(name)?, operator).map(|text| literal(&text))
 }
@@ -49,6 +52,41 @@ fn element(name: &str, index: usize, values: &Values<'_>) -> Option<Word> {
     let line = shell::parse(&format!("x {elements}")).ok()?;
     let word = line.commands.first()?.words.get(index + 1)?;
     word.literal.then(|| literal(&word.text))
+}
+
+/// Returns what the line writes under a key: `declare -A m=([key]=value)`, `m[key]=value`.
+fn keyed(name: &str, key: &str, values: &Values<'_>) -> Option<Word> {
+    let commands = &values.script.commands;
+    let lists = commands.iter().flat_map(|command| lists_of(command, name));
+    let mut found: Vec<String> = lists
+        .filter_map(|elements| shell::parse(&format!("x {elements}")).ok())
+        .filter_map(|line| line.commands.into_iter().next())
+        .flat_map(|command| command.words)
+        .filter(|word| word.spans.is_empty())
+        .filter_map(|word| word.text.strip_prefix(&format!("[{key}]=")).map(str::to_owned))
+        .collect();
+    for command in commands {
+        let alone =
+            command.assignments.iter().filter(|a| a.name == name && a.value.spans.is_empty());
+        found.extend(
+            alone
+                .filter(|_| command.text.contains(&format!("{name}[{key}]=")))
+                .map(|assignment| assignment.value.text.trim_matches(['\'', '"']).to_owned()),
+        );
+    }
+    let value = found.pop().filter(|_| found.is_empty())?;
+    Some(literal(&value))
+}
+
+/// Returns the elements that a command puts into an array, as they are written.
+pub(super) fn lists_of<'c>(command: &'c Command, name: &'c str) -> impl Iterator<Item = &'c str> {
+    let assigned = command.assignments.iter().filter(move |a| a.name == name);
+    let declared = command.words.iter().skip(1).filter_map(move |word| {
+        let rest = word.raw.strip_prefix(name)?;
+        rest.strip_prefix('=').or_else(|| rest.strip_prefix("+="))
+    });
+    let lists = assigned.map(|assignment| assignment.value.raw.as_str()).chain(declared);
+    lists.filter_map(|raw| raw.strip_prefix('(')?.strip_suffix(')'))
 }
 
 fn changed(value: &str, operator: &str) -> Option<String> {

@@ -210,8 +210,12 @@ impl Base<'_> {
         let folders = format!("{text}/");
         if STARTUP_NAMES.contains(&name.as_str())
             || [
-                "/autostart/",
+                "/autostart",
                 "/systemd/",
+                "/environment.d/",
+                "/plasma-workspace/env/",
+                "/.config/fish/conf.d/",
+                "/.oh-my-zsh/custom/",
                 "/cron.",
                 "/init.d/",
                 "/profile.d/",

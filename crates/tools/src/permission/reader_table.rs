@@ -60,7 +60,8 @@ glow mdcat | contents |
 hexyl | contents | -n: -s: -c: --length= --skip= --plain --border= --color=
 envdir | none |
 compgen | nothing | -abcdefgjksuvA -A:
-hash | none | -ltr
+hash | nothing | -ltr
+csvlook csvcut csvstat csvgrep csvsort | contents | *
 crc cksfv | contents |
 dpkg-query | nothing | -WlLsS -f: --show --list --listfiles --status --search --showformat=
 rpm | nothing | -qailRcdpfV --query --all --info --list --queryformat= --qf=
@@ -69,7 +70,7 @@ cargo:locate-project | nothing | --workspace --message-format=
 rustup:which | nothing |
 go:env go:version go:help | nothing | -json
 pip:list pip:freeze pip:show pip:check pip3:list pip3:freeze pip3:show pip3:check | nothing | -lfqv --format= --local --user --files --not-required --exclude= --all --disable-pip-version-check
-kubectl:version | none | --client --output= -o:
+helm:version | none | --short --client --template=
 apt:list apt:show apt-cache:policy apt-cache:search apt-cache:show apt-cache:depends apt-cache:rdepends apt-cache:showpkg apt-cache:stats apt-cache:madison | nothing | -aqi --installed --upgradable --all-versions
 dpkg | nothing | -lLsSp --list --listfiles --status --search --print-architecture
 openssl:version openssl:list openssl:ciphers | nothing | *

@@ -34,7 +34,7 @@ pub(super) fn judge(
     if let Some(part) = writes(&scan, context) {
         return Some(part);
     }
-    if command.partial && !row.is_total && context.values.piped(context.index) == Class::Text {
+    if command.partial && !row.is_total && handed(command, context) == Class::Text {
         return Some(Part { writes: true, ..ask("only the run tells its options") });
     }
     Some(by_kind(program, row.kind, &scan, command, context))
@@ -205,11 +205,16 @@ pub(super) fn contents(
     allow("only reads")
 }
 
-fn handed_names_are_narrow(command: &Command, context: &Context<'_>) -> bool {
-    let class = match command.via.as_deref() {
+/// Tells what is sure of the words that come at run time.
+pub(super) fn handed(command: &Command, context: &Context<'_>) -> Class {
+    match command.via.as_deref() {
         Some("xargs") => context.values.piped(context.index),
         _ => context.values.handed_by_find(context.index),
-    };
+    }
+}
+
+fn handed_names_are_narrow(command: &Command, context: &Context<'_>) -> bool {
+    let class = handed(command, context);
     // A search in all files of the project is as harmless as `grep -r` is.
     let searches = matches!(
         command.program(),
@@ -226,7 +231,52 @@ fn handed_names_are_narrow(command: &Command, context: &Context<'_>) -> bool {
                 | "b3sum"
         )
     );
-    class == Class::Names || (class == Class::AnyNames && searches)
+    class == Class::Names
+        || class == Class::AnyNames && (searches || finds_no_secret(command, context))
+}
+
+/// Tells whether the folders of the project that a `find` goes through hold no secret now.
+fn finds_no_secret(command: &Command, context: &Context<'_>) -> bool {
+    /// Most entries that are looked at.
+    const MOST: usize = 1_000;
+    let commands = &context.script.commands;
+    let before = commands.iter().take(context.index).rev();
+    let source = before.clone().find(|other| match command.via.as_deref() {
+        Some("xargs") => {
+            other.program() == Some("find")
+                && other.pipe.map(|pipe| pipe.id) == command.pipe.map(|pipe| pipe.id)
+        }
+        via => other.program() == via && via == Some("find"),
+    });
+    let Some(source) = source else { return false };
+    let words: Vec<&Word> = source.words.iter().skip(1).collect();
+    let mut folders = Vec::new();
+    for word in targets::starts(&words) {
+        match context.base.path(word) {
+            Some(path) if context.base.area_of(&path) == Area::Project => folders.push(path),
+            _ => return false,
+        }
+    }
+    let root = &context.base.grounds.root;
+    let mut seen = 0;
+    let mut found = !folders.is_empty();
+    while let Some(folder) = folders.pop() {
+        let Ok(entries) = std::fs::read_dir(&folder) else { continue };
+        for entry in entries.flatten() {
+            seen += 1;
+            let path = entry.path();
+            let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
+            let leaves = entry.file_type().is_ok_and(|kind| kind.is_symlink());
+            found &= seen <= MOST && !leaves && !super::secrets::is_secret_of(&path, root);
+            if !found {
+                return false;
+            }
+            if is_folder {
+                folders.push(path);
+            }
+        }
+    }
+    found
 }
 
 /// Says why a file that is read is not surely one of the project's or the system's public ones.
@@ -287,11 +337,58 @@ fn is_recursive(program: &str, command: &Command) -> bool {
         })
 }
 
+/// Tells whether a file below `/proc` says of a process only what everybody may know.
+fn is_public_process(path: &str) -> bool {
+    const FILES: [&str; 18] = [
+        "status",
+        "stat",
+        "statm",
+        "cgroup",
+        "limits",
+        "mounts",
+        "mountinfo",
+        "comm",
+        "sched",
+        "schedstat",
+        "oom_score",
+        "oom_score_adj",
+        "loginuid",
+        "io",
+        "net/dev",
+        "net/tcp",
+        "net/udp",
+        "net/route",
+    ];
+    let rest = path.strip_prefix("/proc/").and_then(|rest| rest.split_once('/'));
+    rest.is_some_and(|(process, file)| {
+        (matches!(process, "self" | "thread-self") || process.bytes().all(|b| b.is_ascii_digit()))
+            && FILES.contains(&file)
+    })
+}
+
 /// System files that everybody may read.
 fn is_public(path: &str) -> bool {
-    const FOLDERS: [&str; 8] =
-        ["/usr/", "/etc/", "/sys/", "/opt/", "/lib/", "/lib64/", "/bin/", "/nix/"];
-    const FILES: [&str; 16] = [
+    const FOLDERS: [&str; 10] = [
+        "/usr/",
+        "/etc/",
+        "/sys/",
+        "/opt/",
+        "/lib/",
+        "/lib64/",
+        "/bin/",
+        "/nix/",
+        "/proc/sys/",
+        "/proc/pressure/",
+    ];
+    const FILES: [&str; 24] = [
+        "/proc/vmstat",
+        "/proc/swaps",
+        "/proc/modules",
+        "/proc/devices",
+        "/proc/interrupts",
+        "/proc/softirqs",
+        "/proc/buddyinfo",
+        "/proc/locks",
         "/proc/cpuinfo",
         "/proc/meminfo",
         "/proc/version",
@@ -318,6 +415,8 @@ fn is_public(path: &str) -> bool {
         "/etc/sudoers.d",
         "/etc/ssh",
     ];
-    (FOLDERS.iter().any(|folder| path.starts_with(folder)) || FILES.contains(&path))
+    (FOLDERS.iter().any(|folder| path.starts_with(folder))
+        || FILES.contains(&path)
+        || is_public_process(path))
         && !PRIVATE.iter().any(|private| path.starts_with(private))
 }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 
-use distiq_lang::shell::{self, Command, Redirect, Script, Word};
+use distiq_lang::shell::{self, Assignment, Command, Redirect, Script, Word};
 
 use super::commands::{self, Context};
 use super::paths::{Area, Base, Secret};
@@ -220,7 +220,10 @@ fn command_part(command: &Command, written_as: &Command, context: &Context<'_>) 
         },
     };
     let reads = matches!(command.program(), Some("read" | "mapfile" | "readarray"));
-    for assignment in command.assignments.iter().filter(|a| !(reads && a.name == "IFS")) {
+    // What parts words is followed where the text tells it.
+    let is_followed =
+        |a: &&Assignment| a.name == "IFS" && (reads || a.value.literal && a.value.text.len() < 4);
+    for assignment in command.assignments.iter().filter(|a| !is_followed(a)) {
         if let Some(worse) = assigns(&assignment.name, &assignment.value.text) {
             take_worse(&mut part, worse);
         }
@@ -229,7 +232,8 @@ fn command_part(command: &Command, written_as: &Command, context: &Context<'_>) 
         }
     }
     if matches!(command.program(), Some("export" | "declare" | "typeset" | "readonly" | "local")) {
-        let pairs = command.words.iter().filter_map(|word| word.text.split_once('='));
+        let words = command.words.iter().filter(|word| !sets_separators(word));
+        let pairs = words.filter_map(|word| word.text.split_once('='));
         for worse in pairs.filter_map(|(name, value)| assigns(name, value)) {
             take_worse(&mut part, worse);
         }
@@ -245,7 +249,12 @@ fn command_part(command: &Command, written_as: &Command, context: &Context<'_>) 
     {
         take_worse(&mut part, Part::new("", Verdict::Deny, reason));
     }
+    // `wc -l < f` tells no more than `wc -l f`.
+    let counts = command.program() == Some("wc");
     for redirect in &command.redirects {
+        if counts && redirect.op == "<" && context.base.area(&redirect.target) != Area::Device {
+            continue;
+        }
         if let Some(worse) = redirects(redirect, context) {
             take_worse(&mut part, worse);
         }
@@ -307,7 +316,11 @@ fn defaults(command: &Command) -> impl Iterator<Item = &str> {
 /// Judges the text of a variable that programs run.
 fn runs_later(name: &str, value: &str, context: &Context<'_>) -> Option<Part> {
     let runs = is_powerful(name) && value.contains(' ') && !value.contains("$(");
-    let line = value.trim_start_matches(['|', '!', '\'', '"']).trim_end_matches(['\'', '"']);
+    let line = value.trim_start_matches(['|', '!']);
+    let quoted = ['\'', '"'].into_iter().find_map(|quote| {
+        line.strip_prefix(quote)?.strip_suffix(quote).filter(|inner| !inner.contains(quote))
+    });
+    let line = quoted.unwrap_or(line);
     let parts = runs.then(|| judge_inner(line, context))?;
     parts.into_iter().find(|part| part.verdict == Verdict::Deny)
 }
@@ -328,6 +341,7 @@ fn hidden(command: &Command, context: &Context<'_>) -> Option<String> {
     let mut found = evaluated.take(8).find_map(|word| {
         denied(format!("echo \"{}\"", word.text.replace('\\', "\\\\").replace('"', "\\\"")))
     });
+    found = found.or_else(|| started(command).into_iter().find_map(denied));
     // `ssh -o ProxyCommand='rm -rf ~'`, `git -c core.pager='sudo sh'`
     for word in command.words.iter().skip(1).filter(|word| word.text.contains(' ')).take(8) {
         if found.is_some() {
@@ -340,6 +354,40 @@ fn hidden(command: &Command, context: &Context<'_>) -> Option<String> {
             .strip_prefix("ext::")
             .map(|text| text.replace("sh -c ", "").replace("% ", " "));
         found = value.or(remote).and_then(denied);
+    }
+    found
+}
+
+/// Returns what options of a command start: `sort --compress-program=sudo`, `rg --pre sudo`.
+fn started(command: &Command) -> Vec<String> {
+    const OPTIONS: [&str; 14] = [
+        "--compress-program",
+        "--use-compress-program",
+        "--to-command",
+        "--pre",
+        "--rsh",
+        "--rsync-path",
+        "--filter",
+        "--pager",
+        "--checkpoint-action",
+        "--extcmd",
+        "--upload-pack",
+        "--receive-pack",
+        "--hostname-bin",
+        "--exec",
+    ];
+    let mut found = Vec::new();
+    let mut words = command.words.iter().skip(1).peekable();
+    while let Some(word) = words.next() {
+        let (name, value) = match word.text.split_once('=') {
+            Some((name, value)) => (name, Some(value)),
+            None => (word.text.as_str(), None),
+        };
+        if !OPTIONS.contains(&name) {
+            continue;
+        }
+        let value = value.or_else(|| words.peek().map(|next| next.text.as_str()));
+        found.extend(value.map(|value| value.trim_start_matches("exec=").to_owned()));
     }
     found
 }
@@ -385,6 +433,11 @@ fn read_again(command: &Command, written_as: &Command, context: &Context<'_>) ->
         take_worse(&mut worst, part);
     }
     Some(worst)
+}
+
+/// Tells whether an argument such as `IFS=,` says what parts words, which is followed.
+pub(super) fn sets_separators(word: &Word) -> bool {
+    word.literal && word.text.strip_prefix("IFS=").is_some_and(|value| value.len() < 4)
 }
 
 /// Keeps the worse verdict with its reason, and what either does.

@@ -5,8 +5,9 @@ use distiq_lang::shell::{Command, Word};
 use super::commands::{Context, allow, ask};
 use super::danger::has;
 use super::paths::Area;
+use super::processes::{self, Shown};
 use super::readers::{contents, reads_beyond};
-use super::shell_line::{is_powerful, written};
+use super::shell_line::{is_powerful, sets_separators, written};
 use super::{Part, awk, find_rules, sed};
 
 /// Programs with rules of their own.
@@ -27,11 +28,12 @@ pub(super) fn judge(
         "printf" => sets(arguments),
         "date" => date(arguments),
         "hostname" if bare || matches!(first, "-s" | "-I") => allow("tells the name"),
-        "ps" => {
-            let shows = arguments.iter().any(|word| {
-                word.text.contains('e') && !word.text.starts_with('-') || !word.literal
-            });
-            if shows { ask("shows the environment of processes") } else { allow("lists processes") }
+        "ps" => match processes::shown(arguments) {
+            Shown::Processes => allow("lists processes"),
+            _ => ask("shows the environment of processes"),
+        },
+        "openssl" if first == "x509" && tells_certificate(arguments) => {
+            allow("tells of a certificate")
         }
         "top" if has(arguments, &["-b", "-bn1", "-bn", "-b1", "-l"]) => allow("lists processes"),
         "set" if !bare && sets_harmlessly(arguments) => allow("sets options of this line's shell"),
@@ -225,7 +227,8 @@ fn sets(arguments: &[&Word]) -> Part {
     });
     let powerful = arguments.iter().any(|word| {
         !word.literal && !word.text.contains('=')
-            || is_powerful(word.text.split(['=', '[', '+']).next().unwrap_or_default())
+            || !sets_separators(word)
+                && is_powerful(word.text.split(['=', '[', '+']).next().unwrap_or_default())
             || is_powerful(word.text.trim_start_matches("-v"))
     });
     let assigns = arguments.iter().any(|word| word.text.contains('='));
@@ -234,6 +237,42 @@ fn sets(arguments: &[&Word]) -> Part {
     } else {
         allow("sets variables of this line")
     }
+}
+
+/// Tells whether `openssl x509` only prints what a certificate says, which is no secret.
+pub(super) fn tells_certificate(arguments: &[&Word]) -> bool {
+    const VALUED: [&str; 6] = ["-in", "-inform", "-checkend", "-ext", "-nameopt", "-certopt"];
+    const PLAIN: [&str; 18] = [
+        "-noout",
+        "-text",
+        "-subject",
+        "-issuer",
+        "-dates",
+        "-startdate",
+        "-enddate",
+        "-serial",
+        "-fingerprint",
+        "-sha256",
+        "-sha1",
+        "-md5",
+        "-hash",
+        "-purpose",
+        "-pubkey",
+        "-modulus",
+        "-email",
+        "-subject_hash",
+    ];
+    let mut rest = arguments.iter().skip(1);
+    while let Some(word) = rest.next() {
+        if VALUED.contains(&word.text.as_str()) {
+            if rest.next().is_none_or(|value| value.splits) {
+                return false;
+            }
+        } else if !PLAIN.contains(&word.text.as_str()) {
+            return false;
+        }
+    }
+    true
 }
 
 fn sets_harmlessly(arguments: &[&Word]) -> bool {

@@ -83,7 +83,7 @@ fn part_of(word: &Word, text: &str) -> Word {
 }
 
 /// Where a `find` begins.
-fn starts<'a>(arguments: &'a [&'a Word]) -> impl Iterator<Item = &'a Word> {
+pub(super) fn starts<'a>(arguments: &'a [&'a Word]) -> impl Iterator<Item = &'a Word> {
     arguments
         .iter()
         .copied()

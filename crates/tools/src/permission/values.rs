@@ -14,6 +14,9 @@ use super::printed::prints;
 const MAX_COMBINATIONS: usize = 16;
 /// How far a value is followed through variables and substitutions.
 const MAX_DEPTH: u32 = 4;
+/// What parts words where the line says nothing else.
+const BLANKS: &str = " \t\n";
+
 /// Follows the values of one line.
 pub(super) struct Values<'s> {
     pub(super) script: &'s Script,
@@ -21,6 +24,14 @@ pub(super) struct Values<'s> {
 
 /// What a variable stands for in one reading of a command.
 type Choice<'n> = (&'n str, Word);
+
+/// How words are read: with these values, parted by these characters.
+#[derive(Clone, Copy)]
+struct Reading<'r> {
+    choice: &'r [Choice<'r>],
+    separators: &'r str,
+    depth: u32,
+}
 
 impl Values<'_> {
     /// Returns the command in every reading that the values of its variables give, at most a few; the
@@ -43,13 +54,38 @@ impl Values<'_> {
                 })
                 .collect();
         }
-        choices.iter().map(|choice| self.reading(command, choice, base)).collect()
+        let unquoted = command.words.iter().flat_map(|word| &word.spans).any(|span| !span.quoted);
+        let separators = if unquoted { self.separators() } else { vec![BLANKS] };
+        choices
+            .iter()
+            .flat_map(|choice| separators.iter().map(move |separators| (choice, *separators)))
+            .map(|(choice, separators)| {
+                self.reading(command, Reading { choice, separators, depth: 0 }, base)
+            })
+            .collect()
     }
 
-    fn reading(&self, command: &Command, choice: &[Choice<'_>], base: &Base<'_>) -> Command {
-        let expand = |word: &Word| self.expand(word, choice, base, 0);
-        let mut reading = command.clone();
-        reading.words = command.words.iter().flat_map(expand).collect();
+    /// Returns what may part words: blanks, and each text that the line makes of `IFS`.
+    fn separators(&self) -> Vec<&str> {
+        let assigned = self.script.commands.iter().flat_map(|command| {
+            let declared = command.words.iter().filter_map(|word| word.text.strip_prefix("IFS="));
+            let set = command.assignments.iter().filter(|a| a.name == "IFS");
+            set.map(|a| a.value.text.as_str()).chain(declared)
+        });
+        let mut all = vec![BLANKS];
+        for text in assigned.take(4) {
+            if !all.contains(&text) {
+                all.push(text);
+            }
+        }
+        all
+    }
+
+    fn reading(&self, command: &Command, reading: Reading<'_>, base: &Base<'_>) -> Command {
+        let expand = |word: &Word| self.expand(word, reading, base);
+        let written = command;
+        let mut reading = written.clone();
+        reading.words = written.words.iter().flat_map(expand).collect();
         for assignment in &mut reading.assignments {
             if let [value] = expand(&assignment.value).as_slice() {
                 assignment.value = value.clone();
@@ -72,20 +108,26 @@ impl Values<'_> {
             return None;
         }
         if name == "@" || name == "*" || name.parse::<u8>().is_ok() {
-            return self.argument(name);
+            return self.argument(name, base, depth);
         }
         let mut values = Vec::new();
-        for command in &self.script.commands {
-            if let Some(value) = read_from_here(command, name) {
-                values.push(value);
+        for (at, command) in self.script.commands.iter().enumerate() {
+            // The redirections of a loop stand right before its first command.
+            let around = at.checked_sub(1).and_then(|at| self.script.commands.get(at));
+            let around = around.filter(|before| before.words.is_empty());
+            if let Some(value) = read_from_here(command, around, name) {
+                values.push((value, false));
                 continue;
             }
             for assignment in command.assignments.iter().filter(|a| a.name == name) {
-                values.push(assignment.value.clone());
+                // What a loop goes over is split before, all else is not.
+                values.push((assignment.value.clone(), assignment.each));
             }
-            if sets_otherwise(command, name, &mut values) {
+            let mut declared = Vec::new();
+            if sets_otherwise(command, name, &mut declared) {
                 return None;
             }
+            values.extend(declared.into_iter().map(|value| (value, false)));
         }
         if values.is_empty() {
             return standing(name, base).map(|word| vec![word]);
@@ -94,7 +136,7 @@ impl Values<'_> {
             return None;
         }
         let mut words = Vec::new();
-        for value in &values {
+        for (value, each) in &values {
             let mut choices = vec![Vec::new()];
             for inner in names_of(value) {
                 if let Some(known) = self.variable(inner, base, depth + 1).filter(|_| inner != name)
@@ -113,31 +155,39 @@ impl Values<'_> {
                 }
             }
             for choice in &choices {
-                // A value is not split when it is assigned.
-                let mut quoted = value.clone();
-                quoted.spans.iter_mut().for_each(|span| span.quoted = true);
-                words.extend(self.expand(&quoted, choice, base, depth + 1).pop());
+                let mut value = value.clone();
+                if !each {
+                    value.spans.iter_mut().for_each(|span| span.quoted = true);
+                }
+                for separators in self.separators().iter().filter(|s| *each || **s == BLANKS) {
+                    let reading = Reading { choice, separators, depth: depth + 1 };
+                    let mut expanded = self.expand(&value, reading, base);
+                    for word in expanded.iter_mut().filter(|_| *each) {
+                        // It was split already.
+                        word.spans.iter_mut().for_each(|span| span.quoted = true);
+                        word.splits = word.pattern;
+                    }
+                    words.extend(expanded);
+                }
             }
         }
         (words.len() <= MAX_COMBINATIONS).then_some(words)
     }
 
     /// Returns what an argument of a function, or of `bash -c SCRIPT`, may be.
-    fn argument(&self, name: &str) -> Option<Vec<Word>> {
+    fn argument(&self, name: &str, base: &Base<'_>, depth: u32) -> Option<Vec<Word>> {
         let commands = &self.script.commands;
-        if commands
-            .iter()
-            .any(|command| command.program() == Some("set") && command.words.len() > 2)
-        {
-            return None;
-        }
         let shifts = commands.iter().any(|command| command.program() == Some("shift"));
         let mut values = Vec::new();
         for command in commands {
             let called =
                 command.name().is_some_and(|name| self.script.functions.iter().any(|f| f == name));
-            let arguments: Vec<&Word> = match command.program() {
-                _ if called => command.words.iter().collect(),
+            let arguments: Vec<Word> = match command.program() {
+                _ if called => command.words.clone(),
+                Some("set") => match self.positional(command, base, depth)? {
+                    set if set.is_empty() => continue,
+                    set => set,
+                },
                 Some("bash" | "sh" | "dash" | "zsh") => {
                     let script = command.words.iter().position(|word| {
                         word.text.starts_with('-')
@@ -145,7 +195,7 @@ impl Values<'_> {
                             && word.text.ends_with('c')
                     });
                     let Some(script) = script else { continue };
-                    command.words.iter().skip(script + 2).collect()
+                    command.words.iter().skip(script + 2).cloned().collect()
                 }
                 _ => continue,
             };
@@ -153,8 +203,8 @@ impl Values<'_> {
                 return None;
             }
             match name.parse::<usize>() {
-                Ok(index) if !shifts => values.extend(arguments.get(index).copied().cloned()),
-                Ok(_) => values.extend(arguments.iter().skip(1).copied().cloned()),
+                Ok(index) if !shifts => values.extend(arguments.get(index).cloned()),
+                Ok(_) => values.extend(arguments.iter().skip(1).cloned()),
                 Err(_) => {
                     let texts: Vec<&str> =
                         arguments.iter().skip(1).map(|word| word.text.as_str()).collect();
@@ -172,12 +222,40 @@ impl Values<'_> {
         (values.len() <= MAX_COMBINATIONS).then_some(values)
     }
 
+    /// Returns what `set` makes of the arguments, behind its own name; nothing where it only sets options, `None`
+    /// where only the run tells.
+    fn positional(&self, command: &Command, base: &Base<'_>, depth: u32) -> Option<Vec<Word>> {
+        let words = command.words.get(1..).unwrap_or_default();
+        let given = match words.iter().position(|word| word.text == "--") {
+            Some(at) => words.get(at + 1..).unwrap_or_default(),
+            None if words.iter().any(|word| word.text.starts_with(['-', '+'])) => {
+                // `set -o pipefail` has a word that is no argument.
+                let plain = words.iter().filter(|word| !word.text.starts_with(['-', '+'])).count();
+                let named = words.iter().filter(|word| word.text.ends_with('o')).count();
+                return (plain <= named).then(Vec::new);
+            }
+            None => words,
+        };
+        if given.is_empty() || depth >= MAX_DEPTH {
+            return given.is_empty().then(Vec::new);
+        }
+        let mut choice = Vec::new();
+        for name in given.iter().flat_map(names_of).filter(|name| name.len() > 1) {
+            let known = self.variable(name, base, depth + 1).filter(|values| values.len() == 1);
+            choice.extend(known.into_iter().flatten().map(|value| (name, value)));
+        }
+        let reading = Reading { choice: &choice, separators: BLANKS, depth: depth + 1 };
+        let expanded = given.iter().flat_map(|word| self.expand(word, reading, base));
+        Some(command.words.iter().take(1).cloned().chain(expanded).collect())
+    }
+
     /// Returns what a word becomes.
-    fn expand(&self, word: &Word, choice: &[Choice<'_>], base: &Base<'_>, depth: u32) -> Vec<Word> {
+    fn expand(&self, word: &Word, reading: Reading<'_>, base: &Base<'_>) -> Vec<Word> {
+        let Reading { choice, separators, depth } = reading;
         if word.spans.is_empty() {
             return vec![word.clone()];
         }
-        let mut fields = Fields::new(word);
+        let mut fields = Fields::new(word, separators);
         let mut at = 0;
         for span in &word.spans {
             fields.text(word.text.get(at..span.start).unwrap_or_default());
@@ -233,11 +311,9 @@ impl Values<'_> {
                 choice.push((name, values.pop()?));
             }
         }
-        let words: Vec<Word> = command
-            .words
-            .iter()
-            .flat_map(|word| self.expand(word, &choice, base, depth + 1))
-            .collect();
+        let reading = Reading { choice: &choice, separators: BLANKS, depth: depth + 1 };
+        let words: Vec<Word> =
+            command.words.iter().flat_map(|word| self.expand(word, reading, base)).collect();
         let (name, arguments) = words.split_first()?;
         if !words.iter().all(|word| word.literal || word.tilde) {
             return None;
@@ -259,14 +335,28 @@ impl Values<'_> {
     }
 }
 
-/// Returns what `read NAME <<< TEXT` puts into its variable.
-fn read_from_here(command: &Command, name: &str) -> Option<Word> {
-    let reads = command.program() == Some("read")
-        && command.words.last().is_some_and(|word| word.text == name);
-    let alone =
-        command.words.iter().skip(1).filter(|word| !word.text.starts_with('-')).count() == 1;
-    let redirect = command.redirects.iter().rfind(|redirect| redirect.op == "<<<")?;
-    (reads && alone && command.redirects.len() == 1).then(|| redirect.target.clone())
+/// Returns what `read NAME… <<< TEXT` puts into a variable.
+fn read_from_here(command: &Command, around: Option<&Command>, name: &str) -> Option<Word> {
+    let own = command.redirects.as_slice();
+    let [redirect] = around.filter(|_| own.is_empty()).map_or(own, |loops| &loops.redirects) else {
+        return None;
+    };
+    if command.program() != Some("read") || redirect.op != "<<<" {
+        return None;
+    }
+    let (options, names): (Vec<&Word>, Vec<&Word>) =
+        command.words.iter().skip(1).partition(|word| word.text.starts_with('-'));
+    let at = names.iter().position(|word| word.text == name)?;
+    if names.len() == 1 {
+        return Some(redirect.target.clone());
+    }
+    if !redirect.target.literal || options.iter().any(|word| word.text != "-r") {
+        return None;
+    }
+    let set = command.assignments.iter().find(|assignment| assignment.name == "IFS");
+    let separators = set.map_or(BLANKS, |assignment| assignment.value.text.as_str());
+    let mut fields = redirect.target.text.splitn(names.len(), |c| separators.contains(c));
+    fields.nth(at).map(|field| literal(field.trim()))
 }
 
 /// Returns what a variable holds that the line does not set.
