@@ -240,12 +240,10 @@ impl Turning<'_> {
 
     fn purpose(&self) -> Purpose {
         Purpose {
-            kind: RequestKind::Execute,
             session: Some(self.bench.session.clone()),
             project: Some(self.bench.config.root.display().to_string()),
-            provider: self.bench.config.provider.clone(),
-            route: "fixed",
             reasons: vec!["model chosen by the user's settings".to_owned()],
+            ..Purpose::new(RequestKind::Execute, self.bench.config.provider.clone())
         }
     }
 

@@ -143,9 +143,10 @@ impl Provider {
         is_loopback(&self.base)
     }
 
-    /// Returns until when the vendor's own headers say that nothing is left of a limit.
-    pub fn exhausted_until(&self) -> Option<Timestamp> {
-        let until_ms = self.exhausted_until_ms.load(Ordering::Relaxed);
+    /// Returns until when the headers of the last answer said that nothing is left of a limit;
+    /// once, since limits are the model's and the next answer may be another's.
+    pub fn take_exhausted_until(&self) -> Option<Timestamp> {
+        let until_ms = self.exhausted_until_ms.swap(0, Ordering::Relaxed);
         (until_ms > 0).then(|| Timestamp::from_millisecond(until_ms).ok()).flatten()
     }
 

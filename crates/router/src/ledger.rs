@@ -160,7 +160,8 @@ impl Ledger {
         answer.recv().map_err(|_| LedgerError::Stopped)?
     }
 
-    /// Sets money aside anew for another attempt of a request whose earlier ones cost `already`.
+    /// Sets money aside anew for another attempt of a request whose earlier ones cost `already`, and
+    /// notes the model and provider that it goes to.
     ///
     /// # Errors
     /// As [`Ledger::reserve`]; what the earlier attempts cost stays set aside.
@@ -174,6 +175,7 @@ impl Ledger {
         let answer = self.queue(oneshot_reply, move |db| {
             db.write(|tx| {
                 book::set_reserved(tx, row.id.as_str(), Some(already))?;
+                book::redirect(tx, &row)?;
                 let granted = grant(tx, &shared, &row, shared.clock.now(), &limits)?;
                 let reserved = granted.reserved.map(|reserved| reserved.plus(already));
                 book::set_reserved(tx, row.id.as_str(), reserved)?;
@@ -330,6 +332,7 @@ fn grant(
         let account = Account {
             session: row.session.as_ref().map(|session| session.as_str().to_owned()),
             run: row.run.clone(),
+            key: row.key.clone(),
             at,
             zone: shared.zone().clone(),
         };

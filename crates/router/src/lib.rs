@@ -23,11 +23,16 @@
 //!
 //! This crate must never know a session's log, a tool, a terminal or a vendor's wire format.
 
+pub mod course;
 pub mod economy;
 pub mod ledger;
+pub mod nodes;
+mod pins;
 mod receipt;
+mod route;
 mod router;
 mod send;
+mod ticket;
 mod upstream;
 
 pub use ledger::limits::{Alert, BudgetError, LimitScope, Limits, WorstCase};
@@ -35,7 +40,9 @@ pub use ledger::metrics::{DayMetrics, Metrics, TierShare};
 pub use ledger::query::{GroupBy, RowFilter, Totals};
 pub use ledger::rows::{FinalRow, OpenRow, Progress, RequestRow, Reservation, RowState, Savings};
 pub use ledger::{Ledger, LedgerError, LedgerOptions};
+pub use nodes::{Balance, NodeStatus};
 pub use receipt::{Receipt, RouterEvent, SendError};
-pub use router::{Purpose, Router, RouterConfig};
+pub use route::{Candidate, Policy, Route, Tier};
+pub use router::{KeyUse, Purpose, Router, RouterConfig};
 pub use send::Reply;
-pub use upstream::{EventStream, Upstream, Upstreams};
+pub use upstream::{EventStream, NodeSet, NodeSpec, Upstream, Upstreams};

@@ -7,6 +7,7 @@ use distiq_llm::{ProviderError, RegistryError};
 
 use crate::ledger::LedgerError;
 use crate::ledger::limits::{BudgetError, LimitScope};
+use crate::route::Tier;
 
 /// One step of a request.
 // The receipt is large, but comes once a request; a box would only burden its readers.
@@ -33,6 +34,17 @@ pub enum RouterEvent {
         /// How long until the next, in milliseconds.
         delay_ms: u64,
     },
+    /// All attempts at one way failed before anything was shown; another is gone to.
+    FellBack {
+        /// The request.
+        request_id: RequestId,
+        /// The provider that is asked now.
+        provider: String,
+        /// Its model.
+        model: String,
+        /// Why the one before is not.
+        reason: String,
+    },
     /// A step of the answer.
     Model(StreamEvent),
     /// Something the user should know, such as a limit that is near.
@@ -50,6 +62,12 @@ pub struct Receipt {
     pub provider: String,
     /// The model that answered, or that was asked where none did.
     pub model: String,
+    /// The tier that the model was chosen for.
+    pub tier: Option<Tier>,
+    /// The node that was asked last, where the provider has several.
+    pub node: Option<String>,
+    /// How often another model or provider was gone to.
+    pub fallbacks: u32,
     /// Tokens of all attempts.
     pub usage: Usage,
     /// Cost of all attempts; `None` where the model has no known price.

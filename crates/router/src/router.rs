@@ -1,17 +1,21 @@
 //! The router: what it is made of, and what it decides before a request goes out.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use distiq_base::clock::Clock;
 use distiq_base::{CachePlan, Dialect, Money, Price, Request, RequestKind, SessionId, Usage};
 use distiq_llm::retry::Policy;
-use distiq_llm::{Catalogue, Estimator, PriceContext};
+use distiq_llm::{Catalogue, Estimator, PriceContext, RegistryError};
 use jiff::Timestamp;
 
 use crate::economy::{self, CacheRules, PrefixCosts};
 
 use crate::ledger::Ledger;
 use crate::ledger::limits::{Limits, WorstCase};
+use crate::nodes::{NodeStatus, Pool};
+use crate::pins::Pins;
+use crate::route::{Candidate, Route, Tier};
 use crate::send::Reply;
 use crate::upstream::Upstreams;
 
@@ -53,10 +57,63 @@ pub struct Purpose {
     pub project: Option<String>,
     /// The provider to send it to.
     pub provider: String,
+    /// The tier that provider and model were chosen for.
+    pub tier: Option<Tier>,
+    /// Where else it may go if that fails, in order.
+    pub fallbacks: Vec<Candidate>,
     /// How provider and model were chosen.
     pub route: &'static str,
     /// Why.
     pub reasons: Vec<String>,
+    /// The gateway key it came with.
+    pub key: Option<KeyUse>,
+    /// The dialect that its sender speaks, where it came through the gateway.
+    pub client: Option<Dialect>,
+}
+
+/// A gateway key as the ledger knows it: never the key itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct KeyUse {
+    /// Its id.
+    pub id: String,
+    /// Whose it is.
+    pub owner: Option<String>,
+    /// What it may spend in the local day.
+    pub day: Option<Money>,
+    /// What it may spend in the local month.
+    pub month: Option<Money>,
+}
+
+impl Purpose {
+    /// Makes the purpose of a request that goes to a provider and nowhere else.
+    pub fn new(kind: RequestKind, provider: impl Into<String>) -> Self {
+        Self {
+            kind,
+            session: None,
+            project: None,
+            provider: provider.into(),
+            tier: None,
+            fallbacks: Vec::new(),
+            route: "fixed",
+            reasons: Vec::new(),
+            key: None,
+            client: None,
+        }
+    }
+
+    /// Makes the purpose of a request along a route, with the model that it is to ask first.
+    pub fn along(kind: RequestKind, route: Route) -> (Self, String) {
+        let mut candidates = route.candidates.into_iter();
+        let first = candidates.next().unwrap_or_else(|| Candidate::new("", ""));
+        let purpose = Self {
+            tier: first.tier,
+            fallbacks: candidates.collect(),
+            route: route.name,
+            reasons: route.reasons,
+            ..Self::new(kind, first.provider)
+        };
+        (purpose, first.model)
+    }
 }
 
 /// The one door to a model.
@@ -71,6 +128,8 @@ pub struct Router {
 pub(crate) struct Desk {
     pub config: RouterConfig,
     pub estimator: Estimator,
+    pools: RwLock<HashMap<String, Arc<Pool>>>,
+    pub pins: Pins,
 }
 
 impl std::fmt::Debug for Router {
@@ -82,7 +141,8 @@ impl std::fmt::Debug for Router {
 impl Router {
     /// Makes a router; nothing is contacted.
     pub fn new(config: RouterConfig) -> Self {
-        Self { desk: Arc::new(Desk { config, estimator: Estimator::default() }) }
+        let (estimator, pools) = (Estimator::default(), RwLock::default());
+        Self { desk: Arc::new(Desk { config, estimator, pools, pins: Pins::default() }) }
     }
 
     /// Sends a request and returns its answer as it comes.
@@ -114,6 +174,27 @@ impl Router {
         usize::try_from(tokens.saturating_mul(BYTES_PER_FACT_TOKEN)).unwrap_or(usize::MAX)
     }
 
+    /// Returns what is known of the nodes that were asked so far, by provider.
+    pub fn nodes(&self) -> Vec<NodeStatus> {
+        let mut all: Vec<NodeStatus> =
+            self.desk.pools().iter().flat_map(|(name, pool)| pool.status(name)).collect();
+        all.sort_by(|a, b| (&a.provider, &a.node).cmp(&(&b.provider, &b.node)));
+        all
+    }
+
+    /// Asks every node that can tell whether it is well; to be called again and again, as a node
+    /// that was left alone returns by it before its time.
+    pub async fn check_nodes(&self) {
+        for (_, pool) in self.desk.pools() {
+            let checks = pool.upstreams().enumerate();
+            let checks = checks.filter_map(|(index, up)| Some((index, up.check()?)));
+            let checks = checks.map(|(index, check)| async move { (index, check.await) });
+            let found = futures::future::join_all(checks).await;
+            let now_ms = self.desk.config.clock.now_ms();
+            found.iter().for_each(|(index, found)| pool.checked(*index, found, now_ms));
+        }
+    }
+
     /// Returns the ledger.
     pub fn ledger(&self) -> &Arc<Ledger> {
         &self.desk.config.ledger
@@ -121,6 +202,39 @@ impl Router {
 }
 
 impl Desk {
+    /// Returns the nodes of a provider; made at the first call and kept.
+    pub fn pool(&self, provider: &str) -> Result<Arc<Pool>, RegistryError> {
+        let read = self.pools.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(pool) = read.get(provider) {
+            return Ok(Arc::clone(pool));
+        }
+        drop(read);
+        let pool = Arc::new(Pool::new(self.config.registry.nodes(provider)?));
+        let mut pools = self.pools.write().unwrap_or_else(PoisonError::into_inner);
+        Ok(Arc::clone(pools.entry(provider.to_owned()).or_insert(pool)))
+    }
+
+    /// Tells whether a node may be chosen by the prompt's beginning.
+    pub fn goes_by_prefix(&self, candidates: &[Candidate]) -> bool {
+        candidates
+            .iter()
+            .any(|way| self.pool(&way.provider).is_ok_and(|pool| pool.goes_by_prefix()))
+    }
+
+    fn pools(&self) -> Vec<(String, Arc<Pool>)> {
+        let pools = self.pools.read().unwrap_or_else(PoisonError::into_inner);
+        pools.iter().map(|(name, pool)| (name.clone(), Arc::clone(pool))).collect()
+    }
+
+    /// Returns the limits of a request: everybody's, and those of its key.
+    pub fn limits(&self, purpose: &Purpose) -> Limits {
+        let mut limits = self.config.limits.clone();
+        if let Some(key) = &purpose.key {
+            (limits.key_day, limits.key_month) = (key.day, key.month);
+        }
+        limits
+    }
+
     fn prefix_costs(&self, provider: &str, first: &Request) -> Option<PrefixCosts> {
         // Only what is surely counted lifts a prompt over the minimum.
         let base_tokens = self.estimator.estimate_least(first);

@@ -1,11 +1,11 @@
 //! One request on its way: set aside, sent, retried, shown, recorded.
 
-mod account;
+pub(crate) mod account;
 
 use std::collections::VecDeque;
 use std::hash::{BuildHasher, Hasher};
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -15,14 +15,18 @@ use distiq_llm::{ProviderError, ProviderErrorKind};
 use futures::stream::BoxStream;
 use futures::{Stream, StreamExt};
 
+use crate::course::{After, Course, Leg};
+use crate::economy::switch;
 use crate::ledger::rows::OpenRow;
 use crate::receipt::{Receipt, RouterEvent, SendError};
+use crate::route::Candidate;
 use crate::router::{Desk, Purpose, price_context};
-use crate::upstream::{EventStream, Upstream};
+use crate::ticket::Ticket;
+use crate::upstream::EventStream;
 use account::Account;
 
 /// The longest answer to set money aside for where neither the caller nor the catalogue says.
-const DEFAULT_ANSWER_TOKENS: u64 = 32_000;
+pub(crate) const DEFAULT_ANSWER_TOKENS: u64 = 32_000;
 /// The vendor's least thinking budget (Anthropic, 2026-11).
 const LEAST_THINKING: u64 = 1_024;
 
@@ -32,33 +36,7 @@ const LEAST_THINKING: u64 = 1_024;
 pub struct Reply {
     // `None` once given up. It goes before the account is closed.
     events: Option<BoxStream<'static, RouterEvent>>,
-    shared: Arc<Shared>,
-}
-
-/// What the running request and the one who may give it up both see.
-struct Shared {
-    desk: Arc<Desk>,
-    state: Mutex<State>,
-}
-
-struct State {
-    account: Account,
-    stage: Stage,
-}
-
-enum Stage {
-    /// Nothing is on the ledger.
-    New,
-    /// A row is on the ledger, or about to be.
-    Open,
-    /// The row is closed.
-    Closed(Box<Receipt>),
-}
-
-impl Shared {
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+    ticket: Arc<Ticket>,
 }
 
 impl std::fmt::Debug for Reply {
@@ -79,35 +57,45 @@ impl Stream for Reply {
 }
 
 impl Reply {
-    pub(crate) fn new(desk: Arc<Desk>, request: Request, purpose: Purpose) -> Self {
+    pub(crate) fn new(desk: Arc<Desk>, mut request: Request, mut purpose: Purpose) -> Self {
+        let pinned = desk.pins.find(&request);
+        let notes = switch::pin(&mut request, &mut purpose, pinned);
         let context = price_context(&request, desk.config.clock.now());
         let prompt_tokens = desk.estimator.estimate(&request.model, &request);
-        let account = Account::new(
-            Arc::clone(&desk),
-            purpose.clone(),
-            request.model.clone(),
-            context,
-            prompt_tokens,
-        );
-        let shared =
-            Arc::new(Shared { desk, state: Mutex::new(State { account, stage: Stage::New }) });
+        let first = Candidate {
+            provider: purpose.provider.clone(),
+            model: request.model.clone(),
+            tier: purpose.tier,
+        };
+        let candidates: Vec<Candidate> =
+            std::iter::once(first).chain(purpose.fallbacks.iter().cloned()).collect();
+        let prefix = match desk.goes_by_prefix(&candidates) {
+            true => switch::prefix_hash(&request),
+            false => 0,
+        };
+        let course = Course::new(Arc::clone(&desk), candidates, prefix);
+        let account =
+            Account::new(Arc::clone(&desk), purpose, request.model.clone(), context, prompt_tokens);
+        let ticket = Arc::new(Ticket::new(desk, account));
         let sending = Sending {
-            shared: Arc::clone(&shared),
-            purpose,
+            ticket: Arc::clone(&ticket),
+            wanted: (request.max_tokens, request.thinking.clone()),
             request,
-            upstream: None,
+            course,
+            notes,
+            leg: None,
             row: None,
-            failed_attempts: 0,
-            step: Step::Reserve,
+            step: Step::Begin,
             ready: VecDeque::new(),
             held: Vec::new(),
             shown: false,
+            proof: String::new(),
         };
         let events = futures::stream::unfold(sending, |mut sending| async move {
             let event = sending.next().await?;
             Some((event, sending))
         });
-        Self { events: Some(events.boxed()), shared }
+        Self { events: Some(events.boxed()), ticket }
     }
 
     /// Gives the request up, waits until that is on the ledger, and returns the receipt.
@@ -115,55 +103,39 @@ impl Reply {
     /// A request that was over already keeps its receipt.
     pub async fn cancel(mut self) -> Receipt {
         self.events = None;
-        let (row, receipt) = {
-            let mut state = self.shared.state();
-            match &state.stage {
-                Stage::Closed(receipt) => return (**receipt).clone(),
-                Stage::New => return state.account.close(Some(SendError::Cancelled)).1,
-                Stage::Open => {}
-            }
-            let (row, receipt) = state.account.close(Some(SendError::Cancelled));
-            state.stage = Stage::Closed(Box::new(receipt.clone()));
-            let desk = &self.shared.desk.config;
-            (desk.ledger.finish(&state.account.id, row, &desk.limits), receipt)
-        };
         // The caller is told what is known; a row that could not be closed is closed at the next
         // start.
-        let _ = row.await;
-        receipt
+        self.ticket.close(Some(SendError::Cancelled)).await.0
     }
 }
 
 impl Drop for Reply {
     fn drop(&mut self) {
         self.events = None;
-        let mut state = self.shared.state();
-        if matches!(state.stage, Stage::Open) {
-            let (row, receipt) = state.account.close(Some(SendError::Cancelled));
-            let desk = &self.shared.desk.config;
-            desk.ledger.finish_later(&state.account.id, row, &desk.limits);
-            state.stage = Stage::Closed(Box::new(receipt));
-        }
+        self.ticket.abandon();
     }
 }
 
 /// What comes next.
 enum Step {
-    Reserve,
+    Begin,
     Send,
     Wait(Duration),
+    FallBack(String),
     Receive(EventStream),
     Over,
 }
 
 /// A request under way.
 struct Sending {
-    shared: Arc<Shared>,
-    purpose: Purpose,
+    ticket: Arc<Ticket>,
     request: Request,
-    upstream: Option<Arc<dyn Upstream>>,
+    /// The longest answer and the thinking that the caller wants.
+    wanted: (Option<u64>, Option<ThinkingMode>),
+    course: Course,
+    notes: Vec<String>,
+    leg: Option<Leg>,
     row: Option<OpenRow>,
-    failed_attempts: u32,
     step: Step,
     /// Events to give out before the next step.
     ready: VecDeque<RouterEvent>,
@@ -171,6 +143,8 @@ struct Sending {
     held: Vec<StreamEvent>,
     /// Whether the caller has seen anything of the answer.
     shown: bool,
+    /// The signature that is coming.
+    proof: String,
 }
 
 impl Sending {
@@ -180,38 +154,43 @@ impl Sending {
                 return Some(event);
             }
             match std::mem::replace(&mut self.step, Step::Over) {
-                Step::Reserve => self.reserve().await,
+                Step::Begin => self.begin().await,
                 Step::Send => self.send().await,
                 Step::Wait(delay) => {
                     tokio::time::sleep(delay).await;
-                    self.reserve_again().await;
+                    self.again().await;
                 }
+                Step::FallBack(reason) => self.fall_back(reason).await,
                 Step::Receive(stream) => self.receive(stream).await,
                 Step::Over => return None,
             }
         }
     }
 
-    async fn reserve(&mut self) {
-        let desk = Arc::clone(&self.shared.desk);
-        match desk.config.registry.upstream(&self.purpose.provider) {
-            Ok(upstream) => self.upstream = Some(upstream),
+    /// Finds the first way and sets the money for it aside.
+    async fn begin(&mut self) {
+        let leg = match self.course.pick() {
+            Ok(leg) => leg,
             Err(error) => return self.refuse(error.into()),
-        }
-        let row = {
-            let mut state = self.shared.state();
-            state.stage = Stage::Open;
-            let estimate = desk.estimator.estimate_most(&self.request.model, &self.request);
-            state.account.open_row(&self.request.scope, self.wanted_tokens(), estimate)
         };
+        if leg.candidate != *self.ticket.state().account.candidate() {
+            self.adapt(&leg.candidate);
+        }
+        self.take(leg);
+        let row = self.open_row();
+        self.ticket.open();
         self.row = Some(row.clone());
-        match desk.config.ledger.reserve(row, &desk.config.limits).await {
+        let (ledger, limits) = (
+            Arc::clone(&self.ticket.desk.config.ledger),
+            self.ticket.state().account.limits.clone(),
+        );
+        match ledger.reserve(row, &limits).await {
             Ok(granted) => {
                 self.allow(granted.max_tokens);
-                let state = self.shared.state();
+                let state = self.ticket.state();
                 self.ready.push_back(RouterEvent::Started {
                     request_id: state.account.id.clone(),
-                    provider: self.purpose.provider.clone(),
+                    provider: state.account.candidate().provider.clone(),
                     model: self.request.model.clone(),
                 });
                 self.step = Step::Send;
@@ -222,19 +201,44 @@ impl Sending {
 
     /// Ends a request that is not on the ledger.
     fn refuse(&mut self, error: SendError) {
-        let mut state = self.shared.state();
-        let (_, receipt) = state.account.close(Some(error));
-        state.stage = Stage::Closed(Box::new(receipt.clone()));
+        let receipt = self.ticket.refuse(error);
         self.ready.push_back(RouterEvent::Finished(receipt));
     }
 
+    fn open_row(&self) -> OpenRow {
+        let most = self.ticket.desk.estimator.estimate_most(&self.request.model, &self.request);
+        self.ticket.state().account.open_row(&self.request.scope, self.wanted_tokens(), most)
+    }
+
+    fn take(&mut self, leg: Leg) {
+        let mut notes = std::mem::take(&mut self.notes);
+        notes.append(&mut self.course.notes);
+        let mut state = self.ticket.state();
+        state.account.takes(leg.flight.name(), self.course.fallbacks, &mut notes);
+        drop(state);
+        self.leg = Some(leg);
+    }
+
+    /// Makes the request fit another way.
+    fn adapt(&mut self, candidate: &Candidate) {
+        (self.request.max_tokens, self.request.thinking) = self.wanted.clone();
+        let fitted = switch::adapt(&mut self.request, &candidate.model);
+        self.notes.extend(fitted);
+        let tokens = self.ticket.desk.estimator.estimate(&candidate.model, &self.request);
+        self.ticket.state().account.switch(candidate.clone(), tokens);
+    }
+
     fn wanted_tokens(&self) -> u64 {
-        let anthropic = self.upstream.as_ref().is_some_and(|up| up.dialect() == Dialect::Anthropic);
-        let catalogue = &self.shared.desk.config.catalogue;
+        let upstream = self.leg.as_ref().and_then(|leg| leg.flight.upstream());
+        let anthropic = upstream.is_some_and(|up| up.dialect() == Dialect::Anthropic);
+        let desk = &self.ticket.desk;
+        let provider = self.ticket.state().account.candidate().provider.clone();
         self.request.max_tokens.unwrap_or_else(|| match anthropic {
             true => distiq_llm::wire::anthropic::DEFAULT_MAX_TOKENS,
-            false => catalogue
-                .find(&self.purpose.provider, &self.request.model)
+            false => desk
+                .config
+                .catalogue
+                .find(&provider, &self.request.model)
                 .and_then(|info| info.max_output_tokens)
                 .unwrap_or(DEFAULT_ANSWER_TOKENS),
         })
@@ -242,10 +246,12 @@ impl Sending {
 
     /// Holds the answer to what the limits cover.
     fn allow(&mut self, max_tokens: u64) {
-        self.shared.state().account.max_tokens = max_tokens;
-        if !self.shared.desk.config.limits.any() {
+        let mut state = self.ticket.state();
+        state.account.max_tokens = max_tokens;
+        if !state.account.limits.any() {
             return;
         }
+        drop(state);
         self.request.max_tokens = Some(max_tokens);
         if let Some(ThinkingMode::Budget(budget)) = self.request.thinking
             && budget >= max_tokens
@@ -260,9 +266,13 @@ impl Sending {
     }
 
     async fn send(&mut self) {
-        let Some(upstream) = self.upstream.clone() else { return };
+        let Some(leg) = &self.leg else { return };
+        let Some(upstream) = leg.flight.upstream() else { return };
+        if !leg.wait.is_zero() {
+            tokio::time::sleep(leg.wait).await;
+        }
         kill_point("before_send");
-        self.shared.state().account.sent();
+        self.ticket.state().account.sent();
         match upstream.stream(&self.request).await {
             Ok(stream) => {
                 kill_point("after_send");
@@ -275,7 +285,7 @@ impl Sending {
     async fn receive(&mut self, mut stream: EventStream) {
         match stream.next().await {
             Some(Ok(event)) => {
-                self.shared.state().account.note(&event);
+                self.note(&event);
                 if event == StreamEvent::End {
                     let held = std::mem::take(&mut self.held);
                     self.ready.extend(held.into_iter().map(RouterEvent::Model));
@@ -283,6 +293,7 @@ impl Sending {
                     return;
                 }
                 if self.shown || shows(&event) {
+                    self.answered();
                     self.shown = true;
                     let held = std::mem::take(&mut self.held);
                     self.ready.extend(held.into_iter().map(RouterEvent::Model));
@@ -297,45 +308,121 @@ impl Sending {
             None => {
                 let message = "The answer ended without its end mark";
                 let error = ProviderError::new(ProviderErrorKind::Truncated, message);
-                self.fail(error.at(&self.purpose.provider)).await;
+                let provider = self.ticket.state().account.candidate().provider.clone();
+                self.fail(error.at(&provider)).await;
             }
         }
     }
 
+    /// Tells the node that it is well, once.
+    fn answered(&mut self) {
+        let now_ms = self.ticket.desk.config.clock.now_ms();
+        if let Some(leg) = self.leg.as_mut().filter(|_| !self.shown) {
+            leg.flight.answered(&leg.candidate.model, now_ms);
+        }
+    }
+
+    fn note(&mut self, event: &StreamEvent) {
+        let mut state = self.ticket.state();
+        state.account.note(event);
+        let proof = match event {
+            StreamEvent::BlockDelta { delta: Delta::Signature { signature }, .. } => {
+                self.proof.push_str(signature);
+                return;
+            }
+            StreamEvent::BlockStart { block: BlockStart::RedactedThinking { data }, .. } => data,
+            StreamEvent::BlockStop { .. } if !self.proof.is_empty() => &self.proof,
+            _ => return,
+        };
+        self.ticket.desk.pins.keep(proof, state.account.candidate());
+        self.proof.clear();
+    }
+
     async fn fail(&mut self, error: ProviderError) {
-        self.failed_attempts += 1;
-        let retry = self.shared.desk.config.retry;
-        let delay = match self.shown {
-            true => None,
-            false => retry.delay(self.failed_attempts, &error, jitter()),
+        let now_ms = self.ticket.desk.config.clock.now_ms();
+        self.ticket.state().account.answered_with(error.status);
+        let after = match &mut self.leg {
+            None => After::Stop,
+            Some(leg) => {
+                leg.flight.failed(&leg.candidate.model, &error, now_ms);
+                match self.shown {
+                    true => After::Stop,
+                    false => self.course.after(leg, &error, jitter()),
+                }
+            }
         };
-        let Some(delay) = delay else {
+        if after == After::Stop {
             return self.finish(Some(error.into())).await;
-        };
+        }
         self.held.clear();
-        let mut state = self.shared.state();
+        self.proof.clear();
+        let mut state = self.ticket.state();
         state.account.failed();
+        let delay = match after {
+            After::Again(delay) => delay,
+            After::Stop | After::Next => {
+                self.step = Step::FallBack(error.to_string());
+                return;
+            }
+        };
         self.ready.push_back(RouterEvent::Retried {
             request_id: state.account.id.clone(),
-            attempt: self.failed_attempts,
+            attempt: self.course.failed_here(),
             reason: error.to_string(),
             delay_ms: u64::try_from(delay.as_millis()).unwrap_or(u64::MAX),
         });
         self.step = Step::Wait(delay);
     }
 
-    /// Sets money aside for another attempt, where the last one cost some.
+    /// Tries again, at another node where there is one.
+    async fn again(&mut self) {
+        let before = self.ticket.state().account.candidate().clone();
+        match self.course.pick() {
+            Ok(leg) if leg.candidate == before => {
+                self.take(leg);
+                self.reserve_again().await;
+            }
+            Ok(leg) => self.go_to(leg, "nothing answers there now".to_owned()).await,
+            Err(error) => self.finish(Some(error.into())).await,
+        }
+    }
+
+    /// Goes to the next way that is set up.
+    async fn fall_back(&mut self, reason: String) {
+        match self.course.pick() {
+            Ok(leg) => self.go_to(leg, reason).await,
+            Err(error) => self.finish(Some(error.into())).await,
+        }
+    }
+
+    async fn go_to(&mut self, leg: Leg, reason: String) {
+        self.adapt(&leg.candidate);
+        let request_id = self.ticket.state().account.id.clone();
+        self.ready.push_back(RouterEvent::FellBack {
+            request_id,
+            provider: leg.candidate.provider.clone(),
+            model: leg.candidate.model.clone(),
+            reason,
+        });
+        self.take(leg);
+        self.row = Some(self.open_row());
+        self.reserve_again().await;
+    }
+
+    /// Sets money aside for another attempt, where the last one cost some or this one is another's.
     async fn reserve_again(&mut self) {
         self.step = Step::Send;
-        let already = self.shared.state().account.cost();
-        let (Some(already), Some(row)) = (already, &self.row) else { return };
-        if already == Money::ZERO {
+        let Some(row) = &self.row else { return };
+        let (already, limits) = {
+            let state = self.ticket.state();
+            (state.account.cost(), state.account.limits.clone())
+        };
+        let already = already.unwrap_or(Money::ZERO);
+        if already == Money::ZERO && self.course.fallbacks == 0 {
             return;
         }
-        let desk = Arc::clone(&self.shared.desk);
-        let granted =
-            desk.config.ledger.reserve_again(row.clone(), already, &desk.config.limits).await;
-        match granted {
+        let ledger = &self.ticket.desk.config.ledger;
+        match ledger.reserve_again(row.clone(), already, &limits).await {
             Ok(granted) => self.allow(granted.max_tokens),
             Err(error) => self.finish(Some(error.into())).await,
         }
@@ -344,23 +431,13 @@ impl Sending {
     /// Puts the end on the ledger, then lets the caller see it.
     async fn finish(&mut self, error: Option<SendError>) {
         self.step = Step::Over;
-        let desk = Arc::clone(&self.shared.desk);
         let complete = error.is_none();
-        let (written, mut receipt) = {
-            let mut state = self.shared.state();
-            let (row, receipt) = state.account.close(error);
-            // Closed from here on: the ledger does the rest even if nobody waits for it.
-            state.stage = Stage::Closed(Box::new(receipt.clone()));
-            let written = desk.config.ledger.finish(&state.account.id, row, &desk.config.limits);
-            (written, receipt)
-        };
-        match written.await {
-            Ok(alerts) => {
-                let notices = alerts.iter().map(|alert| RouterEvent::Notice(alert.to_string()));
-                self.ready.extend(notices);
-            }
-            Err(error) => receipt.error = receipt.error.or(Some(error.into())),
+        if complete {
+            self.answered();
         }
+        self.leg = None;
+        let (receipt, alerts) = self.ticket.close(error).await;
+        self.ready.extend(alerts.iter().map(|alert| RouterEvent::Notice(alert.to_string())));
         if complete {
             self.ready.push_back(RouterEvent::Model(StreamEvent::End));
         }
@@ -386,7 +463,7 @@ fn shows(event: &StreamEvent) -> bool {
 }
 
 /// Returns a random number from 0 to 1, good enough to keep many clients apart.
-fn jitter() -> f64 {
+pub(crate) fn jitter() -> f64 {
     let random = std::hash::RandomState::new().build_hasher().finish();
     (random >> 11) as f64 / (1_u64 << 53) as f64
 }

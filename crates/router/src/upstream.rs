@@ -3,10 +3,14 @@
 use std::sync::Arc;
 
 use distiq_base::{Dialect, Request, StreamEvent};
-use distiq_llm::{Provider, ProviderError, Registry, RegistryError};
+use distiq_llm::provider::{RawReply, RawRequest};
+use distiq_llm::{Provider, ProviderError, ProviderErrorKind, Registry, RegistryError};
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;
 use futures::{FutureExt, StreamExt};
+use jiff::Timestamp;
+
+use crate::nodes::Balance;
 
 /// An answer as it comes. After an error or [`StreamEvent::End`] nothing follows; an end without
 /// either is a cut. Dropping it gives the request up.
@@ -22,6 +26,47 @@ pub trait Upstream: Send + Sync {
         &'a self,
         request: &'a Request,
     ) -> BoxFuture<'a, Result<EventStream, ProviderError>>;
+
+    /// Passes a body on as it is, once. Dropping the future, or the reply, gives the request up.
+    fn forward<'a>(
+        &'a self,
+        request: &'a RawRequest,
+    ) -> BoxFuture<'a, Result<RawReply, ProviderError>> {
+        let _ = request;
+        let kind = ProviderErrorKind::InvalidRequest;
+        async move { Err(ProviderError::new(kind, "Nothing can be passed on to it")) }.boxed()
+    }
+
+    /// Returns until when the vendor's headers say that a limit is empty, once for each answer that
+    /// says so.
+    fn take_exhausted_until(&self) -> Option<Timestamp> {
+        None
+    }
+
+    /// Asks whether the server is well, by a request that costs nothing; `None` where it has no such.
+    fn check(&self) -> Option<BoxFuture<'_, Result<(), ProviderError>>> {
+        None
+    }
+}
+
+/// The nodes of one provider.
+#[derive(Clone)]
+pub struct NodeSet {
+    /// How requests are spread over them.
+    pub balance: Balance,
+    /// The nodes, at least one.
+    pub nodes: Vec<NodeSpec>,
+}
+
+/// One node: an address that serves the provider's models.
+#[derive(Clone)]
+pub struct NodeSpec {
+    /// Its name, unique among the provider's: its address.
+    pub name: String,
+    /// Its share against the others'.
+    pub weight: u32,
+    /// The way to it.
+    pub upstream: Arc<dyn Upstream>,
 }
 
 /// All ways to models, by provider.
@@ -31,6 +76,16 @@ pub trait Upstreams: Send + Sync {
     /// # Errors
     /// Where it is unknown or not set up.
     fn upstream(&self, provider: &str) -> Result<Arc<dyn Upstream>, RegistryError>;
+
+    /// Returns the nodes of the provider of that name; one, where nothing else is set.
+    ///
+    /// # Errors
+    /// As [`Upstreams::upstream`].
+    fn nodes(&self, provider: &str) -> Result<NodeSet, RegistryError> {
+        let upstream = self.upstream(provider)?;
+        let node = NodeSpec { name: provider.to_owned(), weight: 1, upstream };
+        Ok(NodeSet { balance: Balance::default(), nodes: vec![node] })
+    }
 }
 
 impl Upstream for Provider {
@@ -43,6 +98,17 @@ impl Upstream for Provider {
         request: &'a Request,
     ) -> BoxFuture<'a, Result<EventStream, ProviderError>> {
         async move { Provider::stream(self, request).await.map(StreamExt::boxed) }.boxed()
+    }
+
+    fn forward<'a>(
+        &'a self,
+        request: &'a RawRequest,
+    ) -> BoxFuture<'a, Result<RawReply, ProviderError>> {
+        Provider::forward(self, request).boxed()
+    }
+
+    fn take_exhausted_until(&self) -> Option<Timestamp> {
+        Provider::take_exhausted_until(self)
     }
 }
 

@@ -65,6 +65,10 @@ pub async fn get(turn: &mut Turning<'_>, request: Request) -> Result<Got, TurnEr
                 let event = Event::RequestRetried { request_id, attempt, reason, delay_ms };
                 turn.journal.emit(event).await?;
             }
+            RouterEvent::FellBack { provider, model, reason, .. } => {
+                let message = format!("{provider}/{model} is asked instead: {reason}");
+                turn.journal.emit(Event::Notice { message }).await?;
+            }
             RouterEvent::Notice(message) => turn.journal.emit(Event::Notice { message }).await?,
             RouterEvent::Model(event) => {
                 shown |= show(turn, &event).await?;

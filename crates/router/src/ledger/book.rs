@@ -16,6 +16,7 @@ use super::{count, period};
 pub(crate) struct Account {
     pub session: Option<String>,
     pub run: Option<String>,
+    pub key: Option<String>,
     pub at: Timestamp,
     pub zone: TimeZone,
 }
@@ -23,7 +24,7 @@ pub(crate) struct Account {
 impl Account {
     fn start(&self, scope: LimitScope) -> i64 {
         let (start, _) = match scope {
-            LimitScope::Month => period::month(self.at, &self.zone),
+            LimitScope::Month | LimitScope::KeyMonth => period::month(self.at, &self.zone),
             _ => period::day(self.at, &self.zone),
         };
         start.as_millisecond()
@@ -54,7 +55,11 @@ pub(crate) fn spent(
     match scope {
         LimitScope::Run => spent_by(tx, "run", account.run.as_deref()),
         LimitScope::Session => spent_by(tx, "session", account.session.as_deref()),
-        LimitScope::Day | LimitScope::Month => spent_since(tx, account.start(scope)),
+        LimitScope::Day | LimitScope::Month => spent_since(tx, account.start(scope), None),
+        LimitScope::KeyDay | LimitScope::KeyMonth => match account.key.as_deref() {
+            Some(key) => spent_since(tx, account.start(scope), Some(key)),
+            None => Ok(Money::ZERO),
+        },
     }
 }
 
@@ -64,24 +69,40 @@ fn spent_by(tx: &Tx<'_>, scope: &str, name: Option<&str>) -> Result<Money, Store
     Ok(Money::from_nanos(nanos.unwrap_or(0)))
 }
 
-/// Sums whole quarters of an hour; where a zone's day begins within one, its rows are read.
-fn spent_since(tx: &Tx<'_>, start_ms: i64) -> Result<Money, StoreError> {
+/// Sums whole quarters of an hour, of one key or of all; where a zone's day begins within one, its
+/// rows are read.
+fn spent_since(tx: &Tx<'_>, start_ms: i64, key: Option<&str>) -> Result<Money, StoreError> {
     let first = start_ms.div_euclid(QUARTER_MS) + i64::from(start_ms.rem_euclid(QUARTER_MS) > 0);
-    let sum = |sql, from: i64, to: i64| {
-        let nanos = tx.one(sql, params![from, to], |row| row.get::<_, Option<i64>>(0))?;
+    let sum = |sql, scope: Option<&str>, from: i64, to: i64| {
+        let nanos = tx.one(sql, params![from, to, scope], |row| row.get::<_, Option<i64>>(0))?;
         Ok::<_, StoreError>(Money::from_nanos(nanos.flatten().unwrap_or(0)))
     };
+    let scope = key.map_or_else(|| QUARTER.to_owned(), key_scope);
     let whole = sum(
-        "SELECT sum(nanos) FROM spent WHERE scope = 'quarter' AND name >= ?1 AND name < ?2",
+        "SELECT sum(nanos) FROM spent WHERE scope = ?3 AND name >= ?1 AND name < ?2",
+        Some(&scope),
         first,
         i64::MAX,
     )?;
+    if start_ms == first.saturating_mul(QUARTER_MS) {
+        return Ok(whole);
+    }
     let part = sum(
-        "SELECT sum(cost) FROM request WHERE at_ms >= ?1 AND at_ms < ?2 AND state <> 'open'",
+        "SELECT sum(cost) FROM request WHERE at_ms >= ?1 AND at_ms < ?2 AND state <> 'open'
+             AND (?3 IS NULL OR key = ?3)",
+        key,
         start_ms,
         first.saturating_mul(QUARTER_MS),
     )?;
     Ok(whole.plus(part))
+}
+
+/// The running sums of everybody, by quarter of an hour.
+const QUARTER: &str = "quarter";
+
+/// Returns the name of a key's running sums.
+fn key_scope(key: &str) -> String {
+    format!("key/{key}")
 }
 
 /// Returns what is set aside for the scope's requests under way.
@@ -91,10 +112,17 @@ fn reserved(tx: &Tx<'_>, account: &Account, scope: LimitScope) -> Result<Money, 
         LimitScope::Run => ("run = ?1", Value::from(account.run.clone())),
         LimitScope::Session => ("session = ?1", Value::from(account.session.clone())),
         LimitScope::Day | LimitScope::Month => ("at_ms >= ?1", account.start(scope).into()),
+        LimitScope::KeyDay | LimitScope::KeyMonth => {
+            ("at_ms >= ?1 AND key = ?2", account.start(scope).into())
+        }
     };
     // Through the index of open rows: the few under way, not a session's thousands.
     let sql = format!("{OPEN} AND +{condition}");
-    let nanos = tx.one(&sql, params![value], |row| row.get::<_, Option<i64>>(0))?;
+    let read = |row: &distiq_store::Row<'_>| row.get::<_, Option<i64>>(0);
+    let nanos = match condition.contains("?2") {
+        true => tx.one(&sql, params![value, account.key], read)?,
+        false => tx.one(&sql, params![value], read)?,
+    };
     Ok(Money::from_nanos(nanos.flatten().unwrap_or(0)))
 }
 
@@ -108,8 +136,9 @@ pub(crate) fn open(
 ) -> Result<(), StoreError> {
     tx.execute(
         "INSERT INTO request(id, at_ms, session, project, run, key, kind, provider, model, tier,
-             route, reasons, scope, reserved, estimate, state, pid, process)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, 'open', ?16, ?17)",
+             route, reasons, scope, reserved, estimate, state, pid, process, owner, client)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, 'open', ?16, ?17,
+             ?18, ?19)",
         params![
             row.id.as_str(),
             at.as_millisecond(),
@@ -128,8 +157,18 @@ pub(crate) fn open(
             row.estimate.map(Money::nanos),
             owner.pid,
             owner.process,
+            row.owner,
+            row.client,
         ],
     )?;
+    Ok(())
+}
+
+/// Says where a request under way has gone instead.
+pub(crate) fn redirect(tx: &Tx<'_>, row: &OpenRow) -> Result<(), StoreError> {
+    let sql = "UPDATE request SET provider = ?2, model = ?3, tier = ?4
+               WHERE id = ?1 AND state = 'open'";
+    tx.execute(sql, params![row.id.as_str(), row.provider, row.model, row.tier])?;
     Ok(())
 }
 
@@ -175,6 +214,7 @@ struct Settled {
     at_ms: i64,
     session: Option<String>,
     run: Option<String>,
+    key: Option<String>,
     /// What the sums hold for it already.
     counted: Money,
 }
@@ -198,6 +238,7 @@ pub(crate) fn finish(
         at: Timestamp::from_millisecond(settled.at_ms).unwrap_or_default(),
         session: settled.session,
         run: settled.run,
+        key: settled.key,
         zone: zone.clone(),
     };
     let mut alerts = Vec::new();
@@ -212,7 +253,7 @@ pub(crate) fn finish(
 }
 
 fn find(tx: &Tx<'_>, id: &str) -> Result<Option<Settled>, StoreError> {
-    let sql = "SELECT at_ms, session, run, iif(state = 'open', 0, coalesce(cost, 0))
+    let sql = "SELECT at_ms, session, run, iif(state = 'open', 0, coalesce(cost, 0)), key
                FROM request WHERE id = ?1";
     tx.one(sql, params![id], |row| {
         Ok(Settled {
@@ -220,6 +261,7 @@ fn find(tx: &Tx<'_>, id: &str) -> Result<Option<Settled>, StoreError> {
             session: row.get(1)?,
             run: row.get(2)?,
             counted: Money::from_nanos(row.get(3)?),
+            key: row.get(4)?,
         })
     })
 }
@@ -243,7 +285,7 @@ fn write_end(tx: &Tx<'_>, id: &str, row: &FinalRow) -> Result<(), StoreError> {
              first_token_ms = ?11, attempts = ?12, stop = ?13, error = ?14, baseline_premium = ?15,
              baseline_append_only = ?16, saved_route = ?17, saved_prompt_cache = ?18,
              saved_response_cache = ?19, saved_compression = ?20, saved_zero_token = ?21,
-             saved_context = ?22
+             saved_context = ?22, node = ?23, fallbacks = ?24, status = ?25
          WHERE id = ?1",
         params![
             id,
@@ -268,6 +310,9 @@ fn write_end(tx: &Tx<'_>, id: &str, row: &FinalRow) -> Result<(), StoreError> {
             nanos(compression),
             nanos(zero_token),
             nanos(context),
+            row.node,
+            row.fallbacks,
+            row.status,
         ],
     )?;
     Ok(())
@@ -277,8 +322,11 @@ fn add(tx: &Tx<'_>, settled: &Settled, change: Money) -> Result<(), StoreError> 
     if change == Money::ZERO {
         return Ok(());
     }
+    let quarter = Value::from(settled.at_ms.div_euclid(QUARTER_MS));
+    let key = settled.key.as_deref().map(key_scope);
     let names = [
-        ("quarter", Some(Value::from(settled.at_ms.div_euclid(QUARTER_MS)))),
+        (QUARTER, Some(quarter.clone())),
+        (key.as_deref().unwrap_or_default(), key.is_some().then_some(quarter)),
         ("session", settled.session.clone().map(Value::from)),
         ("run", settled.run.clone().map(Value::from)),
     ];

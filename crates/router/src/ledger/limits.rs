@@ -21,20 +21,32 @@ pub struct Limits {
     pub month: Option<Money>,
     /// By the run: one `distiq run` with all that it starts.
     pub run: Option<Money>,
+    /// In the local day, by the gateway key.
+    pub key_day: Option<Money>,
+    /// In the local month, by the gateway key.
+    pub key_month: Option<Money>,
     /// The share of a limit (0 to 1) from which the user is told; 0 never tells.
     pub alert_share: f64,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { session: None, day: None, month: None, run: None, alert_share: 0.8 }
+        Self {
+            session: None,
+            day: None,
+            month: None,
+            run: None,
+            key_day: None,
+            key_month: None,
+            alert_share: 0.8,
+        }
     }
 }
 
 impl Limits {
     /// Tells whether anything is limited.
-    pub const fn any(&self) -> bool {
-        self.session.is_some() || self.day.is_some() || self.month.is_some() || self.run.is_some()
+    pub fn any(&self) -> bool {
+        self.set().next().is_some()
     }
 
     /// Returns the limits that are set.
@@ -44,6 +56,8 @@ impl Limits {
             (LimitScope::Session, self.session),
             (LimitScope::Day, self.day),
             (LimitScope::Month, self.month),
+            (LimitScope::KeyDay, self.key_day),
+            (LimitScope::KeyMonth, self.key_month),
         ]
         .into_iter()
         .filter_map(|(scope, limit)| Some((scope, limit?)))
@@ -70,6 +84,10 @@ pub enum LimitScope {
     Day,
     /// The local month.
     Month,
+    /// The local day of a gateway key.
+    KeyDay,
+    /// The local month of a gateway key.
+    KeyMonth,
 }
 
 impl LimitScope {
@@ -80,13 +98,19 @@ impl LimitScope {
             LimitScope::Session => "session",
             LimitScope::Day => "day",
             LimitScope::Month => "month",
+            LimitScope::KeyDay => "key_day",
+            LimitScope::KeyMonth => "key_month",
         }
     }
 }
 
 impl fmt::Display for LimitScope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
+        f.write_str(match self {
+            LimitScope::KeyDay => "key's day",
+            LimitScope::KeyMonth => "key's month",
+            other => other.as_str(),
+        })
     }
 }
 
@@ -234,6 +258,8 @@ impl BudgetError {
             LimitScope::Day | LimitScope::Month => {
                 format!("Raise the {scope} limit in the settings, or wait for the next {scope}")
             }
+            LimitScope::KeyDay => "Raise the key's budget, or wait for the next day".into(),
+            LimitScope::KeyMonth => "Raise the key's budget, or wait for the next month".into(),
         }
     }
 }

@@ -21,6 +21,8 @@ pub struct RowFilter {
     pub project: Option<String>,
     pub run: Option<String>,
     pub key: Option<String>,
+    pub owner: Option<String>,
+    pub tier: Option<String>,
     pub kind: Option<RequestKind>,
     pub provider: Option<String>,
     pub model: Option<String>,
@@ -43,6 +45,8 @@ impl RowFilter {
             ("project = ?", self.project.as_deref().map(text)),
             ("run = ?", self.run.as_deref().map(text)),
             ("key = ?", self.key.as_deref().map(text)),
+            ("owner = ?", self.owner.as_deref().map(text)),
+            ("tier = ?", self.tier.as_deref().map(text)),
             ("kind = ?", self.kind.map(|kind| text(kind.as_str()))),
             ("provider = ?", self.provider.as_deref().map(text)),
             ("model = ?", self.model.as_deref().map(text)),
@@ -69,6 +73,9 @@ pub enum GroupBy {
     Tier,
     Route,
     Key,
+    Owner,
+    Client,
+    Node,
     /// Local days, named `2026-11-21`.
     Day,
     /// Local months, named `2026-11`.
@@ -88,6 +95,9 @@ impl GroupBy {
             GroupBy::Tier => Some("tier"),
             GroupBy::Route => Some("route"),
             GroupBy::Key => Some("key"),
+            GroupBy::Owner => Some("owner"),
+            GroupBy::Client => Some("client"),
+            GroupBy::Node => Some("node"),
             GroupBy::Day | GroupBy::Month => None,
         }
     }
@@ -245,7 +255,7 @@ const COLUMNS: &str = "id, at_ms, session, project, run, key, kind, provider, mo
     reasons, scope, input, cache_read, cache_write, cache_write_long, output, reasoning, cost,
     reserved, baseline_premium, baseline_append_only, saved_route, saved_prompt_cache,
     saved_response_cache, saved_compression, saved_zero_token, saved_context, latency_ms,
-    first_token_ms, attempts, stop, state, error";
+    first_token_ms, attempts, stop, state, error, owner, client, node, fallbacks, status";
 
 fn row(row: &Row<'_>) -> Result<RequestRow, SqlError> {
     let money = |name| Ok::<_, SqlError>(row.get::<_, Option<i64>>(name)?.map(Money::from_nanos));
@@ -264,6 +274,8 @@ fn row(row: &Row<'_>) -> Result<RequestRow, SqlError> {
         project: row.get("project")?,
         run: row.get("run")?,
         key: row.get("key")?,
+        owner: row.get("owner")?,
+        client: row.get("client")?,
         kind: row.get("kind")?,
         provider: row.get("provider")?,
         model: row.get("model")?,
@@ -294,6 +306,9 @@ fn row(row: &Row<'_>) -> Result<RequestRow, SqlError> {
         latency_ms: ms("latency_ms")?,
         first_token_ms: ms("first_token_ms")?,
         attempts: row.get("attempts")?,
+        fallbacks: row.get("fallbacks")?,
+        node: row.get("node")?,
+        status: row.get("status")?,
         stop: row.get("stop")?,
         state: RowState::parse(&row.get::<_, String>("state")?),
         error: row.get("error")?,

@@ -19,6 +19,10 @@ pub struct OpenRow {
     pub run: Option<String>,
     /// The gateway key it came with.
     pub key: Option<String>,
+    /// Whose key that is.
+    pub owner: Option<String>,
+    /// The dialect that the caller speaks.
+    pub client: Option<String>,
     /// What it is for.
     pub kind: RequestKind,
     /// The provider's name.
@@ -50,6 +54,8 @@ impl OpenRow {
             project: None,
             run: None,
             key: None,
+            owner: None,
+            client: None,
             kind,
             provider: provider.into(),
             model: model.into(),
@@ -99,6 +105,12 @@ pub struct FinalRow {
     pub first_token_ms: Option<u64>,
     /// How often it was sent.
     pub attempts: u32,
+    /// How often another model or provider was gone to.
+    pub fallbacks: u32,
+    /// The node that was asked last, where its provider has several.
+    pub node: Option<String>,
+    /// The HTTP status of the last answer, where one came.
+    pub status: Option<u16>,
     /// Why the answer ended.
     pub stop: Option<String>,
     /// The kind of failure, such as `rate_limited` or `cancelled`.
@@ -154,6 +166,10 @@ pub struct RequestRow {
     pub project: Option<String>,
     pub run: Option<String>,
     pub key: Option<String>,
+    /// Whose key that is.
+    pub owner: Option<String>,
+    /// The dialect that the caller spoke.
+    pub client: Option<String>,
     /// What it was for: `execute`, `summarize`, ….
     pub kind: String,
     pub provider: String,
@@ -170,6 +186,12 @@ pub struct RequestRow {
     pub latency_ms: Option<u64>,
     pub first_token_ms: Option<u64>,
     pub attempts: u32,
+    /// How often another model or provider was gone to.
+    pub fallbacks: u32,
+    /// The node that was asked last, where its provider has several.
+    pub node: Option<String>,
+    /// The HTTP status of the last answer.
+    pub status: Option<u16>,
     pub stop: Option<String>,
     pub state: RowState,
     /// The kind of failure, where it failed.

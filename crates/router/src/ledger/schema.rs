@@ -5,7 +5,7 @@ use distiq_store::Schema;
 /// Spending is summed in steps of this length, which every time zone's days begin on.
 pub(crate) const QUARTER_MS: i64 = 15 * 60 * 1000;
 
-pub(crate) static LEDGER: Schema = Schema { name: "ledger", steps: &[STEP_1] };
+pub(crate) static LEDGER: Schema = Schema { name: "ledger", steps: &[STEP_1, STEP_2] };
 
 // Times are UTC milliseconds, money is nano-dollars, lists are JSON. `cost` is NULL where the model
 // has no known price, `reserved` and `estimate` too. `spent` holds running sums of `cost` so that
@@ -63,4 +63,15 @@ CREATE TABLE spent(
     nanos INTEGER NOT NULL,
     PRIMARY KEY (scope, name)
 ) STRICT, WITHOUT ROWID;
+";
+
+// `owner` is the gateway key's, `client` the dialect that the caller speaks, `node` the address that
+// answered where a provider has several, `status` the HTTP status of the vendor's last answer.
+const STEP_2: &str = "
+ALTER TABLE request ADD COLUMN owner TEXT;
+ALTER TABLE request ADD COLUMN client TEXT;
+ALTER TABLE request ADD COLUMN node TEXT;
+ALTER TABLE request ADD COLUMN fallbacks INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE request ADD COLUMN status INTEGER;
+CREATE INDEX request_key ON request(key, at_ms) WHERE key IS NOT NULL;
 ";

@@ -7,8 +7,10 @@ use distiq_base::{BlockStart, Delta, Money, RequestId, StopReason, StreamEvent, 
 use distiq_llm::PriceContext;
 use tokio::time::Instant;
 
+use crate::ledger::limits::Limits;
 use crate::ledger::rows::{FinalRow, OpenRow, Progress, Savings};
 use crate::receipt::{Receipt, SendError};
+use crate::route::Candidate;
 use crate::router::{Desk, Purpose};
 
 /// Bytes of an answer to one token at the least, for answers that nobody counted.
@@ -37,8 +39,17 @@ pub(crate) struct Account {
     desk: Arc<Desk>,
     pub id: RequestId,
     purpose: Purpose,
-    /// The model that was asked.
-    model: String,
+    /// What may be spent.
+    pub limits: Limits,
+    /// Where it was sent, or was to be.
+    candidate: Candidate,
+    node: Option<String>,
+    /// How often another model or provider was gone to.
+    fallbacks: u32,
+    /// What was passed over, changed or left out, and why.
+    notes: Vec<String>,
+    /// The HTTP status of the last answer.
+    status: Option<u16>,
     /// The model that answered.
     answered_by: Option<String>,
     context: PriceContext,
@@ -78,11 +89,17 @@ impl Account {
         prompt_tokens: u64,
     ) -> Self {
         let cost = desk.price(&purpose.provider, &model, &Usage::default(), &context);
+        let candidate = Candidate { provider: purpose.provider.clone(), model, tier: purpose.tier };
         Self {
+            limits: desk.limits(&purpose),
             desk,
             id: RequestId::generate(),
             purpose,
-            model,
+            candidate,
+            node: None,
+            fallbacks: 0,
+            notes: Vec::new(),
+            status: None,
             answered_by: None,
             context,
             prompt_tokens,
@@ -107,21 +124,70 @@ impl Account {
         wanted_tokens: u64,
         most_prompt_tokens: u64,
     ) -> OpenRow {
-        let Purpose { provider, session, project, reasons, .. } = self.purpose.clone();
-        let worst = self.desk.worst_case(&provider, &self.model, most_prompt_tokens, &self.context);
+        let Purpose { session, project, reasons, key, .. } = self.purpose.clone();
+        let Candidate { provider, model, tier } = self.candidate.clone();
+        let worst = self.desk.worst_case(&provider, &model, most_prompt_tokens, &self.context);
+        let (key, owner) = key.map(|key| (key.id, key.owner)).unzip();
         OpenRow {
             id: self.id.clone(),
             session,
             project,
             run: self.desk.config.run.clone(),
+            key,
+            owner: owner.flatten(),
+            client: self.purpose.client.map(|client| client.as_str().to_owned()),
+            tier: tier.map(|tier| tier.as_str().to_owned()),
             route: self.purpose.route.to_owned(),
-            reasons,
+            reasons: reasons.into_iter().chain(self.notes.iter().cloned()).collect(),
             scope: scope.clone(),
             worst,
             wanted_tokens,
             estimate: self.price(&Usage { input: self.prompt_tokens, ..Usage::default() }),
-            ..OpenRow::new(self.purpose.kind, provider, self.model.clone())
+            ..OpenRow::new(self.purpose.kind, provider, model)
         }
+    }
+
+    /// Goes to another way; what the earlier ones cost stays.
+    pub fn switch(&mut self, candidate: Candidate, prompt_tokens: u64) {
+        self.failed();
+        self.answered_by = None;
+        self.candidate = candidate;
+        self.prompt_tokens = prompt_tokens;
+        if self.earlier.usage.is_empty() {
+            // Nothing was paid so far; whether there is a price is the new model's to say.
+            self.earlier.cost = self.price(&Usage::default());
+            self.earlier.saved = self.earlier.cost;
+        }
+    }
+
+    /// Notes which way an attempt takes.
+    pub fn takes(&mut self, node: Option<&str>, fallbacks: u32, notes: &mut Vec<String>) {
+        self.node = node.map(str::to_owned);
+        self.fallbacks = fallbacks;
+        self.notes.append(notes);
+    }
+
+    /// Notes the HTTP status of an answer.
+    pub fn answered_with(&mut self, status: Option<u16>) {
+        self.status = status.or(self.status);
+    }
+
+    /// Returns where it was sent, or is to be.
+    pub const fn candidate(&self) -> &Candidate {
+        &self.candidate
+    }
+
+    /// Takes in a count that came without an answer of the dialect.
+    pub fn count(&mut self, usage: Usage) {
+        self.attempt = Attempt::Answering;
+        self.reported = Some(usage);
+        self.complete = true;
+    }
+
+    /// The answer came whole, and nobody reads it.
+    pub fn done(&mut self) {
+        self.attempt = Attempt::Idle;
+        self.complete = true;
     }
 
     /// An attempt is sent.
@@ -171,7 +237,11 @@ impl Account {
             StreamEvent::End => {
                 self.complete = true;
                 if let Some(usage) = self.reported.filter(|usage| usage.prompt() > 0) {
-                    self.desk.estimator.correct(&self.model, self.prompt_tokens, usage.prompt());
+                    self.desk.estimator.correct(
+                        &self.candidate.model,
+                        self.prompt_tokens,
+                        usage.prompt(),
+                    );
                 }
             }
             _ => {}
@@ -231,7 +301,8 @@ impl Account {
     }
 
     fn price(&self, usage: &Usage) -> Option<Money> {
-        self.desk.price(&self.purpose.provider, &self.model, usage, &self.context)
+        let Candidate { provider, model, .. } = &self.candidate;
+        self.desk.price(provider, model, usage, &self.context)
     }
 
     /// Returns the row and the receipt of the end.
@@ -251,13 +322,19 @@ impl Account {
             latency_ms,
             first_token_ms: self.first_token_ms,
             attempts: self.attempts,
+            fallbacks: self.fallbacks,
+            node: self.node.clone(),
+            status: self.status,
             stop: self.stop.as_ref().map(stop_name),
             error: error.as_ref().map(|error| error.code().to_owned()),
         };
         let receipt = Receipt {
             request_id: self.id.clone(),
-            provider: self.purpose.provider.clone(),
-            model: self.answered_by.clone().unwrap_or_else(|| self.model.clone()),
+            provider: self.candidate.provider.clone(),
+            model: self.answered_by.clone().unwrap_or_else(|| self.candidate.model.clone()),
+            tier: self.candidate.tier,
+            node: self.node.clone(),
+            fallbacks: self.fallbacks,
             usage,
             cost,
             priced: cost.is_some(),
@@ -268,7 +345,7 @@ impl Account {
             stop: self.stop.clone(),
             complete: self.complete,
             error,
-            reasons: self.purpose.reasons.clone(),
+            reasons: self.purpose.reasons.iter().chain(&self.notes).cloned().collect(),
         };
         (row, receipt)
     }

@@ -193,7 +193,14 @@ fn limits_of(run: u64) -> Limits {
         let limit = cents(i64::try_from(numbers.below(300)).unwrap());
         (numbers.below(2) == 0).then_some(limit)
     };
-    Limits { session: limit(), day: limit(), month: limit(), run: limit(), alert_share: 0.0 }
+    Limits {
+        session: limit(),
+        day: limit(),
+        month: limit(),
+        run: limit(),
+        alert_share: 0.0,
+        ..Limits::default()
+    }
 }
 
 fn start_ms(run: u64) -> i64 {

@@ -155,12 +155,10 @@ fn ask() -> Request {
 
 fn purpose() -> Purpose {
     Purpose {
-        kind: RequestKind::Execute,
         session: SessionId::parse("s1"),
         project: Some("/p".into()),
-        provider: "test".into(),
-        route: "fixed",
         reasons: vec!["asked for".into()],
+        ..Purpose::new(RequestKind::Execute, "test")
     }
 }
 
@@ -217,6 +215,7 @@ fn shown(events: &[RouterEvent]) -> Vec<String> {
     let show = |event: &RouterEvent| match event {
         RouterEvent::Started { .. } => "started".into(),
         RouterEvent::Retried { attempt, .. } => format!("retried {attempt}"),
+        RouterEvent::FellBack { provider, model, .. } => format!("fell back to {provider}/{model}"),
         RouterEvent::Notice(text) => text.clone(),
         RouterEvent::Finished(_) => "finished".into(),
         RouterEvent::Model(event) => match event {

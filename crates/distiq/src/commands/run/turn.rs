@@ -173,6 +173,7 @@ fn config(
             month: settings.limits.month,
             run: settings.max_cost,
             alert_share: settings.limits.alert_share,
+            ..Limits::default()
         },
         run: Some(RequestId::generate().to_string()),
         retry: Policy::from_settings(&settings.retry),

@@ -1,0 +1,104 @@
+//! One request on the ledger: its row is opened once and closed once, whatever becomes of it.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::ledger::LedgerError;
+use crate::ledger::limits::Alert;
+use crate::receipt::{Receipt, SendError};
+use crate::router::Desk;
+use crate::send::account::Account;
+
+/// What the running request and the one who may give it up both see.
+pub(crate) struct Ticket {
+    pub desk: Arc<Desk>,
+    state: Mutex<State>,
+}
+
+pub(crate) struct State {
+    pub account: Account,
+    stage: Stage,
+}
+
+enum Stage {
+    /// Nothing is on the ledger.
+    New,
+    /// A row is on the ledger, or about to be.
+    Open,
+    /// The row is closed.
+    Closed(Box<Receipt>),
+}
+
+impl Ticket {
+    pub fn new(desk: Arc<Desk>, account: Account) -> Self {
+        Self { desk, state: Mutex::new(State { account, stage: Stage::New }) }
+    }
+
+    pub fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes that the row is about to be on the ledger.
+    pub fn open(&self) {
+        self.state().stage = Stage::Open;
+    }
+
+    /// Ends a request that is not on the ledger.
+    pub fn refuse(&self, error: SendError) -> Receipt {
+        let mut state = self.state();
+        let (_, receipt) = state.account.close(Some(error));
+        state.stage = Stage::Closed(Box::new(receipt.clone()));
+        receipt
+    }
+
+    /// Returns the receipt of a request that is over.
+    pub fn receipt(&self) -> Option<Receipt> {
+        match &self.state().stage {
+            Stage::Closed(receipt) => Some((**receipt).clone()),
+            Stage::New | Stage::Open => None,
+        }
+    }
+
+    /// Puts the end on the ledger and returns the receipt and the limits that came near.
+    ///
+    /// From the call on the request is closed: the ledger does the rest even if nobody polls.
+    pub fn close(
+        &self,
+        error: Option<SendError>,
+    ) -> impl Future<Output = (Receipt, Vec<Alert>)> + use<> {
+        let (written, mut receipt) = {
+            let mut state = self.state();
+            if let Stage::Closed(receipt) = &state.stage {
+                (None, (**receipt).clone())
+            } else {
+                let is_open = matches!(state.stage, Stage::Open);
+                let (row, receipt) = state.account.close(error);
+                state.stage = Stage::Closed(Box::new(receipt.clone()));
+                let (ledger, account) = (&self.desk.config.ledger, &state.account);
+                let written = is_open.then(|| ledger.finish(&account.id, row, &account.limits));
+                (written, receipt)
+            }
+        };
+        async move {
+            let alerts = match written {
+                Some(written) => written.await,
+                None => Ok(Vec::new()),
+            };
+            let alerts = alerts.unwrap_or_else(|error: LedgerError| {
+                receipt.error = receipt.error.take().or(Some(error.into()));
+                Vec::new()
+            });
+            (receipt, alerts)
+        }
+    }
+
+    /// Gives the request up, if it is not over, without waiting for the ledger.
+    pub fn abandon(&self) {
+        let mut state = self.state();
+        if matches!(state.stage, Stage::Open) {
+            let (row, receipt) = state.account.close(Some(SendError::Cancelled));
+            let account = &state.account;
+            self.desk.config.ledger.finish_later(&account.id, row, &account.limits);
+            state.stage = Stage::Closed(Box::new(receipt));
+        }
+    }
+}
