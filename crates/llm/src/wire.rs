@@ -40,6 +40,16 @@ pub const MAX_ANSWER_BYTES: usize = 64 << 20;
 /// Most content blocks of one request that is decoded.
 pub const MAX_REQUEST_BLOCKS: usize = 100_000;
 
+/// Finds the count of tokens in a JSON answer that is no model's, such as a list of embeddings.
+pub fn read_usage(body: &[u8]) -> Option<distiq_base::Usage> {
+    let json = serde_json::from_slice(body).ok()?;
+    openai::find_usage(&json).or_else(|| {
+        // Ollama's embeddings.
+        let input = field::count(&json, "prompt_eval_count")?;
+        Some(distiq_base::Usage { input, ..distiq_base::Usage::default() })
+    })
+}
+
 /// Why bytes could not be understood.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum WireError {

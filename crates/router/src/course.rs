@@ -174,14 +174,4 @@ impl Course {
             _ => After::Stop,
         }
     }
-
-    /// Forgets the ways other than those `keep` accepts, behind the one in use.
-    pub fn keep_only(&mut self, keep: impl Fn(&Candidate) -> bool) {
-        let at = self.at;
-        let mut index = 0;
-        self.candidates.retain(|candidate| {
-            index += 1;
-            index <= at + 1 || keep(candidate)
-        });
-    }
 }

@@ -25,6 +25,7 @@
 
 pub mod course;
 pub mod economy;
+pub mod forward;
 pub mod ledger;
 pub mod nodes;
 mod pins;
@@ -35,6 +36,9 @@ mod send;
 mod ticket;
 mod upstream;
 
+pub use forward::{
+    Broken, Call, ForwardBody, ForwardStream, Forwarded, Reads, ReceiptHandle, Refused,
+};
 pub use ledger::limits::{Alert, BudgetError, LimitScope, Limits, WorstCase};
 pub use ledger::metrics::{DayMetrics, Metrics, TierShare};
 pub use ledger::query::{GroupBy, RowFilter, Totals};
@@ -45,4 +49,4 @@ pub use receipt::{Receipt, RouterEvent, SendError};
 pub use route::{Candidate, Policy, Route, Tier};
 pub use router::{KeyUse, Purpose, Router, RouterConfig};
 pub use send::Reply;
-pub use upstream::{EventStream, NodeSet, NodeSpec, Upstream, Upstreams};
+pub use upstream::{EventStream, NodeSet, NodeSpec, RawTraits, Upstream, Upstreams};

@@ -189,6 +189,11 @@ impl Pool {
         self.take_off(index, false)
     }
 
+    /// Returns the dialect that the nodes are spoken to in.
+    pub fn dialect(&self) -> Option<distiq_base::Dialect> {
+        self.nodes.first().map(|node| node.upstream.dialect())
+    }
+
     /// Tells whether the prompt's beginning has a say in the choice.
     pub fn goes_by_prefix(&self) -> bool {
         self.balance == Balance::Prefix && self.nodes.len() > 1

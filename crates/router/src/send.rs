@@ -207,7 +207,9 @@ impl Sending {
 
     fn open_row(&self) -> OpenRow {
         let most = self.ticket.desk.estimator.estimate_most(&self.request.model, &self.request);
-        self.ticket.state().account.open_row(&self.request.scope, self.wanted_tokens(), most)
+        // Before the state is held: it looks at it, too.
+        let wanted = self.wanted_tokens();
+        self.ticket.state().account.open_row(&self.request.scope, wanted, most)
     }
 
     fn take(&mut self, leg: Leg) {

@@ -37,6 +37,11 @@ pub trait Upstream: Send + Sync {
         async move { Err(ProviderError::new(kind, "Nothing can be passed on to it")) }.boxed()
     }
 
+    /// Returns what to heed in a body that is passed on.
+    fn traits(&self) -> RawTraits {
+        RawTraits::default()
+    }
+
     /// Returns until when the vendor's headers say that a limit is empty, once for each answer that
     /// says so.
     fn take_exhausted_until(&self) -> Option<Timestamp> {
@@ -46,6 +51,21 @@ pub trait Upstream: Send + Sync {
     /// Asks whether the server is well, by a request that costs nothing; `None` where it has no such.
     fn check(&self) -> Option<BoxFuture<'_, Result<(), ProviderError>>> {
         None
+    }
+}
+
+/// What to heed in a body that is passed on.
+#[derive(Clone, Copy, Debug)]
+pub struct RawTraits {
+    /// Whether OpenAI streams may be asked for usage.
+    pub stream_options: bool,
+    /// The field for the longest answer.
+    pub max_tokens_field: &'static str,
+}
+
+impl Default for RawTraits {
+    fn default() -> Self {
+        Self { stream_options: true, max_tokens_field: "max_tokens" }
     }
 }
 
@@ -105,6 +125,11 @@ impl Upstream for Provider {
         request: &'a RawRequest,
     ) -> BoxFuture<'a, Result<RawReply, ProviderError>> {
         Provider::forward(self, request).boxed()
+    }
+
+    fn traits(&self) -> RawTraits {
+        let (stream_options, max_tokens_field) = self.raw_traits();
+        RawTraits { stream_options, max_tokens_field }
     }
 
     fn take_exhausted_until(&self) -> Option<Timestamp> {

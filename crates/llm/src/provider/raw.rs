@@ -163,6 +163,16 @@ impl Provider {
         Ok(RawReply::Answer(RawAnswer { status, headers, body, reader: self.reader() }))
     }
 
+    /// Tells whether the server knows `stream_options`, and its field for the longest answer.
+    pub fn raw_traits(&self) -> (bool, &'static str) {
+        let quirks = self.quirks();
+        let field = match self.config.dialect {
+            Dialect::Responses => "max_output_tokens",
+            _ => quirks.max_tokens_field,
+        };
+        (quirks.stream_options, field)
+    }
+
     /// Puts our key and the user's headers in.
     fn sign(&self, headers: &mut HeaderMap) {
         for (name, value) in &self.headers {

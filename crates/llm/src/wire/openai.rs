@@ -29,3 +29,4 @@ pub use models::{ModelEntry, decode_models, encode_model, encode_models};
 pub use response::{decode_response, encode_response};
 pub use stream_decoder::StreamDecoder;
 pub use stream_encoder::{StreamEncoder, StreamOptions};
+pub(super) use usage::find as find_usage;

@@ -187,14 +187,18 @@ mod tests {
             let mut breaker = Breaker::default();
             for n in 0..requests {
                 let now = i64::from(n) * step_ms;
-                if n % every == 0 { breaker.succeed(now) } else { breaker.fail(now) }
+                match breaker.enter(now) {
+                    None => break,
+                    Some(_) if n % every == 0 => breaker.succeed(now),
+                    Some(_) => breaker.fail(now),
+                }
             }
             breaker.state()
         };
         assert_eq!(run(30, 2, 100), BreakerState::Open);
         assert_eq!(run(19, 2, 100), BreakerState::Closed, "too few to tell");
         assert_eq!(run(40, 2, 3_000), BreakerState::Closed, "too far apart");
-        assert_eq!(run(30, 1, 100), BreakerState::Closed);
+        assert_eq!(run(30, 1, 100), BreakerState::Closed, "none fails");
     }
 
     #[test]

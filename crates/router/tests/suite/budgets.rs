@@ -22,6 +22,8 @@ fn limits(scope: LimitScope, limit: Money) -> Limits {
         LimitScope::Run => limits.run = Some(limit),
         LimitScope::Session => limits.session = Some(limit),
         LimitScope::Day => limits.day = Some(limit),
+        LimitScope::KeyDay => limits.key_day = Some(limit),
+        LimitScope::KeyMonth => limits.key_month = Some(limit),
         LimitScope::Month => limits.month = Some(limit),
     }
     limits

@@ -30,6 +30,8 @@ fn a_row_keeps_everything_that_is_known_of_a_request() {
     let open = OpenRow {
         run: Some("run-1".into()),
         key: Some("key-1".into()),
+        owner: Some("ann".into()),
+        client: Some("openai".into()),
         tier: Some("premium".into()),
         route: "policy".into(),
         reasons: vec!["hard".into(), "long \"prompt\"".into()],
@@ -58,7 +60,15 @@ fn a_row_keeps_everything_that_is_known_of_a_request() {
         zero_token: Some(cents(7)),
         context: Some(cents(8)),
     };
-    let end = FinalRow { usage, savings, error: Some("server".into()), ..paid(cents(9)) };
+    let end = FinalRow {
+        usage,
+        savings,
+        error: Some("server".into()),
+        fallbacks: 2,
+        node: Some("http://a".into()),
+        status: Some(503),
+        ..paid(cents(9))
+    };
     desk.ledger.finish_blocking(&id, end, &Limits::default()).unwrap();
     let expected = RequestRow {
         id: id.clone(),
@@ -67,6 +77,8 @@ fn a_row_keeps_everything_that_is_known_of_a_request() {
         project: Some("distiq".into()),
         run: Some("run-1".into()),
         key: Some("key-1".into()),
+        owner: Some("ann".into()),
+        client: Some("openai".into()),
         kind: "execute".into(),
         provider: "anthropic".into(),
         model: "claude-sonnet-4-5".into(),
@@ -81,6 +93,9 @@ fn a_row_keeps_everything_that_is_known_of_a_request() {
         latency_ms: Some(1200),
         first_token_ms: Some(300),
         attempts: 1,
+        fallbacks: 2,
+        node: Some("http://a".into()),
+        status: Some(503),
         stop: Some("end_turn".into()),
         state: RowState::Final,
         error: Some("server".into()),

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::wire::field;
 
 /// Finds the count in a whole answer or a chunk, wherever the vendor puts it.
-pub(super) fn find(json: &Value) -> Option<Usage> {
+pub(in crate::wire) fn find(json: &Value) -> Option<Usage> {
     let choice = field::items(json, "choices").first();
     let places = [
         json.get("usage"),
