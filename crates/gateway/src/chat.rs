@@ -115,14 +115,7 @@ fn take_rate(asked: &Asked<'_>) -> Result<Tab, Refusal> {
 
 fn purpose(caller: &Caller, target: Target) -> Purpose {
     let _ = caller;
-    Purpose {
-        kind: RequestKind::Gateway,
-        session: None,
-        project: None,
-        provider: target.provider,
-        route: target.route,
-        reasons: Vec::new(),
-    }
+    Purpose { route: target.route, ..Purpose::new(RequestKind::Gateway, target.provider) }
 }
 
 /// Returns the headers that tell what is known before the answer.
@@ -179,7 +172,9 @@ async fn whole(
                 }
                 break;
             }
-            Some(RouterEvent::Retried { .. } | RouterEvent::Notice(_)) => {}
+            Some(
+                RouterEvent::Retried { .. } | RouterEvent::FellBack { .. } | RouterEvent::Notice(_),
+            ) => {}
             None => break,
         }
     }

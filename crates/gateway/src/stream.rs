@@ -143,7 +143,8 @@ impl AnswerStream {
                 self.begun = true;
                 self.encode(event);
             }
-            RouterEvent::Retried { .. } | RouterEvent::Notice(_) => {}
+            RouterEvent::Retried { .. } | RouterEvent::FellBack { .. } | RouterEvent::Notice(_) => {
+            }
             RouterEvent::Finished(receipt) => {
                 self.tab.settle(&receipt);
                 match receipt.error {

@@ -110,6 +110,7 @@ impl FromSettings {
                 month: settings.limits.month,
                 run: None,
                 alert_share: settings.limits.alert_share,
+                ..Limits::default()
             },
             run: None,
             retry: Policy::from_settings(&settings.retry),
