@@ -7,6 +7,7 @@ mod models;
 mod raw;
 mod reading;
 mod stream;
+mod window;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -36,7 +37,7 @@ pub struct ProviderConfig {
     pub name: String,
     /// How it is spoken to.
     pub dialect: Dialect,
-    /// Its address; with `/v1` for the OpenAI dialect, without for Anthropic's.
+    /// Its address; with `/v1` for the OpenAI dialects, without for the others.
     pub base_url: String,
     /// The key; servers on the user's own machine need none.
     pub key: Option<Secret>,
@@ -107,6 +108,8 @@ pub struct Provider {
     memory: Mutex<anthropic::Memory>,
     /// When the vendor's limit is full again; 0 where it is not known to be empty.
     exhausted_until_ms: AtomicI64,
+    /// What is known of the models of an Ollama server.
+    windows: window::Windows,
 }
 
 impl Provider {
@@ -120,7 +123,8 @@ impl Provider {
         let quirks = Mutex::new(config.quirks.clone());
         let (client, memory) = (OnceLock::new(), Mutex::default());
         let exhausted_until_ms = AtomicI64::new(0);
-        Ok(Self { config, base, headers, client, quirks, memory, exhausted_until_ms })
+        let windows = window::Windows::default();
+        Ok(Self { config, base, headers, client, quirks, memory, exhausted_until_ms, windows })
     }
 
     /// Returns the provider's name.
@@ -160,18 +164,25 @@ impl Provider {
     pub async fn stream(&self, request: &Request) -> Result<ModelStream, ProviderError> {
         let mut adaptations = 0;
         loop {
-            let quirks = self.quirks().clone();
+            let mut quirks = self.quirks().clone();
+            if self.config.dialect == Dialect::Ollama {
+                quirks.num_ctx = self.window(request).await;
+            }
             let body = {
                 let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
                 codec::encode(self.config.dialect, request, &quirks, &mut memory)
             };
-            let error = match self.post(codec::path(self.config.dialect), &body).await {
+            let (path, query) = codec::path(self.config.dialect, request);
+            let error = match self.post(&path, query, &body).await {
                 Ok(response) => return Ok(self.answer(response)),
-                Err(error) => error,
+                Err(error) => self.advise(error, &request.model),
             };
             let better = adapt::without_refused(&quirks, self.config.dialect, &error);
             match better {
-                Some(better) if adaptations < MAX_ADAPTATIONS => *self.quirks() = better,
+                Some(better) if adaptations < MAX_ADAPTATIONS => {
+                    let num_ctx = self.config.quirks.num_ctx;
+                    *self.quirks() = Quirks { num_ctx, ..better };
+                }
                 _ => return Err(error),
             }
             adaptations += 1;
@@ -223,7 +234,8 @@ fn headers(config: &ProviderConfig) -> Result<HeaderMap, ProviderSetupError> {
     if let Some(key) = &config.key {
         let (name, text) = match config.dialect {
             Dialect::Anthropic => ("x-api-key", key.expose().to_owned()),
-            Dialect::Openai | Dialect::Responses | Dialect::Gemini | Dialect::Ollama => {
+            Dialect::Gemini => ("x-goog-api-key", key.expose().to_owned()),
+            Dialect::Openai | Dialect::Responses | Dialect::Ollama => {
                 ("authorization", format!("Bearer {}", key.expose()))
             }
         };

@@ -220,8 +220,14 @@ fn vendor_config(
     env: Lookup<'_>,
 ) -> Result<ProviderConfig, RegistryError> {
     let variable = format!("{}_BASE_URL", vendor.name.to_ascii_uppercase());
-    let base_url = env(&variable).or_else(|| own.base_url.clone());
-    let base_url = base_url.unwrap_or_else(|| vendor.base_url.to_owned());
+    let base_url = env(&variable).or_else(|| own.base_url.clone()).or_else(|| match vendor.name {
+        "ollama" => env("OLLAMA_HOST").map(|host| vendors::ollama_host(&host)),
+        _ => None,
+    });
+    let base_url = base_url.unwrap_or_else(|| match (own.dialect, vendor.compatible_url) {
+        (Some(Dialect::Openai), Some(url)) => url.to_owned(),
+        _ => vendor.base_url.to_owned(),
+    });
     let variables: Vec<&str> = match &own.key_env {
         Some(variable) => vec![variable],
         None => vendor.key_env.to_vec(),
@@ -238,7 +244,7 @@ fn vendor_config(
         lengthen(&mut timeouts);
     }
     Ok(ProviderConfig {
-        dialect: own.dialect.unwrap_or(vendor.dialect),
+        dialect: own.dialect.unwrap_or_else(|| vendor.dialect_at(&base_url)),
         quirks: (vendor.quirks)(&base_url),
         timeouts,
         ..plain_config(vendor.name, base_url, key, own, settings)

@@ -171,7 +171,7 @@ pub const KEYS: &[Key] = &[
     .or("fixed"),
     user(
         "providers.NAME.dialect",
-        Kind::OneOf(&["anthropic", "openai", "responses"]),
+        Kind::OneOf(&["anthropic", "openai", "responses", "gemini", "ollama"]),
         "How the provider is spoken to",
     ),
     user(

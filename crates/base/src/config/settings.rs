@@ -282,6 +282,8 @@ fn providers(config: &Config) -> BTreeMap<String, ProviderSettings> {
         match field {
             "dialect" if text == "anthropic" => provider.dialect = Some(Dialect::Anthropic),
             "dialect" if text == "responses" => provider.dialect = Some(Dialect::Responses),
+            "dialect" if text == "gemini" => provider.dialect = Some(Dialect::Gemini),
+            "dialect" if text == "ollama" => provider.dialect = Some(Dialect::Ollama),
             "dialect" => provider.dialect = Some(Dialect::Openai),
             "base_url" => provider.base_url = Some(text),
             "key_env" => provider.key_env = Some(text),

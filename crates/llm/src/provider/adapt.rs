@@ -17,7 +17,7 @@ pub(super) fn without_refused(
 ) -> Option<Quirks> {
     let refused = error.kind == ProviderErrorKind::InvalidRequest
         && matches!(error.status, Some(400 | 422))
-        && matches!(dialect, Dialect::Openai | Dialect::Responses);
+        && dialect != Dialect::Anthropic;
     if !refused {
         return None;
     }
@@ -31,6 +31,10 @@ pub(super) fn without_refused(
         } else if names("reasoning.effort") || names("ncrypted content is not supported") {
             better.reasoning_effort = false;
         }
+    } else if dialect == Dialect::Gemini {
+        better.schema_subset |= names("JsonSchema") || names("_json_schema");
+    } else if dialect == Dialect::Ollama {
+        better.think &= !names("support thinking");
     } else if names("stream_options") || names("include_usage") {
         better.stream_options = false;
     } else if names("prompt_cache_key") {
@@ -92,6 +96,21 @@ mod tests {
         check(plain(), "max_tokens is too large: 999999", None);
         check(plain(), "prompt_cache_key is not known", None);
         check(plain(), "messages[0] is wrong", None);
+        let other = |dialect: Dialect, message: &str| {
+            let mut error = ProviderError::new(ProviderErrorKind::InvalidRequest, message);
+            error.status = Some(400);
+            without_refused(&plain(), dialect, &error)
+        };
+        assert_eq!(
+            other(Dialect::Ollama, "\"gemma3\" does not support thinking"),
+            Some(Quirks { think: false, ..plain() })
+        );
+        let message = "Invalid JSON payload received. Unknown name \"parametersJsonSchema\"";
+        assert_eq!(
+            other(Dialect::Gemini, message),
+            Some(Quirks { schema_subset: true, ..plain() })
+        );
+        assert_eq!(other(Dialect::Ollama, "\"gemma3\" does not support tools"), None);
         let mut error = ProviderError::new(
             ProviderErrorKind::InvalidRequest,
             "Unsupported parameter: 'reasoning.effort' is not supported with this model.",

@@ -4,14 +4,19 @@ use distiq_base::{BlockStart, Content, Delta, Dialect, Request, Response, Stream
 
 use crate::error::ProviderError;
 use crate::wire::sse::SseEvent;
-use crate::wire::{HeaderView, Quirks, WireError, anthropic, openai, responses};
+use crate::wire::{HeaderView, Quirks, WireError, anthropic, gemini, ollama, openai, responses};
 
-/// Returns where requests go, below the base URL.
-pub(super) const fn path(dialect: Dialect) -> &'static str {
+/// Returns where a request goes, below the base URL, and what follows `?`.
+pub(super) fn path(dialect: Dialect, request: &Request) -> (String, Option<&'static str>) {
     match dialect {
-        Dialect::Anthropic => "v1/messages",
-        Dialect::Responses => "responses",
-        Dialect::Openai | Dialect::Gemini | Dialect::Ollama => "chat/completions",
+        Dialect::Anthropic => ("v1/messages".to_owned(), None),
+        Dialect::Responses => ("responses".to_owned(), None),
+        Dialect::Openai => ("chat/completions".to_owned(), None),
+        Dialect::Gemini if request.stream => {
+            (gemini::path(&request.model, gemini::Action::Stream), Some("alt=sse"))
+        }
+        Dialect::Gemini => (gemini::path(&request.model, gemini::Action::Generate), None),
+        Dialect::Ollama => ("api/chat".to_owned(), None),
     }
 }
 
@@ -21,15 +26,14 @@ pub(super) fn encode(
     quirks: &Quirks,
     memory: &mut anthropic::Memory,
 ) -> Vec<u8> {
-    match dialect {
-        Dialect::Anthropic => anthropic::encode_body(request, quirks, memory),
-        Dialect::Responses => {
-            serde_json::to_vec(&responses::encode_request(request, quirks)).unwrap_or_default()
-        }
-        Dialect::Openai | Dialect::Gemini | Dialect::Ollama => {
-            serde_json::to_vec(&openai::encode_request(request, quirks)).unwrap_or_default()
-        }
-    }
+    let json = match dialect {
+        Dialect::Anthropic => return anthropic::encode_body(request, quirks, memory),
+        Dialect::Responses => responses::encode_request(request, quirks),
+        Dialect::Openai => openai::encode_request(request, quirks),
+        Dialect::Gemini => gemini::encode_request(request, quirks),
+        Dialect::Ollama => ollama::encode_request(request, quirks),
+    };
+    serde_json::to_vec(&json).unwrap_or_default()
 }
 
 pub(super) fn decode_error(
@@ -41,9 +45,9 @@ pub(super) fn decode_error(
     match dialect {
         Dialect::Anthropic => anthropic::decode_error(status, headers, body),
         Dialect::Responses => responses::decode_error(status, headers, body),
-        Dialect::Openai | Dialect::Gemini | Dialect::Ollama => {
-            openai::decode_error(status, headers, body)
-        }
+        Dialect::Openai => openai::decode_error(status, headers, body),
+        Dialect::Gemini => gemini::decode_error(status, headers, body),
+        Dialect::Ollama => ollama::decode_error(status, headers, body),
     }
 }
 
@@ -52,7 +56,9 @@ pub(super) fn decode_whole(dialect: Dialect, body: &[u8]) -> Result<Vec<StreamEv
     let response = match dialect {
         Dialect::Anthropic => anthropic::decode_response(body)?,
         Dialect::Responses => responses::decode_response(body)?,
-        Dialect::Openai | Dialect::Gemini | Dialect::Ollama => openai::decode_response(body)?,
+        Dialect::Openai => openai::decode_response(body)?,
+        Dialect::Gemini => gemini::decode_response(body)?,
+        Dialect::Ollama => ollama::decode_response(body)?,
     };
     Ok(events(response))
 }
@@ -63,6 +69,8 @@ pub(super) enum Decoder {
     Anthropic(anthropic::StreamDecoder),
     Openai(openai::StreamDecoder),
     Responses(responses::StreamDecoder),
+    Gemini(gemini::StreamDecoder),
+    Ollama(ollama::StreamDecoder),
 }
 
 impl Decoder {
@@ -70,9 +78,9 @@ impl Decoder {
         match dialect {
             Dialect::Anthropic => Self::Anthropic(anthropic::StreamDecoder::new()),
             Dialect::Responses => Self::Responses(responses::StreamDecoder::new()),
-            Dialect::Openai | Dialect::Gemini | Dialect::Ollama => {
-                Self::Openai(openai::StreamDecoder::with_quirks(quirks))
-            }
+            Dialect::Openai => Self::Openai(openai::StreamDecoder::with_quirks(quirks)),
+            Dialect::Gemini => Self::Gemini(gemini::StreamDecoder::new()),
+            Dialect::Ollama => Self::Ollama(ollama::StreamDecoder::new()),
         }
     }
 
@@ -81,6 +89,8 @@ impl Decoder {
             Self::Anthropic(decoder) => decoder.feed(event),
             Self::Openai(decoder) => decoder.feed(event),
             Self::Responses(decoder) => decoder.feed(event),
+            Self::Gemini(decoder) => decoder.feed(event),
+            Self::Ollama(decoder) => decoder.feed(event),
         }
     }
 
@@ -90,6 +100,8 @@ impl Decoder {
             Self::Anthropic(decoder) => decoder.finish(),
             Self::Openai(decoder) => decoder.finish(),
             Self::Responses(decoder) => decoder.finish(),
+            Self::Gemini(decoder) => decoder.finish(),
+            Self::Ollama(decoder) => decoder.finish(),
         }
     }
 }

@@ -24,8 +24,15 @@ const MAX_ERROR_BYTES: usize = 256 << 10;
 
 impl Provider {
     /// Sends a body and returns the answer's head; anything but success becomes an error.
-    pub(super) async fn post(&self, path: &str, body: &[u8]) -> Result<Response, ProviderError> {
-        self.exchange(Method::POST, self.url(path), Some(body)).await
+    pub(super) async fn post(
+        &self,
+        path: &str,
+        query: Option<&str>,
+        body: &[u8],
+    ) -> Result<Response, ProviderError> {
+        let mut url = self.url(path);
+        url.set_query(query);
+        self.exchange(Method::POST, url, Some(body)).await
     }
 
     pub(super) async fn exchange(
@@ -111,12 +118,23 @@ impl Provider {
     }
 
     /// Returns an address below the base URL, whether or not that ends in a slash or, for Anthropic,
-    /// in the `/v1` that its own tools leave out.
+    /// in the `/v1` that its own tools leave out. For Gemini the version is the path's, else the base
+    /// URL's, else `v1beta`.
     pub(super) fn url(&self, path: &str) -> Url {
         let mut url = self.base.clone();
         let mut base = url.path().trim_end_matches('/').to_owned();
         if self.config.dialect == Dialect::Anthropic {
             base = base.strip_suffix("/v1").unwrap_or(&base).to_owned();
+        }
+        if self.config.dialect == Dialect::Gemini {
+            let versions = ["v1beta", "v1alpha", "v1"];
+            let own = versions.iter().find(|version| base.ends_with(&format!("/{version}")));
+            let asked = path.split('/').next().unwrap_or_default();
+            match (own, versions.contains(&asked)) {
+                (Some(own), true) => base.truncate(base.len() - own.len() - 1),
+                (None, false) => base.push_str("/v1beta"),
+                _ => {}
+            }
         }
         url.set_path(&format!("{base}/{path}"));
         url

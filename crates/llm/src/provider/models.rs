@@ -11,6 +11,10 @@ use super::Provider;
 use super::http::{describe, late};
 use super::reading::MAX_BODY_BYTES;
 use crate::error::{Phase, ProviderError, ProviderErrorKind as Kind};
+use crate::wire::{gemini, ollama};
+
+/// Most pages of a list that are followed.
+const MOST_PAGES: usize = 20;
 
 /// A model as its provider lists it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,17 +35,58 @@ impl Provider {
     /// # Errors
     /// As for a request; also where the answer is no list of models.
     pub async fn list_models(&self) -> Result<Vec<ModelListing>, ProviderError> {
-        let url = match self.dialect() {
-            Dialect::Anthropic => {
-                let mut url = self.url("v1/models");
-                url.set_query(Some("limit=1000"));
-                url
-            }
-            Dialect::Openai | Dialect::Responses | Dialect::Gemini | Dialect::Ollama => {
-                self.url("models")
+        let no_list = || {
+            let message = "The answer is no list of models";
+            self.fail(ProviderError::new(Kind::NotTheApi, message))
+        };
+        let (path, query) = match self.dialect() {
+            Dialect::Anthropic => ("v1/models", Some("limit=1000")),
+            Dialect::Openai | Dialect::Responses => ("models", None),
+            Dialect::Gemini => return self.list_pages().await,
+            Dialect::Ollama => {
+                let body = self.fetch("api/tags", None).await?;
+                return ollama::decode_tags(&body).map_err(|_| no_list());
             }
         };
-        let mut response = self.exchange(Method::GET, url, None).await?;
+        let body = self.fetch(path, query).await?;
+        listings(&body).ok_or_else(no_list)
+    }
+
+    /// Follows the pages of Gemini's list.
+    async fn list_pages(&self) -> Result<Vec<ModelListing>, ProviderError> {
+        let mut all = Vec::new();
+        let mut query = "pageSize=1000".to_owned();
+        for _ in 0..MOST_PAGES {
+            let body = self.fetch("models", Some(&query)).await?;
+            let (models, next) = gemini::decode_models(&body).map_err(|_| {
+                let message = "The answer is no list of models";
+                self.fail(ProviderError::new(Kind::NotTheApi, message))
+            })?;
+            all.extend(models);
+            let Some(next) = next else { break };
+            let token: String = url::form_urlencoded::byte_serialize(next.as_bytes()).collect();
+            query = format!("pageSize=1000&pageToken={token}");
+        }
+        Ok(all)
+    }
+
+    /// Asks for a small document and reads it whole.
+    pub(super) async fn fetch(
+        &self,
+        path: &str,
+        query: Option<&str>,
+    ) -> Result<Vec<u8>, ProviderError> {
+        let mut url = self.url(path);
+        url.set_query(query);
+        let response = self.exchange(Method::GET, url, None).await?;
+        self.read_whole(response).await
+    }
+
+    /// Reads a body to its end.
+    pub(super) async fn read_whole(
+        &self,
+        mut response: reqwest::Response,
+    ) -> Result<Vec<u8>, ProviderError> {
         let idle = Duration::from_millis(self.config.timeouts.idle_ms);
         let mut body = Vec::new();
         loop {
@@ -50,7 +95,7 @@ impl Provider {
                     body.extend_from_slice(&chunk);
                 }
                 Ok(Ok(Some(_))) => {
-                    let message = format!("The list of models is over {MAX_BODY_BYTES} bytes long");
+                    let message = format!("The answer is over {MAX_BODY_BYTES} bytes long");
                     return Err(self.fail(ProviderError::new(Kind::Malformed, message)));
                 }
                 Ok(Ok(None)) => break,
@@ -58,10 +103,7 @@ impl Provider {
                 Err(_) => return Err(self.fail(late(Phase::Idle, idle))),
             }
         }
-        listings(&body).ok_or_else(|| {
-            let message = "The answer is no list of models";
-            self.fail(ProviderError::new(Kind::NotTheApi, message))
-        })
+        Ok(body)
     }
 }
 

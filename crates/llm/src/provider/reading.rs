@@ -7,6 +7,7 @@ use distiq_base::{Dialect, StreamEvent};
 use super::codec::{self, Decoder};
 use crate::error::{ProviderError, ProviderErrorKind as Kind};
 use crate::wire::Quirks;
+use crate::wire::frames::JsonDecoder;
 use crate::wire::sse::SseDecoder;
 
 /// Most bytes of one answer, unpacked.
@@ -30,6 +31,8 @@ enum Shape {
     Unknown(Vec<u8>),
     /// Server-sent events.
     Events(SseDecoder),
+    /// JSON values: Ollama's lines, or Gemini's array.
+    Values(JsonDecoder),
     /// One JSON object, or something that is no answer at all.
     Whole(Vec<u8>),
 }
@@ -63,15 +66,15 @@ impl AnswerReader {
         }
         match &mut self.shape {
             Shape::Whole(body) => body.extend_from_slice(bytes),
-            Shape::Events(_) => self.decode(bytes, out)?,
+            Shape::Events(_) | Shape::Values(_) => self.decode(bytes, out)?,
             Shape::Unknown(begun) => {
                 begun.extend_from_slice(bytes);
                 let begun = std::mem::take(begun);
-                self.shape = match looks_like_events(&begun) {
+                self.shape = match shape_of(&begun, self.dialect) {
                     None => Shape::Unknown(begun),
-                    Some(false) => Shape::Whole(begun),
-                    Some(true) => {
-                        self.shape = Shape::Events(SseDecoder::new());
+                    Some(Shape::Whole(_)) => Shape::Whole(begun),
+                    Some(stream) => {
+                        self.shape = stream;
                         return self.decode(&begun, out);
                     }
                 };
@@ -90,6 +93,10 @@ impl AnswerReader {
         }
         match &mut self.shape {
             Shape::Events(_) => out.extend(self.decoder.finish()?),
+            Shape::Values(values) => {
+                values.finish()?;
+                out.extend(self.decoder.finish()?);
+            }
             Shape::Unknown(body) | Shape::Whole(body) => {
                 out.extend(codec::decode_whole(self.dialect, body)?);
             }
@@ -117,8 +124,12 @@ impl AnswerReader {
         bytes: &[u8],
         out: &mut VecDeque<StreamEvent>,
     ) -> Result<(), ProviderError> {
-        let Shape::Events(frames) = &mut self.shape else { return Ok(()) };
-        for frame in frames.push(bytes)? {
+        let frames = match &mut self.shape {
+            Shape::Events(events) => events.push(bytes)?,
+            Shape::Values(values) => values.push(bytes)?,
+            Shape::Unknown(_) | Shape::Whole(_) => return Ok(()),
+        };
+        for frame in frames {
             self.frames += 1;
             for event in self.decoder.feed(&frame)? {
                 let is_end = event == StreamEvent::End;
@@ -133,10 +144,14 @@ impl AnswerReader {
     }
 }
 
-/// Tells whether a body begins as server-sent events do, whatever its content type says; `None`
-/// where nothing has come yet that tells.
-fn looks_like_events(begun: &[u8]) -> Option<bool> {
+/// Tells what a body is by how it begins, whatever its content type says; `None` where nothing has
+/// come yet that tells.
+fn shape_of(begun: &[u8], dialect: Dialect) -> Option<Shape> {
     let begun = begun.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(begun);
     let first = begun.iter().find(|byte| !byte.is_ascii_whitespace())?;
-    Some(matches!(first, b':' | b'd' | b'e' | b'i' | b'r'))
+    Some(match (first, dialect) {
+        (b'{', Dialect::Ollama) | (b'[', Dialect::Gemini) => Shape::Values(JsonDecoder::new()),
+        (b':' | b'd' | b'e' | b'i' | b'r', _) => Shape::Events(SseDecoder::new()),
+        _ => Shape::Whole(Vec::new()),
+    })
 }

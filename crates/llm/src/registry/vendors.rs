@@ -10,6 +10,8 @@ pub(super) struct Vendor {
     pub name: &'static str,
     pub dialect: Dialect,
     pub base_url: &'static str,
+    /// The address of its OpenAI-compatible door, where its own dialect is another.
+    pub compatible_url: Option<&'static str>,
     /// The variables that may hold the key, the usual one first.
     pub key_env: &'static [&'static str],
     /// How it differs from a plain server, at a base URL.
@@ -24,6 +26,7 @@ const COMPATIBLE: Vendor = Vendor {
     name: "",
     dialect: Dialect::Openai,
     base_url: "",
+    compatible_url: None,
     key_env: &[],
     quirks: plain,
     model: None,
@@ -71,7 +74,9 @@ pub(super) const VENDORS: &[Vendor] = &[
     },
     Vendor {
         name: "gemini",
-        base_url: "https://generativelanguage.googleapis.com/v1beta/openai",
+        dialect: Dialect::Gemini,
+        base_url: "https://generativelanguage.googleapis.com",
+        compatible_url: Some("https://generativelanguage.googleapis.com/v1beta/openai"),
         key_env: &["GEMINI_API_KEY", "GOOGLE_API_KEY"],
         model: Some("gemini-3.8-flash"),
         ..COMPATIBLE
@@ -126,7 +131,11 @@ pub(super) const VENDORS: &[Vendor] = &[
         model: Some("kimi-k3.1-pro"),
         ..COMPATIBLE
     },
-    local("ollama", "http://localhost:11434/v1"),
+    Vendor {
+        dialect: Dialect::Ollama,
+        compatible_url: Some("http://localhost:11434/v1"),
+        ..local("ollama", "http://localhost:11434")
+    },
     local("lm_studio", "http://localhost:1234/v1"),
     local("llamacpp", "http://127.0.0.1:8080/v1"),
     local("vllm", "http://localhost:8000/v1"),
@@ -134,6 +143,32 @@ pub(super) const VENDORS: &[Vendor] = &[
 
 const fn local(name: &'static str, base_url: &'static str) -> Vendor {
     Vendor { name, base_url, local: true, ..COMPATIBLE }
+}
+
+impl Vendor {
+    /// Returns how the vendor is spoken to at an address: a base URL that ends as its compatible
+    /// door does is meant for that.
+    pub(super) fn dialect_at(&self, base_url: &str) -> Dialect {
+        let ends = ["/openai", "/v1"];
+        let base_url = base_url.trim_end_matches('/');
+        match self.compatible_url {
+            Some(_) if ends.iter().any(|end| base_url.ends_with(end)) => Dialect::Openai,
+            _ => self.dialect,
+        }
+    }
+}
+
+/// Returns an address from `OLLAMA_HOST`, which may be a host, a host with a port, or a URL. The
+/// server's own words for "everywhere" are reached at this machine.
+pub(super) fn ollama_host(text: &str) -> String {
+    let (scheme, rest) = text.split_once("://").unwrap_or(("http", text));
+    let rest = rest.trim_end_matches('/').replacen("0.0.0.0", "127.0.0.1", 1);
+    let rest = if rest.starts_with(':') { format!("127.0.0.1{rest}") } else { rest };
+    let has_port = rest.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok());
+    match has_port || text.contains("://") {
+        true => format!("{scheme}://{rest}"),
+        false => format!("{scheme}://{rest}:11434"),
+    }
 }
 
 /// Returns the name that the table uses for a vendor.
