@@ -105,7 +105,10 @@ pub const ALL: &[EnvVar] = &[
     vendor("MOONSHOT_API_KEY", "Moonshot's key"),
     vendor("MOONSHOT_BASE_URL", "Moonshot's address"),
     vendor("OLLAMA_BASE_URL", "Address of the Ollama server; with `/v1` for its OpenAI dialect"),
-    vendor("OLLAMA_HOST", "Host, port or address of the Ollama server, as Ollama's own tools read it"),
+    vendor(
+        "OLLAMA_HOST",
+        "Host, port or address of the Ollama server, as Ollama's own tools read it",
+    ),
     vendor("LM_STUDIO_BASE_URL", "Address of the local LM Studio server, with `/v1`"),
     vendor("LLAMACPP_BASE_URL", "Address of the local llama.cpp server, with `/v1`"),
     vendor("VLLM_BASE_URL", "Address of the local vLLM server, with `/v1`"),

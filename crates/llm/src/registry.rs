@@ -398,6 +398,35 @@ mod tests {
     }
 
     #[test]
+    fn gemini_and_ollama_are_spoken_to_natively_unless_their_other_door_is_meant() {
+        let check = |config: &str, env: &[(&str, &str)], name: &str, expected: (Dialect, &str)| {
+            let registry = registry(config, env);
+            let provider = registry.get(name).unwrap();
+            assert_eq!((provider.dialect(), provider.base_url()), expected, "{config} {env:?}");
+        };
+        let (gemini, ollama, openai) = (Dialect::Gemini, Dialect::Ollama, Dialect::Openai);
+        let key = ("GEMINI_API_KEY", "g");
+        let own = "https://generativelanguage.googleapis.com";
+        let compatible = "https://generativelanguage.googleapis.com/v1beta/openai";
+        check("", &[key], "gemini", (gemini, own));
+        check("", &[key, ("GEMINI_BASE_URL", compatible)], "gemini", (openai, compatible));
+        check("[providers.gemini]\ndialect = \"openai\"", &[key], "google", (openai, compatible));
+        check("", &[], "ollama", (ollama, "http://localhost:11434"));
+        let v1 = "http://box:11434/v1";
+        check("", &[("OLLAMA_BASE_URL", v1)], "ollama", (openai, v1));
+        for (host, url) in [
+            ("box", "http://box:11434"),
+            ("0.0.0.0:99", "http://127.0.0.1:99"),
+            (":99", "http://127.0.0.1:99"),
+            ("https://box/", "https://box"),
+        ] {
+            check("", &[("OLLAMA_HOST", host)], "ollama", (ollama, url));
+        }
+        let proxy = "[providers.corp]\ndialect = \"gemini\"\nbase_url = \"https://corp\"";
+        check(proxy, &[], "corp", (gemini, "https://corp"));
+    }
+
+    #[test]
     fn waits_are_the_users_and_longer_for_local_servers() {
         let timeouts = |config: &str, name: &str| {
             let registry = registry(config, &[("ANTHROPIC_API_KEY", "a")]);

@@ -11,6 +11,7 @@
 mod estimate;
 mod prices;
 mod provider;
+mod provider_native;
 mod server;
 mod tls;
 mod wire_errors;
