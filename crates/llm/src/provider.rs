@@ -24,8 +24,8 @@ pub use raw::{RawAnswer, RawBody, RawRefusal, RawReply, RawRequest};
 pub use reading::AnswerReader;
 pub use stream::ModelStream;
 
-use crate::error::ProviderError;
-use crate::wire::{Quirks, anthropic};
+use crate::error::{ProviderError, ProviderErrorKind};
+use crate::wire::{Quirks, anthropic, notes};
 
 /// Most times a request is sent again with other fields, because the server did not know one.
 const MAX_ADAPTATIONS: usize = 4;
@@ -162,6 +162,9 @@ impl Provider {
     /// # Errors
     /// The vendor's refusal or what stood between; neither names the key.
     pub async fn stream(&self, request: &Request) -> Result<ModelStream, ProviderError> {
+        if let Some(reason) = notes::refusal(request, self.config.dialect) {
+            return Err(self.fail(ProviderError::new(ProviderErrorKind::InvalidRequest, reason)));
+        }
         let mut adaptations = 0;
         loop {
             let mut quirks = self.quirks().clone();

@@ -19,6 +19,7 @@ pub mod gemini;
 mod headers;
 mod history;
 mod marks;
+pub mod notes;
 pub mod ollama;
 pub mod openai;
 mod quirks;
@@ -29,6 +30,7 @@ pub mod sse;
 mod status;
 
 pub use headers::HeaderView;
+pub use notes::{Fate, Note, notes};
 pub use quirks::{PartMarks, Quirks, ToolCallIds};
 
 use crate::error::{ProviderError, ProviderErrorKind};

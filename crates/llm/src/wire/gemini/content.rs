@@ -379,11 +379,17 @@ pub(super) fn encode_response_object(content: &[Content], is_error: bool) -> Val
     }
     match serde_json::from_str::<Value>(&text) {
         // An object that another dialect's client writes differently stays a text.
-        Ok(value @ Value::Object(_)) if value.to_string() == text && !looks_wrapped(&value) => {
+        Ok(value @ Value::Object(_)) if is_written(&value, &text) && !looks_wrapped(&value) => {
             value
         }
         _ => json!({ "output": text }),
     }
+}
+
+/// Tells whether a text is what we would write for a value.
+fn is_written(value: &Value, text: &str) -> bool {
+    let written = value.to_string();
+    written == text
 }
 
 /// Tells whether an object would be taken for the frame around a text.

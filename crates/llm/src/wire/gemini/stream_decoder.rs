@@ -162,7 +162,7 @@ impl StreamDecoder {
             let id = self.calls.called(field::text(call, "id"), &name);
             return self.whole(BlockStart::ToolCall { id, name }, Some(Delta::Arguments { json }));
         }
-        if !part.as_object().is_some_and(|fields| !fields.is_empty()) {
+        if part.as_object().is_none_or(Map::is_empty) {
             return Ok(());
         }
         let mut json = part.clone();

@@ -4,7 +4,7 @@ use distiq_base::{Dialect, Effort, OutputFormat, Request, ThinkingMode};
 use serde_json::{Map, Value, json};
 
 use crate::wire::responses::{encode_items, tools};
-use crate::wire::{PartMarks, Quirks, field};
+use crate::wire::{PartMarks, Quirks, field, shared};
 
 /// The smallest limit that the vendor takes.
 const LEAST_TOKENS: u64 = 16;
@@ -29,8 +29,10 @@ pub fn encode_request(request: &Request, quirks: &Quirks) -> Value {
         }
     }
     body.insert("input".into(), encode_items::encode(request, system_from, quirks).into());
-    if let Some((Dialect::Responses, extra)) = &request.extra {
-        field::fill(&mut body, extra);
+    match &request.extra {
+        Some((Dialect::Responses, extra)) => field::fill(&mut body, extra),
+        Some((other, extra)) => shared::carry((*other, extra), Dialect::Responses, &mut body),
+        None => {}
     }
     for (key, value) in &quirks.body {
         body.insert(key.clone(), value.clone());
