@@ -13,10 +13,10 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-pub use keys::{KEYS, Key, Kind, Layering, Value, canonical, find};
+pub use keys::{KEYS, Key, Kind, Layering, Value, canonical, find, parts};
 pub use settings::{
-    CheckpointSettings, LimitSettings, ProviderSettings, RetrySettings, Sandbox, SandboxBackend,
-    SandboxNetwork, SandboxRules, Settings, TimeoutSettings,
+    CheckpointSettings, LimitSettings, ProviderSettings, RetrySettings, RouteSettings, Sandbox,
+    SandboxBackend, SandboxNetwork, SandboxRules, Settings, TimeoutSettings,
 };
 
 pub use rules::{MAX_RULES, RULES_KEY, Rule, RulePattern, RuleVerdict};

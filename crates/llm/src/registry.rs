@@ -31,6 +31,29 @@ struct Entry {
     offered: bool,
     config: Result<ProviderConfig, RegistryError>,
     provider: OnceLock<Arc<Provider>>,
+    own: ProviderSettings,
+    nodes: OnceLock<Vec<(Arc<Provider>, u32)>>,
+    /// The vendor's path that answers while it is well.
+    health_path: Option<&'static str>,
+}
+
+/// What a provider offers, as far as the settings tell.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Offer {
+    /// Its name.
+    pub name: String,
+    /// How it is spoken to; `None` where it cannot be used.
+    pub dialect: Option<Dialect>,
+    /// Why it cannot be used, where it cannot.
+    pub problem: Option<RegistryError>,
+    /// The model where none is named.
+    pub model: Option<String>,
+    /// Models that the settings say it offers.
+    pub models: Vec<String>,
+    /// Whether it is asked for models that nobody knows.
+    pub takes_unknown: bool,
+    /// Whether it may be taken without being named.
+    pub is_offered: bool,
 }
 
 /// Why no provider can be had.
@@ -111,7 +134,9 @@ impl Registry {
                 model: own.and_then(|own| own.model.clone()).or(vendor.model.map(str::to_owned)),
                 offered: (!vendor.local || own.is_some()) && config.is_ok(),
                 config,
-                provider: OnceLock::new(),
+                own: own.cloned().unwrap_or_default(),
+                health_path: vendors::health_path(vendor.name),
+                ..Entry::empty()
             }
         });
         let is_vendor = |name: &str| VENDORS.iter().any(|vendor| vendor.name == name);
@@ -123,7 +148,8 @@ impl Registry {
                 model: own.model.clone(),
                 offered: config.is_ok(),
                 config,
-                provider: OnceLock::new(),
+                own: own.clone(),
+                ..Entry::empty()
             }
         });
         Self { entries: vendors.chain(others).collect(), chosen: settings.provider.clone() }
@@ -137,7 +163,7 @@ impl Registry {
             model,
             offered: true,
             config: Ok(config),
-            provider: OnceLock::new(),
+            ..Entry::empty()
         });
     }
 
@@ -152,6 +178,57 @@ impl Registry {
         }
         let provider = Arc::new(Provider::new(entry.config.clone()?)?);
         Ok(Arc::clone(entry.provider.get_or_init(|| provider)))
+    }
+
+    /// Returns the nodes of a provider with their weights: one for each of its addresses, or the
+    /// one that [`Registry::get`] returns.
+    ///
+    /// # Errors
+    /// As [`Registry::get`].
+    pub fn nodes(&self, name: &str) -> Result<Vec<(Arc<Provider>, u32)>, RegistryError> {
+        let entry = self.entry(name)?;
+        if entry.own.nodes.is_empty() {
+            return Ok(vec![(self.get(name)?, 1)]);
+        }
+        if let Some(nodes) = entry.nodes.get() {
+            return Ok(nodes.clone());
+        }
+        let config = entry.config.clone()?;
+        let node = |(url, weight): &(String, u32)| {
+            let config = ProviderConfig { base_url: url.clone(), ..config.clone() };
+            Ok((Arc::new(Provider::new(config)?), *weight))
+        };
+        let nodes = entry.own.nodes.iter().map(node).collect::<Result<Vec<_>, RegistryError>>()?;
+        Ok(entry.nodes.get_or_init(|| nodes).clone())
+    }
+
+    /// Returns how requests are spread over a provider's nodes, where the settings say so.
+    pub fn balance(&self, name: &str) -> Option<&str> {
+        self.entry(name).ok()?.own.balance.as_deref()
+    }
+
+    /// Returns the path, from the root of its address, at which a provider's node answers while it
+    /// is well.
+    pub fn health_path(&self, name: &str) -> Option<&str> {
+        let entry = self.entry(name).ok()?;
+        entry.own.health_path.as_deref().or(entry.health_path)
+    }
+
+    /// Returns what every provider offers, in the order in which one is chosen.
+    pub fn offers(&self) -> Vec<Offer> {
+        let chosen = self.chosen.as_deref().map(vendors::canonical);
+        let offer = |entry: &Entry| Offer {
+            name: entry.name.clone(),
+            dialect: entry.config.as_ref().ok().map(|config| config.dialect),
+            problem: entry.config.as_ref().err().cloned(),
+            model: entry.model.clone(),
+            models: entry.own.models.clone(),
+            takes_unknown: entry.own.takes_unknown,
+            is_offered: entry.offered,
+        };
+        let mut offers: Vec<Offer> = self.entries.iter().map(offer).collect();
+        offers.sort_by_key(|offer| Some(offer.name.as_str()) != chosen);
+        offers
     }
 
     /// Returns the names of the providers that have what they need, vendors first.
@@ -205,6 +282,21 @@ impl Registry {
     }
 }
 
+impl Entry {
+    fn empty() -> Self {
+        Self {
+            name: String::new(),
+            model: None,
+            offered: false,
+            config: Err(RegistryError::NoProvider),
+            provider: OnceLock::new(),
+            own: ProviderSettings::default(),
+            nodes: OnceLock::new(),
+            health_path: None,
+        }
+    }
+}
+
 impl fmt::Debug for Registry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Registry").field("names", &self.names()).finish_non_exhaustive()
@@ -220,7 +312,7 @@ fn vendor_config(
     env: Lookup<'_>,
 ) -> Result<ProviderConfig, RegistryError> {
     let variable = format!("{}_BASE_URL", vendor.name.to_ascii_uppercase());
-    let base_url = env(&variable).or_else(|| own.base_url.clone()).or_else(|| match vendor.name {
+    let base_url = env(&variable).or_else(|| own_url(own)).or_else(|| match vendor.name {
         "ollama" => env("OLLAMA_HOST").map(|host| vendors::ollama_host(&host)),
         _ => None,
     });
@@ -258,14 +350,18 @@ fn own_config(
     env: Lookup<'_>,
 ) -> Result<ProviderConfig, RegistryError> {
     let provider = || name.to_owned();
-    let base_url =
-        own.base_url.clone().ok_or_else(|| RegistryError::NoBaseUrl { provider: provider() })?;
+    let base_url = own_url(own).ok_or_else(|| RegistryError::NoBaseUrl { provider: provider() })?;
     let key = own.key_env.as_deref().and_then(env);
     if let (None, Some(variable), false) = (&key, &own.key_env, on_loopback(&base_url)) {
         let (provider, variable) = (provider(), variable.clone());
         return Err(RegistryError::MissingKey { provider, variable });
     }
     Ok(plain_config(name, base_url, key, own, settings))
+}
+
+/// Returns a provider's address: of several nodes, the first one's.
+fn own_url(own: &ProviderSettings) -> Option<String> {
+    own.base_url.clone().or_else(|| own.nodes.first().map(|(url, _)| url.clone()))
 }
 
 fn plain_config(

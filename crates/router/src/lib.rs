@@ -46,7 +46,7 @@ pub use ledger::rows::{FinalRow, OpenRow, Progress, RequestRow, Reservation, Row
 pub use ledger::{Ledger, LedgerError, LedgerOptions};
 pub use nodes::{Balance, NodeStatus};
 pub use receipt::{Receipt, RouterEvent, SendError};
-pub use route::{Candidate, Policy, Route, Tier};
+pub use route::{Candidate, Policy, Route, RouteError, Table, Task, Tier};
 pub use router::{KeyUse, Purpose, Router, RouterConfig};
 pub use send::Reply;
 pub use upstream::{EventStream, NodeSet, NodeSpec, RawTraits, Upstream, Upstreams};

@@ -32,6 +32,7 @@ pub(crate) struct Pool {
     balance: Balance,
     nodes: Vec<Node>,
     turns: Turns,
+    health_path: Option<String>,
 }
 
 /// One address of a provider.
@@ -129,7 +130,8 @@ impl Pool {
             failures: AtomicU64::new(0),
             health: Mutex::default(),
         });
-        Self { balance: set.balance, nodes: nodes.collect(), turns: Turns::default() }
+        let (nodes, turns) = (nodes.collect(), Turns::default());
+        Self { balance: set.balance, nodes, turns, health_path: set.health_path }
     }
 
     /// Chooses a node for a request for `model`; `avoid` is taken only where no other is ready.
@@ -212,17 +214,16 @@ impl Pool {
         self.nodes.iter().map(status).collect()
     }
 
-    /// Returns the nodes' upstreams, in order.
-    pub fn upstreams(&self) -> impl Iterator<Item = &Arc<dyn Upstream>> {
-        self.nodes.iter().map(|node| &node.upstream)
-    }
-
-    /// Takes in what a check of a node's health found.
-    pub fn checked(&self, index: usize, found: &Result<(), ProviderError>, now_ms: i64) {
-        let Some(node) = self.nodes.get(index) else { return };
-        match found {
-            Ok(()) => node.health().breaker.well(now_ms),
-            Err(_) => node.health().breaker.sick(now_ms),
+    /// Asks all nodes whether they are well, where they can tell.
+    pub async fn check(&self, now_ms: impl Fn() -> i64) {
+        let Some(path) = &self.health_path else { return };
+        let checks =
+            self.nodes.iter().map(|node| async move { (node, node.upstream.check(path).await) });
+        for (node, found) in futures::future::join_all(checks).await {
+            match found {
+                Ok(()) => node.health().breaker.well(now_ms()),
+                Err(_) => node.health().breaker.sick(now_ms()),
+            }
         }
     }
 }

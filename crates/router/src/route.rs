@@ -1,8 +1,12 @@
 //! Where a request may go: tiers, policies, and the ways that a name stands for.
 
+mod table;
+
 use std::fmt;
 
 use serde::Serialize;
+
+pub use table::{RouteError, Table, Task};
 
 /// How much a model costs and can do, in three steps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]

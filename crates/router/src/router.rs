@@ -185,14 +185,9 @@ impl Router {
     /// Asks every node that can tell whether it is well; to be called again and again, as a node
     /// that was left alone returns by it before its time.
     pub async fn check_nodes(&self) {
-        for (_, pool) in self.desk.pools() {
-            let checks = pool.upstreams().enumerate();
-            let checks = checks.filter_map(|(index, up)| Some((index, up.check()?)));
-            let checks = checks.map(|(index, check)| async move { (index, check.await) });
-            let found = futures::future::join_all(checks).await;
-            let now_ms = self.desk.config.clock.now_ms();
-            found.iter().for_each(|(index, found)| pool.checked(*index, found, now_ms));
-        }
+        let pools = self.desk.pools();
+        let now_ms = || self.desk.config.clock.now_ms();
+        futures::future::join_all(pools.iter().map(|(_, pool)| pool.check(now_ms))).await;
     }
 
     /// Returns the ledger.

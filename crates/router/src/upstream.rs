@@ -48,9 +48,10 @@ pub trait Upstream: Send + Sync {
         None
     }
 
-    /// Asks whether the server is well, by a request that costs nothing; `None` where it has no such.
-    fn check(&self) -> Option<BoxFuture<'_, Result<(), ProviderError>>> {
-        None
+    /// Asks at a path, from the root of its address, whether the server is well.
+    fn check<'a>(&'a self, path: &'a str) -> BoxFuture<'a, Result<(), ProviderError>> {
+        let _ = path;
+        futures::future::ready(Ok(())).boxed()
     }
 }
 
@@ -76,6 +77,8 @@ pub struct NodeSet {
     pub balance: Balance,
     /// The nodes, at least one.
     pub nodes: Vec<NodeSpec>,
+    /// Where they answer while they are well, from the root of their addresses.
+    pub health_path: Option<String>,
 }
 
 /// One node: an address that serves the provider's models.
@@ -104,7 +107,7 @@ pub trait Upstreams: Send + Sync {
     fn nodes(&self, provider: &str) -> Result<NodeSet, RegistryError> {
         let upstream = self.upstream(provider)?;
         let node = NodeSpec { name: provider.to_owned(), weight: 1, upstream };
-        Ok(NodeSet { balance: Balance::default(), nodes: vec![node] })
+        Ok(NodeSet { balance: Balance::default(), nodes: vec![node], health_path: None })
     }
 }
 
@@ -132,6 +135,10 @@ impl Upstream for Provider {
         RawTraits { stream_options, max_tokens_field }
     }
 
+    fn check<'a>(&'a self, path: &'a str) -> BoxFuture<'a, Result<(), ProviderError>> {
+        Provider::check(self, path).boxed()
+    }
+
     fn take_exhausted_until(&self) -> Option<Timestamp> {
         Provider::take_exhausted_until(self)
     }
@@ -140,5 +147,23 @@ impl Upstream for Provider {
 impl Upstreams for Registry {
     fn upstream(&self, provider: &str) -> Result<Arc<dyn Upstream>, RegistryError> {
         self.get(provider).map(|provider| provider as Arc<dyn Upstream>)
+    }
+
+    fn nodes(&self, provider: &str) -> Result<NodeSet, RegistryError> {
+        let nodes: Vec<NodeSpec> = Registry::nodes(self, provider)?
+            .into_iter()
+            .map(|(node, weight)| NodeSpec {
+                name: node.base_url().to_owned(),
+                weight,
+                upstream: node as Arc<dyn Upstream>,
+            })
+            .collect();
+        let usual = match nodes.iter().any(|node| node.weight > 1) {
+            true => Balance::Weighted,
+            false => Balance::RoundRobin,
+        };
+        let balance = self.balance(provider).and_then(Balance::parse).unwrap_or(usual);
+        let health_path = self.health_path(provider).map(str::to_owned);
+        Ok(NodeSet { balance, nodes, health_path })
     }
 }

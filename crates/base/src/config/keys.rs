@@ -48,6 +48,10 @@ pub enum Kind {
     Hosts,
     /// Files and folders, in an array or between commas.
     Paths,
+    /// Names of models, in an array or between commas.
+    Models,
+    /// Addresses with weights: an array of tables `{url, weight}`, or `URL WEIGHT` between commas.
+    Nodes,
     /// Dollars.
     Money,
     /// A whole number from the first to the second.
@@ -82,6 +86,14 @@ pub enum Value {
 }
 
 impl Value {
+    /// Returns a list's texts; none of anything else.
+    pub fn texts(&self) -> &[String] {
+        match self {
+            Value::List(texts) => texts,
+            _ => &[],
+        }
+    }
+
     /// Tells whether this allows more than `other`.
     pub fn is_looser_than(&self, other: &Value) -> bool {
         match (self, other) {
@@ -128,6 +140,8 @@ const TIMEOUT: Kind = Kind::Integer(1, 3_600_000);
 /// Most entries of a list, and the longest one.
 const MAX_ENTRIES: usize = 1000;
 const MAX_ENTRY: usize = 4096;
+/// Most nodes of a provider.
+const MAX_NODES: usize = 100;
 
 const fn user(name: &'static str, kind: Kind, doc: &'static str) -> Key {
     Key { name, kind, layering: Layering::User, default: None, doc }
@@ -166,7 +180,8 @@ pub const KEYS: &[Key] = &[
     user(
         "policy",
         Kind::OneOf(&["fixed", "cheapest", "balanced", "best"]),
-        "How models are chosen; for now only `fixed` (the model that you name) has an effect",
+        "How models are chosen: `fixed` is the model that you name; for `auto` it sets the tier \
+         (`cheapest`, `balanced`, `best`)",
     )
     .or("fixed"),
     user(
@@ -181,7 +196,63 @@ pub const KEYS: &[Key] = &[
     ),
     user("providers.NAME.key_env", Kind::Text, "The environment variable that holds its key"),
     user("providers.NAME.model", Kind::Text, "Its model, where none is named"),
+    user(
+        "providers.NAME.models",
+        Kind::Models,
+        "Models that it offers, beside those of the price list; a request for one goes there",
+    ),
+    user(
+        "providers.NAME.takes_unknown",
+        Kind::Bool,
+        "Whether models that nobody knows are asked of it, by their names as they are",
+    ),
+    user(
+        "providers.NAME.nodes",
+        Kind::Nodes,
+        "Several addresses that serve the same models, each a table of `url` and `weight`",
+    ),
+    user(
+        "providers.NAME.balance",
+        Kind::OneOf(&["round-robin", "weighted", "least-loaded", "prefix"]),
+        "How requests are spread over the nodes: `prefix` goes to the one whose cache holds the \
+         prompt's beginning; default `round-robin`, `weighted` where a weight is set",
+    ),
+    user(
+        "providers.NAME.health_path",
+        Kind::Text,
+        "A path that answers 200 while a node is well, such as `/health`",
+    ),
     user("providers.NAME.headers.HEADER", Kind::Text, "A further header of every request"),
+    user(
+        "tiers.cheap",
+        Kind::Models,
+        "Models of `auto:cheap`, as `PROVIDER/MODEL`, the first choice first",
+    )
+    .or("anthropic/claude-haiku-5-5, openai/gpt-6-luna, gemini/gemini-3.5-flash-lite, \
+             deepseek/deepseek-flash, groq/openai/gpt-oss-120b, mistral/devstral-small-latest"),
+    user("tiers.standard", Kind::Models, "Models of `auto:standard`").or(
+        "anthropic/claude-sonnet-5-5, openai/gpt-6.1-sol, gemini/gemini-3.8-flash, \
+             deepseek/deepseek-v4-pro, xai/grok-4.7, moonshot/kimi-k3.1-pro, zai/glm-5.3, \
+             openrouter/anthropic/claude-sonnet-5.5",
+    ),
+    user("tiers.best", Kind::Models, "Models of `auto:best`")
+        .or("anthropic/claude-opus-5-5, openai/gpt-6-astra, gemini/gemini-4-argon, xai/grok-4.7, \
+             openrouter/anthropic/claude-opus-5.5"),
+    user(
+        "aliases.MODEL",
+        Kind::Text,
+        "Another name of a model, of `PROVIDER/MODEL`, or of `auto` with or without a tier",
+    ),
+    user(
+        "fallbacks.MODEL",
+        Kind::Models,
+        "What is asked where all attempts at a model, `PROVIDER/MODEL`, a provider or `*` (any) fail",
+    ),
+    user("tasks.plan", Kind::Text, "The model that plans, where another than the usual one"),
+    user("tasks.execute", Kind::Text, "The model that does the work"),
+    user("tasks.summarize", Kind::Text, "The model that summarizes"),
+    user("tasks.embed", Kind::Text, "The model that embeds"),
+    user("tasks.vision", Kind::Text, "The model that is asked about pictures"),
     user("timeouts.head_ms", TIMEOUT, "Longest wait for a response's head").or("60000"),
     user("timeouts.first_byte_ms", TIMEOUT, "Longest wait for an answer's first byte").or("60000"),
     user("timeouts.idle_ms", TIMEOUT, "Longest silence within an answer").or("120000"),
@@ -283,8 +354,27 @@ pub fn is_table(name: &str) -> bool {
     })
 }
 
-/// Tells whether a dotted name fits a key's, where `NAME` and `HEADER` stand for any name.
+/// Returns the parts of a dotted name; a model's name, dots and all, is one.
+pub fn parts(name: &str) -> Vec<&str> {
+    let table = KEYS.iter().filter_map(|key| key.name.strip_suffix("MODEL"));
+    let model = |table: &str| Some((name.get(..table.len() - 1)?, name.strip_prefix(table)?));
+    match table.into_iter().find_map(model) {
+        Some((table, model)) => vec![table, model],
+        None => name.split('.').collect(),
+    }
+}
+
+/// Tells whether a dotted name fits a key's, where `NAME` and `HEADER` stand for any name, and a
+/// last `MODEL` for any model's, dots and all.
 fn matches(pattern: &str, name: &str) -> bool {
+    if let Some(table) = pattern.strip_suffix("MODEL") {
+        let is_model = |name: &str| {
+            !name.is_empty()
+                && name.len() <= 200
+                && !name.contains(|c: char| c.is_whitespace() || c.is_control())
+        };
+        return name.strip_prefix(table).is_some_and(is_model);
+    }
     let (mut pattern, mut name) = (pattern.split('.'), name.split('.'));
     loop {
         match (pattern.next(), name.next()) {
@@ -320,7 +410,15 @@ impl Kind {
                 let (rung, name) = names.iter().enumerate().find(|(_, name)| **name == text)?;
                 Some(Value::Rung(rung, name))
             }
-            Kind::Hosts | Kind::Paths => list(text, self == Kind::Hosts).map(Value::List),
+            Kind::Hosts | Kind::Paths | Kind::Models => {
+                list(text, self == Kind::Hosts).map(Value::List)
+            }
+            Kind::Nodes => {
+                let nodes = list(text, false)?;
+                let fits = |node: &String| Self::node(node).is_some();
+                (!nodes.is_empty() && nodes.len() <= MAX_NODES && nodes.iter().all(fits))
+                    .then_some(Value::List(nodes))
+            }
             Kind::Money => text.parse().ok().map(Value::Money),
             Kind::Integer(least, most) => text
                 .parse()
@@ -337,6 +435,21 @@ impl Kind {
         }
     }
 
+    /// Tells whether a value is a list.
+    pub const fn is_list(self) -> bool {
+        matches!(self, Kind::Hosts | Kind::Paths | Kind::Models | Kind::Nodes)
+    }
+
+    /// Reads a node: its address and its weight, 1 where none is given.
+    pub fn node(text: &str) -> Option<(String, u32)> {
+        let (url, weight) = text.split_once(' ').unwrap_or((text, "1"));
+        let weight = weight.trim().parse().ok().filter(|weight| (1..=1_000).contains(weight))?;
+        match Kind::Url.parse(url)? {
+            Value::Text(url) => Some((url, weight)),
+            _ => None,
+        }
+    }
+
     /// Says what fits, as in "expected …".
     pub fn expected(self) -> String {
         match self {
@@ -346,6 +459,10 @@ impl Kind {
             Kind::File => "the path of a file".to_owned(),
             Kind::Hosts => "hosts such as `[\"crates.io\", \"*.npmjs.org\"]`".to_owned(),
             Kind::Paths => "files or folders such as `[\"/opt/tools\", \"~/data\"]`".to_owned(),
+            Kind::Models => "names such as `[\"openai/gpt-6-luna\"]`".to_owned(),
+            Kind::Nodes => "tables such as `[[providers.NAME.nodes]]` with `url` and, from 1 to \
+                            1000, `weight`"
+                .to_owned(),
             Kind::OneOf(names) | Kind::Ladder(names) => {
                 let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
                 format!("one of {}", names.join(", "))

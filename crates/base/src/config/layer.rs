@@ -93,6 +93,19 @@ fn unknown(key: &str, origin: Origin) -> ConfigError {
     ConfigError::UnknownKey { origin, key: key.to_owned(), nearest }
 }
 
+/// Writes a node's table as one line; `None` where it holds anything else than it may.
+fn node_text(node: &DeTable<'_>) -> Option<String> {
+    let (mut url, mut weight) = (None, "1".to_owned());
+    for (name, value) in node {
+        match (name.get_ref().as_ref(), value.get_ref()) {
+            ("url", DeValue::String(text)) => url = Some(text.trim().to_owned()),
+            ("weight", DeValue::Integer(number)) => weight = number.as_str().to_owned(),
+            _ => return None,
+        }
+    }
+    Some(format!("{} {weight}", url?))
+}
+
 struct Reader<'a> {
     path: &'a Path,
     text: &'a str,
@@ -151,7 +164,7 @@ impl Reader<'_> {
     ) -> Result<Leaf, ConfigError> {
         let is_number = matches!(spec.kind, Kind::Money | Kind::Integer(..) | Kind::Share);
         let found = match value {
-            DeValue::String(text) if matches!(spec.kind, Kind::Hosts | Kind::Paths) => {
+            DeValue::String(text) if spec.kind.is_list() => {
                 text.split(',').map(|text| self.entry(spec, text.trim()) + "\n").collect()
             }
             DeValue::String(text) if !matches!(spec.kind, Kind::Integer(..) | Kind::Bool) => {
@@ -162,9 +175,10 @@ impl Reader<'_> {
             }
             DeValue::Float(number) if is_number => number.as_str().to_owned(),
             DeValue::Boolean(yes) if spec.kind == Kind::Bool => yes.to_string(),
-            DeValue::Array(array) if matches!(spec.kind, Kind::Hosts | Kind::Paths) => {
+            DeValue::Array(array) if spec.kind.is_list() => {
                 let texts = array.iter().map(|item| match item.get_ref() {
                     DeValue::String(text) if !text.contains('\n') => Some(self.entry(spec, text)),
+                    DeValue::Table(node) if spec.kind == Kind::Nodes => node_text(node),
                     _ => None,
                 });
                 // A line end makes it a list of lines, so that commas may be in a path.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use super::keys::Value;
+use super::keys::{Kind, Value};
 use super::{Config, Entry};
 use crate::event::Mode;
 use crate::message::Dialect;
@@ -22,6 +22,7 @@ pub struct Settings {
     pub limits: LimitSettings,
     pub policy: String,
     pub providers: BTreeMap<String, ProviderSettings>,
+    pub routes: RouteSettings,
     pub timeouts: TimeoutSettings,
     pub retry: RetrySettings,
     pub prices: Option<PathBuf>,
@@ -53,6 +54,24 @@ pub struct ProviderSettings {
     pub key_env: Option<String>,
     pub model: Option<String>,
     pub headers: BTreeMap<String, String>,
+    pub models: Vec<String>,
+    pub takes_unknown: bool,
+    /// Addresses and weights.
+    pub nodes: Vec<(String, u32)>,
+    pub balance: Option<String>,
+    pub health_path: Option<String>,
+}
+
+/// Which models names stand for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct RouteSettings {
+    /// Models by the tier's name.
+    pub tiers: BTreeMap<String, Vec<String>>,
+    pub aliases: BTreeMap<String, String>,
+    pub fallbacks: BTreeMap<String, Vec<String>>,
+    /// Models by the task's name.
+    pub tasks: BTreeMap<String, String>,
 }
 
 /// How long to wait, in milliseconds.
@@ -169,6 +188,7 @@ impl Settings {
             },
             policy: values.text("policy").unwrap_or_default(),
             providers: providers(config),
+            routes: routes(config),
             timeouts: TimeoutSettings {
                 head_ms: values.integer("timeouts.head_ms").unwrap_or_default(),
                 first_byte_ms: values.integer("timeouts.first_byte_ms").unwrap_or_default(),
@@ -288,6 +308,13 @@ fn providers(config: &Config) -> BTreeMap<String, ProviderSettings> {
             "base_url" => provider.base_url = Some(text),
             "key_env" => provider.key_env = Some(text),
             "model" => provider.model = Some(text),
+            "models" => provider.models = value.texts().to_vec(),
+            "takes_unknown" => provider.takes_unknown = *value == Value::Bool(true),
+            "nodes" => {
+                provider.nodes = value.texts().iter().filter_map(|node| Kind::node(node)).collect();
+            }
+            "balance" => provider.balance = Some(text),
+            "health_path" => provider.health_path = Some(text),
             field => {
                 if let Some(header) = field.strip_prefix("headers.") {
                     provider.headers.insert(header.to_owned(), text);
@@ -296,4 +323,20 @@ fn providers(config: &Config) -> BTreeMap<String, ProviderSettings> {
         }
     }
     providers
+}
+
+fn routes(config: &Config) -> RouteSettings {
+    let mut routes = RouteSettings::default();
+    for (key, Entry { value, .. }) in config.entries() {
+        let Some((table, name)) = key.split_once('.') else { continue };
+        let (name, list) = (name.to_owned(), value.texts().to_vec());
+        match table {
+            "tiers" => drop(routes.tiers.insert(name, list)),
+            "fallbacks" => drop(routes.fallbacks.insert(name, list)),
+            "aliases" => drop(routes.aliases.insert(name, value.to_string())),
+            "tasks" => drop(routes.tasks.insert(name, value.to_string())),
+            _ => {}
+        }
+    }
+    routes
 }

@@ -234,3 +234,44 @@ proptest! {
         let _ = from_user(&text);
     }
 }
+
+#[test]
+fn routes_and_nodes_are_read_whatever_models_are_called() {
+    let text = "[aliases]\n\"gpt-4.1\" = \"auto:cheap\"\nmine = \"corp/m\"\n[fallbacks]\n\
+        \"openai/gpt-6.1-sol\" = [\"corp/m\", \"auto\"]\n\"*\" = \"x/y\"\n\
+        [tiers]\ncheap = [\"a/b:free\"]\n[tasks]\nvision = \"c/d\"\n\
+        [providers.corp]\nmodels = [\"m\", \"n\"]\ntakes_unknown = true\nbalance = \"prefix\"\n\
+        health_path = \"/health\"\n[[providers.corp.nodes]]\nurl = \"http://a:1/v1/\"\nweight = 3\n\
+        [[providers.corp.nodes]]\nurl = \"http://b\"\n[providers.short]\nnodes = \"http://c 2, http://d\"\n";
+    let settings = from_user(text).unwrap().settings();
+    let routes = &settings.routes;
+    assert_eq!(routes.aliases["gpt-4.1"], "auto:cheap");
+    assert_eq!(routes.fallbacks["openai/gpt-6.1-sol"], ["corp/m", "auto"]);
+    assert_eq!(
+        (&routes.fallbacks["*"][..], &routes.tiers["cheap"][..]),
+        (&["x/y".to_owned()][..], &["a/b:free".to_owned()][..])
+    );
+    assert_eq!((routes.tasks["vision"].as_str(), routes.tiers["best"].is_empty()), ("c/d", false));
+    let node = |url: &str, weight| (url.to_owned(), weight);
+    let corp = &settings.providers["corp"];
+    assert_eq!(corp.nodes, [node("http://a:1/v1", 3), node("http://b", 1)]);
+    assert_eq!((corp.models.len(), corp.takes_unknown), (2, true));
+    assert_eq!(
+        (corp.balance.as_deref(), corp.health_path.as_deref()),
+        (Some("prefix"), Some("/health"))
+    );
+    assert_eq!(settings.providers["short"].nodes, [node("http://c", 2), node("http://d", 1)]);
+    for bad in [
+        "[[providers.x.nodes]]\nweight = 1",
+        "[[providers.x.nodes]]\nurl = \"http://a\"\nweight = 0",
+        "[[providers.x.nodes]]\nurl = \"ftp://a\"",
+        "[[providers.x.nodes]]\nurl = \"http://a\"\nwight = 1",
+        "[providers.x]\nnodes = []",
+        "[aliases]\ngpt-4.1 = \"x\"",
+    ] {
+        let error = from_user(bad).unwrap_err();
+        assert!(error.contains("line"), "{error}");
+    }
+    assert_eq!(parts("aliases.gpt-4.1"), ["aliases", "gpt-4.1"]);
+    assert_eq!(parts("limits.day"), ["limits", "day"]);
+}

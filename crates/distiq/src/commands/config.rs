@@ -117,7 +117,8 @@ fn list(world: &World, args: &Args) {
     if args.explain {
         let unset: Vec<&str> = KEYS
             .iter()
-            .filter(|key| !key.name.contains("NAME") && world.config.get(key.name).is_none())
+            .filter(|key| !key.name.contains("NAME") && !key.name.ends_with("MODEL"))
+            .filter(|key| world.config.get(key.name).is_none())
             .map(|key| key.name)
             .collect();
         for rule in &world.config.rules {
@@ -172,7 +173,7 @@ fn with_value(old: &str, key: &str, text: &str, value: &Value) -> Option<String>
     // A setting and a table of one name: beside others, the setting is the table's `mode`.
     let is_table = document.get(key).is_some_and(Item::is_table_like);
     let mode = format!("{key}.mode");
-    let mut parts: Vec<&str> = if is_table { &mode } else { key }.split('.').collect();
+    let mut parts = config::parts(if is_table { &mode } else { key });
     let name = parts.pop()?;
     let mut table: &mut Table = document.as_table_mut();
     for part in parts {

@@ -19,6 +19,8 @@ use super::reading::AnswerReader;
 use super::stream::Guard;
 use crate::error::{Phase, ProviderError, ProviderErrorKind as Kind};
 
+/// How long a server that is asked whether it is well may take.
+const HEALTH_WAIT: Duration = Duration::from_secs(2);
 /// Headers of one connection or one hop, and those that say who asks: never passed on.
 const NOT_PASSED: [&str; 21] = [
     "connection",
@@ -161,6 +163,25 @@ impl Provider {
         let guard = self.guard(request_id(&view(&response)));
         let body = self.raw_body(response, guard);
         Ok(RawReply::Answer(RawAnswer { status, headers, body, reader: self.reader() }))
+    }
+
+    /// Asks whether the server is well: `path`, from the root of its address, answers with a success.
+    ///
+    /// # Errors
+    /// Where it does not, or not within two seconds.
+    pub async fn check(&self, path: &str) -> Result<(), ProviderError> {
+        let mut url = self.base.clone();
+        url.set_path(path);
+        let headers = self.headers.clone();
+        match timeout(HEALTH_WAIT, self.begin(Method::GET, url, headers, None)).await {
+            Ok(Ok(response)) if response.status().is_success() => Ok(()),
+            Ok(Ok(response)) => {
+                let message = format!("`{path}` answers with {}", response.status());
+                Err(self.fail(ProviderError::new(Kind::Server, message)))
+            }
+            Ok(Err(error)) => Err(error),
+            Err(_) => Err(self.fail(late(Phase::Head, HEALTH_WAIT))),
+        }
     }
 
     /// Tells whether the server knows `stream_options`, and its field for the longest answer.

@@ -181,6 +181,16 @@ pub(super) fn canonical(name: &str) -> &str {
     }
 }
 
+/// Returns where a local server answers while it is well, at no cost.
+pub(super) fn health_path(name: &str) -> Option<&'static str> {
+    match name {
+        "llamacpp" | "vllm" => Some("/health"),
+        "ollama" => Some("/api/version"),
+        "lm_studio" => Some("/v1/models"),
+        _ => None,
+    }
+}
+
 /// Returns the quirks of a server of which nothing is known.
 pub(super) fn plain(_base_url: &str) -> Quirks {
     Quirks::default()

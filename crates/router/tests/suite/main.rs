@@ -4,5 +4,6 @@
 mod budgets;
 mod caching;
 mod ledger;
+mod routes;
 mod sending;
 mod support;
