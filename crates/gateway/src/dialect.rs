@@ -1,22 +1,34 @@
 //! The callers' dialects behind one face; each is one small file, and one line here.
 
 mod anthropic;
+mod gemini;
+mod ollama;
 mod openai;
+mod responses;
 
 use distiq_base::{Dialect, Request, Response, StreamEvent};
 use distiq_llm::ProviderErrorKind;
 use distiq_llm::wire::WireError;
+use distiq_llm::wire::gemini::StreamForm;
+use distiq_llm::wire::ollama::Endpoint;
 use serde_json::Value;
 
 use crate::endpoint::Route;
 
-pub(crate) use anthropic::Anthropic;
-pub(crate) use openai::OpenAi;
-
 /// Anthropic Messages.
-pub(crate) static ANTHROPIC: Anthropic = Anthropic;
+pub(crate) static ANTHROPIC: anthropic::Anthropic = anthropic::Anthropic;
 /// OpenAI Chat Completions.
-pub(crate) static OPENAI: OpenAi = OpenAi;
+pub(crate) static OPENAI: openai::OpenAi = openai::OpenAi;
+/// OpenAI Responses.
+pub(crate) static RESPONSES: responses::Responses = responses::Responses;
+/// Gemini, its streams as events.
+pub(crate) static GEMINI: gemini::Gemini = gemini::Gemini(StreamForm::Sse);
+/// Gemini, its streams as one array.
+pub(crate) static GEMINI_ARRAY: gemini::Gemini = gemini::Gemini(StreamForm::Array);
+/// Ollama's chat.
+pub(crate) static OLLAMA_CHAT: ollama::Ollama = ollama::Ollama(Endpoint::Chat);
+/// Ollama's answers to a prompt alone.
+pub(crate) static OLLAMA_GENERATE: ollama::Ollama = ollama::Ollama(Endpoint::Generate);
 
 /// A caller's dialect.
 pub(crate) trait Codec: Sync + Send {
@@ -40,7 +52,28 @@ pub(crate) trait Codec: Sync + Send {
         EVENT_STREAM
     }
 
-    /// Returns the headers that its vendor names a request in.
+    /// Tells whether its streams have comments, which keep a silent one open.
+    fn has_comments(&self) -> bool {
+        true
+    }
+
+    /// Tells whether its answers are kept, for requests that go on from them by id.
+    fn keeps_answers(&self) -> bool {
+        false
+    }
+
+    /// Tells whether its clients send JSON as any content type.
+    fn takes_any_type(&self) -> bool {
+        false
+    }
+
+    /// Answers what needs no model.
+    fn without_model(&self, request: &Request) -> Option<Value> {
+        let _ = request;
+        None
+    }
+
+    /// Returns the header that its vendor names a request in.
     fn id_header(&self) -> &'static str {
         "x-request-id"
     }
