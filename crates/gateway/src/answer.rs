@@ -16,11 +16,11 @@ use crate::body::{self, Out};
 use crate::call::{Call, Caller};
 use crate::chat::{self, Asked};
 use crate::dialect::Codec;
-use crate::endpoint::{self, Endpoint, Found};
+use crate::endpoint::{self, Endpoint, Found, Route};
 use crate::refusal::Refusal;
 use crate::setup::Access;
 use crate::shared::Shared;
-use crate::{admin, count, facts, guard, health, keys, models};
+use crate::{admin, batch, count, embed, facts, guard, health, kept, keys, models, unknown};
 
 /// Answers a request; a fault of ours ends this one alone.
 pub(crate) async fn handle(
@@ -31,16 +31,17 @@ pub(crate) async fn handle(
     let (parts, incoming) = request.into_parts();
     let call = Call { method: parts.method, uri: parts.uri, headers: parts.headers, peer };
     let speaks_anthropic = call.headers.contains_key("anthropic-version");
-    let found = endpoint::find(call.uri.path(), speaks_anthropic);
+    let wants_events = call.query("alt").is_some_and(|alt| alt == "sse");
+    let found = endpoint::find(call.uri.path(), wants_events, speaks_anthropic);
     let codec = found.codec;
     let is_head = call.method == Method::HEAD;
     let work = AssertUnwindSafe(serve(&shared, &call, found, incoming)).catch_unwind();
     let mut response = match work.await {
         Ok(Ok(response)) => response,
-        Ok(Err(refusal)) => refuse(codec, &refusal),
+        Ok(Err(refusal)) => worded(codec, &refusal),
         Err(_) => {
             let message = "The gateway met a fault of its own with this request";
-            refuse(codec, &Refusal::new(Kind::Server, message))
+            worded(codec, &Refusal::new(Kind::Server, message))
         }
     };
     if let Some(origin) = call.headers.get("origin").filter(|_| response.status() != 403) {
@@ -69,43 +70,62 @@ async fn serve(
         _ => {}
     }
     let caller = identify(shared, call)?;
-    if found.endpoint == Endpoint::Unknown {
-        let message = format!("No endpoint `{}`", shown(call.uri.path()));
-        return Err(Refusal::with_status(404, message));
-    }
-    if !found.methods.contains(&call.method) {
+    let is_known = found.endpoint != Endpoint::Unknown;
+    if is_known && !found.methods.contains(&call.method) {
         let message = format!("`{}` is not asked by {}", shown(call.uri.path()), call.method);
         return Err(Refusal::with_status(405, message));
     }
     let body = match call.method {
-        Method::POST => {
-            check_type(call)?;
+        Method::GET | Method::HEAD => Bytes::new(),
+        _ => {
+            if is_known && call.method == Method::POST {
+                check_type(call, found.codec)?;
+            }
             let waits = call.headers.contains_key(EXPECT);
             body::read(incoming, waits, &options.bounds).await?
         }
-        _ => Bytes::new(),
     };
-    match found.endpoint {
-        Endpoint::Chat(route) => {
-            let codec = found.codec;
-            let route = &route;
-            chat::answer(Asked { shared, call, caller: &caller, codec, route, body }).await
-        }
-        Endpoint::Count(route) => {
-            count::count(shared, found.codec, &route, &body).map(|body| json(&body))
-        }
-        Endpoint::Models => Ok(json(&models::list(shared, &caller, found.codec.dialect()))),
-        Endpoint::Model(id) => {
-            models::one(shared, &caller, found.codec.dialect(), &id).map(|body| json(&body))
-        }
-        Endpoint::Request(id) => facts::request(shared, &caller, &id).map(|body| json(&body)),
-        Endpoint::Feedback => facts::feedback(shared, &caller, &body).map(|body| json(&body)),
-        Endpoint::Keys => admin::keys(shared, &caller, &call.method, &body).map(|body| json(&body)),
-        Endpoint::Key(id) => admin::key(shared, &caller, &call.method, &id).map(|body| json(&body)),
-        Endpoint::Health | Endpoint::Ready | Endpoint::Unknown => {
-            Err(Refusal::with_status(404, "No such endpoint"))
-        }
-    }
+    dispatch(shared, call, &caller, found, body).await
+}
+
+/// Calls what serves the endpoint.
+async fn dispatch(
+    shared: &Arc<Shared>,
+    call: &Call,
+    caller: &Caller,
+    found: Found,
+    body: Bytes,
+) -> Result<Response<Out>, Refusal> {
+    let codec = found.codec;
+    let dialect = codec.dialect();
+    let asked = |route, body| Asked { shared, call, caller, codec, route, body };
+    let value = match found.endpoint {
+        Endpoint::Chat(route) => return chat::answer(asked(&route, body)).await,
+        Endpoint::Embed(door, route) => return embed::answer(door, asked(&route, body)).await,
+        Endpoint::Unknown => return unknown::answer(asked(&Route::default(), body)).await,
+        Endpoint::Count(route) => count::count(codec, &route, &body),
+        Endpoint::Models => Ok(models::list(shared, caller, dialect)),
+        Endpoint::Model(id) => models::one(shared, caller, dialect, &id),
+        Endpoint::ShowModel => models::show(shared, caller, &body),
+        Endpoint::Loaded => Ok(models::loaded()),
+        Endpoint::Version => Ok(models::version()),
+        Endpoint::Kept(id) if call.method == Method::DELETE => kept::delete(shared, caller, &id),
+        Endpoint::Kept(id) => kept::get(shared, caller, &id),
+        Endpoint::KeptInput(id) => kept::input(shared, caller, call, &id),
+        Endpoint::Batches if call.method == Method::POST => batch::create(shared, caller, &body),
+        Endpoint::Batches => batch::list(shared, caller, call),
+        Endpoint::Batch(id) if call.method == Method::DELETE => batch::delete(shared, caller, &id),
+        Endpoint::Batch(id) => batch::get(shared, caller, &id),
+        Endpoint::CancelBatch(id) => batch::cancel(shared, caller, &id),
+        Endpoint::BatchResults(id) => return batch::results(shared, caller, &id),
+        Endpoint::Request(id) => facts::request(shared, caller, &id),
+        Endpoint::Feedback => facts::feedback(shared, caller, &body),
+        Endpoint::Keys => admin::keys(shared, caller, &call.method, &body),
+        Endpoint::Key(id) => admin::key(shared, caller, &call.method, &id),
+        Endpoint::Health => Ok(health::health()),
+        Endpoint::Ready => health::ready(shared),
+    };
+    value.map(|body| json(&body))
 }
 
 /// Finds out who asks.
@@ -136,7 +156,7 @@ fn identify(shared: &Shared, call: &Call) -> Result<Caller, Refusal> {
 }
 
 /// Holds a body to be JSON by its own word; without one it is taken as such.
-fn check_type(call: &Call) -> Result<(), Refusal> {
+fn check_type(call: &Call, codec: &dyn Codec) -> Result<(), Refusal> {
     if let Some(coding) = call.header("content-encoding")
         && !coding.eq_ignore_ascii_case("identity")
     {
@@ -146,7 +166,7 @@ fn check_type(call: &Call) -> Result<(), Refusal> {
     let Some(text) = call.headers.get(CONTENT_TYPE) else { return Ok(()) };
     let kind = text.to_str().unwrap_or_default().split(';').next().unwrap_or_default();
     let kind = kind.trim().to_ascii_lowercase();
-    if kind == "application/json" || kind.ends_with("+json") {
+    if codec.takes_any_type() || kind == "application/json" || kind.ends_with("+json") {
         return Ok(());
     }
     let message = "The body must be JSON: send `content-type: application/json`";
@@ -175,7 +195,7 @@ pub(crate) fn json(body: &Value) -> Response<Out> {
 }
 
 /// Words a refusal in a dialect.
-fn refuse(codec: &dyn Codec, refusal: &Refusal) -> Response<Out> {
+pub(crate) fn worded(codec: &dyn Codec, refusal: &Refusal) -> Response<Out> {
     let (status, body) = codec.error(refusal.kind, &refusal.message);
     let mut response = json(&body);
     let status = StatusCode::from_u16(refusal.status.unwrap_or(status));

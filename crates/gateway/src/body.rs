@@ -9,6 +9,7 @@ use bytes::{Bytes, BytesMut};
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use tokio::time::{Instant, timeout_at};
 
+use crate::pass::PassStream;
 use crate::refusal::Refusal;
 use crate::setup::Bounds;
 use crate::stream::AnswerStream;
@@ -25,6 +26,8 @@ pub(crate) enum Out {
     Full(Option<Bytes>),
     /// As it comes, after the bytes that went with the head.
     Stream(Option<Bytes>, Box<AnswerStream>),
+    /// Another's bytes as they come, likewise.
+    Pass(Option<Bytes>, Box<PassStream>),
 }
 
 impl From<Vec<u8>> for Out {
@@ -44,6 +47,10 @@ impl Body for Out {
         match &mut *self {
             Out::Full(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
             Out::Stream(first, rest) => match first.take() {
+                Some(first) => Poll::Ready(Some(Ok(Frame::data(first)))),
+                None => rest.poll_bytes(context).map(|bytes| bytes.map(|b| Ok(Frame::data(b)))),
+            },
+            Out::Pass(first, rest) => match first.take() {
                 Some(first) => Poll::Ready(Some(Ok(Frame::data(first)))),
                 None => rest.poll_bytes(context).map(|bytes| bytes.map(|b| Ok(Frame::data(b)))),
             },

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use distiq_router::KeyUse;
 use hyper::header::{AUTHORIZATION, HeaderMap};
 use hyper::{Method, Uri};
 
@@ -71,6 +72,16 @@ impl Caller {
             Caller::Key(key) => Some(key),
             _ => None,
         }
+    }
+
+    /// Returns the stored key as the ledger knows it.
+    pub fn key_use(&self) -> Option<KeyUse> {
+        self.key().map(|key| KeyUse {
+            id: key.id.clone(),
+            owner: Some(key.owner.clone()).filter(|owner| !owner.is_empty()),
+            day: key.day_nanousd,
+            month: key.month_nanousd,
+        })
     }
 
     /// Tells whether it may make keys and see everybody's requests.

@@ -3,16 +3,18 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use distiq_base::{Assembler, Request, RequestKind};
+use distiq_base::{Assembler, Request, RequestKind, Response as Answer};
 use distiq_llm::ProviderErrorKind as Kind;
 use distiq_router::{Purpose, Reply, RouterEvent};
 use futures::StreamExt;
 use hyper::Response;
 use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderValue};
+use serde_json::Value;
 
+use crate::answer::json;
 use crate::body::Out;
 use crate::call::{Call, Caller};
-use crate::dialect::{Codec, EVENT_STREAM};
+use crate::dialect::Codec;
 use crate::dropped::dropped;
 use crate::endpoint::Route;
 use crate::head::Head;
@@ -20,7 +22,8 @@ use crate::refusal::Refusal;
 use crate::resolve::{Target, resolve};
 use crate::setup::Setup;
 use crate::shared::Shared;
-use crate::stream::{AnswerStream, Started, Tab};
+use crate::stream::{AnswerStream, Keep, Started, Tab};
+use crate::{kept, pass};
 
 /// Bytes of a body to a token, for the limit of tokens a minute until the vendor has counted.
 const BYTES_PER_TOKEN: u64 = 4;
@@ -43,54 +46,107 @@ pub(crate) async fn answer(asked: Asked<'_>) -> Result<Response<Out>, Refusal> {
     let target = resolve(&setup, asked.codec.dialect(), &name)?;
     check_model(asked.caller, &name, &target)?;
     let tab = take_rate(&asked)?;
-    let mut request = asked.codec.decode(asked.route, &asked.body)?;
-    let streams = asked.route.stream.unwrap_or(request.stream);
-    let encoder = asked.codec.encoder(&request);
+    let purpose = purpose(&asked, &target);
+    if passes(&asked, &setup, &target) {
+        return pass::answer(&asked, &setup, target, purpose, tab).await;
+    }
+    // A conversation that is kept here is put in the place of its id.
+    let joined = match asked.codec.keeps_answers() {
+        true => Some(kept::join(asked.shared, asked.caller, &asked.body)?),
+        false => None,
+    };
+    let mut request = match &joined {
+        Some(joined) => asked.codec.decode(asked.route, joined.to_string().as_bytes())?,
+        None => asked.codec.decode(asked.route, &asked.body)?,
+    };
+    if let Some(body) = asked.codec.without_model(&request) {
+        return Ok(json(&body));
+    }
+    let as_asked = request.clone();
     let headers = facts(&setup, &request, &target);
-    request.model.clone_from(&target.model);
     optimize(&asked, &setup, &target, &mut request);
+    request.model = target.model;
     // So that a long answer is no long silence, and one that is given up is billed for what came.
     request.stream = true;
-    let for_whole = (!streams).then(|| request.clone());
-    let reply = setup.router.send(request, purpose(asked.caller, target));
-    match for_whole {
-        None => {
-            let is_events = asked.codec.stream_type() == EVENT_STREAM;
-            let mut stream = AnswerStream::new(reply, encoder, tab, is_events);
-            let first = stream.first().await?;
-            let mut response = Response::new(Out::Full(None));
-            *response.headers_mut() = headers;
-            let fields = response.headers_mut();
-            fields.insert(CONTENT_TYPE, HeaderValue::from_static(asked.codec.stream_type()));
-            fields.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-            started(fields, stream.started.as_ref(), asked.codec);
-            *response.body_mut() = Out::Stream(first, Box::new(stream));
-            Ok(response)
-        }
-        Some(request) => {
-            let (body, begun) = whole(reply, tab, asked.codec, &request).await?;
-            let mut response = Response::new(body.into());
-            *response.headers_mut() = headers;
-            let fields = response.headers_mut();
-            fields.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-            started(fields, begun.as_ref(), asked.codec);
-            Ok(response)
-        }
+    let keep = joined.filter(kept::is_wanted).map(|joined| keep(&asked, joined, as_asked.clone()));
+    let reply = setup.router.send(request, purpose);
+    match asked.route.stream.unwrap_or(as_asked.stream) {
+        true => stream(&asked, reply, &as_asked, headers, tab, keep).await,
+        false => whole(&asked, reply, &as_asked, headers, tab, keep).await,
     }
+}
+
+/// Tells whether the caller's own bytes can go to the target: it speaks the dialect, and nobody asked
+/// for a change.
+fn passes(asked: &Asked<'_>, setup: &Setup, target: &Target) -> bool {
+    let speaks = setup.registry.get(&target.provider).map(|provider| provider.dialect());
+    speaks.is_ok_and(|dialect| dialect == asked.codec.dialect()) && !wants_optimizing(asked)
+}
+
+fn wants_optimizing(asked: &Asked<'_>) -> bool {
+    asked.call.wants_optimizing() || asked.caller.key().is_some_and(|key| key.optimize)
+}
+
+async fn stream(
+    asked: &Asked<'_>,
+    reply: Reply,
+    request: &Request,
+    headers: HeaderMap,
+    tab: Tab,
+    keep: Option<Keep>,
+) -> Result<Response<Out>, Refusal> {
+    let encoder = asked.codec.encoder(request);
+    let mut stream = AnswerStream::new(reply, encoder, tab, asked.codec.has_comments(), keep);
+    let first = stream.first().await?;
+    let mut response = Response::new(Out::Full(None));
+    *response.headers_mut() = headers;
+    let fields = response.headers_mut();
+    fields.insert(CONTENT_TYPE, HeaderValue::from_static(asked.codec.stream_type()));
+    fields.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    started(fields, stream.started.as_ref(), asked.codec);
+    *response.body_mut() = Out::Stream(first, Box::new(stream));
+    Ok(response)
+}
+
+async fn whole(
+    asked: &Asked<'_>,
+    reply: Reply,
+    request: &Request,
+    headers: HeaderMap,
+    tab: Tab,
+    keep: Option<Keep>,
+) -> Result<Response<Out>, Refusal> {
+    let (answer, begun) = gather(reply, tab).await?;
+    if let Some(keep) = keep {
+        keep(&answer);
+    }
+    let mut response = json(&asked.codec.whole(request, &answer));
+    let fields = response.headers_mut();
+    fields.extend(headers);
+    started(fields, begun.as_ref(), asked.codec);
+    Ok(response)
+}
+
+/// Returns what keeps the answer of a request.
+fn keep(asked: &Asked<'_>, joined: Value, request: Request) -> Keep {
+    let (shared, codec) = (Arc::clone(asked.shared), asked.codec);
+    let key = asked.caller.key().map(|key| key.id.clone());
+    Box::new(move |response| {
+        kept::keep(&shared, key.as_deref(), &joined, codec.whole(&request, response));
+    })
 }
 
 /// Lets the vendor's cache hold the prompt, where the caller asked for that and set no marks itself.
 fn optimize(asked: &Asked<'_>, setup: &Setup, target: &Target, request: &mut Request) {
     let key = asked.caller.key();
-    let is_on = asked.call.wants_optimizing() || key.is_some_and(|key| key.optimize);
-    if is_on && request.cache.marks.is_empty() {
+    if wants_optimizing(asked) && request.cache.marks.is_empty() {
         let session = request.cache.key.clone().or_else(|| key.map(|key| key.id.clone()));
         let session = session.unwrap_or_else(|| "distiq".to_owned());
         request.cache = setup.router.cache_plan(&target.provider, request, &session);
     }
 }
 
-fn check_model(caller: &Caller, name: &str, target: &Target) -> Result<(), Refusal> {
+pub(crate) fn check_model(caller: &Caller, name: &str, target: &Target) -> Result<(), Refusal> {
     let Some(key) = caller.key() else { return Ok(()) };
     let full = format!("{}/{}", target.provider, target.model);
     if key.allows(&[name, &target.model, &full]) {
@@ -101,7 +157,7 @@ fn check_model(caller: &Caller, name: &str, target: &Target) -> Result<(), Refus
 }
 
 /// Takes the request out of what the key has left for this minute.
-fn take_rate(asked: &Asked<'_>) -> Result<Tab, Refusal> {
+pub(crate) fn take_rate(asked: &Asked<'_>) -> Result<Tab, Refusal> {
     let shared = Arc::clone(asked.shared);
     let Some(key) = asked.caller.key() else { return Ok(Tab { shared, key: None }) };
     let tokens = asked.body.len() as u64 / BYTES_PER_TOKEN;
@@ -113,9 +169,13 @@ fn take_rate(asked: &Asked<'_>) -> Result<Tab, Refusal> {
     }
 }
 
-fn purpose(caller: &Caller, target: Target) -> Purpose {
-    let _ = caller;
-    Purpose { route: target.route, ..Purpose::new(RequestKind::Gateway, target.provider) }
+fn purpose(asked: &Asked<'_>, target: &Target) -> Purpose {
+    Purpose {
+        route: target.route,
+        key: asked.caller.key_use(),
+        client: Some(asked.codec.dialect()),
+        ..Purpose::new(RequestKind::Gateway, target.provider.clone())
+    }
 }
 
 /// Returns the headers that tell what is known before the answer.
@@ -129,7 +189,7 @@ fn facts(setup: &Setup, request: &Request, target: &Target) -> HeaderMap {
     headers
 }
 
-fn started(headers: &mut HeaderMap, started: Option<&Started>, codec: &dyn Codec) {
+pub(crate) fn started(headers: &mut HeaderMap, started: Option<&Started>, codec: &dyn Codec) {
     let Some(started) = started else { return };
     if let Ok(id) = HeaderValue::try_from(started.request_id.as_str()) {
         headers.insert("x-distiq-request-id", id.clone());
@@ -142,12 +202,7 @@ fn started(headers: &mut HeaderMap, started: Option<&Started>, codec: &dyn Codec
 }
 
 /// Waits for a whole answer.
-async fn whole(
-    mut reply: Reply,
-    mut tab: Tab,
-    codec: &dyn Codec,
-    request: &Request,
-) -> Result<(Vec<u8>, Option<Started>), Refusal> {
+async fn gather(mut reply: Reply, mut tab: Tab) -> Result<(Answer, Option<Started>), Refusal> {
     let cut = tab.shared.cut.clone();
     let mut assembler = Assembler::default();
     let mut begun: Option<Started> = None;
@@ -187,6 +242,5 @@ async fn whole(
     {
         response.id = begun.request_id.to_string();
     }
-    let body = serde_json::to_vec(&codec.whole(request, &response)).unwrap_or_default();
-    Ok((body, begun))
+    Ok((response, begun))
 }

@@ -41,6 +41,11 @@ pub(crate) trait Codec: Sync + Send {
     /// Starts the stream that answers a request.
     fn encoder(&self, request: &Request) -> Box<dyn Encode>;
 
+    /// Starts a stream of which only a failure is written, behind another's bytes.
+    fn error_encoder(&self) -> Box<dyn Encode> {
+        self.encoder(&Request::default())
+    }
+
     /// Writes a whole answer.
     fn whole(&self, request: &Request, response: &Response) -> Value;
 

@@ -181,9 +181,7 @@ fn ollama(below: &str) -> Found {
     let embed = |door| Endpoint::Embed(door, Route::default());
     match below {
         "chat" => found(Endpoint::Chat(Route::default()), POST, codec),
-        "generate" => {
-            found(Endpoint::Chat(Route::default()), POST, &dialect::OLLAMA_GENERATE)
-        }
+        "generate" => found(Endpoint::Chat(Route::default()), POST, &dialect::OLLAMA_GENERATE),
         "embed" => found(embed(EmbedDoor::Ollama), POST, codec),
         "embeddings" => found(embed(EmbedDoor::OlderOllama), POST, codec),
         "tags" => found(Endpoint::Models, GET, codec),
@@ -249,10 +247,7 @@ mod tests {
             Endpoint::KeptInput("resp_1".into())
         );
         assert_eq!(endpoint("/v1/responses/resp_1/cancel"), Endpoint::Unknown);
-        assert_eq!(
-            endpoint("/v1/messages/batches/b/results"),
-            Endpoint::BatchResults("b".into())
-        );
+        assert_eq!(endpoint("/v1/messages/batches/b/results"), Endpoint::BatchResults("b".into()));
         assert_eq!(endpoint("/v1beta/openai/chat/completions"), chat);
     }
 

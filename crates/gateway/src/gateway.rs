@@ -14,6 +14,7 @@ use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
 
+use crate::batch;
 use crate::keys::{KeyError, Keys};
 use crate::listen::{Listening, listen};
 use crate::setup::{Access, Options, Source};
@@ -160,6 +161,7 @@ impl Gateway {
         let doorman = Arc::new(Doorman::new(Arc::clone(&self.shared), acceptor));
         let connections = TaskTracker::new();
         let room = Arc::new(Semaphore::new(self.shared.options.bounds.connections));
+        batch::resume(&self.shared);
         let watcher = tokio::spawn(watch::watch(self.handle()));
         let stopping = self.shared.stopping.clone();
         loop {

@@ -25,27 +25,33 @@
 
 mod admin;
 mod answer;
+mod batch;
 mod body;
 mod call;
 mod chat;
 mod count;
 mod dialect;
 mod dropped;
+mod embed;
 mod endpoint;
 mod facts;
 mod gateway;
 mod guard;
 mod head;
 mod health;
+mod kept;
 mod keys;
 mod listen;
 mod models;
+mod pass;
 mod refusal;
 mod resolve;
 mod setup;
 mod shared;
+mod silence;
 mod stream;
 mod tls;
+mod unknown;
 
 pub use gateway::{Gateway, GatewayError, Handle};
 pub use keys::{Key, KeyError, Keys, Made, NewKey};

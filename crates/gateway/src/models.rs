@@ -1,6 +1,8 @@
 //! The models that a caller can name.
 
 use distiq_base::Dialect;
+use distiq_llm::provider::ModelListing;
+use distiq_llm::wire::{gemini, ollama};
 use distiq_llm::{ModelInfo, ProviderErrorKind as Kind};
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -8,6 +10,9 @@ use serde_json::{Value, json};
 use crate::call::Caller;
 use crate::refusal::Refusal;
 use crate::shared::Shared;
+
+/// The version of Ollama's API that the gateway speaks.
+const OLLAMA_VERSION: &str = "0.12.0";
 
 /// A model under the name that a caller writes.
 struct Listed {
@@ -26,7 +31,43 @@ pub(crate) fn list(shared: &Shared, caller: &Caller, dialect: Dialect) -> Value 
             let (first, last) = (id(data.first()), id(data.last()));
             json!({ "data": data, "has_more": false, "first_id": first, "last_id": last })
         }
-        _ => json!({ "object": "list", "data": data }),
+        Dialect::Gemini => gemini::encode_models(
+            &all(shared, caller).iter().map(listing).collect::<Vec<_>>(),
+            None,
+        ),
+        Dialect::Ollama => {
+            let all: Vec<ModelListing> = all(shared, caller).iter().map(listing).collect();
+            ollama::encode_tags(&all, &Timestamp::now().to_string())
+        }
+        Dialect::Openai | Dialect::Responses => json!({ "object": "list", "data": data }),
+    }
+}
+
+/// Tells of one model as Ollama does.
+pub(crate) fn show(shared: &Shared, caller: &Caller, body: &[u8]) -> Result<Value, Refusal> {
+    let asked: Value = serde_json::from_slice(body)
+        .map_err(|error| Refusal::invalid(format!("The body is not JSON: {error}")))?;
+    let named = ["model", "name"].iter().find_map(|key| asked.get(key)?.as_str());
+    let found = find(shared, caller, named.unwrap_or_default())?;
+    Ok(ollama::encode_show(&listing(&found), &["completion", "tools"]))
+}
+
+/// Tells that no model is loaded: what runs elsewhere needs no loading.
+pub(crate) fn loaded() -> Value {
+    json!({ "models": [] })
+}
+
+/// Tells a version as Ollama does; its clients ask whether the server is new enough.
+pub(crate) fn version() -> Value {
+    ollama::encode_version(OLLAMA_VERSION)
+}
+
+fn listing(one: &Listed) -> ModelListing {
+    ModelListing {
+        id: one.id.clone(),
+        display_name: None,
+        context_tokens: one.context_tokens,
+        max_output_tokens: one.max_output_tokens,
     }
 }
 
@@ -37,10 +78,14 @@ pub(crate) fn one(
     dialect: Dialect,
     id: &str,
 ) -> Result<Value, Refusal> {
-    let all = all(shared, caller);
-    let full = |one: &&Listed| format!("{}/{}", one.provider, one.id) == id;
-    let found = all.iter().find(|one| one.id == id).or_else(|| all.iter().find(full));
-    found.map(|one| item(one, dialect)).ok_or_else(|| {
+    find(shared, caller, id).map(|one| item(&one, dialect))
+}
+
+fn find(shared: &Shared, caller: &Caller, id: &str) -> Result<Listed, Refusal> {
+    let full = |one: &Listed| format!("{}/{}", one.provider, one.id) == id;
+    let mut all = all(shared, caller);
+    let at = all.iter().position(|one| one.id == id).or_else(|| all.iter().position(full));
+    at.map(|at| all.swap_remove(at)).ok_or_else(|| {
         Refusal::new(Kind::UnknownModel, format!("No model `{}` is offered here", shown(id)))
     })
 }
@@ -78,6 +123,7 @@ fn item(one: &Listed, dialect: Dialect) -> Value {
             "max_input_tokens": one.context_tokens,
             "max_tokens": one.max_output_tokens,
         }),
+        Dialect::Gemini => gemini::encode_model(&listing(one)),
         _ => json!({
             "id": one.id,
             "object": "model",

@@ -3,24 +3,24 @@
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use bytes::Bytes;
-use distiq_base::{RequestId, StreamEvent};
+use distiq_base::{Assembler, RequestId, Response, StreamEvent};
 use distiq_llm::ProviderErrorKind as Kind;
 use distiq_router::{Receipt, Reply, RouterEvent};
 use futures::StreamExt;
-use tokio::time::{Instant, Sleep, sleep_until};
 use tokio_util::sync::WaitForCancellationFutureOwned;
 
 use crate::dialect::Encode;
 use crate::refusal::Refusal;
 use crate::shared::Shared;
+use crate::silence::Silence;
 
 /// Bytes after which what is ready goes out, so that a fast vendor fills no memory.
 const BATCH_BYTES: usize = 16 << 10;
-/// What keeps a silent stream open; every reader of events passes comments over.
-const COMMENT: &[u8] = b": keep-alive\n\n";
+
+/// Takes an answer that is kept.
+pub(crate) type Keep = Box<dyn FnOnce(&Response) + Send>;
 
 /// What is settled when an answer is over: the key's tokens of this minute.
 pub(crate) struct Tab {
@@ -50,10 +50,10 @@ pub(crate) struct AnswerStream {
     begun: bool,
     failure: Option<Refusal>,
     over: bool,
-    /// The pause after which a comment is sent, where the dialect has comments.
-    pause: Option<Duration>,
-    alarm: Pin<Box<Sleep>>,
-    last_out: Instant,
+    /// Where the dialect has comments.
+    silence: Option<Silence>,
+    /// Where the answer is kept: what has come of it, and who takes it.
+    keeping: Option<(Assembler, Keep)>,
     cut: Pin<Box<WaitForCancellationFutureOwned>>,
 }
 
@@ -66,10 +66,15 @@ pub(crate) struct Started {
 }
 
 impl AnswerStream {
-    pub fn new(reply: Reply, encoder: Box<dyn Encode>, tab: Tab, has_comments: bool) -> Self {
-        let pause = tab.shared.options.bounds.keep_alive;
+    pub fn new(
+        reply: Reply,
+        encoder: Box<dyn Encode>,
+        tab: Tab,
+        has_comments: bool,
+        keep: Option<Keep>,
+    ) -> Self {
+        let silence = has_comments.then(|| Silence::new(tab.shared.options.bounds.keep_alive));
         let cut = Box::pin(tab.shared.cut.clone().cancelled_owned());
-        let now = Instant::now();
         Self {
             reply,
             encoder,
@@ -79,9 +84,8 @@ impl AnswerStream {
             begun: false,
             failure: None,
             over: false,
-            pause: has_comments.then_some(pause),
-            alarm: Box::pin(sleep_until(now + pause)),
-            last_out: now,
+            silence,
+            keeping: keep.map(|keep| (Assembler::default(), keep)),
             cut,
         }
     }
@@ -108,30 +112,19 @@ impl AnswerStream {
             self.fail(Refusal::new(Kind::Overloaded, "The gateway stops; send the request again"));
         }
         if !self.out.is_empty() {
-            self.last_out = Instant::now();
+            if let Some(silence) = &mut self.silence {
+                silence.broken();
+            }
             return Poll::Ready(Some(Bytes::from(std::mem::take(&mut self.out))));
         }
         if self.over {
             return Poll::Ready(None);
         }
-        self.poll_silence(context)
-    }
-
-    /// Sends a comment after a long silence. The alarm is set once a pause, not once an event.
-    fn poll_silence(&mut self, context: &mut Context<'_>) -> Poll<Option<Bytes>> {
-        let Some(pause) = self.pause else { return Poll::Pending };
-        while self.alarm.as_mut().poll(context).is_ready() {
-            let now = Instant::now();
-            let due = self.last_out + pause;
-            if now >= due {
-                self.last_out = now;
-                self.begun = true;
-                self.alarm.as_mut().reset(now + pause);
-                return Poll::Ready(Some(Bytes::from_static(COMMENT)));
-            }
-            self.alarm.as_mut().reset(due);
-        }
-        Poll::Pending
+        let Some(silence) = &mut self.silence else { return Poll::Pending };
+        silence.poll(context).map(|comment| {
+            self.begun = true;
+            Some(comment)
+        })
     }
 
     fn take(&mut self, event: RouterEvent) {
@@ -164,6 +157,15 @@ impl AnswerStream {
             }
             event => event,
         };
+        if let Some((assembler, _)) = &mut self.keeping {
+            assembler.push(&event);
+        }
+        // Kept before the caller sees the end: it may go on from the answer at once.
+        if event == StreamEvent::End
+            && let Some((assembler, keep)) = self.keeping.take()
+        {
+            keep(&assembler.into_response());
+        }
         let bytes = self.encoder.encode(&event);
         match self.out.is_empty() {
             true => self.out = bytes,

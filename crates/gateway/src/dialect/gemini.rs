@@ -2,8 +2,8 @@
 
 use distiq_base::{Dialect, Request, Response, StreamEvent};
 use distiq_llm::ProviderErrorKind;
-use distiq_llm::wire::gemini::{self, StreamForm};
 use distiq_llm::wire::WireError;
+use distiq_llm::wire::gemini::{self, StreamForm};
 use serde_json::Value;
 
 use super::{Codec, Encode};

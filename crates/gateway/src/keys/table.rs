@@ -31,7 +31,30 @@ pub(super) static SCHEMA: Schema = Schema {
         score INTEGER NOT NULL,
         comment TEXT NOT NULL
     ) STRICT;
-    CREATE INDEX feedback_by_request ON feedback(request_id);"],
+    CREATE INDEX feedback_by_request ON feedback(request_id);
+    CREATE TABLE response(
+        id TEXT PRIMARY KEY,
+        at_ms INTEGER NOT NULL,
+        key TEXT NOT NULL,
+        body TEXT NOT NULL
+    ) STRICT;
+    CREATE INDEX response_by_time ON response(at_ms);
+    CREATE TABLE batch(
+        id TEXT PRIMARY KEY,
+        at_ms INTEGER NOT NULL,
+        key TEXT NOT NULL,
+        cancelled INTEGER NOT NULL,
+        ended_ms INTEGER
+    ) STRICT;
+    CREATE TABLE batch_item(
+        batch TEXT NOT NULL REFERENCES batch(id) ON DELETE CASCADE,
+        number INTEGER NOT NULL,
+        custom_id TEXT NOT NULL,
+        request TEXT NOT NULL,
+        result TEXT,
+        outcome TEXT,
+        PRIMARY KEY (batch, number)
+    ) STRICT, WITHOUT ROWID;"],
 };
 
 const COLUMNS: &str = "id, hash, owner, day_nanousd, month_nanousd, requests_per_minute, \

@@ -1,0 +1,113 @@
+//! Texts as vectors, between the dialects that have them.
+
+use distiq_base::{Dialect, EmbedRequest, EmbedResponse, RequestKind};
+use distiq_llm::ProviderErrorKind as Kind;
+use distiq_llm::provider::RawRequest;
+use distiq_llm::wire::gemini::{self, Action};
+use distiq_llm::wire::ollama::{self, EmbedForm};
+use distiq_llm::wire::{WireError, openai};
+use distiq_router::{Call as Passed, ForwardBody, Purpose, Reads};
+use hyper::Response;
+use serde_json::Value;
+
+use crate::answer::json;
+use crate::body::Out;
+use crate::chat::{Asked, check_model, started, take_rate};
+use crate::endpoint::EmbedDoor;
+use crate::head::Head;
+use crate::refusal::Refusal;
+use crate::resolve::resolve;
+use crate::stream::Started;
+
+/// Answers a request for vectors.
+pub(crate) async fn answer(door: EmbedDoor, asked: Asked<'_>) -> Result<Response<Out>, Refusal> {
+    let head = Head::read(&asked.body)?;
+    let setup = asked.shared.setup();
+    let name = asked.route.model.clone().or(head.model).unwrap_or_default();
+    let target = resolve(&setup, asked.codec.dialect(), &name)?;
+    check_model(asked.caller, &name, &target)?;
+    let mut tab = take_rate(&asked)?;
+    let mut request = decode(door, &name, &asked.body)?;
+    request.model.clone_from(&target.model);
+    let provider = setup
+        .registry
+        .get(&target.provider)
+        .map_err(|error| Refusal::new(Kind::UnknownModel, error.to_string()))?;
+    let dialect = provider.dialect();
+    let (path, body) = encode(dialect, &request)?;
+    let mut purpose = Purpose::new(RequestKind::Embed, target.provider);
+    purpose.route = target.route;
+    purpose.key = asked.caller.key_use();
+    purpose.client = Some(asked.codec.dialect());
+    let passed = Passed {
+        dialect,
+        reads: Reads::Count,
+        model: target.model,
+        request: RawRequest { path: path.into(), body: body.into(), ..RawRequest::default() },
+    };
+    let forwarded = setup.router.forward(passed, purpose).await.map_err(|refused| refused.error)?;
+    if let Some(receipt) = forwarded.receipt.get() {
+        tab.settle(&receipt);
+    }
+    let ForwardBody::Whole(body) = forwarded.body else {
+        return Err(Refusal::new(Kind::Malformed, "The provider streams its vectors"));
+    };
+    let mut answer = read(dialect, &body)
+        .map_err(|error| Refusal::new(Kind::Malformed, format!("{}: {error}", provider.name())))?;
+    if answer.model.is_empty() {
+        answer.model = request.model.clone();
+    }
+    let mut response = json(&write(door, &answer, &request));
+    let told = Started {
+        request_id: forwarded.request_id,
+        provider: forwarded.provider,
+        model: forwarded.model,
+    };
+    started(response.headers_mut(), Some(&told), asked.codec);
+    Ok(response)
+}
+
+fn decode(door: EmbedDoor, model: &str, body: &[u8]) -> Result<EmbedRequest, WireError> {
+    match door {
+        EmbedDoor::OpenAi => openai::decode_embed_request(body),
+        EmbedDoor::Gemini(_) => gemini::decode_embed_request(model, body),
+        EmbedDoor::Ollama | EmbedDoor::OlderOllama => ollama::decode_embed_request(body),
+    }
+}
+
+fn encode(dialect: Dialect, request: &EmbedRequest) -> Result<(&'static str, Vec<u8>), Refusal> {
+    let (path, body) = match dialect {
+        Dialect::Openai | Dialect::Responses => {
+            ("embeddings", openai::encode_embed_request(request))
+        }
+        Dialect::Gemini => {
+            ("models/{model}:batchEmbedContents", gemini::encode_embed_request(request))
+        }
+        Dialect::Ollama => ("api/embed", ollama::encode_embed_request(request)),
+        Dialect::Anthropic => {
+            let message = "This provider has no embeddings; name one that has, as `PROVIDER/MODEL`";
+            return Err(Refusal::invalid(message));
+        }
+    };
+    Ok((path, body.to_string().into_bytes()))
+}
+
+fn read(dialect: Dialect, body: &[u8]) -> Result<EmbedResponse, WireError> {
+    match dialect {
+        Dialect::Gemini => gemini::decode_embed_response(body),
+        Dialect::Ollama => ollama::decode_embed_response(body),
+        _ => openai::decode_embed_response(body),
+    }
+}
+
+fn write(door: EmbedDoor, answer: &EmbedResponse, request: &EmbedRequest) -> Value {
+    match door {
+        EmbedDoor::OpenAi => openai::encode_embed_response(answer, request.encoding),
+        EmbedDoor::Gemini(Action::BatchEmbed) => {
+            gemini::encode_embed_response(answer, Action::BatchEmbed)
+        }
+        EmbedDoor::Gemini(_) => gemini::encode_embed_response(answer, Action::Embed),
+        EmbedDoor::Ollama => ollama::encode_embed_response(answer, EmbedForm::Embed),
+        EmbedDoor::OlderOllama => ollama::encode_embed_response(answer, EmbedForm::Older),
+    }
+}

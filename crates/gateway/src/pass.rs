@@ -1,0 +1,252 @@
+//! Passing through: the caller's own bytes to a vendor that speaks the caller's dialect, and back.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use distiq_base::{Dialect, RequestKind};
+use distiq_llm::ProviderErrorKind as Kind;
+use distiq_llm::provider::RawRequest;
+use distiq_router::{
+    Broken, Call as Passed, ForwardBody, ForwardStream, Forwarded, Purpose, Reads, ReceiptHandle,
+    Refused,
+};
+use futures::Stream;
+use hyper::header::{CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue};
+use hyper::{Response, StatusCode};
+use tokio_util::sync::WaitForCancellationFutureOwned;
+
+use crate::body::Out;
+use crate::call::Call;
+use crate::chat::{Asked, started};
+use crate::dialect::{Codec, Encode};
+use crate::refusal::Refusal;
+use crate::resolve::Target;
+use crate::setup::Setup;
+use crate::silence::Silence;
+use crate::stream::{Started, Tab};
+
+/// Returns where a dialect's answers are asked for, below a base URL.
+fn path(dialect: Dialect, asked: &Asked<'_>) -> &'static str {
+    match (dialect, asked.route.stream) {
+        (Dialect::Anthropic, _) => "v1/messages",
+        (Dialect::Openai, _) => "chat/completions",
+        (Dialect::Responses, _) => "responses",
+        (Dialect::Gemini, Some(true)) => "models/{model}:streamGenerateContent",
+        (Dialect::Gemini, _) => "models/{model}:generateContent",
+        (Dialect::Ollama, _) if asked.call.uri.path().contains("/generate") => "api/generate",
+        (Dialect::Ollama, _) => "api/chat",
+    }
+}
+
+/// Passes a request for an answer on.
+pub(crate) async fn answer(
+    asked: &Asked<'_>,
+    setup: &Setup,
+    target: Target,
+    purpose: Purpose,
+    tab: Tab,
+) -> Result<Response<Out>, Refusal> {
+    let dialect = asked.codec.dialect();
+    let request = raw(asked.call, path(dialect, asked).to_owned(), asked.body.clone());
+    let passed = Passed { dialect, reads: Reads::Answer, model: target.model, request };
+    let encoder = || asked.codec.error_encoder();
+    send(setup, passed, purpose, tab, asked.codec, Some(&encoder)).await
+}
+
+/// Passes a request on whose answer is not understood.
+pub(crate) async fn unknown(
+    asked: &Asked<'_>,
+    provider: String,
+    path: String,
+    model: Option<String>,
+    tab: Tab,
+) -> Result<Response<Out>, Refusal> {
+    let setup = asked.shared.setup();
+    let mut purpose = Purpose::new(RequestKind::Gateway, provider);
+    purpose.route = "passed";
+    purpose.key = asked.caller.key_use();
+    purpose.client = Some(asked.codec.dialect());
+    // What names a model may cost; most such answers count their tokens.
+    let reads = if model.is_some() { Reads::Count } else { Reads::Nothing };
+    let request = raw(asked.call, path, asked.body.clone());
+    let dialect = asked.codec.dialect();
+    let passed = Passed { dialect, reads, model: model.unwrap_or_default(), request };
+    send(&setup, passed, purpose, tab, asked.codec, None).await
+}
+
+fn raw(call: &Call, path: String, body: Bytes) -> RawRequest {
+    let ours = |name: &HeaderName| name.as_str().starts_with("x-distiq-") || name == "origin";
+    let headers = call.headers.iter().filter(|(name, _)| !ours(name));
+    let query = call.uri.query().map(|query| {
+        let kept = query.split('&').filter(|pair| !pair.starts_with("key="));
+        kept.collect::<Vec<_>>().join("&")
+    });
+    RawRequest {
+        method: call.method.to_string(),
+        path,
+        query: query.filter(|query| !query.is_empty()),
+        headers: headers.map(|(n, v)| (n.to_string(), v.as_bytes().to_vec())).collect(),
+        body,
+    }
+}
+
+async fn send(
+    setup: &Setup,
+    passed: Passed,
+    purpose: Purpose,
+    mut tab: Tab,
+    codec: &'static dyn Codec,
+    encoder: Option<&(dyn Fn() -> Box<dyn Encode> + Sync)>,
+) -> Result<Response<Out>, Refusal> {
+    let cut = tab.shared.cut.clone();
+    let forwarded = tokio::select! {
+        biased;
+        forwarded = setup.router.forward(passed, purpose) => forwarded,
+        () = cut.cancelled() => {
+            return Err(Refusal::new(Kind::Overloaded, "The gateway stops; send the request again"));
+        }
+    };
+    let Forwarded { request_id, provider, model, status, headers, body, receipt, .. } =
+        match forwarded {
+            Ok(forwarded) => forwarded,
+            Err(refused) => return refuse(*Box::new(refused)),
+        };
+    let told = Started { request_id, provider, model };
+    let mut response = Response::new(Out::Full(None));
+    *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::OK);
+    *response.headers_mut() = given(&headers);
+    started(response.headers_mut(), Some(&told), codec);
+    *response.body_mut() = match body {
+        ForwardBody::Whole(bytes) => {
+            if let Some(receipt) = receipt.get() {
+                tab.settle(&receipt);
+            }
+            Out::Full(Some(bytes))
+        }
+        ForwardBody::Stream(stream) => {
+            let has_comments = encoder.is_some() && codec.has_comments();
+            let encoder = encoder.map(|make| make());
+            let mut stream = PassStream::new(stream, encoder, receipt, tab, has_comments);
+            // It has begun: the first bytes are there, and go out with the head.
+            let first = std::future::poll_fn(|context| stream.poll_bytes(context)).await;
+            Out::Pass(first, Box::new(stream))
+        }
+    };
+    Ok(response)
+}
+
+/// Gives the vendor's own refusal on where there is one.
+fn refuse(refused: Refused) -> Result<Response<Out>, Refusal> {
+    let Refused { error, receipt, reply } = refused;
+    let Some(reply) = reply.filter(|reply| !reply.body.is_empty()) else {
+        return Err(error.into());
+    };
+    // A page of some proxy is no answer in any dialect.
+    if serde_json::from_slice::<serde::de::IgnoredAny>(&reply.body).is_err() {
+        return Err(error.into());
+    }
+    let mut response = Response::new(Out::Full(Some(reply.body)));
+    *response.status_mut() = StatusCode::from_u16(reply.status).unwrap_or(StatusCode::BAD_GATEWAY);
+    *response.headers_mut() = given(&reply.headers);
+    if let Ok(id) = HeaderValue::try_from(receipt.request_id.as_str()) {
+        response.headers_mut().insert("x-distiq-request-id", id);
+    }
+    Ok(response)
+}
+
+fn given(headers: &[(String, Vec<u8>)]) -> HeaderMap {
+    let pair = |(name, value): &(String, Vec<u8>)| {
+        let name = HeaderName::from_bytes(name.as_bytes()).ok()?;
+        Some((name, HeaderValue::from_bytes(value).ok()?))
+    };
+    let mut given = HeaderMap::with_capacity(headers.len() + 4);
+    for (name, value) in headers.iter().filter_map(pair) {
+        given.append(name, value);
+    }
+    given.remove(CONTENT_LENGTH);
+    given
+}
+
+/// A stream on its way through; dropping it closes the way to the vendor at once.
+pub(crate) struct PassStream {
+    stream: ForwardStream,
+    /// Words a failure, where the dialect is understood.
+    encoder: Option<Box<dyn Encode>>,
+    receipt: ReceiptHandle,
+    tab: Tab,
+    over: bool,
+    /// Whether what went out ends between two events.
+    is_between: bool,
+    silence: Option<Silence>,
+    cut: Pin<Box<WaitForCancellationFutureOwned>>,
+}
+
+impl PassStream {
+    fn new(
+        stream: ForwardStream,
+        encoder: Option<Box<dyn Encode>>,
+        receipt: ReceiptHandle,
+        tab: Tab,
+        has_comments: bool,
+    ) -> Self {
+        let pause = tab.shared.options.bounds.keep_alive;
+        let cut = Box::pin(tab.shared.cut.clone().cancelled_owned());
+        let silence = has_comments.then(|| Silence::new(pause));
+        Self { stream, encoder, receipt, tab, over: false, is_between: true, silence, cut }
+    }
+
+    /// Returns the next bytes; an error where the end must not look clean and cannot be worded.
+    pub fn poll_bytes(&mut self, context: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        if self.over {
+            return Poll::Ready(None);
+        }
+        match Pin::new(&mut self.stream).poll_next(context) {
+            Poll::Ready(Some(Ok(bytes))) => {
+                self.is_between = bytes.ends_with(b"\n\n") || bytes.ends_with(b"\r\n\r\n");
+                if let Some(silence) = &mut self.silence {
+                    silence.broken();
+                }
+                Poll::Ready(Some(bytes))
+            }
+            Poll::Ready(Some(Err(broken))) => self.end(Some(broken)),
+            Poll::Ready(None) => self.end(None),
+            Poll::Pending => self.wait(context),
+        }
+    }
+
+    fn wait(&mut self, context: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        if self.cut.as_mut().poll(context).is_ready() {
+            let message = "The gateway stops; send the request again";
+            return self.say(&Refusal::new(Kind::Overloaded, message));
+        }
+        match &mut self.silence {
+            Some(silence) => match silence.poll(context) {
+                // A comment in the middle of an event would break it.
+                Poll::Ready(comment) if self.is_between => Poll::Ready(Some(comment)),
+                _ => Poll::Pending,
+            },
+            None => Poll::Pending,
+        }
+    }
+
+    fn end(&mut self, broken: Option<Broken>) -> Poll<Option<Bytes>> {
+        self.over = true;
+        if let Some(receipt) = self.receipt.get() {
+            self.tab.settle(&receipt);
+        }
+        match broken {
+            Some(Broken { error, is_told: false }) => self.say(&error.into()),
+            _ => Poll::Ready(None),
+        }
+    }
+
+    fn say(&mut self, refusal: &Refusal) -> Poll<Option<Bytes>> {
+        self.over = true;
+        let Some(encoder) = &mut self.encoder else { return Poll::Ready(None) };
+        let words = encoder.error(refusal.kind, &refusal.message);
+        // What was cut in the middle of an event is ended first, so that it is dropped whole.
+        let words = if self.is_between { words } else { format!("\n\n{words}") };
+        Poll::Ready(Some(Bytes::from(words)))
+    }
+}
