@@ -203,7 +203,7 @@ impl Gateway {
             self.listener.poll_accept(&mut nobody)
         {
             let doorman = Arc::clone(doorman);
-            connections.spawn(async move { doorman.serve_last(stream, peer.ip()).await });
+            connections.spawn(async move { doorman.serve(stream, peer.ip()).await });
         }
     }
 }

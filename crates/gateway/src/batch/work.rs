@@ -17,6 +17,8 @@ use crate::call::{Call, Caller};
 use crate::chat::{self, Asked};
 use crate::dialect::{ANTHROPIC, Codec};
 use crate::endpoint::Route;
+use crate::head::Head;
+use crate::refusal::Refusal;
 use crate::shared::Shared;
 
 /// Requests of one batch at once.
@@ -83,6 +85,11 @@ async fn ask(shared: &Arc<Shared>, caller: &Caller, request: String) -> (&'stati
     let codec: &'static dyn Codec = &ANTHROPIC;
     let route = Route { model: None, stream: Some(false) };
     let body = Bytes::from(request);
+    if Head::read(&body).is_ok_and(|head| head.stream == Some(true)) {
+        let refusal = Refusal::invalid("A request of a batch does not stream");
+        let body = whole(worded(codec, &refusal)).await;
+        return ("errored", json!({ "type": "errored", "error": body }));
+    }
     let asked = Asked { shared, call: &call, caller, codec, route: &route, body };
     let response = match chat::answer(asked).await {
         Ok(response) => response,

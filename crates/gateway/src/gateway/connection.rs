@@ -4,18 +4,23 @@ use std::convert::Infallible;
 use std::net::IpAddr;
 use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
+use tokio_util::sync::CancellationToken;
 
 use super::without_delay;
 use crate::answer;
 use crate::shared::Shared;
+
+/// How long a connection that was open at the stop may take for its first request.
+const FIRST_REQUEST: Duration = Duration::from_secs(1);
 
 /// Serves connections, all by the same rules.
 pub(super) struct Doorman {
@@ -39,22 +44,13 @@ impl Doorman {
 
     /// Serves a connection until its client or the gateway's stop ends it.
     pub async fn serve(&self, stream: TcpStream, peer: IpAddr) {
-        self.open(stream, peer, false).await;
-    }
-
-    /// Serves a connection that was accepted after the stop: its first request is its last.
-    pub async fn serve_last(&self, stream: TcpStream, peer: IpAddr) {
-        self.open(stream, peer, true).await;
-    }
-
-    async fn open(&self, stream: TcpStream, peer: IpAddr, is_last: bool) {
         without_delay(&stream);
         match &self.acceptor {
-            None => self.speak(stream, peer, is_last).await,
+            None => self.speak(stream, peer).await,
             Some(acceptor) => {
                 let wait = self.shared.options.bounds.head_wait;
                 if let Ok(Ok(stream)) = timeout(wait, acceptor.accept(stream)).await {
-                    self.speak(stream, peer, is_last).await;
+                    self.speak(stream, peer).await;
                 }
             }
         }
@@ -64,23 +60,24 @@ impl Doorman {
         &self,
         stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
         peer: IpAddr,
-        is_last: bool,
     ) {
+        let begun = CancellationToken::new();
         let service = service_fn(|request| {
+            begun.cancel();
             let shared = Arc::clone(&self.shared);
             async move { Ok::<_, Infallible>(answer::handle(shared, peer, request).await) }
         });
-        let mut http = self.http.clone();
-        http.keep_alive(!is_last);
-        let connection = http.serve_connection(TokioIo::new(stream), service);
+        let connection = self.http.serve_connection(TokioIo::new(stream), service);
         let mut connection = pin!(connection);
-        if is_last {
-            let _ = connection.await;
-            return;
-        }
         tokio::select! {
             _ = connection.as_mut() => return,
             () = self.shared.stopping.cancelled() => {}
+        }
+        // A client that has just come may have sent its request, which is answered yet.
+        tokio::select! {
+            _ = connection.as_mut() => return,
+            () = begun.cancelled() => {}
+            () = sleep(FIRST_REQUEST) => {}
         }
         connection.as_mut().graceful_shutdown();
         let _ = connection.await;

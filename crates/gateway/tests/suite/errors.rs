@@ -107,7 +107,10 @@ fn a_wait_that_the_vendor_asks_for_is_passed_on() {
 #[test]
 fn a_client_that_leaves_closes_the_vendors_stream_and_is_billed() {
     let says = Says { pace_ms: 20, ..Says::text("word ".repeat(5_000)) };
-    let script = Script::steps([says]).at_end(distiq_testkit::AtEnd::Repeat);
+    let script = Script::function(move |request| match request.stream {
+        true => says.clone().into(),
+        false => says.clone().after_faults([Fault::StallBeforeHead]),
+    });
     let model = ScriptedModel::start(script).unwrap();
     let desk = Desk::new(&model);
     for (number, path) in PATHS.iter().enumerate() {
@@ -116,7 +119,12 @@ fn a_client_that_leaves_closes_the_vendors_stream_and_is_billed() {
             let mut client = desk.connect();
             let name = MODELS[number].replace("scripted-1", "claude-haiku-4-5");
             let name = if number == 0 { name.as_str() } else { "openai/gpt-5-mini" };
-            client.send(request("POST", path, OPERATOR, &ask(name, stream).to_string()));
+            let mut body = ask(name, stream);
+            if number == 1 {
+                body["max_completion_tokens"] = body["max_tokens"].take();
+                body.as_object_mut().unwrap().remove("max_tokens");
+            }
+            client.send(request("POST", path, OPERATOR, &body.to_string()));
             if stream {
                 client.until("word");
             } else {

@@ -5,7 +5,9 @@
 
 mod bad_http;
 mod errors;
+mod kept;
 mod keys;
 mod matrix;
+mod passing;
 mod stopping;
 mod support;
