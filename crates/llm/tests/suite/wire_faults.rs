@@ -157,14 +157,14 @@ fn a_long_stream_of_arguments_costs_as_much_as_its_bytes() {
 
 /// What is done to a byte sequence.
 #[derive(Clone, Debug)]
-enum Mutation {
+pub enum Mutation {
     Flip(Index, u8),
     Cut(Index, Index),
     Repeat(Index, Index),
     Insert(Index, &'static str),
 }
 
-fn mutation() -> impl Strategy<Value = Mutation> {
+pub fn mutation() -> impl Strategy<Value = Mutation> {
     let pieces = prop::sample::select(vec![
         "null",
         "-1",
@@ -190,7 +190,7 @@ fn mutation() -> impl Strategy<Value = Mutation> {
     ]
 }
 
-fn mutate(bytes: &str, mutations: &[Mutation]) -> Vec<u8> {
+pub fn mutate(bytes: &str, mutations: &[Mutation]) -> Vec<u8> {
     let mut bytes = bytes.as_bytes().to_vec();
     for mutation in mutations {
         if bytes.is_empty() {

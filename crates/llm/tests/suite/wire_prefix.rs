@@ -4,7 +4,7 @@ use distiq_base::{
     CacheMark, CacheTtl, Content, Dialect, ImageSource, MarkPlace, Message, Request, Role,
     SystemBlock,
 };
-use distiq_llm::wire::{PartMarks, Quirks, anthropic, openai};
+use distiq_llm::wire::{PartMarks, Quirks, anthropic, gemini, ollama, openai};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -95,6 +95,8 @@ fn codecs() -> Vec<(Encode, Quirks)> {
         (openai::encode_request, Quirks::default()),
         (openai::encode_request, Quirks::openai()),
         (openai::encode_request, marked),
+        (gemini::encode_request, Quirks::default()),
+        (ollama::encode_request, Quirks::default()),
     ]
 }
 

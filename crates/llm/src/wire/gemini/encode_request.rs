@@ -40,12 +40,13 @@ pub fn encode_request(request: &Request, quirks: &Quirks) -> Value {
     if let Some(token) = continuation(request) {
         body.insert("continuationToken".into(), token.clone());
     }
-    body.insert("contents".into(), encode_contents(request).into());
     match &request.extra {
         Some((Dialect::Gemini, extra)) => fill(&mut body, extra),
         Some((other, extra)) => shared::carry((*other, extra), Dialect::Gemini, &mut body),
         None => {}
     }
+    // Last, so that a longer conversation begins with the same bytes.
+    body.insert("contents".into(), encode_contents(request).into());
     for (key, value) in &quirks.body {
         body.insert(key.clone(), value.clone());
     }

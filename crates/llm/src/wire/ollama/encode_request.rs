@@ -24,8 +24,9 @@ pub fn encode_request(request: &Request, quirks: &Quirks) -> Value {
     if !tools.is_empty() {
         body.insert("tools".into(), tools.into());
     }
-    body.insert("messages".into(), encode_messages(request).into());
     finish(request, quirks, &mut body);
+    // Last, so that a longer conversation begins with the same bytes.
+    body.insert("messages".into(), encode_messages(request).into());
     Value::Object(body)
 }
 
