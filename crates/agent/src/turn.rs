@@ -140,6 +140,7 @@ impl Turning<'_> {
             return Ok(Step::ended(TurnStatus::Limit, ErrorKind::Limit, message, RESUME));
         }
         for words in self.shared.take_steering() {
+            self.bench.config.toolbox.heard(&words);
             self.say(Message::user(words)).await?;
         }
         match answer::get(self, self.request()).await? {

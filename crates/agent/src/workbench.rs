@@ -9,7 +9,7 @@ use std::time::Duration;
 use distiq_base::clock::Clock;
 use distiq_base::event::EVENT_SCHEMA;
 use distiq_base::paths::Home;
-use distiq_base::{Event, Message, Mode, Op, OutputFormat, Record, SessionId};
+use distiq_base::{Content, Event, Message, Mode, Op, OutputFormat, Record, Role, SessionId};
 use distiq_router::Router;
 use distiq_tools::Toolbox;
 use jiff::tz::TimeZone;
@@ -192,6 +192,9 @@ impl Workbench {
     ) -> (Self, mpsc::Receiver<Record>) {
         let (records, listener) = mpsc::channel(LISTENER_ROOM);
         let (turns, queue) = mpsc::unbounded_channel();
+        // What opened a turn has the tail behind it; what the agent said itself has not.
+        let typed = history.messages.iter().filter(|m| m.role == Role::User && m.content.len() > 1);
+        typed.for_each(|message| config.toolbox.heard(first_words(message)));
         let shared = Arc::new(Shared::default());
         let journal = Journal::new(log, records);
         let bench = Bench { session: session.clone(), config };
@@ -236,6 +239,14 @@ impl Workbench {
     }
 }
 
+/// Returns what the user typed of a message.
+fn first_words(message: &Message) -> &str {
+    match message.content.first() {
+        Some(Content::Text { text }) => text,
+        _ => "",
+    }
+}
+
 fn started(config: &Config, session: &SessionId, forked_from: Option<SessionId>) -> Event {
     Event::SessionStarted {
         session_id: session.clone(),
@@ -270,6 +281,7 @@ impl Session {
         while let Some((message, cancel)) = queue.recv().await {
             let Config { clock, tz, root, cwd, .. } = &self.bench.config;
             let tail = Tail::read(clock.now(), tz, root, cwd);
+            self.bench.config.toolbox.heard(first_words(&message));
             let message = prompt::open_turn(message, &tail);
             let message = self.ensure_prefix(message).await?;
             let Session { bench, journal, history } = &mut self;

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crate::journal::{self, Recovered};
 use crate::lock::ProjectLock;
 use crate::outcome::{Refusal, RefusalKind};
-use crate::permission::grant;
+use crate::permission::{Heard, grant};
 use crate::place::{Grounds, Place};
 use crate::sandbox::Sandbox;
 use crate::session::{Digest, Session, digest};
@@ -35,6 +35,7 @@ pub(crate) struct Bench {
     session: Mutex<Session>,
     writing: Mutex<()>,
     granted: Mutex<HashSet<String>>,
+    heard: Mutex<Heard>,
     refused_syntax: Mutex<HashSet<Digest>>,
     notes: Mutex<Vec<String>>,
 }
@@ -60,6 +61,7 @@ impl Bench {
             session: Mutex::default(),
             writing: Mutex::default(),
             granted: Mutex::new(granted),
+            heard: Mutex::default(),
             refused_syntax: Mutex::default(),
             notes: Mutex::default(),
         }
@@ -100,6 +102,11 @@ impl Bench {
     /// Returns what the user allowed for the session.
     pub(crate) fn granted(&self) -> MutexGuard<'_, HashSet<String>> {
         self.granted.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns which rewriting commands the user typed.
+    pub(crate) fn heard(&self) -> MutexGuard<'_, Heard> {
+        self.heard.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Returns the number of a new command, from 1.

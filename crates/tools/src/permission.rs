@@ -26,6 +26,7 @@ mod printed;
 mod processes;
 mod reader_table;
 mod readers;
+mod rewrites;
 mod rules;
 pub(crate) mod secrets;
 mod sed;
@@ -50,6 +51,8 @@ use crate::place::{Grounds, Place, resolve};
 use crate::shell;
 use crate::toolbox::Parsed;
 
+pub(crate) use self::rewrites::Heard;
+pub use self::rewrites::Rewrite;
 pub use self::rules::{RuleError, Rules};
 use self::shell_line::judge as judge_shell;
 
@@ -81,6 +84,9 @@ pub struct Part {
     /// Whether it reaches beyond the project, so that no mode allows it unasked.
     #[serde(skip)]
     pub outside: bool,
+    /// What history it rewrites; no mode does that unasked but for who typed it.
+    #[serde(skip)]
+    pub rewrites: Option<Rewrite>,
 }
 
 /// The verdict on a call.
@@ -108,6 +114,7 @@ impl Part {
             writes: false,
             network: false,
             outside: false,
+            rewrites: None,
         }
     }
 }
@@ -193,18 +200,30 @@ pub(crate) fn grant(tool: &str, part: &str) -> String {
 
 /// Decides on a call whose arguments are read, by the built-in rules alone.
 pub(crate) fn judge(mode: Mode, call: &Parsed, grounds: &Grounds) -> Decision {
-    judge_by(&Rules::default(), mode, call, grounds)
+    judge_by(Terms { rules: &Rules::default(), mode, heard: &Heard::default() }, call, grounds)
+}
+
+/// What holds for all calls of a session.
+#[derive(Clone, Copy)]
+pub(crate) struct Terms<'a> {
+    /// The rules of the settings.
+    pub(crate) rules: &'a Rules,
+    /// What may be done without asking.
+    pub(crate) mode: Mode,
+    /// What the user typed.
+    pub(crate) heard: &'a Heard,
 }
 
 /// Decides on a call whose arguments are read.
-pub(crate) fn judge_by(rules: &Rules, mode: Mode, call: &Parsed, grounds: &Grounds) -> Decision {
+pub(crate) fn judge_by(terms: Terms<'_>, call: &Parsed, grounds: &Grounds) -> Decision {
+    let Terms { rules, mode, heard } = terms;
     let reads = |tool: &str, path: &str| {
         rules.of_path(tool, &relative(path, grounds), reads(path, grounds))
     };
     let writes = |tool: &str, verb: &str, path: &str| {
         rules.of_path(tool, &relative(path, grounds), writes(verb, path, grounds))
     };
-    let parts = match call {
+    let mut parts: Vec<Part> = match call {
         Parsed::Read(input) => {
             let paths = input.files.iter().map(|wanted| wanted.path.as_str());
             paths.map(|path| reads("read", path)).collect()
@@ -235,6 +254,9 @@ pub(crate) fn judge_by(rules: &Rules, mode: Mode, call: &Parsed, grounds: &Groun
         Parsed::Test(input) => vec![input.part(grounds)],
         Parsed::List => Vec::new(),
     };
+    for part in &mut parts {
+        part.rewrites = part.rewrites.filter(|rewrite| !heard.holds(*rewrite));
+    }
     conclude(mode, Nature::of(call), parts)
 }
 
@@ -271,7 +293,9 @@ fn conclude(mode: Mode, call: Nature, mut parts: Vec<Part>) -> Decision {
             (Verdict::Ask, Mode::AutoEdit) if call == Nature::Edits && !part.outside => {
                 Verdict::Allow
             }
-            (Verdict::Ask, Mode::Full) if !part.outside => Verdict::Allow,
+            (Verdict::Ask, Mode::Full) if !part.outside && part.rewrites.is_none() => {
+                Verdict::Allow
+            }
             (verdict, _) => verdict,
         };
     }

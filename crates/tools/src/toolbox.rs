@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use crate::bench::Bench;
 use crate::outcome::{Asked, Outcome, Refusal, RefusalKind};
 use crate::page::Page;
-use crate::permission::{self, Decision, Memory, Rules, Verdict};
+use crate::permission::{self, Decision, Memory, Rules, Terms, Verdict};
 use crate::place::{Grounds, resolve};
 use crate::sandbox::{Grant, SandboxConfig};
 use crate::watch::{Touched, Watch};
@@ -259,17 +259,17 @@ impl Toolbox {
     /// # Errors
     /// Where the arguments are wrong.
     pub fn decide(&self, name: &str, input: &Value) -> Result<Decision, Refusal> {
-        Ok(permission::judge_by(
-            &self.bench.config.rules,
-            self.bench.config.mode,
-            &Parsed::new(name, input)?,
-            &self.bench.grounds,
-        ))
+        Ok(judge(&self.bench, &Parsed::new(name, input)?))
     }
 
     /// Begins a turn of the conversation, counted from 1, so that a repeated read can say when it was shown.
     pub fn begin_turn(&self, turn: u32) {
         self.bench.session().begin_turn(turn);
+    }
+
+    /// Hears what the user typed: a command that rewrites git's history is theirs only where their words hold it.
+    pub fn heard(&self, words: &str) {
+        self.bench.heard().hear(words);
     }
 
     /// Forgets which texts were shown; for when the history no longer holds them.
@@ -448,6 +448,12 @@ fn cancelled() -> Refusal {
     Refusal::new(RefusalKind::Cancelled, "cancelled")
 }
 
+fn judge(bench: &Bench, call: &Parsed) -> Decision {
+    let heard = bench.heard();
+    let terms = Terms { rules: &bench.config.rules, mode: bench.config.mode, heard: &heard };
+    permission::judge_by(terms, call, &bench.grounds)
+}
+
 /// Lets a call pass, asks, or refuses.
 async fn permit(
     bench: &Arc<Bench>,
@@ -455,8 +461,7 @@ async fn permit(
     cancel: &CancellationToken,
     asked: &mut Vec<Asked>,
 ) -> Result<Grant, Refusal> {
-    let mut decision =
-        permission::judge_by(&bench.config.rules, bench.config.mode, call, &bench.grounds);
+    let mut decision = judge(bench, call);
     // Looking for a sandbox costs milliseconds, which only commands shall pay.
     if matches!(call, Parsed::Shell(_) | Parsed::Test(_))
         && let Some(why) = bench.sandbox.missing()

@@ -11,13 +11,22 @@ use crate::support::{Plan, PlannedModel, World, write};
 
 /// Runs one turn over `plans` and returns its records.
 async fn turn(world: &World, plans: Vec<Plan>, adapt: impl FnOnce(&mut Config)) -> Turn {
+    turn_on(world, "do it", plans, adapt).await
+}
+
+async fn turn_on(
+    world: &World,
+    words: &str,
+    plans: Vec<Plan>,
+    adapt: impl FnOnce(&mut Config),
+) -> Turn {
     let model = Arc::new(PlannedModel::default());
     model.plans.lock().unwrap().extend(plans);
     let mut config = world.config(&model);
     adapt(&mut config);
     let (bench, mut listener) = Workbench::start(config).unwrap();
     let id = bench.session_id().clone();
-    bench.submit(Op::Turn(Message::user("do it")));
+    bench.submit(Op::Turn(Message::user(words)));
     let mut records = Vec::new();
     while let Some(record) = listener.recv().await {
         let end = matches!(record.event, Event::TurnFinished { .. });
@@ -196,6 +205,22 @@ async fn nobody_to_ask_ends_the_turn_as_denied() {
     assert_eq!(turn.results().len(), 2, "every call has a result");
     assert!(!world.project().join("x.txt").exists());
     assert_eq!(turn.requests(), 1);
+}
+
+#[tokio::test]
+async fn history_is_rewritten_unasked_only_for_who_typed_it() {
+    let plans = || {
+        vec![Plan::calls(&[("shell", r#"{"command":"git tag -d old"}"#)]), Plan::says("so be it")]
+    };
+    for (words, status) in [
+        ("tidy up the tags", TurnStatus::Denied),
+        ("never git tag -d anything", TurnStatus::Denied),
+        ("please `git tag  -d old`", TurnStatus::Done),
+    ] {
+        let world = World::new();
+        let turn = turn_on(&world, words, plans(), |_| {}).await;
+        assert_eq!(turn.status(), status, "{words}");
+    }
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ use super::paths::{Area, Base, Secret};
 use super::rules::Rules;
 use super::secrets::is_secret_variable;
 use super::values::Values;
-use super::{Part, Verdict, chains, danger, network, readers};
+use super::{Part, Verdict, chains, danger, network, readers, rewrites};
 use crate::place::Grounds;
 
 /// How deep lines within lines are followed.
@@ -219,6 +219,14 @@ fn command_part(command: &Command, written_as: &Command, context: &Context<'_>) 
             None => context.setting.rules.of_command(command, commands::judge(command, context)),
         },
     };
+    if command.program() == Some("git") && part.verdict == Verdict::Ask {
+        let arguments: Vec<&str> =
+            command.words.iter().skip(1).map(|word| word.text.as_str()).collect();
+        part.rewrites = rewrites::of(&arguments);
+        if part.rewrites.is_some() {
+            part.reason = "rewrites history".to_owned();
+        }
+    }
     let reads = matches!(command.program(), Some("read" | "mapfile" | "readarray"));
     // What parts words is followed where the text tells it.
     let is_followed =
@@ -449,6 +457,7 @@ pub(super) fn take_worse(part: &mut Part, other: Part) {
     part.writes |= other.writes;
     part.network |= other.network;
     part.outside |= other.outside;
+    part.rewrites = part.rewrites.or(other.rewrites);
 }
 
 /// Judges setting a variable.

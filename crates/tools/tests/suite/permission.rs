@@ -321,6 +321,45 @@ fn command_lines() {
 }
 
 #[test]
+fn a_mode_that_asks_nothing_asks_before_history_is_rewritten() {
+    let project = Project::new(&[("a.txt", "a\n")]);
+    let verdict = |line: &str| {
+        decide(Mode::Full, "shell", &json!({"command": line}), &project.root).unwrap().verdict
+    };
+    for line in [
+        "git rebase main",
+        "git commit -q --amend --no-edit && echo done",
+        "git -c core.editor=true rebase -i HEAD~3",
+        "GIT_SEQUENCE_EDITOR=true git rebase -i HEAD~3",
+        "bash -c 'git reset --hard HEAD~1'",
+        "git branch --merged | grep -v main | xargs git branch -D",
+        "git filter-branch --all",
+        "git update-ref -d refs/heads/x",
+        "git reflog expire --expire=now --all && git gc --prune=now",
+        "git stash clear",
+        "git tag -f v1",
+        "git checkout -B main",
+        "git push --force-with-lease",
+    ] {
+        assert_eq!(verdict(line), Verdict::Ask, "{line}");
+    }
+    for line in ["git push --force", "git push origin +main", "git push --mirror"] {
+        assert_eq!(verdict(line), Verdict::Deny, "{line}");
+    }
+    for line in [
+        "git commit -qam x",
+        "git reset --hard",
+        "git stash && git stash pop",
+        "git branch -d x",
+        "git rebase --abort",
+        "git tag v1",
+        "echo git rebase",
+    ] {
+        assert_eq!(verdict(line), Verdict::Allow, "{line}");
+    }
+}
+
+#[test]
 fn modes() {
     let project = Project::new(&[("a.txt", "a")]);
     let edit = json!({"path": "a.txt", "search": "a", "replace": "b"});
