@@ -17,12 +17,14 @@ pub struct Canonical {
 const MARKS: [&str; 2] = ["cache_control", "prompt_cache_breakpoint"];
 
 impl Canonical {
-    /// Reads a body of either dialect; what is missing or of the wrong type is empty.
+    /// Reads a body of any dialect; what is missing or of the wrong type is empty.
     pub fn of(body: &Value) -> Self {
+        let list = if body.get("input").is_some() { "input" } else { "messages" };
+        let system = if body.get("input").is_some() { "instructions" } else { "system" };
         Self {
             tools: elements(body.get("tools")).map(|tool| block(tool).to_string()).collect(),
-            system: blocks(body.get("system")).iter().map(Value::to_string).collect(),
-            messages: elements(body.get("messages")).map(|m| message(m).to_string()).collect(),
+            system: blocks(body.get(system)).iter().map(Value::to_string).collect(),
+            messages: elements(body.get(list)).map(|m| message(m).to_string()).collect(),
         }
     }
 }
@@ -51,12 +53,14 @@ pub fn count_marks(body: &Value) -> usize {
     let of_message = |message: &Value| {
         elements(message.get("content"))
             .map(|block| own(block) + elements(block.get("content")).map(own).sum::<usize>())
+            .chain(elements(message.get("output")).map(own))
             .sum::<usize>()
     };
     own(body)
         + elements(body.get("tools")).map(own).sum::<usize>()
         + elements(body.get("system")).map(own).sum::<usize>()
         + elements(body.get("messages")).map(of_message).sum::<usize>()
+        + elements(body.get("input")).map(of_message).sum::<usize>()
 }
 
 /// Tells whether a mark is there and not null.

@@ -122,6 +122,11 @@ fn tool_results(request: &Captured) -> Vec<(String, usize)> {
         blocks(content).iter().map(|block| text(block, "text").len()).sum::<usize>()
     };
     let mut found = Vec::new();
+    for (number, item) in elements(request.json.get("input")).enumerate() {
+        if text(item, "type").ends_with("_output") {
+            found.push((format!("input[{number}]"), length(item.get("output"))));
+        }
+    }
     for (number, message) in elements(request.json.get("messages")).enumerate() {
         let place = format!("messages[{number}]");
         match request.dialect {

@@ -3,8 +3,10 @@
 mod answer;
 mod connection;
 mod desk;
+mod embeddings;
 mod forms;
 mod play;
+mod responses;
 
 use std::fmt;
 use std::io;

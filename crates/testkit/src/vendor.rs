@@ -9,6 +9,7 @@ pub mod models;
 pub mod openai_cache;
 pub mod openai_rules;
 pub mod prompt;
+pub mod responses_rules;
 
 use distiq_base::clock::Clock;
 use distiq_base::{CountTokens, Dialect, Usage};
@@ -108,7 +109,10 @@ impl Vendors {
                 Counted { usage, entries: Entries::Anthropic(pending) }
             }
             Dialect::Openai | Dialect::Responses | Dialect::Gemini | Dialect::Ollama => {
-                let prompt = Prompt::openai(body, &mut self.counter);
+                let prompt = match dialect {
+                    Dialect::Responses => Prompt::responses(body, &mut self.counter),
+                    _ => Prompt::openai(body, &mut self.counter),
+                };
                 let (usage, pending) =
                     self.openai.look_up(key, body, prompt, &mut self.counter, now_ms);
                 Counted { usage, entries: Entries::Openai(pending) }
@@ -136,9 +140,8 @@ impl Vendors {
 pub fn refuse(dialect: Dialect, body: &Value) -> Option<Refusal> {
     let verdict = match dialect {
         Dialect::Anthropic => anthropic_rules::check(body),
-        Dialect::Openai | Dialect::Responses | Dialect::Gemini | Dialect::Ollama => {
-            openai_rules::check(body)
-        }
+        Dialect::Responses => responses_rules::check(body),
+        Dialect::Openai | Dialect::Gemini | Dialect::Ollama => openai_rules::check(body),
     };
     verdict.err()
 }

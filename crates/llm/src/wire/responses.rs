@@ -31,6 +31,7 @@ pub use asked::Asked;
 pub use decode_request::decode_request;
 pub use encode_request::encode_request;
 pub use failure::{decode_error, encode_error};
+pub use reasoning::reasoning_signature;
 pub use response::{decode_response, encode_answer, encode_response};
 pub use stored::{PageQuery, Stored};
 pub use stream_decoder::StreamDecoder;

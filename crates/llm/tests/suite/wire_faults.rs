@@ -2,12 +2,12 @@
 
 use distiq_base::{Delta, Response, StreamEvent};
 use distiq_llm::wire::sse::{SseDecoder, SseEvent};
-use distiq_llm::wire::{MAX_ANSWER_BLOCKS, Quirks, WireError, anthropic, openai};
+use distiq_llm::wire::{MAX_ANSWER_BLOCKS, Quirks, WireError, anthropic, openai, responses};
 use proptest::prelude::*;
 use proptest::sample::Index;
 use serde_json::{Value, json};
 
-use crate::{wire_golden_anthropic, wire_golden_openai};
+use crate::{wire_golden_anthropic, wire_golden_openai, wire_golden_responses};
 
 fn read_anthropic(bytes: &[u8]) -> Result<Response, WireError> {
     wire_golden_anthropic::read(bytes, &[bytes.len().max(1)])
@@ -225,16 +225,25 @@ fn feed_all(bytes: &[u8]) {
     let events = SseDecoder::new().push(bytes).unwrap();
     let mut first = anthropic::StreamDecoder::new();
     let mut second = openai::StreamDecoder::new();
+    let mut third = responses::StreamDecoder::new();
     let mut encoder = anthropic::StreamEncoder::new();
+    let mut items = responses::StreamEncoder::new(responses::Asked::default());
     let mut other = openai::StreamEncoder::new(openai::StreamOptions::default());
     for event in &events {
         for event in first.feed(event).unwrap_or_default() {
             encoder.encode(&event);
             other.encode(&event);
         }
-        second.feed(event).unwrap_or_default();
+        for event in second.feed(event).unwrap_or_default() {
+            items.encode(&event);
+        }
+        for event in third.feed(event).unwrap_or_default() {
+            encoder.encode(&event);
+            items.encode(&event);
+            other.encode(&event);
+        }
     }
-    let _ = (first.finish(), second.finish());
+    let _ = (first.finish(), second.finish(), third.finish());
 }
 
 proptest! {
@@ -244,18 +253,34 @@ proptest! {
     fn broken_streams_never_panic(mutations in prop::collection::vec(mutation(), 1..6)) {
         feed_all(&mutate(wire_golden_anthropic::STREAM, &mutations));
         feed_all(&mutate(wire_golden_openai::STREAM, &mutations));
+        feed_all(&mutate(wire_golden_responses::STREAM, &mutations));
     }
 
     #[test]
     fn broken_bodies_never_panic(mutations in prop::collection::vec(mutation(), 1..6)) {
-        for body in [wire_golden_anthropic::RESPONSE, wire_golden_openai::RESPONSE, REQUEST] {
+        for body in [
+            wire_golden_anthropic::RESPONSE,
+            wire_golden_openai::RESPONSE,
+            wire_golden_responses::RESPONSE,
+            wire_golden_responses::REQUEST,
+            REQUEST,
+        ] {
             let bytes = mutate(body, &mutations);
             let _ = anthropic::decode_response(&bytes);
             let _ = openai::decode_response(&bytes);
-            let requests = [anthropic::decode_request(&bytes), openai::decode_request(&bytes)];
+            let _ = responses::decode_response(&bytes);
+            let _ = openai::decode_embed_request(&bytes);
+            let _ = openai::decode_embed_response(&bytes);
+            let _ = openai::decode_models(&bytes);
+            let requests = [
+                anthropic::decode_request(&bytes),
+                openai::decode_request(&bytes),
+                responses::decode_request(&bytes),
+            ];
             for request in requests.into_iter().flatten() {
                 anthropic::encode_request(&request, &Quirks::default());
                 openai::encode_request(&request, &Quirks::openai());
+                responses::encode_request(&request, &Quirks::openai());
             }
         }
     }

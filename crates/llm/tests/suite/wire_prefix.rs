@@ -4,7 +4,7 @@ use distiq_base::{
     CacheMark, CacheTtl, Content, Dialect, ImageSource, MarkPlace, Message, Request, Role,
     SystemBlock,
 };
-use distiq_llm::wire::{PartMarks, Quirks, anthropic, gemini, ollama, openai};
+use distiq_llm::wire::{PartMarks, Quirks, anthropic, gemini, ollama, openai, responses};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -18,16 +18,20 @@ fn content() -> impl Strategy<Value = Content> {
     let result = ("call_[0-9:]{1,2}", prop::collection::vec(part, 0..3), any::<bool>()).prop_map(
         |(call_id, content, is_error)| Content::ToolResult { call_id, content, is_error },
     );
-    let other = any::<bool>().prop_map(|ours| Content::Other {
-        dialect: if ours { Dialect::Anthropic } else { Dialect::Openai },
-        json: json!({"type": "novelty"}),
-    });
+    let dialects = [Dialect::Anthropic, Dialect::Openai, Dialect::Responses];
+    let kinds = ["novelty", "distiq.kept", "input_audio", "item_reference"];
+    let other = (prop::sample::select(dialects.to_vec()), prop::sample::select(kinds.to_vec()))
+        .prop_map(|(dialect, kind)| Content::Other {
+            dialect,
+            json: json!({"type": kind, "fields": {"phase": "p"}, "custom": true}),
+        });
+    let signature = prop_oneof!["[a-z]{1,5}", "responses:[a-z]{0,2}:(s1)?:[a-z]{0,2}"];
     prop_oneof![
         4 => text.clone().prop_map(Content::text),
         1 => image,
         3 => result,
         3 => call(),
-        1 => (text, prop::option::of("[a-z]{1,5}"))
+        1 => (text, prop::option::of(signature))
             .prop_map(|(text, signature)| Content::Thinking { text, signature }),
         1 => "[a-z]{1,5}".prop_map(|data| Content::RedactedThinking { data }),
         1 => other,
@@ -79,6 +83,7 @@ fn count_marks(value: &Value) -> usize {
     match value {
         Value::Object(map) => {
             usize::from(map.contains_key("cache_control"))
+                + usize::from(map.contains_key("prompt_cache_breakpoint"))
                 + map.values().map(count_marks).sum::<usize>()
         }
         Value::Array(items) => items.iter().map(count_marks).sum(),
@@ -90,6 +95,7 @@ type Encode = fn(&Request, &Quirks) -> Value;
 
 fn codecs() -> Vec<(Encode, Quirks)> {
     let marked = Quirks { part_marks: PartMarks::CacheControl, ..Quirks::default() };
+    let breakpoints = Quirks { part_marks: PartMarks::Breakpoint, ..Quirks::openai() };
     vec![
         (anthropic::encode_request, Quirks::default()),
         (openai::encode_request, Quirks::default()),
@@ -97,6 +103,9 @@ fn codecs() -> Vec<(Encode, Quirks)> {
         (openai::encode_request, marked),
         (gemini::encode_request, Quirks::default()),
         (ollama::encode_request, Quirks::default()),
+        (responses::encode_request, Quirks::default()),
+        (responses::encode_request, Quirks::openai()),
+        (responses::encode_request, breakpoints),
     ]
 }
 

@@ -54,7 +54,7 @@ pub fn call() -> impl Strategy<Value = Content> {
     })
 }
 
-fn usage(long_writes: bool) -> impl Strategy<Value = Usage> {
+pub fn usage(long_writes: bool) -> impl Strategy<Value = Usage> {
     (0u64..1 << 40, 0u64..1 << 40, 0u64..1 << 40, 0u64..1 << 40, 1u64..1 << 40, 0u64..9).prop_map(
         move |(input, cache_read, cache_write, long, output, reasoning)| Usage {
             input,
@@ -131,7 +131,7 @@ fn openai_response() -> impl Strategy<Value = Response> {
 }
 
 /// Random choices, used up in turn.
-struct Dice(std::vec::IntoIter<Index>);
+pub struct Dice(pub std::vec::IntoIter<Index>);
 
 impl Dice {
     fn roll(&mut self, sides: usize) -> usize {
@@ -139,7 +139,7 @@ impl Dice {
     }
 }
 
-fn dice() -> impl Strategy<Value = Vec<Index>> {
+pub fn dice() -> impl Strategy<Value = Vec<Index>> {
     prop::collection::vec(any::<Index>(), 40)
 }
 
@@ -190,7 +190,7 @@ fn block_events(index: usize, content: &Content, dice: &mut Dice) -> Vec<StreamE
 }
 
 /// Returns an answer's events; blocks for which `side_by_side` holds overlap at random.
-fn events(
+pub fn events(
     response: &Response,
     side_by_side: impl Fn(&Content) -> bool,
     mut dice: Dice,
@@ -225,7 +225,7 @@ fn events(
     out
 }
 
-fn sizes() -> impl Strategy<Value = Vec<usize>> {
+pub fn sizes() -> impl Strategy<Value = Vec<usize>> {
     prop::collection::vec(1usize..200, 1..20)
 }
 

@@ -1,7 +1,9 @@
 //! From a script's answer to the dialect's events, in pieces as a vendor sends them.
 
-use distiq_base::{BlockStart, Content, Delta, Dialect, Response, StopReason, StreamEvent, Usage};
-use distiq_llm::wire::{anthropic, openai};
+use distiq_base::{
+    BlockStart, Content, Delta, Dialect, Request, Response, StopReason, StreamEvent, Usage,
+};
+use distiq_llm::wire::{anthropic, openai, responses};
 use serde_json::Value;
 
 use crate::script::Answer;
@@ -12,7 +14,7 @@ const ARGUMENT_PIECE_BYTES: usize = 17;
 /// Bytes of text in one piece, at least; it ends behind a space.
 const TEXT_PIECE_BYTES: usize = 9;
 
-/// When every answer of the OpenAI dialect says that it began.
+/// When every answer of OpenAI's dialects says that it began.
 const CREATED: i64 = 1_767_225_600;
 
 /// Ids of answers and calls, unique within a server.
@@ -28,7 +30,8 @@ impl Ids {
         self.answers += 1;
         match dialect {
             Dialect::Anthropic => format!("msg_scripted_{:04}", self.answers),
-            Dialect::Openai | Dialect::Responses | Dialect::Gemini | Dialect::Ollama => {
+            Dialect::Responses => format!("resp_scripted_{:04}", self.answers),
+            Dialect::Openai | Dialect::Gemini | Dialect::Ollama => {
                 format!("chatcmpl-scripted-{:04}", self.answers)
             }
         }
@@ -137,13 +140,26 @@ fn shorten(text: &mut String, most: u64, tokens: &mut dyn FnMut(&str) -> u64) {
     text.truncate(fits);
 }
 
+/// What an answer may depend on of its request.
+#[derive(Clone, Copy)]
+pub(super) struct Asked<'a> {
+    pub request: &'a Request,
+    /// The stored answer that it goes on from.
+    pub previous: Option<&'a str>,
+}
+
+impl Asked<'_> {
+    fn of_responses(self) -> responses::Asked {
+        responses::Asked::of(self.request, CREATED).going_on_from(self.previous)
+    }
+}
+
 /// Returns an answer as whole bytes.
-pub(super) fn whole(dialect: Dialect, response: &Response) -> Value {
+pub(super) fn whole(dialect: Dialect, response: &Response, asked: Asked<'_>) -> Value {
     let mut body = match dialect {
         Dialect::Anthropic => anthropic::encode_response(response),
-        Dialect::Openai | Dialect::Responses | Dialect::Gemini | Dialect::Ollama => {
-            openai::encode_response(response)
-        }
+        Dialect::Responses => responses::encode_answer(response, &asked.of_responses()),
+        Dialect::Openai | Dialect::Gemini | Dialect::Ollama => openai::encode_response(response),
     };
     if response.usage.is_none()
         && let Some(fields) = body.as_object_mut()
@@ -154,15 +170,20 @@ pub(super) fn whole(dialect: Dialect, response: &Response) -> Value {
 }
 
 /// Returns an answer as the frames of a stream, the end mark last.
-pub(super) fn frames(dialect: Dialect, response: &Response, wants_usage: bool) -> Vec<String> {
+pub(super) fn frames(dialect: Dialect, response: &Response, asked: Asked<'_>) -> Vec<String> {
     let events = events(response);
     let bytes: String = match dialect {
         Dialect::Anthropic => {
             let mut encoder = anthropic::StreamEncoder::new();
             events.iter().map(|event| encoder.encode(event)).collect()
         }
-        Dialect::Openai | Dialect::Responses | Dialect::Gemini | Dialect::Ollama => {
-            let options = openai::StreamOptions { include_usage: wants_usage, created: CREATED };
+        Dialect::Responses => {
+            let mut encoder = responses::StreamEncoder::new(asked.of_responses());
+            events.iter().map(|event| encoder.encode(event)).collect()
+        }
+        Dialect::Openai | Dialect::Gemini | Dialect::Ollama => {
+            let include_usage = openai::wants_usage(asked.request);
+            let options = openai::StreamOptions { include_usage, created: CREATED };
             let mut encoder = openai::StreamEncoder::new(options);
             events.iter().map(|event| encoder.encode(event)).collect()
         }
@@ -198,6 +219,10 @@ fn events(response: &Response) -> Vec<StreamEvent> {
     events
 }
 
+fn is_named(delta: &Delta) -> bool {
+    matches!(delta, Delta::Signature { signature } if signature.starts_with("responses:"))
+}
+
 fn block(content: &Content) -> Option<(BlockStart, Vec<Delta>)> {
     Some(match content {
         Content::Text { text } => {
@@ -207,7 +232,10 @@ fn block(content: &Content) -> Option<(BlockStart, Vec<Delta>)> {
         Content::Thinking { text, signature } => {
             let mut deltas: Vec<Delta> =
                 text_pieces(text).map(|text| Delta::Thinking { text }).collect();
-            deltas.extend(signature.clone().map(|signature| Delta::Signature { signature }));
+            let signature = signature.clone().map(|signature| Delta::Signature { signature });
+            // OpenAI names an item when it begins, Anthropic signs it when it ends.
+            let at = if signature.as_ref().is_some_and(is_named) { 0 } else { deltas.len() };
+            deltas.splice(at..at, signature);
             (BlockStart::Thinking, deltas)
         }
         Content::RedactedThinking { data } => {
@@ -255,8 +283,10 @@ fn without_usage(frame: &str) -> String {
     let Ok(mut json) = serde_json::from_str::<Value>(data.trim_end()) else {
         return frame.to_owned();
     };
-    let message = json.get_mut("message").and_then(Value::as_object_mut);
-    message.map(|fields| fields.shift_remove("usage"));
+    for holder in ["message", "response"] {
+        let message = json.get_mut(holder).and_then(Value::as_object_mut);
+        message.map(|fields| fields.shift_remove("usage"));
+    }
     json.as_object_mut().map(|fields| fields.shift_remove("usage"));
     format!("{head}data: {json}\n\n")
 }

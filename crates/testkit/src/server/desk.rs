@@ -3,14 +3,16 @@
 use std::time::Duration;
 
 use distiq_base::{Dialect, Request, Response, Usage};
-use distiq_llm::wire::{anthropic, openai};
+use distiq_llm::wire::{anthropic, openai, responses};
 use distiq_ml::Tokenizer;
 use jiff::fmt::rfc2822::DateTimePrinter;
 use serde_json::{Value, json};
 
 use super::answer::{self, Ids};
+use super::embeddings;
 use super::forms::{headers, html, json_reply, models, status_refusal};
 use super::play::{Act, Body, Reply};
+use super::responses::{Answers, sign};
 use super::{Captured, Options, Outcome};
 use crate::fault::{Fault, RetryAfter};
 use crate::http::HttpRequest;
@@ -30,6 +32,7 @@ pub(super) struct Desk {
     pub(super) complaints: Vec<Violation>,
     vendors: Vendors,
     ids: Ids,
+    answers: Answers,
 }
 
 /// What is done on the connection, and for which captured request.
@@ -48,6 +51,7 @@ impl Desk {
             complaints: Vec::new(),
             vendors,
             ids: Ids::default(),
+            answers: Answers::default(),
         }
     }
 
@@ -56,6 +60,7 @@ impl Desk {
         let dialect = match (request.method.as_str(), request.path.as_str()) {
             ("POST", "/v1/messages") => Dialect::Anthropic,
             ("POST", "/v1/chat/completions") => Dialect::Openai,
+            ("POST", "/v1/responses") => Dialect::Responses,
             _ => return Plan { number: None, acts: self.side_door(request).acts() },
         };
         let number = self.captured.len();
@@ -98,17 +103,46 @@ impl Desk {
                 Ok(_) => json_reply(dialect, 200, &models(&self.script.models, dialect)),
                 Err(refusal) => self.refusal(dialect, &refusal),
             },
+            ("POST", "/v1/embeddings") => {
+                let answer = self.key(request);
+                let answer =
+                    answer.and_then(|_| embeddings::answer(&request.body, &mut self.vendors));
+                self.either(answer)
+            }
             ("GET", "/scripted") => json_reply(dialect, 200, &self.report()),
             ("POST", "/v1/messages/count_tokens") => {
                 let body = serde_json::from_slice(&request.body).unwrap_or(Value::Null);
                 let counted = self.vendors.count(Dialect::Anthropic, "", &body).usage.prompt();
                 json_reply(Dialect::Anthropic, 200, &json!({"input_tokens": counted}))
             }
+            (_, path) if path.starts_with("/v1/responses/") => {
+                let answer = self.key(request).map(|_| self.answers.side_door(request));
+                self.either(answer.and_then(|found| found.unwrap_or_else(|| Err(unknown(request)))))
+            }
+            ("GET", path) if path.starts_with("/v1/models/") => {
+                let id = path.trim_start_matches("/v1/models/").to_owned();
+                let answer = self.key(request).and_then(|_| self.model(&id));
+                self.either(answer)
+            }
             (method, path) => {
                 let message = format!("Not found: {method} {path}");
                 self.refusal(dialect, &Refusal::new(404, "not_found_error", message))
             }
         }
+    }
+
+    fn either(&self, answer: Result<Value, Refusal>) -> Reply {
+        match answer {
+            Ok(body) => json_reply(Dialect::Openai, 200, &body),
+            Err(refusal) => self.refusal(Dialect::Openai, &refusal),
+        }
+    }
+
+    fn model(&self, id: &str) -> Result<Value, Refusal> {
+        let known = self.script.models.iter().any(|name| name == id);
+        let list = models(&[id.to_owned()], Dialect::Openai);
+        let found = list.get("data").and_then(|data| data.get(0)).filter(|_| known);
+        found.cloned().ok_or_else(|| status_refusal(Dialect::Openai, 404))
     }
 
     /// Tells what happened so far, for clients that cannot call [`ScriptedModel`](super::ScriptedModel).
@@ -143,19 +177,23 @@ impl Desk {
 
     fn answer(&mut self, number: usize, request: &HttpRequest) -> Result<Vec<Act>, Refusal> {
         let Some(captured) = self.captured.get(number) else { return Ok(Vec::new()) };
-        let (dialect, json) = (captured.dialect, captured.json.clone());
+        let (dialect, mut json) = (captured.dialect, captured.json.clone());
         let key = self.key(request)?;
         if request.body.len() > MAX_VENDOR_BYTES {
             return Err(Refusal::new(413, "request_too_large", "Request exceeds the maximum size"));
+        }
+        let mut body = request.body.clone();
+        if dialect == Dialect::Responses && json.get("previous_response_id").is_some() {
+            json = self.answers.join(&json)?;
+            body = json.to_string().into();
         }
         if let Some(refusal) = refuse(dialect, &json) {
             return Err(refusal);
         }
         let decoded = match dialect {
-            Dialect::Anthropic => anthropic::decode_request(&request.body),
-            Dialect::Openai | Dialect::Responses | Dialect::Gemini | Dialect::Ollama => {
-                openai::decode_request(&request.body)
-            }
+            Dialect::Anthropic => anthropic::decode_request(&body),
+            Dialect::Responses => responses::decode_request(&body),
+            Dialect::Openai | Dialect::Gemini | Dialect::Ollama => openai::decode_request(&body),
         };
         let decoded = decoded.map_err(|error| {
             let what = format!("the codec cannot read it: {error}");
@@ -196,6 +234,12 @@ impl Desk {
         let counted = self.vendors.count(dialect, key, json);
         self.vendors.keep(&counted);
         let (pace_ms, response) = self.respond(dialect, request, answer, &counted);
+        let previous = self.captured.get(number).map(|c| c.json.clone()).unwrap_or_default();
+        let previous = previous.get("previous_response_id").and_then(Value::as_str);
+        let asked = answer::Asked { request, previous };
+        if dialect == Dialect::Responses {
+            self.answers.keep(json, answer::whole(dialect, &response, asked));
+        }
         self.note(number, |captured| {
             captured.status = 200;
             captured.usage = response.usage.or(Some(counted.usage));
@@ -205,9 +249,9 @@ impl Desk {
             status: 200,
             headers: headers(dialect, request.stream, number),
             body: if request.stream {
-                Body::Events(answer::frames(dialect, &response, openai::wants_usage(request)))
+                Body::Events(answer::frames(dialect, &response, asked))
             } else {
-                Body::Whole(answer::whole(dialect, &response).to_string().into_bytes())
+                Body::Whole(answer::whole(dialect, &response, asked).to_string().into_bytes())
             },
             pace: Duration::from_millis(pace_ms),
         };
@@ -236,13 +280,13 @@ impl Desk {
             Count::Missing => None,
             Count::Exactly(usage) => Some(usage),
         };
-        let response = Response {
-            id: self.ids.answer(dialect),
-            model: request.model.clone(),
-            stop: answer.stop_reason(),
-            content: answer.content,
-            usage,
-        };
+        let id = self.ids.answer(dialect);
+        if dialect == Dialect::Responses {
+            sign(&mut answer.content, request, &id);
+        }
+        let stop = answer.stop_reason();
+        let response =
+            Response { id, model: request.model.clone(), stop, content: answer.content, usage };
         (answer.pace_ms, response)
     }
 
@@ -319,6 +363,11 @@ impl Desk {
         }
         Ok(key.to_owned())
     }
+}
+
+fn unknown(request: &HttpRequest) -> Refusal {
+    let message = format!("Not found: {} {}", request.method, request.path);
+    Refusal::new(404, "not_found_error", message)
 }
 
 fn capture(number: usize, dialect: Dialect, request: &HttpRequest) -> Captured {

@@ -191,21 +191,29 @@ fn harm_events(events: &mut Vec<String>, dialect: Dialect, fault: &Fault) {
 }
 
 fn is_end_mark(event: &str) -> bool {
-    event.starts_with("event: message_stop") || event.starts_with("data: [DONE]")
+    [
+        "event: message_stop",
+        "data: [DONE]",
+        "event: response.completed",
+        "event: response.incomplete",
+    ]
+    .iter()
+    .any(|mark| event.starts_with(mark))
 }
 
-/// Anthropic: the first block's first piece before its start. OpenAI: the last piece behind the
+/// Anthropic, Responses: the first block's first piece before its start. OpenAI: the last piece behind the
 /// finish.
 fn turn_around(events: &mut [String], dialect: Dialect) {
     let mark = match dialect {
         Dialect::Anthropic => "event: content_block_start",
-        Dialect::Openai | Dialect::Responses | Dialect::Gemini | Dialect::Ollama => {
-            "\"finish_reason\":\""
-        }
+        Dialect::Responses => "event: response.output_item.added",
+        Dialect::Openai | Dialect::Gemini | Dialect::Ollama => "\"finish_reason\":\"",
     };
     let place = events.iter().position(|event| event.contains(mark));
     match (dialect, place) {
-        (Dialect::Anthropic, Some(at)) if at + 1 < events.len() => events.swap(at, at + 1),
+        (Dialect::Anthropic | Dialect::Responses, Some(at)) if at + 1 < events.len() => {
+            events.swap(at, at + 1)
+        }
         (Dialect::Openai, Some(at)) if at > 0 => events.swap(at - 1, at),
         _ => {}
     }
@@ -220,7 +228,12 @@ fn add_unknown(events: &mut Vec<String>, dialect: Dialect) {
             ": a comment\n\n",
             "id: 7\nretry: 10\nevent: ping\ndata: {\"type\": \"ping\"}\n\n",
         ],
-        Dialect::Openai | Dialect::Responses | Dialect::Gemini | Dialect::Ollama => &[
+        Dialect::Responses => &[
+            "event: response.future.delta\ndata: {\"type\":\"response.future.delta\",\"delta\":1}\n\n",
+            ": keep-alive\n\n",
+            "event: keepalive\ndata: {\"type\":\"keepalive\",\"sequence_number\":3}\n\n",
+        ],
+        Dialect::Openai | Dialect::Gemini | Dialect::Ollama => &[
             ": OPENROUTER PROCESSING\n\n",
             "data: {\"id\":\"x\",\"object\":\"chat.completion.chunk\",\"created\":1,\
              \"model\":\"m\",\"choices\":[],\"future\":{\"a\":1}}\n\n",
@@ -254,7 +267,11 @@ fn error_event(dialect: Dialect) -> String {
         Dialect::Anthropic => "event: error\ndata: {\"type\":\"error\",\"error\":{\"type\":\
              \"overloaded_error\",\"message\":\"Overloaded\"}}\n\n"
             .to_owned(),
-        Dialect::Openai | Dialect::Responses | Dialect::Gemini | Dialect::Ollama => {
+        Dialect::Responses => "event: error\ndata: {\"type\":\"error\",\"sequence_number\":7,\
+             \"code\":\"server_error\",\"message\":\"The server had an error while processing \
+             your request\",\"param\":null}\n\n"
+            .to_owned(),
+        Dialect::Openai | Dialect::Gemini | Dialect::Ollama => {
             "data: {\"error\":{\"message\":\"The server had an error while \
              processing your request\",\"type\":\"server_error\",\"param\":null,\"code\":null}}\n\n"
                 .to_owned()
@@ -270,7 +287,13 @@ fn huge_event(dialect: Dialect, bytes: usize) -> String {
             let data = json!({"type": "content_block_delta", "index": 0, "delta": delta});
             format!("event: content_block_delta\ndata: {data}\n\n")
         }
-        Dialect::Openai | Dialect::Responses | Dialect::Gemini | Dialect::Ollama => {
+        Dialect::Responses => {
+            let data = json!({"type": "response.output_text.delta", "sequence_number": 1,
+                "item_id": "x", "output_index": 0, "content_index": 0, "delta": text,
+                "logprobs": []});
+            format!("event: response.output_text.delta\ndata: {data}\n\n")
+        }
+        Dialect::Openai | Dialect::Gemini | Dialect::Ollama => {
             let choice = json!({"index": 0, "delta": {"content": text}, "finish_reason": null});
             let data = json!({"id": "x", "object": "chat.completion.chunk", "created": 1,
                 "model": "m", "choices": [choice]});

@@ -125,6 +125,49 @@ impl Prompt {
         prompt
     }
 
+    /// Renders a body of the Responses dialect.
+    pub fn responses(body: &Value, counter: &mut Counter) -> Self {
+        let mut prompt = Prompt::default();
+        for tool in elements(body.get("tools")) {
+            let identity = tool.to_string();
+            prompt.push(Part::Tools, "", identity.clone(), identity, None, counter);
+        }
+        let instructions = text(body, "instructions").to_owned();
+        if !instructions.is_empty() {
+            let words = instructions.clone();
+            prompt.push(Part::System, "instructions", instructions, words, None, counter);
+        }
+        if let Some(Value::String(_)) = body.get("input") {
+            prompt.content(Part::Messages, "user", body.get("input"), counter);
+            prompt.frame(0);
+        }
+        for item in elements(body.get("input")) {
+            let start = prompt.segments.len();
+            match text(item, "type") {
+                "" | "message" => {
+                    let role = text(item, "role");
+                    prompt.content(Part::Messages, role, item.get("content"), counter);
+                }
+                kind if kind.ends_with("_output") => {
+                    let role = format!("{kind} {}", text(item, "call_id"));
+                    prompt.content(Part::Messages, &role, item.get("output"), counter);
+                }
+                kind => {
+                    let words = ["name", "arguments", "input"].map(|field| text(item, field));
+                    let words = match kind {
+                        "reasoning" => {
+                            elements(item.get("summary")).map(|s| text(s, "text")).collect()
+                        }
+                        _ => words.join(" "),
+                    };
+                    prompt.push(Part::Messages, kind, item.to_string(), words, None, counter);
+                }
+            }
+            prompt.frame(start);
+        }
+        prompt
+    }
+
     /// Returns the tokens of the whole prompt.
     pub fn tokens(&self) -> u64 {
         self.segments.iter().map(|segment| segment.tokens).sum()
@@ -136,6 +179,7 @@ impl Prompt {
             s.part == Part::Messages && s.tokens >= IMAGE_TOKENS && {
                 s.identity.contains(r#""type":"image""#)
                     || s.identity.contains(r#""type":"image_url""#)
+                    || s.identity.contains(r#""type":"input_image""#)
             }
         })
     }
@@ -193,8 +237,8 @@ fn blocks_of_one(tool: &Value) -> Value {
 /// Returns what is counted of a block: its words, and the number of its pictures.
 fn words(block: &Value) -> (String, u64) {
     match text(block, "type") {
-        "text" => (text(block, "text").to_owned(), 0),
-        "image" | "image_url" => (String::new(), 1),
+        "text" | "input_text" | "output_text" => (text(block, "text").to_owned(), 0),
+        "image" | "image_url" | "input_image" => (String::new(), 1),
         "thinking" => (text(block, "thinking").to_owned(), 0),
         "redacted_thinking" => (text(block, "data").to_owned(), 0),
         "tool_use" => {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use distiq_base::{Assembler, Dialect, Response, StreamEvent};
 use distiq_llm::wire::sse::{SseDecoder, SseEvent};
-use distiq_llm::wire::{WireError, anthropic, openai};
+use distiq_llm::wire::{WireError, anthropic, openai, responses};
 use distiq_testkit::ScriptedModel;
 use serde_json::{Value, json};
 
@@ -18,7 +18,14 @@ pub fn question(dialect: Dialect, stream: bool) -> Value {
             "tools": [{"name": "read", "description": "Reads", "input_schema": schema}],
             "messages": [{"role": "user", "content": "hi"}],
         }),
-        Dialect::Openai | Dialect::Responses | Dialect::Gemini | Dialect::Ollama => {
+        Dialect::Responses => json!({
+            "model": "gpt-6-sol", "stream": stream, "store": false,
+            "include": ["reasoning.encrypted_content"],
+            "tools": [{"type": "function", "name": "read", "description": "Reads",
+                "parameters": schema, "strict": false}],
+            "input": [{"role": "user", "content": "hi"}],
+        }),
+        Dialect::Openai | Dialect::Gemini | Dialect::Ollama => {
             let mut body = json!({
                 "model": "gpt-6-sol", "stream": stream,
                 "tools": [{"type": "function",
@@ -37,7 +44,8 @@ pub fn question(dialect: Dialect, stream: bool) -> Value {
 pub fn post(model: &ScriptedModel, dialect: Dialect, body: &Value) -> reqwest::RequestBuilder {
     let (url, key) = match dialect {
         Dialect::Anthropic => (format!("{}/v1/messages", model.base_url_anthropic()), "x-api-key"),
-        Dialect::Openai | Dialect::Responses | Dialect::Gemini | Dialect::Ollama => {
+        Dialect::Responses => (format!("{}/responses", model.base_url_openai()), "x-key"),
+        Dialect::Openai | Dialect::Gemini | Dialect::Ollama => {
             (format!("{}/chat/completions", model.base_url_openai()), "x-key")
         }
     };
@@ -110,7 +118,8 @@ pub async fn ask(model: &ScriptedModel, dialect: Dialect, body: &Value) -> Respo
     let bytes = answer.bytes().await.unwrap();
     match dialect {
         Dialect::Anthropic => anthropic::decode_response(&bytes).unwrap(),
-        Dialect::Openai | Dialect::Responses | Dialect::Gemini | Dialect::Ollama => {
+        Dialect::Responses => responses::decode_response(&bytes).unwrap(),
+        Dialect::Openai | Dialect::Gemini | Dialect::Ollama => {
             openai::decode_response(&bytes).unwrap()
         }
     }
@@ -119,13 +128,15 @@ pub async fn ask(model: &ScriptedModel, dialect: Dialect, body: &Value) -> Respo
 enum Decoder {
     Anthropic(anthropic::StreamDecoder),
     Openai(openai::StreamDecoder),
+    Responses(responses::StreamDecoder),
 }
 
 impl Decoder {
     fn new(dialect: Dialect) -> Self {
         match dialect {
             Dialect::Anthropic => Decoder::Anthropic(anthropic::StreamDecoder::new()),
-            Dialect::Openai | Dialect::Responses | Dialect::Gemini | Dialect::Ollama => {
+            Dialect::Responses => Decoder::Responses(responses::StreamDecoder::new()),
+            Dialect::Openai | Dialect::Gemini | Dialect::Ollama => {
                 Decoder::Openai(openai::StreamDecoder::new())
             }
         }
@@ -135,6 +146,7 @@ impl Decoder {
         match self {
             Decoder::Anthropic(decoder) => decoder.feed(event),
             Decoder::Openai(decoder) => decoder.feed(event),
+            Decoder::Responses(decoder) => decoder.feed(event),
         }
     }
 
@@ -142,6 +154,7 @@ impl Decoder {
         let events = match self {
             Decoder::Anthropic(decoder) => decoder.finish(),
             Decoder::Openai(decoder) => decoder.finish(),
+            Decoder::Responses(decoder) => decoder.finish(),
         }?;
         events.iter().for_each(|event| assembler.push(event));
         Ok(())

@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use distiq_base::{Content, Dialect, Request, StopReason, Usage};
+use distiq_llm::wire::responses::reasoning_signature;
 use distiq_testkit::{Answer, AtEnd, Count, Options, Outcome, Script, ScriptedModel, Step};
 use serde_json::{Value, json};
 
 use crate::client::{ask, client, post, question, read_stream};
 
-const DIALECTS: [Dialect; 2] = [Dialect::Anthropic, Dialect::Openai];
+const DIALECTS: [Dialect; 3] = [Dialect::Anthropic, Dialect::Openai, Dialect::Responses];
 
 #[tokio::test]
 async fn every_content_arrives_streamed_and_whole() {
@@ -24,7 +25,7 @@ async fn every_content_arrives_streamed_and_whole() {
         for stream in [true, false] {
             let mut body = question(dialect, stream);
             body["max_tokens"] = json!(9000);
-            if dialect == Dialect::Openai {
+            if dialect != Dialect::Anthropic {
                 body.as_object_mut().unwrap().remove("max_tokens");
             }
             let response = ask(&model, dialect, &body).await;
@@ -37,9 +38,14 @@ async fn every_content_arrives_streamed_and_whole() {
                         let prefix = if dialect == Dialect::Anthropic { "toolu" } else { "call" };
                         *id = format!("{prefix}_scripted_{number:04}");
                     }
-                    Content::Thinking { signature, .. } if dialect == Dialect::Openai => {
-                        *signature = None;
-                    }
+                    Content::Thinking { signature, .. } => match dialect {
+                        Dialect::Anthropic => {}
+                        Dialect::Responses => {
+                            let id = format!("rs_scripted_000{}_0", if stream { 1 } else { 2 });
+                            *signature = Some(reasoning_signature(&id, "c2lnbmVk"));
+                        }
+                        _ => *signature = None,
+                    },
                     _ => {}
                 }
             }
@@ -101,7 +107,8 @@ async fn counts_follow_the_cache_and_the_script() {
         let model = ScriptedModel::start(Script::steps(steps)).unwrap();
         let mut body = question(dialect, true);
         let long = "Every word of this is counted. ".repeat(300);
-        body["messages"] = match dialect {
+        let list = if dialect == Dialect::Responses { "input" } else { "messages" };
+        body[list] = match dialect {
             Dialect::Anthropic => json!([{"role": "user", "content": [
                 {"type": "text", "text": long, "cache_control": {"type": "ephemeral"}}]}]),
             Dialect::Openai | Dialect::Responses | Dialect::Gemini | Dialect::Ollama => {
@@ -202,4 +209,64 @@ async fn a_client_that_leaves_is_seen() {
     drop(answer);
     let gone = model.until(|captured| captured[0].outcome == Outcome::ClientGone);
     tokio::time::timeout(Duration::from_secs(60), gone).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_stored_answer_is_gone_on_from_listed_and_deleted() {
+    let answers = [Answer::sample(), Answer::text("two"), Answer::text("three")];
+    let model = ScriptedModel::start(Script::steps(answers)).unwrap();
+    let mut body = question(Dialect::Responses, true);
+    body["store"] = json!(true);
+    let first = ask(&model, Dialect::Responses, &body).await;
+    let call = first.content.iter().find_map(|c| match c {
+        Content::ToolCall { id, .. } => Some(id.clone()),
+        _ => None,
+    });
+    body["input"] = json!([{"type": "function_call_output", "call_id": call, "output": "r"}]);
+    body["previous_response_id"] = json!(first.id);
+    let second = ask(&model, Dialect::Responses, &body).await;
+    assert_eq!(second.content, [Content::text("two")]);
+    // The whole conversation was counted and read.
+    let captured = model.requests();
+    assert!(captured[1].usage.unwrap().prompt() > captured[0].usage.unwrap().prompt());
+    assert_eq!(captured[1].request.as_ref().unwrap().messages.len(), 3);
+    let at = |path: &str| format!("{}/responses/{path}", model.base_url_openai());
+    let get = async |path: &str| {
+        let answer =
+            client().get(at(path)).header("x-key", "key-of-the-test").send().await.unwrap();
+        (answer.status().as_u16(), answer.json::<Value>().await.unwrap())
+    };
+    let (status, stored) = get(&second.id).await;
+    assert_eq!((status, &stored["previous_response_id"]), (200, &json!(first.id)));
+    let (_, list) = get(&format!("{}/input_items?order=asc&limit=2", second.id)).await;
+    assert_eq!((list["data"].as_array().unwrap().len(), &list["has_more"]), (2, &json!(true)));
+    assert_eq!(list["data"][0]["content"][0]["text"], "hi");
+    let gone = client().delete(at(&second.id)).send().await.unwrap();
+    assert_eq!(gone.json::<Value>().await.unwrap()["deleted"], true);
+    assert_eq!(get(&second.id).await.0, 404);
+    body["previous_response_id"] = json!(second.id);
+    let refused = post(&model, Dialect::Responses, &body).send().await.unwrap();
+    assert_eq!(refused.status(), 400);
+    assert!(refused.text().await.unwrap().contains("previous_response_not_found"));
+}
+
+#[tokio::test]
+async fn embeddings_depend_on_the_text_alone() {
+    let model = ScriptedModel::start(Script::steps([Answer::sample()])).unwrap();
+    let embed = async |body: Value| {
+        let url = format!("{}/embeddings", model.base_url_openai());
+        let answer = client().post(url).body(body.to_string()).send().await.unwrap();
+        (answer.status().as_u16(), answer.bytes().await.unwrap())
+    };
+    let read = |bytes: &[u8]| distiq_llm::wire::openai::decode_embed_response(bytes).unwrap();
+    let (_, first) = embed(json!({"model": "e", "input": ["a", "b"], "dimensions": 8})).await;
+    let (_, again) =
+        embed(json!({"model": "e", "input": "b", "dimensions": 8, "encoding_format": "base64"}))
+            .await;
+    let (first, again) = (read(&first), read(&again));
+    assert_eq!((first.vectors.len(), first.vectors[0].len()), (2, 8));
+    assert_eq!(first.vectors[1], again.vectors[0]);
+    assert_ne!(first.vectors[0], first.vectors[1]);
+    assert_eq!(first.tokens, Some(2));
+    assert_eq!(embed(json!({"model": "e", "input": []})).await.0, 400);
 }

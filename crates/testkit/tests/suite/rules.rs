@@ -272,3 +272,80 @@ fn a_compatible_server_takes_the_older_fields() {
     body["temperature"] = json!(0);
     assert_eq!(refuse(Dialect::Openai, &body), None);
 }
+
+fn responses() -> Value {
+    json!({
+        "model": "gpt-6-sol", "store": false, "instructions": "s",
+        "tools": [{"type": "function", "name": "read", "parameters": {}, "strict": false},
+            {"type": "custom", "name": "patch"}, {"type": "web_search"}],
+        "input": [
+            {"role": "user", "content": [{"type": "input_text", "text": "go"},
+                {"type": "input_image", "image_url": "data:image/png;base64,AA=="}]},
+            {"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": "gAAA"},
+            {"type": "function_call", "call_id": "a", "name": "read", "arguments": "{}"},
+            {"type": "custom_tool_call", "call_id": "b", "name": "patch", "input": "x"},
+            {"type": "function_call_output", "call_id": "a", "output": "1"},
+            {"type": "custom_tool_call_output", "call_id": "b", "output": "2"},
+            {"type": "message", "role": "assistant",
+                "content": [{"type": "output_text", "text": "done"}]},
+            {"role": "user", "content": "and now?"},
+        ],
+    })
+}
+
+const RESPONSES: &[(Change, &str)] = &[
+    (|b| drop(b.as_object_mut().unwrap().remove("model")), "'model'"),
+    (|b| drop(b.as_object_mut().unwrap().remove("input")), "'input'"),
+    (|b| b["messages"] = json!([]), "has moved to 'input'"),
+    (|b| b["max_tokens"] = json!(50), "has moved to 'max_output_tokens'"),
+    (|b| b["response_format"] = json!({"type": "text"}), "has moved to 'text.format'"),
+    (|b| b["stop"] = json!(["x"]), "Unknown parameter: 'stop'"),
+    (|b| b["max_output_tokens"] = json!(15), "Expected a value >= 16"),
+    (|b| b["temperature"] = json!(0), "'temperature' is not supported"),
+    (
+        |b| b["tools"][0] = json!({"type": "function", "function": {"name": "read"}}),
+        "Missing required parameter: 'tools[0].name'",
+    ),
+    (|b| b["tools"][0]["name"] = json!("a b"), "does not match pattern"),
+    (|b| b["tools"][0]["type"] = json!("tool"), "Invalid value: 'tool'"),
+    (|b| b["tool_choice"] = json!({"type": "function", "name": "x"}), "'x' not found"),
+    (|b| b["tool_choice"] = json!("sometimes"), "tool_choice"),
+    (
+        |b| drop(b["input"].as_array_mut().unwrap().remove(2)),
+        "No tool call found for function call output with call_id a.",
+    ),
+    (
+        |b| drop(b["input"].as_array_mut().unwrap().remove(5)),
+        "No tool output found for function call b.",
+    ),
+    (|b| b["input"].as_array_mut().unwrap().truncate(2), "without its required following item"),
+    (|b| b["input"][0]["role"] = json!("human"), "'human'"),
+    (
+        |b| b["input"][0]["content"][0]["type"] = json!("output_text"),
+        "Supported values are: 'input",
+    ),
+    (
+        |b| b["input"][6]["content"][0]["type"] = json!("input_text"),
+        "Supported values are: 'output",
+    ),
+    (|b| b["input"][2]["arguments"] = json!({}), "'input[2].arguments'"),
+    (|b| b["input"][2]["call_id"] = json!("x".repeat(65)), "maximum length 64"),
+    (|b| drop(b["input"][4].as_object_mut().unwrap().remove("output")), "'input[4].output'"),
+    (
+        |b| {
+            b["model"] = json!("gpt-5.5");
+            b["prompt_cache_options"] = json!({"mode": "explicit"});
+        },
+        "not supported with this model",
+    ),
+];
+
+#[test]
+fn responses_are_refused_as_the_documentation_says() {
+    check(Dialect::Responses, &responses, RESPONSES);
+    let mut body = responses();
+    body["input"][1].as_object_mut().unwrap().remove("encrypted_content");
+    let refusal = refuse(Dialect::Responses, &body).unwrap();
+    assert_eq!(refusal.status, 404);
+    assert!(refusal.message.contains("Item with id 'rs_1' not found"), "{}", refusal.message);
+}

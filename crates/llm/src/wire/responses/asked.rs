@@ -10,7 +10,7 @@ use crate::wire::responses::{tools, usage};
 use crate::wire::{Quirks, field};
 
 /// The fields of a request that its answer repeats.
-const REPEATED: [&str; 17] = [
+const REPEATED: [&str; 20] = [
     "background",
     "instructions",
     "max_output_tokens",
@@ -27,7 +27,10 @@ const REPEATED: [&str; 17] = [
     "text",
     "tool_choice",
     "tools",
+    "top_logprobs",
     "top_p",
+    "truncation",
+    "user",
 ];
 
 /// What is known of the request when it is answered.
@@ -56,6 +59,15 @@ impl Asked {
         let custom = request.tools.iter().filter(|tool| tools::is_custom(tool));
         let custom = custom.map(|tool| tool.name.clone()).collect();
         Self { created, fields: all, custom }
+    }
+
+    /// Names the stored answer that the request went on from.
+    #[must_use]
+    pub fn going_on_from(mut self, previous_response_id: Option<&str>) -> Self {
+        if let Some(id) = previous_response_id {
+            self.fields.insert("previous_response_id".into(), id.into());
+        }
+        self
     }
 
     /// Tells whether a tool takes free text.

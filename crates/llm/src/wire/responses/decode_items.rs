@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use crate::wire::responses::kept::{self, Kept, WithId};
 use crate::wire::responses::parts::{self, Part};
+use crate::wire::responses::reasoning::Sender;
 use crate::wire::responses::{reasoning, tools};
 use crate::wire::{MAX_REQUEST_BLOCKS, WireError, field};
 
@@ -14,6 +15,7 @@ pub(super) struct Items {
     pub system: Vec<SystemBlock>,
     pub messages: Vec<Message>,
     pub marks: Vec<CacheMark>,
+    sender: Sender,
     run: Run,
     with_id: WithId,
     blocks: usize,
@@ -32,6 +34,11 @@ enum Run {
 }
 
 impl Items {
+    /// Begins a conversation, or the part of one that somebody sends.
+    pub(super) fn of(sender: Sender) -> Self {
+        Self { sender, ..Self::default() }
+    }
+
     /// Reads `input`: a text, or an array of items.
     pub(super) fn take_input(&mut self, input: &Value) -> Result<(), WireError> {
         match input {
@@ -61,7 +68,7 @@ impl Items {
                 if reasoning::is_reference(item) {
                     self.with_id = WithId::Yes;
                 }
-                self.join(Run::Answer, vec![(reasoning::decode(item), None)])
+                self.join(Run::Answer, vec![(reasoning::decode(item, self.sender), None)])
             }
             "function_call" | "custom_tool_call" => self.call(item, kind, at),
             "function_call_output" | "custom_tool_call_output"

@@ -6,6 +6,7 @@ use distiq_base::{
 use serde_json::{Map, Value};
 
 use crate::wire::responses::decode_items::Items;
+use crate::wire::responses::reasoning::Sender;
 use crate::wire::responses::tools;
 use crate::wire::{WireError, field};
 
@@ -72,7 +73,7 @@ pub fn decode_request(body: &[u8]) -> Result<Request, WireError> {
 }
 
 fn decode_conversation(json: &Value) -> Result<Items, WireError> {
-    let mut items = Items::default();
+    let mut items = Items::of(Sender::Client);
     match field::present(json, "instructions") {
         None => {}
         Some(Value::String(text)) => items.system.push(SystemBlock { text: text.clone() }),

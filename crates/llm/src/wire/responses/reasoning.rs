@@ -15,8 +15,18 @@ pub(super) const GAP: &str = "\n\n";
 /// Stands before encrypted reasoning of another vendor that has no text at all.
 const REDACTED: &str = "redacted>";
 
+/// Who sends an item.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Sender {
+    /// A client, which may have been handed another vendor's reasoning.
+    #[default]
+    Client,
+    /// The vendor, whose encrypted content is its own business.
+    Vendor,
+}
+
 /// Reads a reasoning item.
-pub(super) fn decode(item: &Value) -> Content {
+pub(super) fn decode(item: &Value, sender: Sender) -> Content {
     let encrypted = field::text(item, "encrypted_content").unwrap_or_default();
     let mut text = String::new();
     let mut shape = Shape::default();
@@ -27,7 +37,11 @@ pub(super) fn decode(item: &Value) -> Content {
         text.push_str(piece);
         shape.0.push((kind, piece.len()));
     }
-    let kept = match signature::unwrap(encrypted) {
+    let foreign = match sender {
+        Sender::Client => signature::unwrap(encrypted),
+        Sender::Vendor => None,
+    };
+    let kept = match foreign {
         Some(foreign) => match foreign.strip_prefix(REDACTED) {
             Some(data) => return Content::RedactedThinking { data: data.to_owned() },
             None => Some(foreign),
@@ -115,6 +129,12 @@ pub(super) fn tail(shape: &Shape, encrypted: &str) -> String {
     format!("{}:{encrypted}", shape.write())
 }
 
+/// Returns the signature under which the vocabulary keeps a reasoning item of one summary; where the
+/// encrypted content is empty, the vendor stores it.
+pub fn reasoning_signature(id: &str, encrypted_content: &str) -> String {
+    format!("{}{}", head(id), tail(&Shape::default(), encrypted_content))
+}
+
 /// Returns the id in the beginning of a signature.
 pub(super) fn id_of(signature: &str) -> Option<&str> {
     signature::responses(signature)?.split(':').next().filter(|id| !id.is_empty())
@@ -200,7 +220,9 @@ mod tests {
                 "encrypted_content": "g"}),
             json!({"type": "reasoning", "summary": [], "encrypted_content": "g"}),
         ] {
-            let Content::Thinking { text, signature } = decode(&item) else { panic!("{item}") };
+            let Content::Thinking { text, signature } = decode(&item, Sender::Vendor) else {
+                panic!("{item}")
+            };
             let again = encode_for_vendor(&text, signature.as_deref(), false);
             assert_eq!(again, Some(item.clone()));
             assert_eq!(encode_for_client(&text, signature.as_deref(), "rs_0")["type"], "reasoning");
@@ -210,7 +232,7 @@ mod tests {
     #[test]
     fn what_only_the_vendor_stores_goes_to_it_alone() {
         let item = json!({"id": "rs_1", "type": "reasoning", "summary": []});
-        let Content::Thinking { text, signature } = decode(&item) else { panic!() };
+        let Content::Thinking { text, signature } = decode(&item, Sender::Vendor) else { panic!() };
         assert_eq!(encode_for_vendor(&text, signature.as_deref(), false), None);
         assert_eq!(encode_for_vendor(&text, signature.as_deref(), true), Some(item));
         for foreign in [None, Some("Eq8="), Some("gemini:AbC=")] {
@@ -225,10 +247,13 @@ mod tests {
             Content::Thinking { text: String::new(), signature: Some("gemini>AbC=".into()) },
         ] {
             let Content::Thinking { text, signature } = &kept else { panic!() };
-            assert_eq!(decode(&encode_for_client(text, signature.as_deref(), "rs_1")), kept);
+            assert_eq!(
+                decode(&encode_for_client(text, signature.as_deref(), "rs_1"), Sender::Client),
+                kept
+            );
         }
         let redacted = Content::RedactedThinking { data: "x>y".into() };
-        assert_eq!(decode(&encode_redacted("x>y", "rs_1")), redacted);
+        assert_eq!(decode(&encode_redacted("x>y", "rs_1"), Sender::Client), redacted);
     }
 
     #[test]

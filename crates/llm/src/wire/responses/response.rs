@@ -8,6 +8,7 @@ use crate::wire::responses::asked::{Answer, Asked, item_id};
 use crate::wire::responses::decode_items::Items;
 use crate::wire::responses::encode_items::call_item;
 use crate::wire::responses::kept::Kept;
+use crate::wire::responses::reasoning::Sender;
 use crate::wire::responses::{failure, parts, reasoning, usage};
 use crate::wire::{MAX_ANSWER_BLOCKS, WireError, field, status};
 
@@ -23,7 +24,7 @@ pub fn decode_response(body: &[u8]) -> Result<Response, WireError> {
     }
     let output = field::typed(&json, "output", "an array", Value::as_array)?
         .ok_or_else(|| WireError::malformed("output", "is required"))?;
-    let mut items = Items::default();
+    let mut items = Items::of(Sender::Vendor);
     for (index, item) in output.iter().enumerate() {
         items.take(item, &format!("output[{index}]"))?;
     }

@@ -33,7 +33,8 @@ pub struct PageQuery {
 impl Stored {
     /// Keeps an answer and the request that led to it, whose conversation is joined already.
     pub fn of(request: &Value, response: Value) -> Self {
-        let seed = field::text(&response, "id").unwrap_or_default().to_owned();
+        // Other names than those of the answer's own items.
+        let seed = format!("{}/input", field::text(&response, "id").unwrap_or_default());
         let items = match request.get("input") {
             Some(Value::String(text)) => vec![json!({
                 "type": "message",

@@ -193,7 +193,12 @@ impl Item {
                     wire.send("response.reasoning_summary_part.done", done);
                 }
                 let signature = Some(signature.as_str()).filter(|signature| !signature.is_empty());
-                reasoning::encode_for_client(text, signature, id)
+                let mut item = reasoning::encode_for_client(text, signature, id);
+                // The id as it was told when the item began, whatever the signature says since.
+                if let Some(item) = item.as_object_mut() {
+                    item.insert("id".into(), id.into());
+                }
+                item
             }
             Shape::Call { call_id, name, arguments, custom } => {
                 let call = call_item(*custom, call_id, name, arguments);
