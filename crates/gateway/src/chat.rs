@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use distiq_base::{Assembler, Request, RequestKind, Response as Answer};
+use distiq_base::{Assembler, Dialect, Request, RequestKind, Response as Answer};
 use distiq_llm::ProviderErrorKind as Kind;
-use distiq_router::{Purpose, Reply, RouterEvent};
+use distiq_llm::wire::{Fate, notes};
+use distiq_router::{Purpose, Reply, Route as Ways, RouterEvent};
 use futures::StreamExt;
 use hyper::Response;
 use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderValue};
@@ -15,11 +16,10 @@ use crate::answer::json;
 use crate::body::Out;
 use crate::call::{Call, Caller};
 use crate::dialect::Codec;
-use crate::dropped::dropped;
 use crate::endpoint::Route;
 use crate::head::Head;
 use crate::refusal::Refusal;
-use crate::resolve::{Target, resolve};
+use crate::resolve::{first_dialect, resolve};
 use crate::setup::Setup;
 use crate::shared::Shared;
 use crate::stream::{AnswerStream, Keep, Started, Tab};
@@ -27,6 +27,9 @@ use crate::{kept, pass};
 
 /// Bytes of a body to a token, for the limit of tokens a minute until the vendor has counted.
 const BYTES_PER_TOKEN: u64 = 4;
+
+/// Most names that `x-distiq-dropped` tells.
+const MOST_NAMES: usize = 20;
 
 /// What a chat request came with.
 pub(crate) struct Asked<'a> {
@@ -43,12 +46,14 @@ pub(crate) async fn answer(asked: Asked<'_>) -> Result<Response<Out>, Refusal> {
     let head = Head::read(&asked.body)?;
     let setup = asked.shared.setup();
     let name = asked.route.model.clone().or(head.model).unwrap_or_default();
-    let target = resolve(&setup, asked.codec.dialect(), &name)?;
-    check_model(asked.caller, &name, &target)?;
+    let route = resolve(&setup, asked.caller, asked.codec.dialect(), &name)?;
     let tab = take_rate(&asked)?;
-    let purpose = purpose(&asked, &target);
-    if passes(&asked, &setup, &target) {
-        return pass::answer(&asked, &setup, target, purpose, tab).await;
+    let target = first_dialect(&setup, &route);
+    let is_changed = route.name == "auto" || wants_optimizing(&asked);
+    let (purpose, model) = purpose(&asked, RequestKind::Gateway, route);
+    // The caller's own bytes, where the target speaks the dialect and nobody asked for a change.
+    if target == Some(asked.codec.dialect()) && !is_changed {
+        return pass::answer(&asked, &setup, model, purpose, tab).await;
     }
     // A conversation that is kept here is put in the place of its id.
     let joined = match asked.codec.keeps_answers() {
@@ -63,9 +68,11 @@ pub(crate) async fn answer(asked: Asked<'_>) -> Result<Response<Out>, Refusal> {
         return Ok(json(&body));
     }
     let as_asked = request.clone();
-    let headers = facts(&setup, &request, &target);
-    optimize(&asked, &setup, &target, &mut request);
-    request.model = target.model;
+    let headers = target.map_or_else(|| Ok(HeaderMap::new()), |target| facts(&request, target))?;
+    if is_changed {
+        optimize(&asked, &setup, &purpose.provider, &mut request);
+    }
+    request.model = model;
     // So that a long answer is no long silence, and one that is given up is billed for what came.
     request.stream = true;
     let keep = joined.filter(kept::is_wanted).map(|joined| keep(&asked, joined, as_asked.clone()));
@@ -74,13 +81,6 @@ pub(crate) async fn answer(asked: Asked<'_>) -> Result<Response<Out>, Refusal> {
         true => stream(&asked, reply, &as_asked, headers, tab, keep).await,
         false => whole(&asked, reply, &as_asked, headers, tab, keep).await,
     }
-}
-
-/// Tells whether the caller's own bytes can go to the target: it speaks the dialect, and nobody asked
-/// for a change.
-fn passes(asked: &Asked<'_>, setup: &Setup, target: &Target) -> bool {
-    let speaks = setup.registry.get(&target.provider).map(|provider| provider.dialect());
-    speaks.is_ok_and(|dialect| dialect == asked.codec.dialect()) && !wants_optimizing(asked)
 }
 
 fn wants_optimizing(asked: &Asked<'_>) -> bool {
@@ -136,24 +136,13 @@ fn keep(asked: &Asked<'_>, joined: Value, request: Request) -> Keep {
     })
 }
 
-/// Lets the vendor's cache hold the prompt, where the caller asked for that and set no marks itself.
-fn optimize(asked: &Asked<'_>, setup: &Setup, target: &Target, request: &mut Request) {
-    let key = asked.caller.key();
-    if wants_optimizing(asked) && request.cache.marks.is_empty() {
-        let session = request.cache.key.clone().or_else(|| key.map(|key| key.id.clone()));
-        let session = session.unwrap_or_else(|| "distiq".to_owned());
-        request.cache = setup.router.cache_plan(&target.provider, request, &session);
+/// Lets the vendor's cache hold the prompt, where the caller set no marks itself.
+fn optimize(asked: &Asked<'_>, setup: &Setup, provider: &str, request: &mut Request) {
+    if request.cache.marks.is_empty() {
+        let key = asked.caller.key().map(|key| key.id.clone());
+        let session = request.cache.key.clone().or(key).unwrap_or_else(|| "distiq".to_owned());
+        request.cache = setup.router.cache_plan(provider, request, &session);
     }
-}
-
-pub(crate) fn check_model(caller: &Caller, name: &str, target: &Target) -> Result<(), Refusal> {
-    let Some(key) = caller.key() else { return Ok(()) };
-    let full = format!("{}/{}", target.provider, target.model);
-    if key.allows(&[name, &target.model, &full]) {
-        return Ok(());
-    }
-    let message = format!("This key may not use the model `{name}`");
-    Err(Refusal::new(Kind::Permission, message))
 }
 
 /// Takes the request out of what the key has left for this minute.
@@ -169,24 +158,39 @@ pub(crate) fn take_rate(asked: &Asked<'_>) -> Result<Tab, Refusal> {
     }
 }
 
-fn purpose(asked: &Asked<'_>, target: &Target) -> Purpose {
-    Purpose {
-        route: target.route,
-        key: asked.caller.key_use(),
-        client: Some(asked.codec.dialect()),
-        ..Purpose::new(RequestKind::Gateway, target.provider.clone())
-    }
+/// Returns what a request along a route is for, and the model that it is to ask first.
+pub(crate) fn purpose(asked: &Asked<'_>, kind: RequestKind, route: Ways) -> (Purpose, String) {
+    let (mut purpose, model) = Purpose::along(kind, route);
+    purpose.key = asked.caller.key_use();
+    purpose.client = Some(asked.codec.dialect());
+    (purpose, model)
 }
 
-/// Returns the headers that tell what is known before the answer.
-fn facts(setup: &Setup, request: &Request, target: &Target) -> HeaderMap {
+/// Returns the headers that tell what the target cannot say; where that would change the meaning, the
+/// request is refused.
+fn facts(request: &Request, target: Dialect) -> Result<HeaderMap, Refusal> {
     let mut headers = HeaderMap::new();
-    let dialect = setup.registry.get(&target.provider).map(|provider| provider.dialect());
-    let names = dialect.ok().and_then(|dialect| dropped(request, dialect));
-    if let Some(names) = names.and_then(|names| HeaderValue::try_from(names).ok()) {
+    let mut dropped: Vec<String> = Vec::new();
+    for note in notes(request, target) {
+        match note.fate {
+            Fate::Refused(reason) => {
+                return Err(Refusal::invalid(format!("{}: {reason}", note.what)));
+            }
+            Fate::Dropped(_) if dropped.len() < MOST_NAMES => dropped.push(plain(&note.what)),
+            _ => {}
+        }
+    }
+    if !dropped.is_empty()
+        && let Ok(names) = HeaderValue::try_from(dropped.join(", "))
+    {
         headers.insert("x-distiq-dropped", names);
     }
-    headers
+    Ok(headers)
+}
+
+/// Returns a name as a header can hold it; the caller may have made it up.
+fn plain(name: &str) -> String {
+    name.chars().filter(|c| c.is_ascii_graphic() || *c == ' ').take(64).collect()
 }
 
 pub(crate) fn started(headers: &mut HeaderMap, started: Option<&Started>, codec: &dyn Codec) {

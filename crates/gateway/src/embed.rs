@@ -6,17 +6,17 @@ use distiq_llm::provider::RawRequest;
 use distiq_llm::wire::gemini::{self, Action};
 use distiq_llm::wire::ollama::{self, EmbedForm};
 use distiq_llm::wire::{WireError, openai};
-use distiq_router::{Call as Passed, ForwardBody, Purpose, Reads};
+use distiq_router::{Call as Passed, ForwardBody, Reads};
 use hyper::Response;
 use serde_json::Value;
 
 use crate::answer::json;
 use crate::body::Out;
-use crate::chat::{Asked, check_model, started, take_rate};
+use crate::chat::{Asked, purpose, started, take_rate};
 use crate::endpoint::EmbedDoor;
 use crate::head::Head;
 use crate::refusal::Refusal;
-use crate::resolve::resolve;
+use crate::resolve::{first_dialect, resolve};
 use crate::stream::Started;
 
 /// Answers a request for vectors.
@@ -24,25 +24,17 @@ pub(crate) async fn answer(door: EmbedDoor, asked: Asked<'_>) -> Result<Response
     let head = Head::read(&asked.body)?;
     let setup = asked.shared.setup();
     let name = asked.route.model.clone().or(head.model).unwrap_or_default();
-    let target = resolve(&setup, asked.codec.dialect(), &name)?;
-    check_model(asked.caller, &name, &target)?;
+    let route = resolve(&setup, asked.caller, asked.codec.dialect(), &name)?;
     let mut tab = take_rate(&asked)?;
     let mut request = decode(door, &name, &asked.body)?;
-    request.model.clone_from(&target.model);
-    let provider = setup
-        .registry
-        .get(&target.provider)
-        .map_err(|error| Refusal::new(Kind::UnknownModel, error.to_string()))?;
-    let dialect = provider.dialect();
+    let dialect = first_dialect(&setup, &route).unwrap_or(Dialect::Openai);
+    let (purpose, model) = purpose(&asked, RequestKind::Embed, route);
+    request.model.clone_from(&model);
     let (path, body) = encode(dialect, &request)?;
-    let mut purpose = Purpose::new(RequestKind::Embed, target.provider);
-    purpose.route = target.route;
-    purpose.key = asked.caller.key_use();
-    purpose.client = Some(asked.codec.dialect());
     let passed = Passed {
         dialect,
         reads: Reads::Count,
-        model: target.model,
+        model,
         request: RawRequest { path: path.into(), body: body.into(), ..RawRequest::default() },
     };
     let forwarded = setup.router.forward(passed, purpose).await.map_err(|refused| refused.error)?;
@@ -52,8 +44,9 @@ pub(crate) async fn answer(door: EmbedDoor, asked: Asked<'_>) -> Result<Response
     let ForwardBody::Whole(body) = forwarded.body else {
         return Err(Refusal::new(Kind::Malformed, "The provider streams its vectors"));
     };
-    let mut answer = read(dialect, &body)
-        .map_err(|error| Refusal::new(Kind::Malformed, format!("{}: {error}", provider.name())))?;
+    let mut answer = read(dialect, &body).map_err(|error| {
+        Refusal::new(Kind::Malformed, format!("{}: {error}", forwarded.provider))
+    })?;
     if answer.model.is_empty() {
         answer.model = request.model.clone();
     }

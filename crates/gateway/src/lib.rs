@@ -31,7 +31,6 @@ mod call;
 mod chat;
 mod count;
 mod dialect;
-mod dropped;
 mod embed;
 mod endpoint;
 mod facts;

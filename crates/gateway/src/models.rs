@@ -108,9 +108,16 @@ fn all(shared: &Shared, caller: &Caller) -> Vec<Listed> {
         Some(key) => key.allows(&[&one.id, &format!("{}/{}", one.provider, one.id)]),
         None => true,
     };
+    let named = |name: String| Listed {
+        id: name,
+        provider: "distiq".to_owned(),
+        context_tokens: None,
+        max_output_tokens: None,
+    };
+    let names = setup.table.names().into_keys().map(named);
     let models = setup.catalogue.models().iter();
     let offered = models.filter(|m| usable.contains(&m.provider.as_str()) && !m.is_retired(now));
-    offered.map(listed).filter(may).collect()
+    offered.map(listed).chain(names).filter(may).collect()
 }
 
 fn item(one: &Listed, dialect: Dialect) -> Value {

@@ -21,7 +21,6 @@ use crate::call::Call;
 use crate::chat::{Asked, started};
 use crate::dialect::{Codec, Encode};
 use crate::refusal::Refusal;
-use crate::resolve::Target;
 use crate::setup::Setup;
 use crate::silence::Silence;
 use crate::stream::{Started, Tab};
@@ -43,13 +42,13 @@ fn path(dialect: Dialect, asked: &Asked<'_>) -> &'static str {
 pub(crate) async fn answer(
     asked: &Asked<'_>,
     setup: &Setup,
-    target: Target,
+    model: String,
     purpose: Purpose,
     tab: Tab,
 ) -> Result<Response<Out>, Refusal> {
     let dialect = asked.codec.dialect();
     let request = raw(asked.call, path(dialect, asked).to_owned(), asked.body.clone());
-    let passed = Passed { dialect, reads: Reads::Answer, model: target.model, request };
+    let passed = Passed { dialect, reads: Reads::Answer, model, request };
     let encoder = || asked.codec.error_encoder();
     send(setup, passed, purpose, tab, asked.codec, Some(&encoder)).await
 }

@@ -1,65 +1,47 @@
-//! Which provider and model a caller means.
+//! Which providers and models a caller means.
 
 use distiq_base::Dialect;
 use distiq_llm::ProviderErrorKind as Kind;
+use distiq_router::{Candidate, Route, RouteError};
 
+use crate::call::Caller;
 use crate::refusal::Refusal;
 use crate::setup::Setup;
 
-/// A provider and a model of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Target {
-    /// The provider's name.
-    pub provider: String,
-    /// The model's id as the provider knows it.
-    pub model: String,
-    /// How it was chosen.
-    pub route: &'static str,
+/// Finds the ways of a model's name that the caller may use.
+pub(crate) fn resolve(
+    setup: &Setup,
+    caller: &Caller,
+    dialect: Dialect,
+    name: &str,
+) -> Result<Route, Refusal> {
+    if name.is_empty() {
+        return Err(Refusal::invalid("`model` is required, a text"));
+    }
+    let route = setup.table.resolve(name, Some(dialect)).map_err(refuse)?;
+    if let (Some(key), Some(first)) = (caller.key(), route.candidates.first())
+        && !key.allows(&[name, &first.model, &first.to_string()])
+    {
+        let name: String = name.chars().take(200).collect();
+        let message = format!("This key may not use the model `{name}`");
+        return Err(Refusal::new(Kind::Permission, message));
+    }
+    Ok(route)
 }
 
-/// Finds the target of a model's name.
-pub(crate) fn resolve(setup: &Setup, dialect: Dialect, name: &str) -> Result<Target, Refusal> {
-    let usable = setup.registry.names();
-    let target = |provider: &str, model: &str, route| {
-        Ok(Target { provider: provider.to_owned(), model: model.to_owned(), route })
-    };
-    if name.is_empty() {
-        return Err(Refusal::invalid("`model` is required"));
+/// Returns the dialect of the way that is tried first.
+pub(crate) fn first_dialect(setup: &Setup, route: &Route) -> Option<Dialect> {
+    let Candidate { provider, .. } = route.candidates.first()?;
+    setup.registry.get(provider).ok().map(|provider| provider.dialect())
+}
+
+fn refuse(error: RouteError) -> Refusal {
+    let message = format!("{error}. {}", error.hint());
+    match error {
+        RouteError::UnknownTier { .. } => Refusal::invalid(message),
+        RouteError::Loop { .. } => Refusal::new(Kind::Server, message),
+        RouteError::Unknown { .. } | RouteError::NotSetUp { .. } => {
+            Refusal::new(Kind::UnknownModel, message)
+        }
     }
-    if let Some((provider, model)) = name.split_once('/')
-        && usable.contains(&provider)
-        && !model.is_empty()
-    {
-        return target(provider, model, "named");
-    }
-    let knows = |provider: &&&str| {
-        // A provider whose every model has one price is found for any name.
-        let found = setup.catalogue.find(provider, name);
-        found.is_some_and(|model| model.id == name || model.aliases.iter().any(|a| a == name))
-    };
-    if let Some(provider) = usable.iter().find(knows) {
-        return target(provider, name, "named");
-    }
-    let of_dialect = match dialect {
-        Dialect::Anthropic => "anthropic",
-        _ => "openai",
-    };
-    if setup.takes_unknown && usable.contains(&of_dialect) {
-        return target(of_dialect, name, "upstream");
-    }
-    if let Ok(provider) = setup.registry.default_provider()
-        && !name.contains('/')
-        && usable.len() == 1
-    {
-        return target(provider, name, "only provider");
-    }
-    Err(Refusal::new(
-        Kind::UnknownModel,
-        format!(
-            "No provider that is set up offers the model `{}`; write `PROVIDER/MODEL`, the \
-             providers being {}",
-            name.chars().take(200).collect::<String>(),
-            usable.join(", ")
-        ),
-    ))
 }

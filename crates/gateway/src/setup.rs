@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use distiq_base::Secret;
 use distiq_llm::{Catalogue, Registry};
-use distiq_router::Router;
+use distiq_router::{Router, Table};
 
 use crate::tls::TlsFiles;
 
@@ -91,8 +91,8 @@ pub struct Setup {
     pub registry: Arc<Registry>,
     /// What models cost.
     pub catalogue: Arc<Catalogue>,
-    /// Model ids that nobody knows go, as they are, to the provider of the caller's dialect.
-    pub takes_unknown: bool,
+    /// What models' names stand for.
+    pub table: Table,
 }
 
 impl fmt::Debug for Setup {

@@ -53,7 +53,6 @@ mod tests {
 
     #[test]
     fn paths_go_below_their_vendors_base() {
-        let vendor = |dialect, path| vendor(dialect, path).map(|(name, path)| (name, path));
         let some = |name, path: &str| Some((name, path.to_owned()));
         assert_eq!(vendor(Dialect::Anthropic, "/v1/files/f"), some("anthropic", "v1/files/f"));
         assert_eq!(vendor(Dialect::Openai, "/v1/completions"), some("openai", "completions"));

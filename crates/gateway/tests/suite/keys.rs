@@ -164,3 +164,36 @@ fn pages_of_other_sites_are_kept_out_of_an_open_gateway() {
     assert_eq!(send("localhost", "origin: https://evil.example\r\n"), 403);
     assert_eq!(send("localhost", "content-type: text/plain\r\n"), 415);
 }
+
+#[test]
+fn a_keys_budget_holds_under_many_clients() {
+    let script = Script::steps([Says::text("word ".repeat(200))]).at_end(AtEnd::Repeat);
+    let model = ScriptedModel::start(script).unwrap();
+    let desk = Desk::new(&model);
+    // About one cent an answer of up to 2,000 tokens.
+    let budget = distiq_base::Money::from_nanos(50_000_000);
+    let new = NewKey { day_nanousd: Some(budget), owner: "ann".into(), ..NewKey::default() };
+    let made = keys(&desk).create(&new).unwrap();
+    let mut body = ask("anthropic/claude-haiku-4-5");
+    body["max_tokens"] = 2_000.into();
+    let statuses: Vec<u16> = std::thread::scope(|scope| {
+        let asking: Vec<_> = (0..32)
+            .map(|_| {
+                scope.spawn(|| desk.post_as(made.secret.expose(), "/v1/messages", &body).status)
+            })
+            .collect();
+        asking.into_iter().map(|asked| asked.join().unwrap()).collect()
+    });
+    assert!(statuses.contains(&200), "{statuses:?}");
+    assert!(statuses.contains(&402), "{statuses:?}");
+    assert!(statuses.iter().all(|status| matches!(status, 200 | 402)), "{statuses:?}");
+    let rows = desk.rows(1);
+    let spent: i64 = rows.iter().filter_map(|row| row.cost_nanousd).map(|cost| cost.nanos()).sum();
+    assert!(spent > 0 && spent <= budget.nanos(), "{spent}");
+    assert!(rows.iter().all(|row| row.key.as_deref() == Some(made.key.id.as_str())));
+    let refused = desk.post_as(made.secret.expose(), "/v1/chat/completions", &body);
+    if refused.status != 200 {
+        assert_eq!(refused.json()["error"]["code"], "insufficient_quota");
+        assert_eq!(refused.header("x-should-retry"), Some("false"));
+    }
+}

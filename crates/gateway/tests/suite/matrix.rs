@@ -465,3 +465,24 @@ fn what_became_of_a_request_is_told_to_its_key() {
     assert_eq!(desk.post("/v1/distiq/feedback", &word).status, 400);
     assert_eq!(desk.get("/v1/distiq/requests/none").status, 404);
 }
+
+#[test]
+fn names_lead_to_models_and_what_is_lost_is_told() {
+    let script = Script::steps([Says::text("x")]).at_end(distiq_testkit::AtEnd::Repeat);
+    let model = ScriptedModel::start(script).unwrap();
+    let desk = Desk::new(&model);
+    let mut body = json!({ "model": "anthropic/scripted-1", "max_tokens": 9, "logit_bias": {},
+        "seed": 1, "messages": [{ "role": "user", "content": "hi" }] });
+    let answer = desk.post("/v1/chat/completions", &body);
+    let dropped = answer.header("x-distiq-dropped").unwrap();
+    assert!(dropped.contains("logit_bias") && dropped.contains("seed"), "{dropped}");
+    body["model"] = "auto:cheap".into();
+    let answer = desk.post("/v1/chat/completions", &body);
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    let rows = desk.rows(2);
+    assert_eq!((rows[0].route.as_str(), rows[0].tier.as_deref()), ("auto", Some("cheap")));
+    body["model"] = "auto:none".into();
+    assert_eq!(desk.post("/v1/chat/completions", &body).status, 400);
+    let list = desk.get("/v1/models").text();
+    assert!(list.contains("\"auto:best\""), "{list}");
+}

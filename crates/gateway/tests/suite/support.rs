@@ -13,7 +13,7 @@ use distiq_gateway::{Access, Bounds, Gateway, Handle, Options, Setup, Source};
 use distiq_llm::retry::Policy;
 use distiq_llm::wire::Quirks;
 use distiq_llm::{Catalogue, ProviderConfig, Registry, Timeouts};
-use distiq_router::{Ledger, Limits, RequestRow, Router, RouterConfig, RowFilter, RowState};
+use distiq_router::{Ledger, Limits, RequestRow, Router, RouterConfig, RowFilter, RowState, Table};
 use distiq_testkit::ScriptedModel;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -71,7 +71,9 @@ impl Source for Reading {
             retry: Policy { attempts: 1, ..Policy::default() },
             clock: Clock::System,
         });
-        Ok(Setup { router: Arc::new(router), registry, catalogue, takes_unknown: true })
+        let mut table = Table::new(&settings(), &registry, Arc::clone(&catalogue));
+        table.takes_unknown = true;
+        Ok(Setup { router: Arc::new(router), registry, catalogue, table })
     }
 
     fn files(&self) -> Vec<PathBuf> {

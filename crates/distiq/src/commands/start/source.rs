@@ -10,7 +10,7 @@ use distiq_base::config::ProviderSettings;
 use distiq_gateway::{Setup, Source};
 use distiq_llm::Registry;
 use distiq_llm::retry::Policy;
-use distiq_router::{Ledger, Limits, Router, RouterConfig};
+use distiq_router::{Ledger, Limits, Router, RouterConfig, Table};
 
 use crate::cli::Global;
 use crate::failure::Failure;
@@ -77,10 +77,7 @@ impl FromSettings {
         let mut world = World::open_with(&self.global, &[], self.config.as_deref())?;
         let variables: Vec<(String, String)> =
             self.upstreams.iter().flat_map(Upstream::variables).collect();
-        let vendors = Registry::from_settings(
-            &distiq_base::config::Settings::clone(&world.settings),
-            &|_| None,
-        );
+        let vendors = Registry::from_settings(&world.settings, &|_| None);
         let vendors: Vec<String> = vendors.known().into_iter().map(str::to_owned).collect();
         for upstream in &self.upstreams {
             if let Some(name) = upstream.name.as_ref().filter(|name| !vendors.contains(name)) {
@@ -116,8 +113,9 @@ impl FromSettings {
             retry: Policy::from_settings(&settings.retry),
             clock: Clock::System,
         });
-        let takes_unknown = self.upstreams.iter().any(|upstream| upstream.name.is_none());
-        Ok(Setup { router: Arc::new(router), registry, catalogue, takes_unknown })
+        let mut table = Table::new(settings, &registry, Arc::clone(&catalogue));
+        table.takes_unknown = self.upstreams.iter().any(|upstream| upstream.name.is_none());
+        Ok(Setup { router: Arc::new(router), registry, catalogue, table })
     }
 }
 
