@@ -19,11 +19,16 @@ const MARKS: [&str; 2] = ["cache_control", "prompt_cache_breakpoint"];
 impl Canonical {
     /// Reads a body of any dialect; what is missing or of the wrong type is empty.
     pub fn of(body: &Value) -> Self {
-        let list = if body.get("input").is_some() { "input" } else { "messages" };
-        let system = if body.get("input").is_some() { "instructions" } else { "system" };
+        let (list, system) = if body.get("input").is_some() {
+            ("input", body.get("instructions"))
+        } else if body.get("contents").is_some() {
+            ("contents", body.get("systemInstruction").and_then(|system| system.get("parts")))
+        } else {
+            ("messages", body.get("system"))
+        };
         Self {
             tools: elements(body.get("tools")).map(|tool| block(tool).to_string()).collect(),
-            system: blocks(body.get(system)).iter().map(Value::to_string).collect(),
+            system: blocks(system).iter().map(Value::to_string).collect(),
             messages: elements(body.get(list)).map(|m| message(m).to_string()).collect(),
         }
     }

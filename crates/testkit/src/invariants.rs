@@ -146,7 +146,7 @@ fn tool_results(request: &Captured) -> Vec<(String, usize)> {
 
 /// Finds secrets outside the header that is meant for them.
 fn leaks(request: &Captured, rules: &Rules) -> Vec<String> {
-    let is_auth = |name: &str| matches!(name, "x-api-key" | "authorization");
+    let is_auth = |name: &str| matches!(name, "x-api-key" | "x-goog-api-key" | "authorization");
     let keys = request
         .headers
         .iter()

@@ -5,6 +5,7 @@ mod connection;
 mod desk;
 mod embeddings;
 mod forms;
+mod native;
 mod play;
 mod responses;
 
@@ -163,6 +164,16 @@ impl ScriptedModel {
     /// Returns the address for `OPENAI_BASE_URL`.
     pub fn base_url_openai(&self) -> String {
         format!("http://{}/v1", self.address)
+    }
+
+    /// Returns the address for `GEMINI_BASE_URL`.
+    pub fn base_url_gemini(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Returns the address for `OLLAMA_BASE_URL`.
+    pub fn base_url_ollama(&self) -> String {
+        format!("http://{}", self.address)
     }
 
     /// Returns the socket's address.

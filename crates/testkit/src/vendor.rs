@@ -6,6 +6,8 @@
 pub mod anthropic_cache;
 pub mod anthropic_rules;
 pub mod models;
+pub mod native_cache;
+pub mod native_rules;
 pub mod openai_cache;
 pub mod openai_rules;
 pub mod prompt;
@@ -16,6 +18,7 @@ use distiq_base::{CountTokens, Dialect, Usage};
 use serde_json::{Value, json};
 
 use anthropic_cache::AnthropicCache;
+use native_cache::GeminiCache;
 use openai_cache::OpenaiCache;
 use prompt::{Counter, Prompt};
 
@@ -53,7 +56,11 @@ impl Refusal {
                 }
                 json!({"type": "error", "error": error, "request_id": request_id})
             }
-            Dialect::Openai | Dialect::Responses | Dialect::Gemini | Dialect::Ollama => {
+            Dialect::Gemini => json!({"error": {
+                "code": self.status, "message": self.message, "status": self.kind,
+            }}),
+            Dialect::Ollama => json!({"error": self.message}),
+            Dialect::Openai | Dialect::Responses => {
                 json!({"error": {
                     "message": self.message, "type": self.kind, "param": null, "code": self.code,
                 }})
@@ -76,6 +83,7 @@ enum Entries {
     None,
     Anthropic(anthropic_cache::Pending),
     Openai(openai_cache::Pending),
+    Gemini(native_cache::Pending),
 }
 
 /// Counts prompts and remembers the cached ones, for both vendors.
@@ -84,6 +92,7 @@ pub struct Vendors {
     clock: Clock,
     anthropic: AnthropicCache,
     openai: OpenaiCache,
+    gemini: GeminiCache,
 }
 
 impl Vendors {
@@ -94,6 +103,7 @@ impl Vendors {
             clock,
             anthropic: AnthropicCache::default(),
             openai: OpenaiCache::default(),
+            gemini: GeminiCache::default(),
         }
     }
 
@@ -108,7 +118,16 @@ impl Vendors {
                 let (usage, pending) = self.anthropic.look_up(key, body, &prompt, now_ms);
                 Counted { usage, entries: Entries::Anthropic(pending) }
             }
-            Dialect::Openai | Dialect::Responses | Dialect::Gemini | Dialect::Ollama => {
+            Dialect::Gemini => {
+                let prompt = Prompt::gemini(body, &mut self.counter);
+                let (usage, pending) = self.gemini.look_up(key, body, &prompt);
+                Counted { usage, entries: Entries::Gemini(pending) }
+            }
+            Dialect::Ollama => {
+                let input = Prompt::ollama(body, &mut self.counter).tokens();
+                Counted { usage: Usage { input, ..Usage::default() }, entries: Entries::None }
+            }
+            Dialect::Openai | Dialect::Responses => {
                 let prompt = match dialect {
                     Dialect::Responses => Prompt::responses(body, &mut self.counter),
                     _ => Prompt::openai(body, &mut self.counter),
@@ -127,6 +146,7 @@ impl Vendors {
             Entries::None => {}
             Entries::Anthropic(pending) => self.anthropic.keep(pending, now_ms),
             Entries::Openai(pending) => self.openai.keep(pending, now_ms),
+            Entries::Gemini(pending) => self.gemini.keep(pending),
         }
     }
 
@@ -141,7 +161,9 @@ pub fn refuse(dialect: Dialect, body: &Value) -> Option<Refusal> {
     let verdict = match dialect {
         Dialect::Anthropic => anthropic_rules::check(body),
         Dialect::Responses => responses_rules::check(body),
-        Dialect::Openai | Dialect::Gemini | Dialect::Ollama => openai_rules::check(body),
+        Dialect::Openai => openai_rules::check(body),
+        Dialect::Gemini => native_rules::gemini(body),
+        Dialect::Ollama => native_rules::ollama(body),
     };
     verdict.err()
 }

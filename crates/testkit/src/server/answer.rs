@@ -6,6 +6,7 @@ use distiq_base::{
 use distiq_llm::wire::{anthropic, openai, responses};
 use serde_json::Value;
 
+use super::native::Form;
 use crate::script::Answer;
 
 /// Bytes of tool arguments in one piece.
@@ -31,7 +32,9 @@ impl Ids {
         match dialect {
             Dialect::Anthropic => format!("msg_scripted_{:04}", self.answers),
             Dialect::Responses => format!("resp_scripted_{:04}", self.answers),
-            Dialect::Openai | Dialect::Gemini | Dialect::Ollama => {
+            Dialect::Gemini => format!("gemini-scripted-{:04}", self.answers),
+            Dialect::Ollama => String::new(),
+            Dialect::Openai => {
                 format!("chatcmpl-scripted-{:04}", self.answers)
             }
         }
@@ -42,6 +45,7 @@ impl Ids {
         for content in &mut answer.content {
             if let Content::ToolCall { id, .. } = content
                 && id.is_empty()
+                && dialect != Dialect::Gemini
             {
                 self.calls += 1;
                 *id = match dialect {
@@ -146,6 +150,8 @@ pub(super) struct Asked<'a> {
     pub request: &'a Request,
     /// The stored answer that it goes on from.
     pub previous: Option<&'a str>,
+    /// How Gemini and Ollama are asked to write it.
+    pub form: Option<Form>,
 }
 
 impl Asked<'_> {
@@ -159,7 +165,10 @@ pub(super) fn whole(dialect: Dialect, response: &Response, asked: Asked<'_>) -> 
     let mut body = match dialect {
         Dialect::Anthropic => anthropic::encode_response(response),
         Dialect::Responses => responses::encode_answer(response, &asked.of_responses()),
-        Dialect::Openai | Dialect::Gemini | Dialect::Ollama => openai::encode_response(response),
+        Dialect::Openai => openai::encode_response(response),
+        Dialect::Gemini | Dialect::Ollama => {
+            return asked.form.map_or(Value::Null, |form| form.whole(response));
+        }
     };
     if response.usage.is_none()
         && let Some(fields) = body.as_object_mut()
@@ -181,7 +190,10 @@ pub(super) fn frames(dialect: Dialect, response: &Response, asked: Asked<'_>) ->
             let mut encoder = responses::StreamEncoder::new(asked.of_responses());
             events.iter().map(|event| encoder.encode(event)).collect()
         }
-        Dialect::Openai | Dialect::Gemini | Dialect::Ollama => {
+        Dialect::Gemini | Dialect::Ollama => {
+            return asked.form.map(|form| form.frames(&events)).unwrap_or_default();
+        }
+        Dialect::Openai => {
             let include_usage = openai::wants_usage(asked.request);
             let options = openai::StreamOptions { include_usage, created: CREATED };
             let mut encoder = openai::StreamEncoder::new(options);

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use super::answer::{self, Ids};
 use super::embeddings;
 use super::forms::{headers, html, json_reply, models, status_refusal};
+use super::native;
 use super::play::{Act, Body, Reply};
 use super::responses::{Answers, sign};
 use super::{Captured, Options, Outcome};
@@ -61,7 +62,10 @@ impl Desk {
             ("POST", "/v1/messages") => Dialect::Anthropic,
             ("POST", "/v1/chat/completions") => Dialect::Openai,
             ("POST", "/v1/responses") => Dialect::Responses,
-            _ => return Plan { number: None, acts: self.side_door(request).acts() },
+            _ => match native::dialect_of(request) {
+                Some(dialect) => dialect,
+                None => return Plan { number: None, acts: self.side_door(request).acts() },
+            },
         };
         let number = self.captured.len();
         self.captured.push(capture(number, dialect, request));
@@ -98,6 +102,14 @@ impl Desk {
             Some(_) => Dialect::Anthropic,
             None => Dialect::Openai,
         };
+        let known = native::side_door(request, &self.script.models, &mut self.vendors);
+        if let Some((dialect, answer)) = known {
+            let answer = self.key(request).and(answer);
+            return match answer {
+                Ok(body) => json_reply(dialect, 200, &body),
+                Err(refusal) => self.refusal(dialect, &refusal),
+            };
+        }
         match (request.method.as_str(), request.path.as_str()) {
             ("GET", "/v1/models") => match self.key(request) {
                 Ok(_) => json_reply(dialect, 200, &models(&self.script.models, dialect)),
@@ -187,13 +199,17 @@ impl Desk {
             json = self.answers.join(&json)?;
             body = json.to_string().into();
         }
+        if dialect == Dialect::Gemini {
+            json = native::with_model(request, &json);
+        }
         if let Some(refusal) = refuse(dialect, &json) {
             return Err(refusal);
         }
         let decoded = match dialect {
             Dialect::Anthropic => anthropic::decode_request(&body),
             Dialect::Responses => responses::decode_request(&body),
-            Dialect::Openai | Dialect::Gemini | Dialect::Ollama => openai::decode_request(&body),
+            Dialect::Openai => openai::decode_request(&body),
+            Dialect::Gemini | Dialect::Ollama => native::decode(request),
         };
         let decoded = decoded.map_err(|error| {
             let what = format!("the codec cannot read it: {error}");
@@ -202,7 +218,8 @@ impl Desk {
         })?;
         self.note(number, |captured| captured.request = Some(decoded.clone()));
         let play = self.script.play(&decoded).map_err(|error| self.complain(number, &error))?;
-        Ok(self.perform(number, &key, &json, &decoded, play))
+        let form = native::Form::of(&request.path, &request.query);
+        Ok(self.perform(number, &Call { key: &key, json: &json, form }, &decoded, play))
     }
 
     fn complain(&mut self, number: usize, error: &ScriptError) -> Refusal {
@@ -214,11 +231,11 @@ impl Desk {
     fn perform(
         &mut self,
         number: usize,
-        key: &str,
-        json: &Value,
+        call: &Call<'_>,
         request: &Request,
         play: Play,
     ) -> Vec<Act> {
+        let Call { key, json, form } = *call;
         let Play { mut answer, fault } = play;
         let dialect = self.captured.get(number).map_or(Dialect::Anthropic, |c| c.dialect);
         if let Some(fault) = &fault {
@@ -236,7 +253,7 @@ impl Desk {
         let (pace_ms, response) = self.respond(dialect, request, answer, &counted);
         let previous = self.captured.get(number).map(|c| c.json.clone()).unwrap_or_default();
         let previous = previous.get("previous_response_id").and_then(Value::as_str);
-        let asked = answer::Asked { request, previous };
+        let asked = answer::Asked { request, previous, form };
         if dialect == Dialect::Responses {
             self.answers.keep(json, answer::whole(dialect, &response, asked));
         }
@@ -247,7 +264,12 @@ impl Desk {
         let reply = Reply {
             dialect,
             status: 200,
-            headers: headers(dialect, request.stream, number),
+            headers: match form {
+                Some(form) if request.stream => {
+                    vec![("content-type".to_owned(), form.content_type().to_owned())]
+                }
+                _ => headers(dialect, request.stream, number),
+            },
             body: if request.stream {
                 Body::Events(answer::frames(dialect, &response, asked))
             } else {
@@ -281,10 +303,14 @@ impl Desk {
             Count::Exactly(usage) => Some(usage),
         };
         let id = self.ids.answer(dialect);
+        let native = matches!(dialect, Dialect::Gemini | Dialect::Ollama);
+        let stop = answer.stop_reason();
+        if native {
+            native::sign(&mut answer.content, dialect, &request.model);
+        }
         if dialect == Dialect::Responses {
             sign(&mut answer.content, request, &id);
         }
-        let stop = answer.stop_reason();
         let response =
             Response { id, model: request.model.clone(), stop, content: answer.content, usage };
         (answer.pace_ms, response)
@@ -349,12 +375,14 @@ impl Desk {
     /// Returns the key that a request carries, where it is let in.
     fn key(&self, request: &HttpRequest) -> Result<String, Refusal> {
         let bearer = request.header("authorization").and_then(|v| v.strip_prefix("Bearer "));
-        let key = bearer.or(request.header("x-api-key")).unwrap_or_default();
+        let in_query = request.query.split('&').find_map(|pair| pair.strip_prefix("key="));
+        let google = request.header("x-goog-api-key").or(in_query);
+        let key = bearer.or(request.header("x-api-key")).or(google).unwrap_or_default();
         let known = self.options.required_key.as_deref().is_none_or(|required| required == key);
         if !known || (bearer.is_some() && request.header("x-api-key").is_some()) {
             let dialect = match request.path.as_str() {
                 "/v1/messages" => Dialect::Anthropic,
-                _ => Dialect::Openai,
+                _ => native::dialect_of(request).unwrap_or(Dialect::Openai),
             };
             return Err(status_refusal(dialect, 401));
         }
@@ -363,6 +391,13 @@ impl Desk {
         }
         Ok(key.to_owned())
     }
+}
+
+/// What a request to a model comes with.
+struct Call<'a> {
+    key: &'a str,
+    json: &'a Value,
+    form: Option<native::Form>,
 }
 
 fn unknown(request: &HttpRequest) -> Refusal {

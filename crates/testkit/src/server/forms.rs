@@ -13,7 +13,8 @@ pub(super) fn headers(dialect: Dialect, streams: bool, number: usize) -> Vec<(St
     let kind = if streams { "text/event-stream; charset=utf-8" } else { "application/json" };
     let id = match dialect {
         Dialect::Anthropic => "request-id",
-        Dialect::Openai | Dialect::Responses | Dialect::Gemini | Dialect::Ollama => "x-request-id",
+        Dialect::Gemini | Dialect::Ollama => return vec![("content-type".into(), kind.into())],
+        Dialect::Openai | Dialect::Responses => "x-request-id",
     };
     [("content-type", kind.to_owned()), (id, format!("req_scripted_{:04}", number + 1))]
         .map(|(name, value)| (name.to_owned(), value))
@@ -85,8 +86,25 @@ pub(super) fn status_refusal(dialect: Dialect, status: u16) -> Refusal {
     };
     match dialect {
         Dialect::Anthropic => Refusal::new(status, anthropic, message),
-        Dialect::Openai | Dialect::Responses | Dialect::Gemini | Dialect::Ollama => {
+        Dialect::Gemini => Refusal::new(status, gemini_name(status), message),
+        Dialect::Ollama => Refusal::new(status, "", message),
+        Dialect::Openai | Dialect::Responses => {
             Refusal { code: Some(code.to_owned()), ..Refusal::new(status, openai, message) }
         }
+    }
+}
+
+/// Returns Gemini's name of a status.
+const fn gemini_name(status: u16) -> &'static str {
+    match status {
+        401 => "UNAUTHENTICATED",
+        402 => "FAILED_PRECONDITION",
+        403 => "PERMISSION_DENIED",
+        404 => "NOT_FOUND",
+        429 => "RESOURCE_EXHAUSTED",
+        503 | 529 => "UNAVAILABLE",
+        504 => "DEADLINE_EXCEEDED",
+        400..=499 => "INVALID_ARGUMENT",
+        _ => "INTERNAL",
     }
 }

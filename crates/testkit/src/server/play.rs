@@ -199,6 +199,8 @@ fn is_end_mark(event: &str) -> bool {
     ]
     .iter()
     .any(|mark| event.starts_with(mark))
+        || event.contains("\"finishReason\":")
+        || (event.starts_with("{\"model\":") && event.contains("\"done\":true"))
 }
 
 /// Anthropic, Responses: the first block's first piece before its start. OpenAI: the last piece behind the
@@ -207,7 +209,9 @@ fn turn_around(events: &mut [String], dialect: Dialect) {
     let mark = match dialect {
         Dialect::Anthropic => "event: content_block_start",
         Dialect::Responses => "event: response.output_item.added",
-        Dialect::Openai | Dialect::Gemini | Dialect::Ollama => "\"finish_reason\":\"",
+        Dialect::Gemini => "\"finishReason\":\"",
+        Dialect::Ollama => "\"done\":true",
+        Dialect::Openai => "\"finish_reason\":\"",
     };
     let place = events.iter().position(|event| event.contains(mark));
     match (dialect, place) {
@@ -233,7 +237,9 @@ fn add_unknown(events: &mut Vec<String>, dialect: Dialect) {
             ": keep-alive\n\n",
             "event: keepalive\ndata: {\"type\":\"keepalive\",\"sequence_number\":3}\n\n",
         ],
-        Dialect::Openai | Dialect::Gemini | Dialect::Ollama => &[
+        Dialect::Gemini => &["data: {\"future\":{\"a\":1}}\n\n", ": a comment\n\n"],
+        Dialect::Ollama => &["{\"model\":\"m\",\"future\":{\"a\":1},\"done\":false}\n", "\n"],
+        Dialect::Openai => &[
             ": OPENROUTER PROCESSING\n\n",
             "data: {\"id\":\"x\",\"object\":\"chat.completion.chunk\",\"created\":1,\
              \"model\":\"m\",\"choices\":[],\"future\":{\"a\":1}}\n\n",
@@ -271,11 +277,13 @@ fn error_event(dialect: Dialect) -> String {
              \"code\":\"server_error\",\"message\":\"The server had an error while processing \
              your request\",\"param\":null}\n\n"
             .to_owned(),
-        Dialect::Openai | Dialect::Gemini | Dialect::Ollama => {
-            "data: {\"error\":{\"message\":\"The server had an error while \
+        Dialect::Gemini => "data: {\"error\":{\"code\":503,\"message\":\"The model is \
+             overloaded. Please try again later.\",\"status\":\"UNAVAILABLE\"}}\n\n"
+            .to_owned(),
+        Dialect::Ollama => "{\"error\":\"model runner has unexpectedly stopped\"}\n".to_owned(),
+        Dialect::Openai => "data: {\"error\":{\"message\":\"The server had an error while \
              processing your request\",\"type\":\"server_error\",\"param\":null,\"code\":null}}\n\n"
-                .to_owned()
-        }
+            .to_owned(),
     }
 }
 
@@ -293,7 +301,16 @@ fn huge_event(dialect: Dialect, bytes: usize) -> String {
                 "logprobs": []});
             format!("event: response.output_text.delta\ndata: {data}\n\n")
         }
-        Dialect::Openai | Dialect::Gemini | Dialect::Ollama => {
+        Dialect::Gemini => {
+            let content = json!({"role": "model", "parts": [{"text": text}]});
+            let data = json!({"candidates": [{"index": 0, "content": content}]});
+            format!("data: {data}\n\n")
+        }
+        Dialect::Ollama => {
+            let message = json!({"role": "assistant", "content": text});
+            format!("{}\n", json!({"model": "m", "message": message, "done": false}))
+        }
+        Dialect::Openai => {
             let choice = json!({"index": 0, "delta": {"content": text}, "finish_reason": null});
             let data = json!({"id": "x", "object": "chat.completion.chunk", "created": 1,
                 "model": "m", "choices": [choice]});

@@ -201,7 +201,7 @@ impl Prompt {
         }
     }
 
-    fn push(
+    pub(super) fn push(
         &mut self,
         part: Part,
         role: &str,
@@ -215,8 +215,15 @@ impl Prompt {
         self.segments.push(Segment { part, identity, text, tokens, mark, can_mark: true });
     }
 
+    /// Adds the price of a picture to the last block.
+    pub(super) fn add_image(&mut self) {
+        if let Some(last) = self.segments.last_mut() {
+            last.tokens += IMAGE_TOKENS;
+        }
+    }
+
     /// Adds the price of a message's frame to its first block.
-    fn frame(&mut self, start: usize) {
+    pub(super) fn frame(&mut self, start: usize) {
         if let Some(first) = self.segments.get_mut(start) {
             first.tokens += MESSAGE_TOKENS;
         }

@@ -9,5 +9,6 @@ mod env;
 mod faults;
 mod invariants;
 mod litellm;
+mod native;
 mod rules;
 mod source_tree;
