@@ -58,8 +58,10 @@ pub enum Feature {
 pub struct Row {
     /// Which feature.
     pub feature: Feature,
-    /// Its name in headers and documents.
+    /// Its name in headers.
     pub name: &'static str,
+    /// What it is.
+    pub what: &'static str,
     /// At Anthropic.
     pub anthropic: Fate,
     /// At OpenAI Chat Completions.
@@ -99,7 +101,8 @@ use Fate::{Dropped, Emulated, Native, Refused};
 pub const ROWS: &[Row] = &[
     Row {
         feature: Feature::SystemMessage,
-        name: "system message in the middle",
+        name: "system_message",
+        what: "a system message in the middle of a conversation",
         anthropic: Native,
         openai: Native,
         responses: Native,
@@ -108,7 +111,8 @@ pub const ROWS: &[Row] = &[
     },
     Row {
         feature: Feature::ImageUrl,
-        name: "image by address",
+        name: "image_url",
+        what: "an image by its address",
         anthropic: Native,
         openai: Native,
         responses: Native,
@@ -117,7 +121,8 @@ pub const ROWS: &[Row] = &[
     },
     Row {
         feature: Feature::ImageInResult,
-        name: "image or document in a tool result",
+        name: "image_in_result",
+        what: "an image or a document in a tool's result",
         anthropic: Native,
         openai: BEHIND,
         responses: Native,
@@ -127,6 +132,7 @@ pub const ROWS: &[Row] = &[
     Row {
         feature: Feature::DocumentBytes,
         name: "document",
+        what: "a document as bytes, such as a PDF",
         anthropic: Native,
         openai: Native,
         responses: Native,
@@ -135,7 +141,8 @@ pub const ROWS: &[Row] = &[
     },
     Row {
         feature: Feature::DocumentText,
-        name: "text document",
+        name: "text_document",
+        what: "a document of plain text",
         anthropic: Native,
         openai: AS_TEXT,
         responses: AS_TEXT,
@@ -144,7 +151,8 @@ pub const ROWS: &[Row] = &[
     },
     Row {
         feature: Feature::DocumentUrl,
-        name: "document by address",
+        name: "document_url",
+        what: "a document by its address",
         anthropic: Native,
         openai: Refused(
             "Chat Completions takes no addresses of documents; send the document itself",
@@ -155,7 +163,8 @@ pub const ROWS: &[Row] = &[
     },
     Row {
         feature: Feature::DocumentSettings,
-        name: "document's citations or context",
+        name: "document_settings",
+        what: "a document's citations or context",
         anthropic: Native,
         openai: CITATIONS,
         responses: CITATIONS,
@@ -165,6 +174,7 @@ pub const ROWS: &[Row] = &[
     Row {
         feature: Feature::FailedResult,
         name: "is_error",
+        what: "the mark that a tool failed",
         anthropic: Native,
         openai: BY_TEXT,
         responses: BY_TEXT,
@@ -174,6 +184,7 @@ pub const ROWS: &[Row] = &[
     Row {
         feature: Feature::Thinking,
         name: "thinking",
+        what: "thinking that another vendor signed, or nobody",
         anthropic: NOT_THEIRS,
         openai: NOT_THEIRS,
         responses: NOT_THEIRS,
@@ -183,6 +194,7 @@ pub const ROWS: &[Row] = &[
     Row {
         feature: Feature::RedactedThinking,
         name: "redacted_thinking",
+        what: "encrypted thinking",
         anthropic: Native,
         openai: NOT_THEIRS,
         responses: NOT_THEIRS,
@@ -191,7 +203,8 @@ pub const ROWS: &[Row] = &[
     },
     Row {
         feature: Feature::ForcedCall,
-        name: "tool_choice: any tool",
+        name: "tool_choice:any",
+        what: "the model must call a tool",
         anthropic: Native,
         openai: Native,
         responses: Native,
@@ -200,7 +213,8 @@ pub const ROWS: &[Row] = &[
     },
     Row {
         feature: Feature::NamedTool,
-        name: "tool_choice: one tool",
+        name: "tool_choice:tool",
+        what: "the model must call this tool",
         anthropic: Native,
         openai: Native,
         responses: Native,
@@ -209,7 +223,8 @@ pub const ROWS: &[Row] = &[
     },
     Row {
         feature: Feature::NoTools,
-        name: "tool_choice: none",
+        name: "tool_choice:none",
+        what: "the model must call no tool",
         anthropic: Native,
         openai: Native,
         responses: Native,
@@ -218,7 +233,8 @@ pub const ROWS: &[Row] = &[
     },
     Row {
         feature: Feature::OneCallOnly,
-        name: "parallel_tool_calls: false",
+        name: "parallel_tool_calls",
+        what: "one call an answer at most",
         anthropic: Native,
         openai: Native,
         responses: Native,
@@ -227,7 +243,8 @@ pub const ROWS: &[Row] = &[
     },
     Row {
         feature: Feature::HostedTool,
-        name: "hosted tool",
+        name: "hosted_tool",
+        what: "a tool that another vendor runs",
         anthropic: THEIR_TOOL,
         openai: THEIR_TOOL,
         responses: THEIR_TOOL,
@@ -236,7 +253,8 @@ pub const ROWS: &[Row] = &[
     },
     Row {
         feature: Feature::JsonMode,
-        name: "JSON without a schema",
+        name: "json_mode",
+        what: "JSON without a schema",
         anthropic: Dropped("the model answers as it is told in words"),
         openai: Native,
         responses: Native,
@@ -246,6 +264,7 @@ pub const ROWS: &[Row] = &[
     Row {
         feature: Feature::StopTexts,
         name: "stop",
+        what: "texts that end the answer",
         anthropic: Native,
         openai: Native,
         responses: Dropped("the answer goes on"),
@@ -254,7 +273,8 @@ pub const ROWS: &[Row] = &[
     },
     Row {
         feature: Feature::ThinkingMode,
-        name: "thinking mode",
+        name: "thinking_mode",
+        what: "thinking on, off or with a budget, without an effort",
         anthropic: Native,
         openai: Dropped("only an effort is understood, where the server has a field for it"),
         responses: Emulated("as the effort that comes nearest"),
@@ -286,6 +306,26 @@ pub fn refusal(request: &Request, target: Dialect) -> Option<String> {
         Fate::Refused(reason) => Some(format!("{}: {reason}", note.what)),
         _ => None,
     })
+}
+
+/// Returns the table as Markdown, for the documents.
+pub fn table() -> String {
+    let mut out = String::from(
+        "| Part of a request | Anthropic | OpenAI Chat | OpenAI Responses | Gemini | Ollama |\n\
+         |---|---|---|---|---|---|\n",
+    );
+    let cell = |fate: Fate| match fate {
+        Native => "yes".to_owned(),
+        Emulated(how) => format!("emulated: {how}"),
+        Dropped(what) => format!("dropped: {what}"),
+        Refused(why) => format!("refused: {why}"),
+    };
+    for row in ROWS {
+        let cells: Vec<String> =
+            [row.anthropic, row.openai, row.responses, row.gemini, row.ollama].map(cell).to_vec();
+        out.push_str(&format!("| `{}`: {} | {} |\n", row.name, row.what, cells.join(" | ")));
+    }
+    out
 }
 
 #[cfg(test)]
@@ -365,18 +405,25 @@ mod tests {
     }
 
     #[test]
+    fn the_documents_hold_the_table() {
+        let documents = include_str!("../../../../docs/dialects.md");
+        let table = table();
+        assert!(documents.contains(&table), "docs/dialects.md must hold:\n{table}");
+    }
+
+    #[test]
     fn each_target_says_what_it_cannot() {
         let request = full();
-        check(&request, Dialect::Anthropic, &[("JSON without a schema", 'd')]);
+        check(&request, Dialect::Anthropic, &[("json_mode", 'd')]);
         check(
             &request,
             Dialect::Openai,
             &[
-                ("text document", 'e'),
-                ("document's citations or context", 'd'),
+                ("text_document", 'e'),
+                ("document_settings", 'd'),
                 ("is_error", 'd'),
                 ("thinking", 'd'),
-                ("hosted tool", 'd'),
+                ("hosted_tool", 'd'),
                 ("top_k", 'd'),
                 ("mcp_servers", 'd'),
             ],
@@ -385,17 +432,17 @@ mod tests {
             &request,
             Dialect::Gemini,
             &[
-                ("system message in the middle", 'e'),
-                ("image by address", 'e'),
-                ("document's citations or context", 'd'),
+                ("system_message", 'e'),
+                ("image_url", 'e'),
+                ("document_settings", 'd'),
                 ("thinking", 'd'),
-                ("parallel_tool_calls: false", 'd'),
-                ("hosted tool", 'd'),
+                ("parallel_tool_calls", 'd'),
+                ("hosted_tool", 'd'),
                 ("mcp_servers", 'd'),
             ],
         );
         let reason = refusal(&request, Dialect::Ollama).unwrap();
-        assert!(reason.starts_with("image by address: Ollama takes no addresses"), "{reason}");
+        assert!(reason.starts_with("image_url: Ollama takes no addresses"), "{reason}");
         assert_eq!(refusal(&request, Dialect::Gemini), None);
     }
 

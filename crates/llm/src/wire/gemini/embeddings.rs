@@ -71,7 +71,9 @@ pub fn decode_embed_request(model: &str, body: &[u8]) -> Result<EmbedRequest, Wi
     Ok(EmbedRequest {
         model: model.strip_prefix("models/").unwrap_or(model).to_owned(),
         input,
-        dimensions: field::typed(first, "outputDimensionality", "a count", Value::as_u64)?,
+        dimensions: field::typed(first, "outputDimensionality", "a count", Value::as_u64)?
+            // Where the newest SDK puts it.
+            .or_else(|| field::count(first.get("embedContentConfig")?, "outputDimensionality")),
         encoding: EmbedEncoding::Float,
         extra: (!extra.is_empty()).then_some((Dialect::Gemini, extra)),
     })
