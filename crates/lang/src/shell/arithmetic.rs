@@ -156,7 +156,9 @@ impl Parser<'_> {
 
 fn is_number(text: &str) -> bool {
     let digits = text.trim().trim_start_matches(['-', '+']);
-    digits.is_empty() || digits.bytes().all(|byte| byte.is_ascii_digit())
+    let hexadecimal = digits.strip_prefix("0x").or_else(|| digits.strip_prefix("0X"));
+    digits.bytes().all(|byte| byte.is_ascii_digit())
+        || hexadecimal.is_some_and(|rest| rest.bytes().all(|byte| byte.is_ascii_hexdigit()))
 }
 
 /// How many variables are followed from one to the next.
@@ -292,6 +294,10 @@ impl Numbers<'_> {
         self.steps += 1;
         if self.steps > MAX_STEPS || word.tilde || word.pattern {
             return false;
+        }
+        // A name is evaluated in its turn.
+        if word.literal && skip == 0 && is_name(&word.text) {
+            return self.variable(&word.text);
         }
         let mut at = skip;
         for span in &word.spans {

@@ -1,6 +1,6 @@
 //! What commands of one line do together: one fetches or decodes, another runs it.
 
-use distiq_lang::shell::{Command, Expands, Script};
+use distiq_lang::shell::{Command, Script};
 
 use super::commands::Context;
 use super::shell_line::judge_inner;
@@ -97,7 +97,31 @@ fn feeds(script: &Script, index: usize, command: &Command) -> bool {
                     text.split(|c: char| !c.is_alphanumeric()).any(|word| word == *source)
                 })
         });
-    piped || substitution
+    (piped && runs_input(command)) || substitution
+}
+
+/// Tells whether a runner takes its program from its input, and not from its arguments.
+fn runs_input(command: &Command) -> bool {
+    const INTERPRETERS: [&str; 9] =
+        ["python", "python2", "python3", "node", "perl", "ruby", "php", "lua", "deno"];
+    if command.opaque || !command.program().is_some_and(|name| INTERPRETERS.contains(&name)) {
+        return true;
+    }
+    let mut words = command.words.iter().skip(1).map(|word| word.text.as_str());
+    // Code that runs what it reads.
+    let evaluates = words.clone().any(|text| {
+        ["exec(", "eval(", "system(", "eval "].iter().any(|mark| text.contains(mark))
+            && ["stdin", "STDIN", "input(", "gets", "<>", "readFileSync(0"]
+                .iter()
+                .any(|mark| text.contains(mark))
+    });
+    evaluates
+        || words.all(|text| {
+            let option = text.starts_with('-') && !text.starts_with("--");
+            matches!(text, "-" | "/dev/stdin" | "run")
+                || text.starts_with("--") && !text.starts_with("--eval") && text != "--print"
+                || option && !text.contains(|c| "cemrpnE".contains(c))
+        })
 }
 
 /// Returns the commands of the stages before a command in its pipeline, those in loops and pipelines of their own among
@@ -139,10 +163,8 @@ fn installs_by_address(script: &Script) -> bool {
 
 /// Tells whether a word of a command holds what the line fetched or decoded.
 fn names(tainted: &[String], command: &Command) -> bool {
-    let words = command.words.iter().chain(command.redirects.iter().map(|r| &r.target));
-    words
-        .flat_map(|word| &word.spans)
-        .any(|span| matches!(&span.expands, Expands::Variable(name) if tainted.contains(name)))
+    let mut words = command.words.iter().chain(command.redirects.iter().map(|r| &r.target));
+    !tainted.is_empty() && words.any(|word| tainted::holds(word, tainted))
 }
 
 /// Tells whether a runner of its input is handed such a variable: `echo "$x" | sh`, `sh <<< "$x"`.

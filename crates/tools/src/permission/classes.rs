@@ -251,6 +251,18 @@ fn printed(command: &Command) -> Class {
     let texts: Vec<&str> = command.words.iter().skip(1).map(|word| word.text.as_str()).collect();
     let lists_names = lists_names(&texts);
     match command.program() {
+        // No branch that git made begins with a dash.
+        Some("git")
+            if texts.first() == Some(&"for-each-ref")
+                && texts.iter().skip(1).all(|text| match text.strip_prefix("--format=") {
+                    Some("%(refname)" | "%(objectname)") => true,
+                    Some("%(refname:short)") => texts.contains(&"refs/heads"),
+                    Some(_) => false,
+                    None => !text.starts_with('-') || text.starts_with("--sort="),
+                }) =>
+        {
+            return Class::Names;
+        }
         // A text of their own would be no name, and might be an option.
         Some("git")
             if texts.iter().any(|text| {

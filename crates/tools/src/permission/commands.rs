@@ -136,6 +136,13 @@ fn array(command: &Command, context: &Context<'_>) -> Option<Part> {
         super::shell_line::judge_inner(&format!("{elements} {}", rest.join(" ")), context)
             .into_iter();
     let mut worst = Part { writes: true, ..ask("only the run tells what program it is") };
+    // Set once and run alone, it is these words or none.
+    let assigned = commands.iter().filter(|c| c.assignments.iter().any(|a| a.name == name));
+    let otherwise =
+        commands.iter().any(|other| super::values::sets_otherwise(other, name, &mut Vec::new()));
+    if rest.is_empty() && assigned.count() == 1 && lists.len() == 1 && !otherwise {
+        worst = parts.next().unwrap_or(worst);
+    }
     parts.by_ref().for_each(|part| super::shell_line::take_worse(&mut worst, part));
     Some(worst)
 }

@@ -14,6 +14,9 @@ pub(super) fn harm(code: &str, options: &str, context: &Context<'_>) -> Option<S
     if names_key_of_home(code, &lower, context) {
         return Some("reads keys, passwords or history".to_owned());
     }
+    if removes_home(&lower) {
+        return Some("changes what lies beyond the project".to_owned());
+    }
     sends(&lower, &options.to_lowercase()).then(|| "sends data out".to_owned())
 }
 
@@ -41,21 +44,44 @@ fn shows_environment(code: &str, lower: &str, options: &str) -> bool {
         "dump",
         "urlopen",
     ];
+    // Not one of its variables by name, nor whether there is one.
     let whole = |mark: &str, narrowed: &[&str]| {
-        code.split(mark).skip(1).any(|rest| {
-            let rest = rest.trim_start();
-            !narrowed.iter().any(|next| rest.starts_with(next))
-                && !rest.starts_with(|c: char| c.is_alphanumeric() || c == '_')
+        code.match_indices(mark).any(|(at, _)| {
+            let before = code.get(..at).unwrap_or_default();
+            let rest = code.get(at + mark.len()..).unwrap_or_default().trim_start();
+            let chosen = rest.strip_prefix('[').is_some_and(|key| !key.starts_with(['\'', '"']));
+            let asked = before.ends_with(" in ") && !rest.starts_with(".items");
+            chosen
+                || !asked
+                    && !narrowed.iter().any(|next| rest.starts_with(next))
+                    && !rest.starts_with(|c: char| c.is_alphanumeric() || c == '_')
         })
     };
     let taken = whole(
         "os.environ",
-        &["[", ".get", ".setdefault", ".pop", ".update", ".keys", ".copy", ", ", ",**", "b"],
-    ) || whole("process.env", &[".", "[", "?.", "))).length"])
-        || has(code, &["ENV.to_h", "ENV.each", "ENV.map", "ENV.select", "ENV.inspect", "ENV.sort"])
-        || has(code, &["%ENV", "getenv()", "$_ENV)", "$_SERVER)", "os.Environ()", "Sys.getenv()"])
-        || has(code, &["p ENV", "puts ENV}", "pp ENV"])
-        || (code.contains("environ") && code.contains("import environ"));
+        &["[", ".get", ".setdefault", ".pop", ".update", ".keys", ".copy", ", ", ",**"],
+    ) || whole("process.env", &[".", "[", "?."])
+        || has(
+            code,
+            &[
+                "ENV.to_h",
+                "ENV.each",
+                "ENV.map",
+                "ENV.select",
+                "ENV.inspect",
+                "ENV.sort",
+                "puts ENV}",
+                "p ENV}",
+                "%ENV",
+                "getenv()",
+                "$_ENV)",
+                "$_ENV,",
+                "$_SERVER)",
+                "os.Environ()",
+                "Sys.getenv()",
+                "import environ",
+            ],
+        );
     let names = has(code, &["Object.keys(process.env", "len(os.environ", "sorted(os.environ)"]);
     let hands_on = code.contains("subprocess") && code.contains("env=");
     let evaluated = options.split(' ').any(|option| matches!(option, "-p" | "-pe" | "--print"));
@@ -91,6 +117,31 @@ fn names_key_of_home(code: &str, lower: &str, context: &Context<'_>) -> bool {
         !place.is_empty()
             && has(place, &[".", "id_", "_history"])
             && context.base.secret(&home(place)) == Some(Secret::Beyond)
+    })
+}
+
+/// Tells whether code removes the home as a whole.
+fn removes_home(lower: &str) -> bool {
+    let quiet = lower.replace(' ', "").replace('"', "'");
+    ["rmtree(", "rmsync(", "rmdirsync(", "rm_rf(", "rm_r("].iter().any(|removes| {
+        quiet.split(removes).skip(1).any(|rest| {
+            [
+                "path.home()",
+                "pathlib.path.home()",
+                "os.homedir()",
+                "require('os').homedir()",
+                "dir.home",
+                "os.path.expanduser('~')",
+                "env['home']",
+                "os.environ['home']",
+                "process.env.home",
+            ]
+            .iter()
+            .any(|home| {
+                rest.strip_prefix(home)
+                    .is_some_and(|end| end.is_empty() || end.starts_with([',', ')']))
+            })
+        })
     })
 }
 
@@ -150,14 +201,15 @@ fn sends(lower: &str, options: &str) -> bool {
             "request('put'",
             "'post',",
             "'put',",
-            "data=",
-            "body:",
-            "body=",
+            ",data=",
+            "(data=",
+            ",body:",
+            "{body:",
+            ",body=",
             "postfields",
             ".end(require",
             ".end(fs.",
             ".write(fs.",
-            "printf",
             "print$s",
             "print{$s",
             "$s->send",
@@ -168,12 +220,12 @@ fn sends(lower: &str, options: &str) -> bool {
             "s.puts",
             "s.write",
             "fwrite($s",
-            "files=",
+            ",files=",
         ],
     );
     // `urlopen(address, data)`
     let posts = quiet.split("urlopen(").skip(1).any(|rest| {
-        let rest = rest.replace(",timeout=", "").replace(",context=", "");
+        let rest = rest.replace(",timeout=", "").replace(",context=", "").replace(",headers=", "");
         rest.split(')').next().is_some_and(|call| call.contains(','))
     });
     let reads = has(
@@ -230,5 +282,5 @@ fn only_saves(quiet: &str) -> bool {
             let mode = call.split(')').next().unwrap_or_default();
             mode.contains(",'w") || mode.contains("mode='w") || mode.contains(",'a")
         })
-        && !has(quiet, &["requests.post", ".post(", "files="])
+        && !has(quiet, &["requests.post", ".post(", ",files="])
 }

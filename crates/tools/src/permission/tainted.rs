@@ -44,7 +44,7 @@ fn add(found: &mut Vec<String>, name: &str) {
 }
 
 /// Tells whether a word holds what a source prints, or such a variable.
-fn holds(word: &Word, found: &[String]) -> bool {
+pub(super) fn holds(word: &Word, found: &[String]) -> bool {
     word.spans.iter().any(|span| match &span.expands {
         Expands::Command(text) => fetches_or_decodes(text, found),
         Expands::Variable(name) => found.contains(name),
