@@ -44,7 +44,9 @@ pub(super) fn find(
         _ => {}
     }
     let (old, file) = votes(indents, texts, aligned);
-    match old.cmp(&file).then(likeness(&new, texts.old).cmp(&likeness(&new, texts.file))) {
+    let by_lines = old.cmp(&file);
+    let by_outline = likeness(&new, texts.old).cmp(&likeness(&new, texts.file));
+    match by_lines.then(by_outline).then_with(|| by_indents(texts)) {
         Ordering::Greater => Some(Frame::Old),
         Ordering::Less => Some(Frame::File),
         // Where both say the same it does not matter.
@@ -64,6 +66,16 @@ fn by_style(texts: &Texts<'_>) -> Option<Frame> {
     };
     let (old, new, file) = (tabs(texts.old)?, tabs(texts.new)?, tabs(texts.file)?);
     (old != file).then_some(if new == old { Frame::Old } else { Frame::File })
+}
+
+/// Compares how many lines of the new text have an indentation that only the old text has, or only the file.
+fn by_indents(texts: &Texts<'_>) -> Ordering {
+    let has = |lines: &[Solid<'_>], blanks: &str| lines.iter().any(|line| line.indent == blanks);
+    let only = |one: &[Solid<'_>], other: &[Solid<'_>]| {
+        let lines = texts.new.iter().map(|line| line.indent);
+        lines.filter(|blanks| has(one, blanks) && !has(other, blanks)).count()
+    };
+    only(texts.old, texts.file).cmp(&only(texts.file, texts.old))
 }
 
 /// Counts the lines of the new text that stand where the old text has them, and where the file has.

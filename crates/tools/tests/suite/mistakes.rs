@@ -38,6 +38,16 @@ async fn edits_gone_wrong() {
             most_tokens: 60,
         },
         Case {
+            name: "steps of 2 for steps of 4, and a new line that is none of the old",
+            search: "for x in self.xs:\n  total += x\n",
+            replace: "for x in self.xs:\n  break\n",
+            expected: Ok((
+                "edited a.py (+1 -1), re-indented 1 to 2",
+                "total += x>            break",
+            )),
+            most_tokens: 60,
+        },
+        Case {
             name: "old text in several places",
             search: "return",
             replace: "yield",
