@@ -127,6 +127,23 @@ pub const ALL: &[EnvVar] = &[
     system("ALL_PROXY", "Proxy for all addresses (also in lower case)"),
     system("NO_PROXY", "Hosts reached without a proxy; loopback always is (also in lower case)"),
     system("SSL_CERT_FILE", "A PEM file of the certificate authorities to trust"),
+    system(
+        "OTEL_EXPORTER_OTLP_ENDPOINT",
+        "Where `start` posts spans by OTLP over HTTP, `/v1/traces` added; off where unset",
+    ),
+    system("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "The same for spans alone, as it is"),
+    system("OTEL_EXPORTER_OTLP_HEADERS", "Headers that go with spans, `name=value,…`"),
+    system("OTEL_EXPORTER_OTLP_TRACES_HEADERS", "The same for spans alone"),
+    system("OTEL_EXPORTER_OTLP_PROTOCOL", "`http/protobuf` (the default) or `http/json`"),
+    system("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "The same for spans alone"),
+    system("OTEL_EXPORTER_OTLP_TIMEOUT", "Milliseconds that a post may take"),
+    system("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "The same for spans alone"),
+    system("OTEL_SERVICE_NAME", "What spans are said to come from; `distiq-gateway` where unset"),
+    system("OTEL_RESOURCE_ATTRIBUTES", "More about that, `name=value,…`"),
+    system("OTEL_TRACES_SAMPLER", "Which requests are traced; `parentbased_always_on` where unset"),
+    system("OTEL_TRACES_SAMPLER_ARG", "The share for `traceidratio`, 0 to 1"),
+    system("OTEL_TRACES_EXPORTER", "`none` turns spans off"),
+    system("OTEL_SDK_DISABLED", "`true` turns spans off"),
 ];
 
 /// Returns the variable of that name.

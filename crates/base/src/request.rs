@@ -43,6 +43,9 @@ pub struct Request {
     pub scope: Scope,
     /// Fields of one dialect that have no counterpart here; sent back only in that dialect.
     pub extra: Option<(Dialect, Map<String, Value>)>,
+    /// Headers that go with it, such as a trace's; no part of it otherwise.
+    #[serde(skip)]
+    pub headers: Vec<(String, String)>,
 }
 
 /// A part of the system prompt.

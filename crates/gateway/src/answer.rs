@@ -18,6 +18,7 @@ use crate::chat::{self, Asked};
 use crate::dialect::Codec;
 use crate::endpoint::{self, Endpoint, Found, Route};
 use crate::refusal::Refusal;
+use crate::seeing::{self, Denial, Watch};
 use crate::setup::Access;
 use crate::shared::Shared;
 use crate::{admin, batch, count, embed, facts, guard, health, kept, keys, models, unknown};
@@ -29,13 +30,15 @@ pub(crate) async fn handle(
     request: Request<Incoming>,
 ) -> Response<Out> {
     let (parts, incoming) = request.into_parts();
-    let call = Call { method: parts.method, uri: parts.uri, headers: parts.headers, peer };
+    let mut call = Call { method: parts.method, uri: parts.uri, headers: parts.headers, peer };
     let speaks_anthropic = call.headers.contains_key("anthropic-version");
     let wants_events = call.query("alt").is_some_and(|alt| alt == "sse");
     let found = endpoint::find(call.uri.path(), wants_events, speaks_anthropic);
     let codec = found.codec;
     let is_head = call.method == Method::HEAD;
-    let work = AssertUnwindSafe(serve(&shared, &call, found, incoming)).catch_unwind();
+    let watch = Watch::begin(&shared.seeing, &call, &found);
+    watch.trace(&mut call.headers);
+    let work = AssertUnwindSafe(serve(&shared, &call, &watch, found, incoming)).catch_unwind();
     let mut response = match work.await {
         Ok(Ok(response)) => response,
         Ok(Err(refusal)) => worded(codec, &refusal),
@@ -47,6 +50,7 @@ pub(crate) async fn handle(
     if let Some(origin) = call.headers.get("origin").filter(|_| response.status() != 403) {
         response.headers_mut().insert("access-control-allow-origin", origin.clone());
     }
+    watch.answered(response.status().as_u16());
     if is_head {
         *response.body_mut() = Out::Full(None);
     }
@@ -56,20 +60,26 @@ pub(crate) async fn handle(
 async fn serve(
     shared: &Arc<Shared>,
     call: &Call,
+    watch: &Arc<Watch>,
     found: Found,
     incoming: Incoming,
 ) -> Result<Response<Out>, Refusal> {
     let options = &shared.options;
-    guard::check_origin(call, options.listen.ip().is_loopback(), &options.hosts)?;
+    guard::check_origin(call, options.listen.ip().is_loopback(), &options.hosts)
+        .inspect_err(|_| watch.denied(Denial::Origin))?;
     if call.method == Method::OPTIONS {
         return Ok(preflight());
     }
     match found.endpoint {
+        Endpoint::Asset(asset) if found.methods.contains(&call.method) => {
+            return Ok(asset.answer());
+        }
         Endpoint::Health => return Ok(json(&health::health())),
         Endpoint::Ready => return health::ready(shared).map(|body| json(&body)),
         _ => {}
     }
-    let caller = identify(shared, call)?;
+    let caller = identify(shared, call, watch)?;
+    watch.caller(&caller);
     let is_known = found.endpoint != Endpoint::Unknown;
     if is_known && !found.methods.contains(&call.method) {
         let message = format!("`{}` is not asked by {}", shown(call.uri.path()), call.method);
@@ -85,20 +95,21 @@ async fn serve(
             body::read(incoming, waits, &options.bounds).await?
         }
     };
-    dispatch(shared, call, &caller, found, body).await
+    dispatch(shared, call, watch, &caller, found, body).await
 }
 
 /// Calls what serves the endpoint.
 async fn dispatch(
     shared: &Arc<Shared>,
     call: &Call,
+    watch: &Arc<Watch>,
     caller: &Caller,
     found: Found,
     body: Bytes,
 ) -> Result<Response<Out>, Refusal> {
     let codec = found.codec;
     let dialect = codec.dialect();
-    let asked = |route, body| Asked { shared, call, caller, codec, route, body };
+    let asked = |route, body| Asked { shared, call, watch, caller, codec, route, body };
     let value = match found.endpoint {
         Endpoint::Chat(route) => return chat::answer(asked(&route, body)).await,
         Endpoint::Embed(door, route) => return embed::answer(door, asked(&route, body)).await,
@@ -122,6 +133,10 @@ async fn dispatch(
         Endpoint::Feedback => facts::feedback(shared, caller, &body),
         Endpoint::Keys => admin::keys(shared, caller, &call.method, &body),
         Endpoint::Key(id) => admin::key(shared, caller, &call.method, &id),
+        Endpoint::Metrics => return Ok(seeing::metrics(shared)),
+        Endpoint::Stats => seeing::stats(shared, caller, call).await.map(|v| Value::clone(&v)),
+        Endpoint::Live => return seeing::live(shared, caller),
+        Endpoint::Asset(asset) => return Ok(asset.answer()),
         Endpoint::Health => Ok(health::health()),
         Endpoint::Ready => health::ready(shared),
     };
@@ -129,11 +144,12 @@ async fn dispatch(
 }
 
 /// Finds out who asks.
-fn identify(shared: &Shared, call: &Call) -> Result<Caller, Refusal> {
+fn identify(shared: &Shared, call: &Call, watch: &Watch) -> Result<Caller, Refusal> {
     if shared.options.access == Access::Open {
         return Ok(Caller::Open);
     }
     let Some(text) = call.key() else {
+        watch.denied(Denial::NoKey);
         let message = "A key is needed: send it as your library sends its vendor's; `distiq keys \
                        create` makes one";
         return Err(Refusal::new(Kind::Auth, message));
@@ -148,10 +164,14 @@ fn identify(shared: &Shared, call: &Call) -> Result<Caller, Refusal> {
     }
     match shared.guesses.note(call.peer) {
         Some(wait) => {
+            watch.denied(Denial::Guessing);
             let message = "Too many wrong keys from this address; wait before the next";
             Err(Refusal::new(Kind::RateLimited, message).after(wait))
         }
-        None => Err(Refusal::new(Kind::Auth, "The key is wrong, expired or revoked")),
+        None => {
+            watch.denied(Denial::WrongKey);
+            Err(Refusal::new(Kind::Auth, "The key is wrong, expired or revoked"))
+        }
     }
 }
 

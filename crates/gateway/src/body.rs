@@ -6,6 +6,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
+use futures::Stream;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use tokio::time::{Instant, timeout_at};
 
@@ -28,6 +29,8 @@ pub(crate) enum Out {
     Stream(Option<Bytes>, Box<AnswerStream>),
     /// Another's bytes as they come, likewise.
     Pass(Option<Bytes>, Box<PassStream>),
+    /// Events of the gateway's own, as they come.
+    Events(Pin<Box<dyn Stream<Item = Bytes> + Send>>),
 }
 
 impl From<Vec<u8>> for Out {
@@ -50,6 +53,9 @@ impl Body for Out {
                 Some(first) => Poll::Ready(Some(Ok(Frame::data(first)))),
                 None => rest.poll_bytes(context).map(|bytes| bytes.map(|b| Ok(Frame::data(b)))),
             },
+            Out::Events(events) => {
+                events.as_mut().poll_next(context).map(|bytes| bytes.map(|b| Ok(Frame::data(b))))
+            }
             Out::Pass(first, rest) => match first.take() {
                 Some(first) => Poll::Ready(Some(Ok(Frame::data(first)))),
                 None => rest.poll_bytes(context).map(|bytes| bytes.map(|b| Ok(Frame::data(b)))),

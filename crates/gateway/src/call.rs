@@ -48,6 +48,13 @@ impl Call {
             .filter(|key| !key.is_empty())
     }
 
+    /// Returns the headers by which a trace goes on.
+    pub fn trace(&self) -> Vec<(String, String)> {
+        let names = ["traceparent", "tracestate"];
+        let headers = names.iter().filter_map(|name| Some((*name, self.header(name)?)));
+        headers.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+    }
+
     /// Tells whether the caller asked for the mechanisms that change requests.
     pub fn wants_optimizing(&self) -> bool {
         self.header("x-distiq-optimize").is_some_and(|value| value.eq_ignore_ascii_case("on"))
@@ -94,7 +101,7 @@ impl Caller {
     }
 }
 
-fn decode_percent(text: &str) -> String {
+pub(crate) fn decode_percent(text: &str) -> String {
     let mut out = Vec::with_capacity(text.len());
     let mut bytes = text.bytes();
     while let Some(byte) = bytes.next() {

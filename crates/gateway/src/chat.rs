@@ -20,6 +20,7 @@ use crate::endpoint::Route;
 use crate::head::Head;
 use crate::refusal::Refusal;
 use crate::resolve::{first_dialect, resolve};
+use crate::seeing::Watch;
 use crate::setup::Setup;
 use crate::shared::Shared;
 use crate::stream::{AnswerStream, Keep, Started, Tab};
@@ -35,6 +36,7 @@ const MOST_NAMES: usize = 20;
 pub(crate) struct Asked<'a> {
     pub shared: &'a Arc<Shared>,
     pub call: &'a Call,
+    pub watch: &'a Arc<Watch>,
     pub caller: &'a Caller,
     pub codec: &'static dyn Codec,
     pub route: &'a Route,
@@ -46,6 +48,7 @@ pub(crate) async fn answer(asked: Asked<'_>) -> Result<Response<Out>, Refusal> {
     let head = Head::read(&asked.body)?;
     let setup = asked.shared.setup();
     let name = asked.route.model.clone().or(head.model).unwrap_or_default();
+    asked.watch.asks(&name, asked.route.stream.or(head.stream), &asked.body);
     let route = resolve(&setup, asked.caller, asked.codec.dialect(), &name)?;
     let tab = take_rate(&asked)?;
     let target = first_dialect(&setup, &route);
@@ -67,6 +70,7 @@ pub(crate) async fn answer(asked: Asked<'_>) -> Result<Response<Out>, Refusal> {
     if let Some(body) = asked.codec.without_model(&request) {
         return Ok(json(&body));
     }
+    request.headers = asked.call.trace();
     let as_asked = request.clone();
     let headers = target.map_or_else(|| Ok(HeaderMap::new()), |target| facts(&request, target))?;
     if is_changed {
@@ -148,10 +152,11 @@ fn optimize(asked: &Asked<'_>, setup: &Setup, provider: &str, request: &mut Requ
 /// Takes the request out of what the key has left for this minute.
 pub(crate) fn take_rate(asked: &Asked<'_>) -> Result<Tab, Refusal> {
     let shared = Arc::clone(asked.shared);
-    let Some(key) = asked.caller.key() else { return Ok(Tab { shared, key: None }) };
+    let watch = Arc::clone(asked.watch);
+    let Some(key) = asked.caller.key() else { return Ok(Tab { shared, key: None, _watch: watch }) };
     let tokens = asked.body.len() as u64 / BYTES_PER_TOKEN;
     match shared.rates.take(key, tokens) {
-        Ok(()) => Ok(Tab { shared, key: Some((key.id.clone(), tokens)) }),
+        Ok(()) => Ok(Tab { shared, key: Some((key.id.clone(), tokens)), _watch: watch }),
         Err(wait) => {
             Err(Refusal::new(Kind::RateLimited, "This key's limit a minute is used up").after(wait))
         }
@@ -163,6 +168,7 @@ pub(crate) fn purpose(asked: &Asked<'_>, kind: RequestKind, route: Ways) -> (Pur
     let (mut purpose, model) = Purpose::along(kind, route);
     purpose.key = asked.caller.key_use();
     purpose.client = Some(asked.codec.dialect());
+    purpose.receipt = Some(asked.watch.receipt());
     (purpose, model)
 }
 

@@ -24,6 +24,7 @@ pub(crate) async fn answer(door: EmbedDoor, asked: Asked<'_>) -> Result<Response
     let head = Head::read(&asked.body)?;
     let setup = asked.shared.setup();
     let name = asked.route.model.clone().or(head.model).unwrap_or_default();
+    asked.watch.asks(&name, Some(false), &asked.body);
     let route = resolve(&setup, asked.caller, asked.codec.dialect(), &name)?;
     let mut tab = take_rate(&asked)?;
     let mut request = decode(door, &name, &asked.body)?;
@@ -31,11 +32,18 @@ pub(crate) async fn answer(door: EmbedDoor, asked: Asked<'_>) -> Result<Response
     let (purpose, model) = purpose(&asked, RequestKind::Embed, route);
     request.model.clone_from(&model);
     let (path, body) = encode(dialect, &request)?;
+    let trace = asked.call.trace().into_iter();
+    let headers = trace.map(|(name, value)| (name, value.into_bytes())).collect();
     let passed = Passed {
         dialect,
         reads: Reads::Count,
         model,
-        request: RawRequest { path: path.into(), body: body.into(), ..RawRequest::default() },
+        request: RawRequest {
+            path: path.into(),
+            body: body.into(),
+            headers,
+            ..RawRequest::default()
+        },
     };
     let forwarded = setup.router.forward(passed, purpose).await.map_err(|refused| refused.error)?;
     if let Some(receipt) = forwarded.receipt.get() {

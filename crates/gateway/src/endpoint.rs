@@ -4,6 +4,7 @@ use distiq_llm::wire::gemini::{self, Action};
 use hyper::Method;
 
 use crate::dialect::{self, Codec};
+use crate::seeing::Asset;
 
 /// What is asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,8 +49,49 @@ pub(crate) enum Endpoint {
     Keys,
     /// One of them.
     Key(String),
+    /// A file of the dashboard.
+    Asset(Asset),
+    /// What the ledger adds up to.
+    Stats,
+    /// What happens now.
+    Live,
+    /// The metrics.
+    Metrics,
     /// Nothing that is known.
     Unknown,
+}
+
+impl Endpoint {
+    /// Returns the name in metrics, logs and traces.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Endpoint::Health => "health",
+            Endpoint::Ready => "ready",
+            Endpoint::Chat(_) => "chat",
+            Endpoint::Count(_) => "count_tokens",
+            Endpoint::Embed(..) => "embeddings",
+            Endpoint::Models | Endpoint::Loaded => "models",
+            Endpoint::Model(_) | Endpoint::ShowModel => "model",
+            Endpoint::Version => "version",
+            Endpoint::Kept(_) | Endpoint::KeptInput(_) => "kept",
+            Endpoint::Batches => "batches",
+            Endpoint::Batch(_) | Endpoint::CancelBatch(_) | Endpoint::BatchResults(_) => "batch",
+            Endpoint::Request(_) => "request",
+            Endpoint::Feedback => "feedback",
+            Endpoint::Keys => "keys",
+            Endpoint::Key(_) => "key",
+            Endpoint::Asset(_) => "dashboard",
+            Endpoint::Stats => "stats",
+            Endpoint::Live => "live",
+            Endpoint::Metrics => "metrics",
+            Endpoint::Unknown => "other",
+        }
+    }
+
+    /// Tells whether a model is asked.
+    pub const fn asks_model(&self) -> bool {
+        matches!(self, Endpoint::Chat(_) | Endpoint::Embed(..))
+    }
 }
 
 /// What a path tells beside its endpoint.
@@ -94,7 +136,11 @@ fn found(endpoint: Endpoint, methods: &'static [Method], codec: &'static dyn Cod
 /// Finds what a path asks for; `wants_events` is Gemini's `alt=sse`.
 pub(crate) fn find(path: &str, wants_events: bool, speaks_anthropic: bool) -> Found {
     let path = path.strip_suffix('/').unwrap_or(path);
+    if let Some(asset) = Asset::at(path) {
+        return found(Endpoint::Asset(asset), GET, &dialect::OPENAI);
+    }
     match path {
+        "/metrics" => return found(Endpoint::Metrics, GET, &dialect::OPENAI),
         "/health" => return found(Endpoint::Health, GET, &dialect::OPENAI),
         "/ready" => return found(Endpoint::Ready, GET, &dialect::OPENAI),
         _ => {}
@@ -165,6 +211,8 @@ fn distiq(rest: &str) -> Found {
     let openai: &'static dyn Codec = &dialect::OPENAI;
     let one = |start: &str| rest.strip_prefix(start).map(str::to_owned);
     match rest {
+        "stats" => found(Endpoint::Stats, GET, openai),
+        "live" => found(Endpoint::Live, GET, openai),
         "feedback" => found(Endpoint::Feedback, POST, openai),
         "keys" => found(Endpoint::Keys, GET_POST, openai),
         _ => match (one("requests/"), one("keys/")) {
@@ -239,7 +287,10 @@ mod tests {
         }
         assert_eq!(endpoint("/v1/models/openai/gpt-x"), Endpoint::Model("openai/gpt-x".into()));
         assert_eq!(endpoint("/v1beta"), Endpoint::Unknown);
-        assert_eq!(endpoint("/"), Endpoint::Unknown);
+        assert_eq!(endpoint("/"), Endpoint::Asset(Asset::Page));
+        assert_eq!(endpoint("/dashboard/"), Endpoint::Asset(Asset::Page));
+        assert_eq!(endpoint("/metrics"), Endpoint::Metrics);
+        assert_eq!(endpoint("/v1/distiq/stats"), Endpoint::Stats);
         assert_eq!(endpoint("/health"), Endpoint::Health);
         assert_eq!(endpoint("/v1/responses/resp_1"), Endpoint::Kept("resp_1".into()));
         assert_eq!(

@@ -17,6 +17,7 @@ use tokio_util::task::TaskTracker;
 use crate::batch;
 use crate::keys::{KeyError, Keys};
 use crate::listen::{Listening, listen};
+use crate::seeing::{AccessLogError, Seeing};
 use crate::setup::{Access, Options, Source};
 use crate::shared::Shared;
 use crate::tls::{Certificate, TlsError};
@@ -48,6 +49,9 @@ pub enum GatewayError {
     /// The certificate cannot be had.
     #[error(transparent)]
     Tls(#[from] TlsError),
+    /// The access log cannot be written.
+    #[error(transparent)]
+    AccessLog(#[from] AccessLogError),
     /// The settings cannot be used.
     #[error("{0}")]
     Settings(String),
@@ -74,6 +78,7 @@ impl GatewayError {
             GatewayError::Tls(_) => {
                 "Look at `gateway.tls_certificate` and `gateway.tls_key`".into()
             }
+            GatewayError::AccessLog(_) => "Look at `gateway.access_log`".into(),
             GatewayError::Settings(_) => "Mend the settings".into(),
         }
     }
@@ -123,12 +128,13 @@ impl Gateway {
             }
         }
         let setup = source.load().map_err(GatewayError::Settings)?;
+        let seeing = Seeing::new(&options.seeing)?;
         let certificate = options.tls.as_ref().map(Certificate::read).transpose()?;
         let address = options.listen;
         let fail = |source| GatewayError::Listen { address, source };
         let Listening { listener, is_shared } = listen(address).map_err(fail)?;
         let address = listener.local_addr().map_err(fail)?;
-        let shared = Arc::new(Shared::new(options, keys, setup));
+        let shared = Arc::new(Shared::new(options, keys, setup, seeing));
         Ok(Self { shared, source, listener, address, is_beside_another: is_shared, certificate })
     }
 
@@ -192,6 +198,7 @@ impl Gateway {
             self.shared.cut.cancel();
             let _ = timeout(LAST_WORDS, connections.wait()).await;
         }
+        self.shared.seeing.close().await;
         Ok(())
     }
 

@@ -45,6 +45,7 @@ mod models;
 mod pass;
 mod refusal;
 mod resolve;
+mod seeing;
 mod setup;
 mod shared;
 mod silence;
@@ -54,5 +55,9 @@ mod unknown;
 
 pub use gateway::{Gateway, GatewayError, Handle};
 pub use keys::{Key, KeyError, Keys, Made, NewKey};
+pub use seeing::{
+    AccessLog, AccessLogError, AccessLogTo, Protocol, SeeingOptions, SpanSettings,
+    SpanSettingsError,
+};
 pub use setup::{Access, Bounds, Options, Setup, Source};
 pub use tls::TlsFiles;

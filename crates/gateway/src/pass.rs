@@ -66,6 +66,7 @@ pub(crate) async fn unknown(
     purpose.route = "passed";
     purpose.key = asked.caller.key_use();
     purpose.client = Some(asked.codec.dialect());
+    purpose.receipt = Some(asked.watch.receipt());
     // What names a model may cost; most such answers count their tokens.
     let reads = if model.is_some() { Reads::Count } else { Reads::Nothing };
     let request = raw(asked.call, path, asked.body.clone());

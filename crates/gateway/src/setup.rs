@@ -10,6 +10,7 @@ use distiq_base::Secret;
 use distiq_llm::{Catalogue, Registry};
 use distiq_router::{Router, Table};
 
+use crate::seeing::SeeingOptions;
 use crate::tls::TlsFiles;
 
 /// What holds from the start of a gateway to its end.
@@ -29,6 +30,8 @@ pub struct Options {
     pub tls: Option<TlsFiles>,
     /// The bounds.
     pub bounds: Bounds,
+    /// What is written of requests, beside what can be asked for.
+    pub seeing: SeeingOptions,
 }
 
 /// Who is let in.

@@ -6,6 +6,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::guard::Guesses;
 use crate::keys::{Keys, Rates};
+use crate::seeing::Seeing;
 use crate::setup::{Options, Setup};
 
 /// What all requests share.
@@ -14,6 +15,7 @@ pub(crate) struct Shared {
     pub keys: Keys,
     pub rates: Rates,
     pub guesses: Guesses,
+    pub seeing: Arc<Seeing>,
     setup: RwLock<Arc<Setup>>,
     /// No new requests.
     pub stopping: CancellationToken,
@@ -22,12 +24,13 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    pub fn new(options: Options, keys: Keys, setup: Setup) -> Self {
+    pub fn new(options: Options, keys: Keys, setup: Setup, seeing: Arc<Seeing>) -> Self {
         Self {
             options,
             keys,
             rates: Rates::default(),
             guesses: Guesses::default(),
+            seeing,
             setup: RwLock::new(Arc::new(setup)),
             stopping: CancellationToken::new(),
             cut: CancellationToken::new(),

@@ -13,6 +13,7 @@ use tokio_util::sync::WaitForCancellationFutureOwned;
 
 use crate::dialect::Encode;
 use crate::refusal::Refusal;
+use crate::seeing::Watch;
 use crate::shared::Shared;
 use crate::silence::Silence;
 
@@ -27,6 +28,8 @@ pub(crate) struct Tab {
     pub shared: Arc<Shared>,
     /// The stored key and what was taken for the request.
     pub key: Option<(String, u64)>,
+    /// What is told of the request; the last to let it go, after the reply.
+    pub _watch: Arc<Watch>,
 }
 
 impl Tab {

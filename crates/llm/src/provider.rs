@@ -176,7 +176,7 @@ impl Provider {
                 codec::encode(self.config.dialect, request, &quirks, &mut memory)
             };
             let (path, query) = codec::path(self.config.dialect, request);
-            let error = match self.post(&path, query, &body).await {
+            let error = match self.send(&path, query, &body, &request.headers).await {
                 Ok(response) => return Ok(self.answer(response)),
                 Err(error) => self.advise(error, &request.model),
             };

@@ -8,6 +8,7 @@
 mod book;
 pub(crate) mod limits;
 pub(crate) mod metrics;
+pub(crate) mod outcomes;
 mod owner;
 pub mod period;
 pub(crate) mod query;

@@ -41,6 +41,7 @@ pub use forward::{
 };
 pub use ledger::limits::{Alert, BudgetError, LimitScope, Limits, WorstCase};
 pub use ledger::metrics::{DayMetrics, Metrics, TierShare};
+pub use ledger::outcomes::{Count, Outcomes, Waits};
 pub use ledger::query::{GroupBy, RowFilter, Totals};
 pub use ledger::rows::{FinalRow, OpenRow, Progress, RequestRow, Reservation, RowState, Savings};
 pub use ledger::{Ledger, LedgerError, LedgerOptions};
@@ -49,4 +50,5 @@ pub use receipt::{Receipt, RouterEvent, SendError};
 pub use route::{Candidate, Policy, Route, RouteError, Table, Task, Tier};
 pub use router::{KeyUse, Purpose, Router, RouterConfig};
 pub use send::Reply;
+pub use ticket::ReceiptSlot;
 pub use upstream::{EventStream, NodeSet, NodeSpec, RawTraits, Upstream, Upstreams};

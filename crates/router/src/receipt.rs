@@ -163,7 +163,7 @@ impl SendError {
     }
 
     /// Returns the name kept on the ledger.
-    pub(crate) const fn code(&self) -> &'static str {
+    pub const fn code(&self) -> &'static str {
         match self {
             SendError::Budget { .. } => "budget",
             SendError::Unpriced { .. } => "unpriced",

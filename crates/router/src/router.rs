@@ -17,6 +17,7 @@ use crate::nodes::{NodeStatus, Pool};
 use crate::pins::Pins;
 use crate::route::{Candidate, Route, Tier};
 use crate::send::Reply;
+use crate::ticket::ReceiptSlot;
 use crate::upstream::Upstreams;
 
 /// What a session of the agent looks like before it has begun: requests, and tokens that each adds.
@@ -69,6 +70,8 @@ pub struct Purpose {
     pub key: Option<KeyUse>,
     /// The dialect that its sender speaks, where it came through the gateway.
     pub client: Option<Dialect>,
+    /// Where its receipt is to be found.
+    pub receipt: Option<ReceiptSlot>,
 }
 
 /// A gateway key as the ledger knows it: never the key itself.
@@ -98,6 +101,7 @@ impl Purpose {
             reasons: Vec::new(),
             key: None,
             client: None,
+            receipt: None,
         }
     }
 
@@ -188,6 +192,11 @@ impl Router {
         let pools = self.desk.pools();
         let now_ms = || self.desk.config.clock.now_ms();
         futures::future::join_all(pools.iter().map(|(_, pool)| pool.check(now_ms))).await;
+    }
+
+    /// Returns what may be spent by all.
+    pub fn limits(&self) -> &Limits {
+        &self.desk.config.limits
     }
 
     /// Returns the ledger.

@@ -76,7 +76,7 @@ impl Reply {
         let course = Course::new(Arc::clone(&desk), candidates, prefix);
         let account =
             Account::new(Arc::clone(&desk), purpose, request.model.clone(), context, prompt_tokens);
-        let ticket = Arc::new(Ticket::new(desk, account));
+        let ticket = Ticket::new(desk, account);
         let sending = Sending {
             ticket: Arc::clone(&ticket),
             wanted: (request.max_tokens, request.thinking.clone()),

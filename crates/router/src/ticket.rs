@@ -1,6 +1,6 @@
 //! One request on the ledger: its row is opened once and closed once, whatever becomes of it.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use crate::ledger::LedgerError;
 use crate::ledger::limits::Alert;
@@ -12,6 +12,24 @@ use crate::send::account::Account;
 pub(crate) struct Ticket {
     pub desk: Arc<Desk>,
     state: Mutex<State>,
+}
+
+/// A place in which a request's receipt is found once it is over, however it ended: also where its
+/// reply, or the future of it, was dropped.
+#[derive(Clone, Default)]
+pub struct ReceiptSlot(Arc<OnceLock<Arc<Ticket>>>);
+
+impl ReceiptSlot {
+    /// Returns the receipt; `None` where the request is under way or was never made.
+    pub fn get(&self) -> Option<Receipt> {
+        self.0.get()?.receipt()
+    }
+}
+
+impl std::fmt::Debug for ReceiptSlot {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("ReceiptSlot")
+    }
 }
 
 pub(crate) struct State {
@@ -29,8 +47,15 @@ enum Stage {
 }
 
 impl Ticket {
-    pub fn new(desk: Arc<Desk>, account: Account) -> Self {
-        Self { desk, state: Mutex::new(State { account, stage: Stage::New }) }
+    pub fn new(desk: Arc<Desk>, mut account: Account) -> Arc<Self> {
+        let slot = account.take_slot();
+        let ticket = Self { desk, state: Mutex::new(State { account, stage: Stage::New }) };
+        let ticket = Arc::new(ticket);
+        if let Some(ReceiptSlot(slot)) = slot {
+            // One slot is for one request; the first stays.
+            let _ = slot.set(Arc::clone(&ticket));
+        }
+        ticket
     }
 
     pub fn state(&self) -> MutexGuard<'_, State> {

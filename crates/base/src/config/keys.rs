@@ -328,6 +328,17 @@ pub const KEYS: &[Key] = &[
     .or("64"),
     user("gateway.drain_s", Kind::Integer(0, 3_600), "Seconds for streams to end once it stops")
         .or("30"),
+    user(
+        "gateway.access_log",
+        Kind::Text,
+        "Where a line of JSON goes for each request: a file, or `stderr`; never contents or keys",
+    ),
+    user(
+        "gateway.access_log_mb",
+        Kind::Integer(1, 100_000),
+        "Megabytes after which the access log's file is moved to `.1`, in the place of the last",
+    )
+    .or("100"),
     user("gateway.tls_certificate", Kind::File, "The gateway's certificate, in PEM"),
     user("gateway.tls_key", Kind::File, "The certificate's key, in PEM"),
     user("plain", Kind::Bool, "No colour and no moving parts, for screen readers").or("false"),

@@ -99,6 +99,8 @@ pub struct GatewaySettings {
     pub hosts: Vec<String>,
     pub max_body_mb: u64,
     pub drain_s: u64,
+    pub access_log: Option<String>,
+    pub access_log_mb: u64,
     pub tls_certificate: Option<PathBuf>,
     pub tls_key: Option<PathBuf>,
 }
@@ -217,6 +219,8 @@ impl Settings {
                 hosts: values.list("gateway.hosts"),
                 max_body_mb: values.integer("gateway.max_body_mb").unwrap_or_default(),
                 drain_s: values.integer("gateway.drain_s").unwrap_or_default(),
+                access_log: values.text("gateway.access_log"),
+                access_log_mb: values.integer("gateway.access_log_mb").unwrap_or_default(),
                 tls_certificate: values.text("gateway.tls_certificate").map(PathBuf::from),
                 tls_key: values.text("gateway.tls_key").map(PathBuf::from),
             },

@@ -1,5 +1,6 @@
 //! `distiq start`
 
+mod seeing;
 mod source;
 
 use std::net::{SocketAddr, ToSocketAddrs};
@@ -92,6 +93,7 @@ fn options(world: &World, args: &Args) -> Result<Options, Failure> {
         database: world.home.gateway(),
         hosts: settings.hosts.clone(),
         tls,
+        seeing: seeing::options(world),
         bounds: Bounds {
             body_bytes: bytes,
             drain: Duration::from_secs(settings.drain_s),

@@ -16,9 +16,10 @@ use crate::body::Out;
 use crate::call::{Call, Caller};
 use crate::chat::{self, Asked};
 use crate::dialect::{ANTHROPIC, Codec};
-use crate::endpoint::Route;
+use crate::endpoint::{self, Route};
 use crate::head::Head;
 use crate::refusal::Refusal;
+use crate::seeing::Watch;
 use crate::shared::Shared;
 
 /// Requests of one batch at once.
@@ -90,11 +91,15 @@ async fn ask(shared: &Arc<Shared>, caller: &Caller, request: String) -> (&'stati
         let body = whole(worded(codec, &refusal)).await;
         return ("errored", json!({ "type": "errored", "error": body }));
     }
-    let asked = Asked { shared, call: &call, caller, codec, route: &route, body };
+    let found = endpoint::find(call.uri.path(), false, true);
+    let watch = &Watch::begin(&shared.seeing, &call, &found);
+    watch.caller(caller);
+    let asked = Asked { shared, call: &call, watch, caller, codec, route: &route, body };
     let response = match chat::answer(asked).await {
         Ok(response) => response,
         Err(refusal) => worded(codec, &refusal),
     };
+    watch.answered(response.status().as_u16());
     let is_success = response.status().is_success();
     let body = whole(response).await;
     match is_success {

@@ -1,6 +1,6 @@
 //! Who is let in, and how far.
 
-use distiq_gateway::{Access, Gateway, GatewayError, Keys, NewKey, Options};
+use distiq_gateway::{Access, Gateway, GatewayError, Keys, NewKey, Options, SeeingOptions};
 use distiq_testkit::{Answer as Says, AtEnd, Script, ScriptedModel};
 use serde_json::{Value, json};
 
@@ -129,6 +129,7 @@ fn nobody_listens_wider_than_this_machine_without_a_key() {
             database: folder.path().join("gateway.db"),
             hosts: Vec::new(),
             tls: None,
+            seeing: SeeingOptions::default(),
             bounds: distiq_gateway::Bounds::default(),
         };
         let source = crate::support::Reading {

@@ -9,5 +9,6 @@ mod kept;
 mod keys;
 mod matrix;
 mod passing;
+mod seeing;
 mod stopping;
 mod support;

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use distiq_base::clock::Clock;
 use distiq_base::{Dialect, Secret};
-use distiq_gateway::{Access, Bounds, Gateway, Handle, Options, Setup, Source};
+use distiq_gateway::{Access, Bounds, Gateway, Handle, Options, SeeingOptions, Setup, Source};
 use distiq_llm::retry::Policy;
 use distiq_llm::wire::Quirks;
 use distiq_llm::{Catalogue, ProviderConfig, Registry, Timeouts};
@@ -121,6 +121,7 @@ impl Desk {
             database: folder.path().join("gateway.db"),
             hosts: Vec::new(),
             tls: None,
+            seeing: SeeingOptions::default(),
             bounds: Bounds { drain: Duration::from_secs(5), ..Bounds::default() },
         };
         change(&mut options);

@@ -30,9 +30,27 @@ impl Provider {
         query: Option<&str>,
         body: &[u8],
     ) -> Result<Response, ProviderError> {
+        self.send(path, query, body, &[]).await
+    }
+
+    /// Sends a body along with headers of its own.
+    pub(super) async fn send(
+        &self,
+        path: &str,
+        query: Option<&str>,
+        body: &[u8],
+        along: &[(String, String)],
+    ) -> Result<Response, ProviderError> {
         let mut url = self.url(path);
         url.set_query(query);
-        self.exchange(Method::POST, url, Some(body)).await
+        let mut headers = self.headers.clone();
+        for (name, value) in along {
+            let (name, value) = (HeaderName::try_from(name), HeaderValue::try_from(value));
+            if let (Ok(name), Ok(value)) = (name, value) {
+                headers.entry(name).or_insert(value);
+            }
+        }
+        self.exchange_with(Method::POST, url, headers, Some(body)).await
     }
 
     pub(super) async fn exchange(
@@ -41,7 +59,16 @@ impl Provider {
         url: Url,
         body: Option<&[u8]>,
     ) -> Result<Response, ProviderError> {
-        let mut headers = self.headers.clone();
+        self.exchange_with(method, url, self.headers.clone(), body).await
+    }
+
+    async fn exchange_with(
+        &self,
+        method: Method,
+        url: Url,
+        mut headers: HeaderMap,
+        body: Option<&[u8]>,
+    ) -> Result<Response, ProviderError> {
         if body.is_some() {
             headers.insert("content-type", HeaderValue::from_static("application/json"));
         }

@@ -77,7 +77,7 @@ impl Passing {
         let context = price_context(&body, &desk);
         let tokens = estimate(&desk, &call, &body);
         let account = Account::new(Arc::clone(&desk), purpose, call.model.clone(), context, tokens);
-        let ticket = Arc::new(Ticket::new(desk, account));
+        let ticket = Ticket::new(desk, account);
         Self { ticket, call, body, course, asks_usage: true, row: None, is_handed_out: false }
     }
 

@@ -206,7 +206,7 @@ fn share(part: u64, whole: u64) -> Option<f64> {
 }
 
 /// Returns the smallest value that `percent` of the sorted values do not exceed.
-fn percentile(sorted: &[u64], percent: usize) -> Option<u64> {
+pub(super) fn percentile(sorted: &[u64], percent: usize) -> Option<u64> {
     let rank = (sorted.len() * percent).div_ceil(100);
     sorted.get(rank.checked_sub(1)?).copied()
 }

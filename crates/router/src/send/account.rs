@@ -12,6 +12,7 @@ use crate::ledger::rows::{FinalRow, OpenRow, Progress, Savings};
 use crate::receipt::{Receipt, SendError};
 use crate::route::Candidate;
 use crate::router::{Desk, Purpose};
+use crate::ticket::ReceiptSlot;
 
 /// Bytes of an answer to one token at the least, for answers that nobody counted.
 const BYTES_PER_TOKEN: u64 = 3;
@@ -115,6 +116,11 @@ impl Account {
             complete: false,
             progress_at: None,
         }
+    }
+
+    /// Returns where the receipt is to be found, once: held on to, the two would hold each other.
+    pub const fn take_slot(&mut self) -> Option<ReceiptSlot> {
+        self.purpose.receipt.take()
     }
 
     /// Returns the row to open, for an answer of up to `wanted_tokens`.

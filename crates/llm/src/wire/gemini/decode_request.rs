@@ -37,6 +37,7 @@ pub(super) fn from_json(model: &str, stream: bool, json: Value) -> Result<Reques
     // The address names it.
     fields.shift_remove("model");
     Ok(Request {
+        headers: Vec::new(),
         model: model.strip_prefix("models/").unwrap_or(model).to_owned(),
         system,
         tools,

@@ -51,6 +51,7 @@ pub fn decode_request(body: &[u8]) -> Result<Request, WireError> {
     let count = |key| field::typed(&json, key, "a count", Value::as_u64);
     let native = !extra.is_empty() || tools.iter().any(|tool| !tool.extra.is_empty());
     Ok(Request {
+        headers: Vec::new(),
         model: field::typed(&json, "model", "a text", Value::as_str)?
             .ok_or_else(|| WireError::malformed("model", "is required"))?
             .to_owned(),

@@ -49,6 +49,7 @@ pub fn decode_request(body: &[u8]) -> Result<Request, WireError> {
     let flag = |key| field::typed(&json, key, "true or false", Value::as_bool);
     let text = |key| field::typed(&json, key, "a text", Value::as_str);
     Ok(Request {
+        headers: Vec::new(),
         model: text("model")?
             .ok_or_else(|| WireError::malformed("model", "is required"))?
             .to_owned(),

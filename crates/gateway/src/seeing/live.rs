@@ -1,0 +1,250 @@
+//! What happens now: a stream of server-sent events for the page, and for whoever else looks.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use distiq_llm::ProviderErrorKind as Kind;
+use futures::Stream;
+use serde_json::{Value, json};
+use tokio::sync::broadcast::{self, error::RecvError};
+use tokio_util::sync::CancellationToken;
+
+use super::Record;
+use crate::call::Caller;
+use crate::refusal::Refusal;
+
+/// Events that a slow reader may fall behind by; then it is sent the whole anew.
+const BACKLOG: usize = 256;
+/// Readers at once.
+const MOST_READERS: usize = 64;
+/// Requests under way that a reader is told of when it begins.
+const MOST_SHOWN: usize = 200;
+/// Silence after which a comment keeps the connection open.
+const PAUSE: Duration = Duration::from_secs(15);
+
+/// Requests under way, and those who watch them.
+pub(crate) struct Live {
+    numbers: AtomicU64,
+    under_way: Mutex<BTreeMap<u64, Event>>,
+    readers: Arc<AtomicUsize>,
+    events: broadcast::Sender<Event>,
+}
+
+/// A stream of events as bytes.
+pub(super) type Events = Pin<Box<dyn Stream<Item = Bytes> + Send>>;
+
+/// One change.
+#[derive(Clone, Debug)]
+struct Event {
+    name: &'static str,
+    /// The id of the key whose request it is.
+    key: Option<Arc<str>>,
+    data: Arc<str>,
+}
+
+impl Default for Live {
+    fn default() -> Self {
+        Self {
+            numbers: AtomicU64::new(1),
+            under_way: Mutex::default(),
+            readers: Arc::default(),
+            events: broadcast::channel(BACKLOG).0,
+        }
+    }
+}
+
+/// Who may see which events.
+#[derive(Clone, Debug)]
+enum Sight {
+    All,
+    Key(String),
+}
+
+impl Sight {
+    fn sees(&self, event: &Event) -> bool {
+        match self {
+            Sight::All => true,
+            Sight::Key(id) => event.key.as_deref() == Some(id),
+        }
+    }
+}
+
+impl Live {
+    pub fn next_number(&self) -> u64 {
+        self.numbers.fetch_add(1, Ordering::Relaxed)
+    }
+
+    fn under_way(&self) -> MutexGuard<'_, BTreeMap<u64, Event>> {
+        self.under_way.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A model is asked.
+    pub fn begun(&self, record: &Record) {
+        let event = event("begun", record, &begun(record));
+        self.under_way().insert(record.number, event.clone());
+        self.tell(event);
+    }
+
+    /// A request is over.
+    pub fn over(&self, record: &Record) {
+        let was_shown = self.under_way().remove(&record.number).is_some();
+        if was_shown && self.events.receiver_count() > 0 {
+            self.tell(event("over", record, &over(record)));
+        }
+    }
+
+    fn tell(&self, event: Event) {
+        // Nobody may listen.
+        let _ = self.events.send(event);
+    }
+
+    /// Begins a stream of what this caller may see.
+    pub fn watch(&self, caller: &Caller, stopping: CancellationToken) -> Result<Events, Refusal> {
+        let seat = Seat::take(&self.readers).ok_or_else(|| {
+            let message = format!("Over {MOST_READERS} pages are open; close one");
+            Refusal::new(Kind::RateLimited, message).after(PAUSE)
+        })?;
+        let sight = match caller.key().filter(|_| !caller.is_admin()) {
+            Some(key) => Sight::Key(key.id.clone()),
+            None => Sight::All,
+        };
+        let events = self.events.subscribe();
+        let first = self.snapshot(&sight);
+        Ok(follow(events, sight, first, seat, stopping))
+    }
+
+    fn snapshot(&self, sight: &Sight) -> Bytes {
+        let under_way = self.under_way();
+        let seen: Vec<&Event> = under_way.values().filter(|event| sight.sees(event)).collect();
+        let shown: Vec<&str> = seen.iter().take(MOST_SHOWN).map(|event| &*event.data).collect();
+        let data = format!("{{\"in_flight\":{},\"requests\":[{}]}}", seen.len(), shown.join(","));
+        frame("now", &data)
+    }
+
+    /// Returns how many requests to models are under way, of one key or of all.
+    pub fn in_flight(&self, key: Option<&str>) -> usize {
+        let under_way = self.under_way();
+        match key {
+            None => under_way.len(),
+            Some(_) => under_way.values().filter(|event| event.key.as_deref() == key).count(),
+        }
+    }
+}
+
+fn event(name: &'static str, record: &Record, data: &Value) -> Event {
+    let key = record.key.as_ref().map(|(id, _)| id.as_str().into());
+    Event { name, key, data: data.to_string().into() }
+}
+
+fn frame(name: &str, data: &str) -> Bytes {
+    let mut text = String::with_capacity(data.len() + 32);
+    let _ = write!(text, "event: {name}\ndata: {data}\n\n");
+    text.into()
+}
+
+fn begun(record: &Record) -> Value {
+    json!({
+        "n": record.number,
+        "at": record.at.to_string(),
+        "dialect": record.dialect.as_str(),
+        "asked": record.asked.model,
+        "stream": record.asked.streams,
+        "key": record.key.as_ref().map(|(id, _)| id),
+        "owner": record.key.as_ref().map(|(_, owner)| owner),
+    })
+}
+
+fn over(record: &Record) -> Value {
+    let mut value = begun(record);
+    let took_ms = u64::try_from(record.began.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let mut more = json!({ "status": record.status, "took_ms": took_ms });
+    if let Some(receipt) = &record.receipt {
+        more = json!({
+            "status": record.status,
+            "took_ms": took_ms,
+            "id": receipt.request_id,
+            "provider": receipt.provider,
+            "model": receipt.model,
+            "tier": receipt.tier,
+            "input": receipt.usage.prompt(),
+            "cache_read": receipt.usage.cache_read,
+            "output": receipt.usage.output,
+            "cost_nanousd": receipt.cost,
+            "first_token_ms": receipt.first_token_ms,
+            "attempts": receipt.attempts,
+            "fallbacks": receipt.fallbacks,
+            "error": receipt.error.as_ref().map(|error| error.code()),
+        });
+    }
+    if let (Some(fields), Value::Object(more)) = (value.as_object_mut(), more) {
+        fields.extend(more);
+    }
+    value
+}
+
+/// A reader's place; freed when its stream is dropped.
+struct Seat(Arc<AtomicUsize>);
+
+impl Seat {
+    fn take(readers: &Arc<AtomicUsize>) -> Option<Self> {
+        let seat = Seat(Arc::clone(readers));
+        (readers.fetch_add(1, Ordering::Relaxed) < MOST_READERS).then_some(seat)
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+struct Follower {
+    events: broadcast::Receiver<Event>,
+    sight: Sight,
+    first: Option<Bytes>,
+    stopping: CancellationToken,
+    _seat: Seat,
+}
+
+fn follow(
+    events: broadcast::Receiver<Event>,
+    sight: Sight,
+    first: Bytes,
+    seat: Seat,
+    stopping: CancellationToken,
+) -> Events {
+    let follower = Follower { events, sight, first: Some(first), stopping, _seat: seat };
+    Box::pin(futures::stream::unfold(follower, |mut follower| async move {
+        let bytes = follower.next().await?;
+        Some((bytes, follower))
+    }))
+}
+
+impl Follower {
+    async fn next(&mut self) -> Option<Bytes> {
+        if let Some(first) = self.first.take() {
+            return Some(first);
+        }
+        loop {
+            let event = tokio::select! {
+                event = tokio::time::timeout(PAUSE, self.events.recv()) => event,
+                () = self.stopping.cancelled() => return None,
+            };
+            match event {
+                Err(_) => return Some(Bytes::from_static(b": keep-alive\n\n")),
+                Ok(Ok(event)) if self.sight.sees(&event) => {
+                    return Some(frame(event.name, &event.data));
+                }
+                Ok(Ok(_)) => {}
+                // The page asks for everything anew.
+                Ok(Err(RecvError::Lagged(_))) => return Some(frame("missed", "{}")),
+                Ok(Err(RecvError::Closed)) => return None,
+            }
+        }
+    }
+}
