@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use distiq_base::{Assembler, Dialect, Request, RequestKind, Response as Answer};
 use distiq_llm::ProviderErrorKind as Kind;
-use distiq_llm::wire::{Fate, notes};
+use distiq_llm::wire::{Fate, notes, responses};
 use distiq_router::{Purpose, Reply, Route as Ways, RouterEvent};
 use futures::StreamExt;
 use hyper::Response;
@@ -72,6 +72,7 @@ pub(crate) async fn answer(asked: Asked<'_>) -> Result<Response<Out>, Refusal> {
     }
     request.headers = asked.call.trace();
     let as_asked = request.clone();
+    responses::stand_alone(&mut request);
     let headers = target.map_or_else(|| Ok(HeaderMap::new()), |target| facts(&request, target))?;
     if is_changed {
         optimize(&asked, &setup, &purpose.provider, &mut request);

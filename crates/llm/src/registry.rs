@@ -488,6 +488,10 @@ mod tests {
         assert_eq!(file.get("openai").unwrap().base_url(), "https://file/v1");
         let corp = both.get("corp").unwrap();
         assert_eq!((corp.dialect(), corp.is_loopback()), (Dialect::Anthropic, false));
+        let items = "[providers.openai]\ndialect = \"responses\"\n";
+        let items = registry(items, &[("OPENAI_API_KEY", "o")]).get("openai").unwrap();
+        assert_eq!(items.dialect(), Dialect::Responses);
+        assert_eq!(items.base_url(), "https://api.openai.com/v1");
         assert_eq!(both.names(), ["openai", "ollama", "lm_studio", "llamacpp", "vllm", "corp"]);
         assert!(both.known().contains(&"anthropic"));
         assert!(!format!("{both:?}").contains("key-1"));

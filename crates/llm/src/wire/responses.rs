@@ -33,6 +33,6 @@ pub use encode_request::encode_request;
 pub use failure::{decode_error, encode_error};
 pub use reasoning::reasoning_signature;
 pub use response::{decode_response, encode_answer, encode_response};
-pub use stored::{PageQuery, Stored};
+pub use stored::{PageQuery, Stored, stand_alone};
 pub use stream_decoder::StreamDecoder;
 pub use stream_encoder::StreamEncoder;

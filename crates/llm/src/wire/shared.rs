@@ -12,7 +12,7 @@ struct Row {
     ollama: &'static [&'static str],
 }
 
-const ROWS: [Row; 5] = [
+const ROWS: [Row; 9] = [
     Row {
         anthropic: &["top_k"],
         openai: &[],
@@ -40,6 +40,34 @@ const ROWS: [Row; 5] = [
         responses: &[],
         gemini: &["generationConfig", "frequencyPenalty"],
         ollama: &["options", "frequency_penalty"],
+    },
+    Row {
+        anthropic: &[],
+        openai: &["verbosity"],
+        responses: &["text", "verbosity"],
+        gemini: &[],
+        ollama: &[],
+    },
+    Row {
+        anthropic: &[],
+        openai: &["service_tier"],
+        responses: &["service_tier"],
+        gemini: &[],
+        ollama: &[],
+    },
+    Row {
+        anthropic: &[],
+        openai: &["prompt_cache_options"],
+        responses: &["prompt_cache_options"],
+        gemini: &[],
+        ollama: &[],
+    },
+    Row {
+        anthropic: &[],
+        openai: &["safety_identifier"],
+        responses: &["safety_identifier"],
+        gemini: &[],
+        ollama: &[],
     },
     Row {
         anthropic: &["metadata", "user_id"],

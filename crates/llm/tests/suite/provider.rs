@@ -116,6 +116,36 @@ async fn both_dialects_answer_with_key_and_version() {
 }
 
 #[tokio::test]
+async fn responses_are_asked_for_at_their_own_place() {
+    let stream = crate::wire_golden_responses::STREAM.as_bytes();
+    let streamed = vec![head(""), chunk(stream), last_chunk()];
+    let json = "content-type: application/json\r\n";
+    let one = whole("200 OK", json, crate::wire_golden_responses::RESPONSE.as_bytes());
+    let refused = br#"{"error":{"message":"Unsupported parameter: 'reasoning.effort' is not supported with this model.","type":"invalid_request_error"}}"#;
+    let refused = whole("400 Bad Request", json, refused);
+    let scripts = vec![streamed.clone(), vec![one], vec![refused], streamed];
+    let server = Server::start(scripts).await;
+    let config = ProviderConfig {
+        quirks: Quirks::openai(),
+        ..config(Dialect::Responses, format!("{}/v1", server.url()))
+    };
+    let provider = Provider::new(config).unwrap();
+    for _ in 0..3 {
+        let answer = ask(&provider).await.unwrap();
+        assert_eq!((answer.id.as_str(), answer.stop), ("resp_1", StopReason::ToolUse));
+        assert_eq!(answer.usage.unwrap().cache_read, 1500);
+    }
+    let requests = server.requests();
+    assert!(requests[0].head.starts_with("POST /v1/responses "), "{}", requests[0].head);
+    assert!(requests[0].head.contains(&format!("authorization: Bearer {KEY}")));
+    let body = |at: usize| serde_json::from_slice::<Value>(&requests[at].body).unwrap();
+    assert_eq!(body(0)["input"][0]["content"][0]["text"], "hi");
+    assert_eq!((&body(0)["store"], &body(0)["stream"]), (&false.into(), &true.into()));
+    // What the model does not know is left out from then on.
+    assert!(body(2).get("include").is_some() && body(3).get("include").is_none());
+}
+
+#[tokio::test]
 async fn an_answer_survives_any_split() {
     let bytes = ANTHROPIC.as_bytes();
     let mut script = vec![head("")];

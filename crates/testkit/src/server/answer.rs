@@ -148,15 +148,13 @@ fn shorten(text: &mut String, most: u64, tokens: &mut dyn FnMut(&str) -> u64) {
 #[derive(Clone, Copy)]
 pub(super) struct Asked<'a> {
     pub request: &'a Request,
-    /// The stored answer that it goes on from.
-    pub previous: Option<&'a str>,
     /// How Gemini and Ollama are asked to write it.
     pub form: Option<Form>,
 }
 
 impl Asked<'_> {
     fn of_responses(self) -> responses::Asked {
-        responses::Asked::of(self.request, CREATED).going_on_from(self.previous)
+        responses::Asked::of(self.request, CREATED)
     }
 }
 

@@ -251,9 +251,7 @@ impl Desk {
         let counted = self.vendors.count(dialect, key, json);
         self.vendors.keep(&counted);
         let (pace_ms, response) = self.respond(dialect, request, answer, &counted);
-        let previous = self.captured.get(number).map(|c| c.json.clone()).unwrap_or_default();
-        let previous = previous.get("previous_response_id").and_then(Value::as_str);
-        let asked = answer::Asked { request, previous, form };
+        let asked = answer::Asked { request, form };
         if dialect == Dialect::Responses {
             self.answers.keep(json, answer::whole(dialect, &response, asked));
         }

@@ -61,15 +61,6 @@ impl Asked {
         Self { created, fields: all, custom }
     }
 
-    /// Names the stored answer that the request went on from.
-    #[must_use]
-    pub fn going_on_from(mut self, previous_response_id: Option<&str>) -> Self {
-        if let Some(id) = previous_response_id {
-            self.fields.insert("previous_response_id".into(), id.into());
-        }
-        self
-    }
-
     /// Tells whether a tool takes free text.
     pub(super) fn is_custom(&self, name: &str) -> bool {
         self.custom.contains(name)

@@ -2,6 +2,7 @@
 //!
 //! Only the shape: where they lie, how many and how long, is the caller's.
 
+use distiq_base::{Dialect, Request};
 use serde_json::{Map, Value, json};
 
 use crate::wire::responses::asked::item_id;
@@ -58,9 +59,11 @@ impl Stored {
         self.input.iter().map(bytes).sum::<usize>() + bytes(&self.response)
     }
 
-    /// Puts the conversation before the input of a request that goes on from it, and takes
-    /// `previous_response_id` out; references to its items become the items. Instructions are not
-    /// carried over: the request's own stand, or none.
+    /// Puts the conversation before the input of a request that goes on from it; references to its
+    /// items become the items. Instructions are not carried over: the request's own stand, or none.
+    ///
+    /// `previous_response_id` stays, since the answer repeats it; what is sent on must lack it, see
+    /// [`stand_alone`].
     ///
     /// # Errors
     /// [`WireError::Malformed`] where the request's input is neither a text nor items.
@@ -89,7 +92,6 @@ impl Stored {
             }
         }
         let mut joined = request.clone();
-        joined.shift_remove("previous_response_id");
         joined.insert("input".into(), items.into());
         Ok(joined)
     }
@@ -130,6 +132,13 @@ impl Stored {
     /// Returns the body of the answer to `DELETE /responses/{id}`.
     pub fn deleted(id: &str) -> Value {
         json!({ "id": id, "object": "response", "deleted": true })
+    }
+}
+
+/// Makes a request, whose conversation was joined, one that stands alone.
+pub fn stand_alone(request: &mut Request) {
+    if let Some((Dialect::Responses, extra)) = &mut request.extra {
+        extra.shift_remove("previous_response_id");
     }
 }
 
@@ -198,7 +207,6 @@ mod tests {
                 { "role": "user", "content": "next" }],
         });
         let joined = stored().join(request.as_object().unwrap()).unwrap();
-        assert!(!joined.contains_key("previous_response_id"));
         let said: Vec<String> = field::items(&Value::Object(joined.clone()), "input")
             .iter()
             .map(|item| item.get("id").unwrap_or(&item["content"]).as_str().unwrap().to_owned())
@@ -209,7 +217,12 @@ mod tests {
             (&"msg_b".into(), &"msg_z".into(), &"next".into())
         );
         let body = Value::Object(joined).to_string();
-        let request = crate::wire::responses::decode_request(body.as_bytes()).unwrap();
+        let mut request = crate::wire::responses::decode_request(body.as_bytes()).unwrap();
+        let asked = crate::wire::responses::Asked::of(&request, 0);
+        assert_eq!(asked.fields["previous_response_id"], "resp_1");
+        super::stand_alone(&mut request);
+        let sent = crate::wire::responses::encode_request(&request, &crate::wire::Quirks::openai());
+        assert!(sent.get("previous_response_id").is_none() && sent["store"] == true);
         assert_eq!(request.messages.len(), 5, "{:?}", request.messages);
     }
 
