@@ -37,7 +37,8 @@ pub fn run() -> Result<()> {
         batch::rows(&bench.distiq, &bench.folder)?,
     ];
     print_rows(&rows.into_iter().flatten().collect::<Vec<_>>());
-    crate::step("cargo", &["bench", "-q", "-p", "distiq-agent", "--bench", "checkpoint"])
+    crate::step("cargo", &["bench", "-q", "-p", "distiq-agent", "--bench", "checkpoint"])?;
+    crate::step("cargo", &["bench", "-q", "-p", "distiq-router", "--bench", "ledger"])
 }
 
 /// A scratch home and project, the programs, and a model.

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::money::Money;
+
 /// Tokens of one request; the classes do not overlap, except `reasoning`, which is part of `output`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(default)]
@@ -18,6 +20,9 @@ pub struct Usage {
     pub output: u64,
     /// The part of `output` that was reasoning, where the vendor tells.
     pub reasoning: u64,
+    /// What the vendor says that it cost, where it is one whose word is taken; never a sum.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cost: Option<Money>,
 }
 
 impl Usage {
@@ -29,7 +34,7 @@ impl Usage {
             .saturating_add(self.cache_write_long)
     }
 
-    /// Adds another request's tokens.
+    /// Adds another request's tokens; what a vendor said of either's cost is no longer true.
     pub const fn add(&mut self, other: &Usage) {
         self.input = self.input.saturating_add(other.input);
         self.cache_read = self.cache_read.saturating_add(other.cache_read);
@@ -37,6 +42,7 @@ impl Usage {
         self.cache_write_long = self.cache_write_long.saturating_add(other.cache_write_long);
         self.output = self.output.saturating_add(other.output);
         self.reasoning = self.reasoning.saturating_add(other.reasoning);
+        self.cost = None;
     }
 
     /// Tells whether nothing was counted.

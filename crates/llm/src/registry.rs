@@ -282,6 +282,11 @@ impl Registry {
     }
 }
 
+/// Returns what paying a vendor costs on top of what it bills, in thousandths.
+pub fn fee_permille(provider: &str) -> u16 {
+    vendors::fee_permille(vendors::canonical(provider))
+}
+
 impl Entry {
     fn empty() -> Self {
         Self {

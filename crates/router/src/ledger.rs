@@ -32,7 +32,7 @@ use book::Account;
 use limits::{Alert, BudgetError, Limits, allow};
 use owner::Owner;
 use rows::{FinalRow, OpenRow, Progress, Reservation};
-use writer::Writer;
+use writer::{Job, Writer};
 
 /// The ledger of one user, shared by all processes.
 ///
@@ -173,15 +173,13 @@ impl Ledger {
         limits: &Limits,
     ) -> impl Future<Output = Result<Reservation, BudgetError>> + Send + use<> {
         let (shared, limits) = (Arc::clone(&self.shared), limits.clone());
-        let answer = self.queue(oneshot_reply, move |db| {
-            db.write(|tx| {
-                book::set_reserved(tx, row.id.as_str(), Some(already))?;
-                book::redirect(tx, &row)?;
-                let granted = grant(tx, &shared, &row, shared.clock.now(), &limits)?;
-                let reserved = granted.reserved.map(|reserved| reserved.plus(already));
-                book::set_reserved(tx, row.id.as_str(), reserved)?;
-                Ok(Reservation { reserved, ..granted })
-            })
+        let answer = self.queue(oneshot_reply, "", move |tx| {
+            book::set_reserved(tx, row.id.as_str(), Some(already))?;
+            book::redirect(tx, &row)?;
+            let granted = grant(tx, &shared, &row, shared.clock.now(), &limits)?;
+            let reserved = granted.reserved.map(|reserved| reserved.plus(already));
+            book::set_reserved(tx, row.id.as_str(), reserved)?;
+            Ok::<_, BudgetError>(Reservation { reserved, ..granted })
         });
         async move { answer?.await.map_err(|_| LedgerError::Stopped)? }
     }
@@ -189,10 +187,9 @@ impl Ledger {
     /// Keeps what is known so far of a request under way; does not wait for it to be written.
     pub fn progress(&self, id: &RequestId, progress: Progress) {
         let id = id.clone();
-        self.writer.queue(move |db| {
-            // Losing it costs precision after a kill, no more.
-            let _ = db.write(|tx| book::progress(tx, id.as_str(), &progress));
-        });
+        // Losing it costs precision after a kill, no more.
+        let ignore = || (Box::new(drop) as Reply<Result<(), LedgerError>>, ());
+        let _ = self.queue(ignore, "", move |tx| Ok(book::progress(tx, id.as_str(), &progress)?));
     }
 
     /// Writes the end of a request and frees what was set aside; returns the limits that came
@@ -249,11 +246,8 @@ impl Ledger {
             return Err(LedgerError::Store(error).into());
         }
         let (shared, limits) = (Arc::clone(&self.shared), limits.clone());
-        Ok(self.queue(reply, move |db| {
-            let result = reserve(db, &shared, &row, &limits);
-            kill_point("after_open_row");
-            result
-        })?)
+        let written = "after_open_row";
+        Ok(self.queue(reply, written, move |tx| reserve(tx, &shared, &row, &limits))?)
     }
 
     fn queue_finish<R>(
@@ -264,24 +258,59 @@ impl Ledger {
         reply: impl FnOnce() -> (Reply<Result<Vec<Alert>, LedgerError>>, R),
     ) -> Result<R, LedgerError> {
         let (shared, id, limits) = (Arc::clone(&self.shared), id.clone(), limits.clone());
-        self.queue(reply, move |db| {
+        self.queue(reply, "after_final_row", move |tx| {
             kill_point("before_final_row");
-            let alerts = db.write(|tx| book::finish(tx, id.as_str(), &row, &limits, shared.zone()));
-            kill_point("after_final_row");
-            alerts?.ok_or(LedgerError::Unknown(id))
+            let alerts = book::finish(tx, id.as_str(), &row, &limits, shared.zone())?;
+            alerts.ok_or_else(|| LedgerError::Unknown(id.clone()))
         })
     }
 
-    fn queue<T: 'static, R>(
+    /// Queues work; `written` is the point at which tests kill the process once it is committed.
+    fn queue<T: Send + 'static, E: From<StoreError> + Send + 'static, R>(
         &self,
-        reply: impl FnOnce() -> (Reply<T>, R),
-        work: impl FnOnce(&Database) -> T + Send + 'static,
+        reply: impl FnOnce() -> (Reply<Result<T, E>>, R),
+        written: &'static str,
+        work: impl FnMut(&Tx<'_>) -> Result<T, E> + Send + 'static,
     ) -> Result<R, LedgerError> {
         let (reply, receiver) = reply();
-        if self.writer.queue(move |db| reply(work(db))) {
-            Ok(receiver)
-        } else {
-            Err(LedgerError::Stopped)
+        match self.writer.queue(Task { work, reply, written, outcome: None }) {
+            true => Ok(receiver),
+            false => Err(LedgerError::Stopped),
+        }
+    }
+}
+
+/// Work for the ledger's thread, and who waits for it.
+struct Task<W, T, E> {
+    work: W,
+    reply: Reply<Result<T, E>>,
+    written: &'static str,
+    outcome: Option<Result<T, E>>,
+}
+
+impl<W, T: Send, E: From<StoreError> + Send> Job for Task<W, T, E>
+where
+    W: FnMut(&Tx<'_>) -> Result<T, E> + Send,
+{
+    fn run(&mut self, tx: &Tx<'_>) -> bool {
+        // A panic leaves nothing of the run before.
+        self.outcome = None;
+        let outcome = (self.work)(tx);
+        let keeps = outcome.is_ok();
+        self.outcome = Some(outcome);
+        keeps
+    }
+
+    fn done(self: Box<Self>, error: Option<StoreError>) {
+        if !self.written.is_empty() {
+            kill_point(self.written);
+        }
+        let outcome = match error {
+            Some(error) => Some(Err(error.into())),
+            None => self.outcome,
+        };
+        if let Some(outcome) = outcome {
+            (self.reply)(outcome);
         }
     }
 }
@@ -300,17 +329,15 @@ fn channel_reply<T: Send + 'static>() -> (Reply<T>, mpsc::Receiver<T>) {
 }
 
 fn reserve(
-    db: &Database,
+    tx: &Tx<'_>,
     shared: &Shared,
     row: &OpenRow,
     limits: &Limits,
 ) -> Result<Reservation, BudgetError> {
-    db.write(|tx| {
-        let at = shared.clock.now();
-        let granted = grant(tx, shared, row, at, limits)?;
-        book::open(tx, row, at, granted.reserved, &shared.owner)?;
-        Ok(granted)
-    })
+    let at = shared.clock.now();
+    let granted = grant(tx, shared, row, at, limits)?;
+    book::open(tx, row, at, granted.reserved, &shared.owner)?;
+    Ok(granted)
 }
 
 /// Decides how much of what is wanted the limits cover.

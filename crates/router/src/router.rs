@@ -267,7 +267,7 @@ impl Desk {
         })
     }
 
-    /// Returns the cost of tokens, where the price is known.
+    /// Returns the cost of tokens, as the vendor tells it or where the price is known.
     pub fn price(
         &self,
         provider: &str,
@@ -275,7 +275,8 @@ impl Desk {
         usage: &Usage,
         context: &PriceContext,
     ) -> Option<Money> {
-        self.config.catalogue.price(provider, model, usage, context)
+        let own = || self.config.catalogue.price(provider, model, usage, context);
+        usage.cost.or_else(own).map(|cost| with_fee(provider, cost))
     }
 
     /// Returns the most that a request with a prompt of up to `prompt_tokens` can cost.
@@ -288,7 +289,9 @@ impl Desk {
     ) -> Option<WorstCase> {
         const MILLION: u64 = 1_000_000;
         let most = |output| {
-            self.config.catalogue.worst_case(provider, model, prompt_tokens, output, context)
+            let catalogue = &self.config.catalogue;
+            let bill = catalogue.worst_case(provider, model, prompt_tokens, output, context)?;
+            Some(with_fee(provider, bill))
         };
         let (prompt, whole) = (most(0)?, most(MILLION)?);
         // Each was rounded by itself.
@@ -298,6 +301,13 @@ impl Desk {
             output: Price(whole.minus(prompt).nanos()),
         })
     }
+}
+
+/// Adds what paying a vendor costs on top of its bill, rounded up.
+fn with_fee(provider: &str, bill: Money) -> Money {
+    let permille = i64::from(distiq_llm::registry::fee_permille(provider));
+    let fee = bill.nanos().saturating_mul(permille);
+    bill.plus(Money::from_nanos(fee / 1_000 + i64::from(fee % 1_000 > 0)))
 }
 
 /// Returns what besides its tokens sets a request's price.

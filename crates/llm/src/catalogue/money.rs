@@ -105,7 +105,7 @@ mod tests {
             };
             let [input, cache_read, cache_write, cache_write_long] = classes;
             let usage =
-                Usage { input, cache_read, cache_write, cache_write_long, output, reasoning: 0 };
+                Usage { input, cache_read, cache_write, cache_write_long, output, ..Usage::default() };
             let most = worst(&PriceRow::always(prices), usage.prompt(), output, &[]);
             prop_assert!(total(&prices, &usage, &[]) <= most);
         }

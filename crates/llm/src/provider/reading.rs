@@ -22,6 +22,7 @@ pub struct AnswerReader {
     received: usize,
     frames: u64,
     over: bool,
+    reports_cost: bool,
 }
 
 /// What the body turns out to be.
@@ -42,7 +43,8 @@ impl AnswerReader {
     pub fn new(dialect: Dialect, quirks: &Quirks) -> Self {
         let decoder = Decoder::new(dialect, quirks);
         let shape = Shape::Unknown(Vec::new());
-        Self { dialect, decoder, shape, received: 0, frames: 0, over: false }
+        let reports_cost = quirks.reports_cost;
+        Self { dialect, decoder, shape, received: 0, frames: 0, over: false, reports_cost }
     }
 
     /// Takes the next bytes in and adds the events that they complete to `out`; what follows the
@@ -59,6 +61,25 @@ impl AnswerReader {
         if self.over {
             return Ok(());
         }
+        let begins = out.len();
+        let taken = self.take(bytes, out);
+        self.doubt(begins, out);
+        taken
+    }
+
+    /// Leaves out what a server says that its answer cost, unless its word is taken.
+    fn doubt(&self, begins: usize, out: &mut VecDeque<StreamEvent>) {
+        if self.reports_cost {
+            return;
+        }
+        for event in out.iter_mut().skip(begins) {
+            if let StreamEvent::Usage { usage } = event {
+                usage.cost = None;
+            }
+        }
+    }
+
+    fn take(&mut self, bytes: &[u8], out: &mut VecDeque<StreamEvent>) -> Result<(), ProviderError> {
         self.received = self.received.saturating_add(bytes.len());
         if self.received > MAX_BODY_BYTES {
             let message = format!("The answer is over {MAX_BODY_BYTES} bytes long");
@@ -91,6 +112,13 @@ impl AnswerReader {
         if std::mem::replace(&mut self.over, true) {
             return Ok(());
         }
+        let begins = out.len();
+        let ended = self.conclude(out);
+        self.doubt(begins, out);
+        ended
+    }
+
+    fn conclude(&mut self, out: &mut VecDeque<StreamEvent>) -> Result<(), ProviderError> {
         match &mut self.shape {
             Shape::Events(_) => out.extend(self.decoder.finish()?),
             Shape::Values(values) => {

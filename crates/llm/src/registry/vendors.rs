@@ -65,6 +65,7 @@ pub(super) const VENDORS: &[Vendor] = &[
         key_env: &["OPENROUTER_API_KEY"],
         quirks: |_| Quirks {
             reasoning_details: true,
+            reports_cost: true,
             text_parts: true,
             part_marks: PartMarks::CacheControl,
             ..Quirks::default()
@@ -179,6 +180,12 @@ pub(super) fn canonical(name: &str) -> &str {
         "llama.cpp" => "llamacpp",
         other => other,
     }
+}
+
+/// Returns what paying a vendor costs on top of what it bills, in thousandths: OpenRouter's credit is
+/// bought at 5.5 % (2026-11).
+pub(super) fn fee_permille(name: &str) -> u16 {
+    if name == "openrouter" { 55 } else { 0 }
 }
 
 /// Returns where a local server answers while it is well, at no cost.

@@ -46,6 +46,8 @@ pub struct Quirks {
     pub think: bool,
     /// Ollama dialect: the window to ask for, in tokens.
     pub num_ctx: Option<u64>,
+    /// The server tells what an answer cost, and its word is taken (OpenRouter).
+    pub reports_cost: bool,
     /// Fields set on every body, such as `{"store": false}`; they replace what the codec wrote.
     pub body: Vec<(String, Value)>,
 }
@@ -89,6 +91,7 @@ impl Default for Quirks {
             reasoning_details: false,
             tool_call_ids: ToolCallIds::Any,
             lenient_end: false,
+            reports_cost: false,
             schema_subset: false,
             think: true,
             num_ctx: None,

@@ -149,6 +149,7 @@ fn reads_the_whole_answer() {
             cache_write_long: 0,
             output: 45,
             reasoning: 10,
+            cost: None,
         }),
     };
     assert_eq!(response, expected);
@@ -178,6 +179,7 @@ fn reads_the_stream_however_it_is_cut() {
             cache_write_long: 700,
             output: 45,
             reasoning: 10,
+            cost: None,
         }),
     };
     for size in [1, 2, 3, 7, 64, 1000, STREAM.len()] {

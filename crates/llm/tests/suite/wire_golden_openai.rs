@@ -84,6 +84,7 @@ const USAGE: Usage = Usage {
     cache_write_long: 0,
     output: 50,
     reasoning: 20,
+    cost: None,
 };
 
 #[test]

@@ -63,6 +63,7 @@ pub fn usage(long_writes: bool) -> impl Strategy<Value = Usage> {
             cache_write_long: if long_writes { long } else { 0 },
             output,
             reasoning: reasoning.min(output),
+            cost: None,
         },
     )
 }

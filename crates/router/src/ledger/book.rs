@@ -189,7 +189,7 @@ fn json(texts: &[String]) -> String {
 
 /// Keeps what is known so far of a request under way.
 pub(crate) fn progress(tx: &Tx<'_>, id: &str, progress: &Progress) -> Result<(), StoreError> {
-    let Usage { input, cache_read, cache_write, cache_write_long, output, reasoning } =
+    let Usage { input, cache_read, cache_write, cache_write_long, output, reasoning, .. } =
         progress.usage;
     tx.execute(
         "UPDATE request SET input = ?2, cache_read = ?3, cache_write = ?4, cache_write_long = ?5,
@@ -267,7 +267,8 @@ fn find(tx: &Tx<'_>, id: &str) -> Result<Option<Settled>, StoreError> {
 }
 
 fn write_end(tx: &Tx<'_>, id: &str, row: &FinalRow) -> Result<(), StoreError> {
-    let Usage { input, cache_read, cache_write, cache_write_long, output, reasoning } = row.usage;
+    let Usage { input, cache_read, cache_write, cache_write_long, output, reasoning, .. } =
+        row.usage;
     let nanos = |money: Option<Money>| money.map(Money::nanos);
     let Savings {
         baseline_premium,

@@ -66,7 +66,8 @@ CREATE TABLE spent(
 ";
 
 // `owner` is the gateway key's, `client` the dialect that the caller speaks, `node` the address that
-// answered where a provider has several, `status` the HTTP status of the vendor's last answer.
+// answered where a provider has several, `status` the HTTP status of the vendor's last answer. What is set aside is
+// summed from the index of open rows alone, however many there are.
 const STEP_2: &str = "
 ALTER TABLE request ADD COLUMN owner TEXT;
 ALTER TABLE request ADD COLUMN client TEXT;
@@ -74,4 +75,7 @@ ALTER TABLE request ADD COLUMN node TEXT;
 ALTER TABLE request ADD COLUMN fallbacks INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE request ADD COLUMN status INTEGER;
 CREATE INDEX request_key ON request(key, at_ms) WHERE key IS NOT NULL;
+DROP INDEX request_open;
+CREATE INDEX request_open ON request(state, at_ms, key, session, run, reserved)
+    WHERE state = 'open';
 ";

@@ -1,24 +1,34 @@
 //! The one thread that writes, and the one that makes it last.
 //!
-//! Syncing to the disk takes milliseconds, so it runs beside the writes: within 50 ms of a commit,
-//! for all commits since the last time.
+//! What is queued while a transaction runs goes into the next one together, each job behind a
+//! savepoint of its own. Syncing to the disk takes milliseconds, so it runs beside the writes: within
+//! 50 ms of a commit, for all commits since the last time.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use distiq_store::{Database, StoreError};
+use distiq_store::{Database, StoreError, Tx, params};
 
 /// Together with the sync itself this stays below the 100 ms that a power cut may take.
 const SYNC_EVERY: Duration = Duration::from_millis(50);
+/// Most jobs of one transaction.
+const MAX_BATCH: usize = 128;
 
-type Job = Box<dyn FnOnce(&Database) + Send>;
+/// Something to be written.
+pub(crate) trait Job: Send {
+    /// Does it; `false` undoes it. It may be called again where a transaction with others failed.
+    fn run(&mut self, tx: &Tx<'_>) -> bool;
+
+    /// Tells whoever waits: it is committed, or `error` says why not.
+    fn done(self: Box<Self>, error: Option<StoreError>);
+}
 
 /// Runs jobs in order on a thread; dropping it runs what is queued, syncs and ends the threads.
 #[derive(Debug)]
 pub(crate) struct Writer {
-    jobs: Option<mpsc::Sender<Job>>,
+    jobs: Option<mpsc::Sender<Box<dyn Job>>>,
     unsynced: Arc<Unsynced>,
     threads: Vec<JoinHandle<()>>,
 }
@@ -49,7 +59,7 @@ impl Unsynced {
 
 impl Writer {
     pub fn start(db: &Arc<Database>) -> std::io::Result<Self> {
-        let (jobs, queue) = mpsc::channel::<Job>();
+        let (jobs, queue) = mpsc::channel::<Box<dyn Job>>();
         let unsynced = Arc::new(Unsynced::default());
         let mut writer = Self { jobs: Some(jobs), unsynced, threads: Vec::new() };
         writer.spawn("ledger-write", {
@@ -69,7 +79,7 @@ impl Writer {
     }
 
     /// Queues a job; `false` when the thread is gone.
-    pub fn queue(&self, job: impl FnOnce(&Database) + Send + 'static) -> bool {
+    pub fn queue(&self, job: impl Job + 'static) -> bool {
         self.jobs.as_ref().is_some_and(|jobs| jobs.send(Box::new(job)).is_ok())
     }
 
@@ -92,12 +102,43 @@ impl Drop for Writer {
     }
 }
 
-fn write_all(db: &Database, queue: &mpsc::Receiver<Job>, unsynced: &Unsynced) {
-    for job in queue {
-        // The one who waits for a job that panics sees its answer missing; the next job is sound.
-        let _ = catch_unwind(AssertUnwindSafe(|| job(db)));
+fn write_all(db: &Database, queue: &mpsc::Receiver<Box<dyn Job>>, unsynced: &Unsynced) {
+    while let Ok(first) = queue.recv() {
+        let mut batch = vec![first];
+        batch.extend(queue.try_iter().take(MAX_BATCH - 1));
+        write_batch(db, batch);
         unsynced.set(|state| state.dirty = true);
     }
+}
+
+/// Writes jobs in one transaction; where that fails, each in its own, so that each hears its own
+/// error.
+fn write_batch(db: &Database, mut batch: Vec<Box<dyn Job>>) {
+    let written = db.write(|tx| batch.iter_mut().try_for_each(|job| run(tx, job.as_mut())));
+    match written {
+        Ok(()) => batch.into_iter().for_each(|job| done(job, None)),
+        Err(error) if batch.len() == 1 => {
+            let mut error = Some(error);
+            batch.into_iter().for_each(|job| done(job, error.take()));
+        }
+        Err(_) => batch.into_iter().for_each(|job| write_batch(db, vec![job])),
+    }
+}
+
+/// Runs a job behind a savepoint.
+fn run(tx: &Tx<'_>, job: &mut dyn Job) -> Result<(), StoreError> {
+    tx.execute("SAVEPOINT job", params![])?;
+    // The one who waits for a job that panics sees its answer missing; the next job is sound.
+    let keeps = catch_unwind(AssertUnwindSafe(|| job.run(tx))).unwrap_or(false);
+    if !keeps {
+        tx.execute("ROLLBACK TO job", params![])?;
+    }
+    tx.execute("RELEASE job", params![])?;
+    Ok(())
+}
+
+fn done(job: Box<dyn Job>, error: Option<StoreError>) {
+    let _ = catch_unwind(AssertUnwindSafe(|| job.done(error)));
 }
 
 fn sync_all(db: &Database, unsynced: &Unsynced) {
@@ -132,20 +173,37 @@ mod tests {
 
     static SCHEMA: Schema = Schema { name: "w", steps: &["CREATE TABLE t(n INTEGER) STRICT"] };
 
+    struct Insert {
+        n: i64,
+        reply: mpsc::Sender<Option<String>>,
+    }
+
+    impl Job for Insert {
+        fn run(&mut self, tx: &Tx<'_>) -> bool {
+            tx.execute("INSERT INTO t VALUES (?1)", params![self.n]).unwrap();
+            assert!(self.n >= 0, "a fault");
+            self.n % 10 != 3
+        }
+
+        fn done(self: Box<Self>, error: Option<StoreError>) {
+            let _ = self.reply.send(error.map(|error| error.to_string()));
+        }
+    }
+
     #[test]
-    fn survives_a_panicking_job_and_finishes_the_queue_before_it_ends() {
+    fn survives_a_panicking_job_undoes_what_failed_and_finishes_the_queue_before_it_ends() {
         let folder = tempfile::tempdir().unwrap();
         let db = Arc::new(Database::open(&folder.path().join("w.db"), &SCHEMA).unwrap());
         let writer = Writer::start(&db).unwrap();
         std::panic::set_hook(Box::new(|_| ()));
-        assert!(writer.queue(|_| panic!("a fault")));
-        for n in 0..100 {
-            assert!(writer.queue(move |db| {
-                db.write(|tx| tx.execute("INSERT INTO t VALUES (?1)", params![n])).unwrap();
-            }));
+        let (reply, replies) = mpsc::channel();
+        assert!(writer.queue(Insert { n: -1, reply: reply.clone() }));
+        for n in 0..1_000 {
+            assert!(writer.queue(Insert { n, reply: reply.clone() }));
         }
-        drop(writer);
+        drop((writer, reply));
         let count = db.read(|tx| tx.one("SELECT count(*) FROM t", params![], |row| row.get(0)));
-        assert_eq!(count.unwrap(), Some(100_i64));
+        assert_eq!(count.unwrap(), Some(900_i64));
+        assert!(replies.iter().all(|error| error.is_none()));
     }
 }

@@ -274,13 +274,17 @@ impl Account {
 
     /// Returns what all attempts have come to.
     fn tally(&self) -> Tally {
-        let (usage, estimated) = match (self.attempt, self.reported) {
+        let (mut usage, estimated) = match (self.attempt, self.reported) {
             (Attempt::Idle, _) => return self.earlier,
             (Attempt::Answering, Some(usage)) if self.complete && !usage.is_empty() => {
                 (usage, false)
             }
             (_, reported) => (self.estimate(reported), true),
         };
+        if estimated {
+            // What it had cost so far is not what it costs.
+            usage.cost = None;
+        }
         let cost = self.price(&usage);
         let uncached = Usage { input: usage.prompt(), output: usage.output, ..Usage::default() };
         let saved = self.price(&uncached).zip(cost).map(|(full, cost)| full.minus(cost));

@@ -49,6 +49,7 @@ fn a_row_keeps_everything_that_is_known_of_a_request() {
         cache_write_long: 4,
         output: 5,
         reasoning: 6,
+        cost: None,
     };
     let savings = Savings {
         baseline_premium: Some(cents(1)),

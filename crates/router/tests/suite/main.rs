@@ -3,6 +3,7 @@
 
 mod budgets;
 mod caching;
+mod falling;
 mod ledger;
 mod routes;
 mod sending;

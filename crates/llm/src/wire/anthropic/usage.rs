@@ -31,6 +31,7 @@ fn decode_one(usage: &Value) -> Usage {
         cache_write_long: long,
         output: count("output_tokens"),
         reasoning: thinking.unwrap_or(0),
+        cost: None,
     }
 }
 
@@ -105,6 +106,7 @@ mod tests {
             cache_write_long: 4,
             output: 5,
             reasoning: 6,
+            cost: None,
         };
         assert_eq!(decode(&encode(&usage)), usage);
     }

@@ -1,6 +1,6 @@
 //! Token counts: the prompt's include what was cached, so ours are differences.
 
-use distiq_base::Usage;
+use distiq_base::{Money, Usage};
 use serde_json::{Value, json};
 
 use crate::wire::field;
@@ -42,7 +42,25 @@ fn decode(usage: &Value, timings: &Value) -> Option<Usage> {
         cache_write_long: 0,
         output: output.unwrap_or(0),
         reasoning: detail("completion_tokens_details", "reasoning_tokens").unwrap_or(0),
+        cost: cost(usage),
     })
+}
+
+/// Reads OpenRouter's own report: dollars, and where the user's own key was used, the vendor's bill
+/// beside the fee.
+fn cost(usage: &Value) -> Option<Money> {
+    let dollars = |json: &Value, key: &str| json.get(key).and_then(Value::as_f64);
+    let own = dollars(usage, "cost")?;
+    let vendors = match usage.get("is_byok").and_then(Value::as_bool) {
+        Some(true) => usage
+            .get("cost_details")
+            .and_then(|details| dollars(details, "upstream_inference_cost"))
+            .unwrap_or(0.0),
+        _ => 0.0,
+    };
+    let nanos = ((own + vendors) * 1e9).round();
+    // A float to integer cast saturates, and no request costs a million dollars.
+    (0.0..1e15).contains(&nanos).then(|| Money::from_nanos(nanos as i64))
 }
 
 /// Reads llama.cpp's `timings`, which come even where usage was not asked for.
@@ -119,6 +137,32 @@ mod tests {
     }
 
     #[test]
+    fn reads_what_openrouter_says_it_cost() {
+        let check = |usage: Value, expected: Option<i64>| {
+            let found = find(&json!({ "usage": usage })).and_then(|usage| usage.cost);
+            assert_eq!(found.map(Money::nanos), expected, "{usage}");
+        };
+        let with = |cost: Value| json!({"prompt_tokens": 10, "completion_tokens": 2, "cost": cost});
+        check(with(json!(0.00014)), Some(140_000));
+        check(with(json!(0)), Some(0));
+        check(with(json!(0.0000000014)), Some(1));
+        for bad in [json!(null), json!("1"), json!(-0.1), json!(1e9)] {
+            check(with(bad), None);
+        }
+        check(
+            json!({"prompt_tokens": 194, "completion_tokens": 2, "cost": 0.95e-5, "is_byok": true,
+                "cost_details": {"upstream_inference_cost": 0.00019},
+                "prompt_tokens_details": {"cached_tokens": 0, "cache_write_tokens": 100}}),
+            Some(199_500),
+        );
+        check(
+            json!({"prompt_tokens": 1, "cost": 0.5, "is_byok": false,
+                "cost_details": {"upstream_inference_cost": 0.4}}),
+            Some(500_000_000),
+        );
+    }
+
+    #[test]
     fn counts_that_contradict_never_underflow() {
         check(
             json!({"usage": {"prompt_tokens": 10, "completion_tokens": 1,
@@ -141,6 +185,7 @@ mod tests {
             cache_write_long: 0,
             output: 5,
             reasoning: 4,
+            cost: None,
         };
         assert_eq!(find(&json!({ "usage": encode(&usage) })), Some(usage));
     }

@@ -30,6 +30,7 @@ pub(super) fn decode(usage: &Value) -> Option<Usage> {
             .get("output_tokens_details")
             .and_then(|details| field::count(details, "reasoning_tokens"))
             .unwrap_or(0),
+        cost: None,
     })
 }
 
@@ -94,6 +95,7 @@ mod tests {
             cache_write_long: 4,
             output: 6,
             reasoning: 5,
+            cost: None,
         };
         assert_eq!(decode(&encode(&usage)), Some(usage));
     }
