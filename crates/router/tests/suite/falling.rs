@@ -767,7 +767,7 @@ async fn whoever_leaves_closes_the_connection_and_the_row_at_any_point() {
             .forward(call(Dialect::Anthropic, "m", BODY), Purpose::new(RequestKind::Gateway, "a"));
         if pieces == 0 {
             let mut forward = Box::pin(forward);
-            while open.load(Ordering::SeqCst) == 0 {
+            while stage.node("a", 0).seen() == 0 {
                 assert!(futures::poll!(&mut forward).is_pending());
                 tokio::task::yield_now().await;
             }
