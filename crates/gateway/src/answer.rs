@@ -112,9 +112,9 @@ async fn dispatch(
     let asked = |route, body| Asked { shared, call, watch, caller, codec, route, body };
     let value = match found.endpoint {
         Endpoint::Chat(route) => return chat::answer(asked(&route, body)).await,
+        Endpoint::Count(route) => return count::count(asked(&route, body)).await,
         Endpoint::Embed(door, route) => return embed::answer(door, asked(&route, body)).await,
         Endpoint::Unknown => return unknown::answer(asked(&Route::default(), body)).await,
-        Endpoint::Count(route) => count::count(codec, &route, &body),
         Endpoint::Models => Ok(models::list(shared, caller, dialect)),
         Endpoint::Model(id) => models::one(shared, caller, dialect, &id),
         Endpoint::ShowModel => models::show(shared, caller, &body),

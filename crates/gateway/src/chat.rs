@@ -47,6 +47,9 @@ pub(crate) struct Asked<'a> {
 pub(crate) async fn answer(asked: Asked<'_>) -> Result<Response<Out>, Refusal> {
     let head = Head::read(&asked.body)?;
     let setup = asked.shared.setup();
+    // Ollama's answers stream unless told not to.
+    let by_default = asked.codec.dialect() == Dialect::Ollama;
+    let streams = asked.route.stream.or(head.stream).unwrap_or(by_default);
     let name = asked.route.model.clone().or(head.model).unwrap_or_default();
     asked.watch.asks(&name, asked.route.stream.or(head.stream), &asked.body);
     let route = resolve(&setup, asked.caller, asked.codec.dialect(), &name)?;
@@ -56,7 +59,7 @@ pub(crate) async fn answer(asked: Asked<'_>) -> Result<Response<Out>, Refusal> {
     let (purpose, model) = purpose(&asked, RequestKind::Gateway, route);
     // The caller's own bytes, where the target speaks the dialect and nobody asked for a change.
     if target == Some(asked.codec.dialect()) && !is_changed {
-        return pass::answer(&asked, &setup, model, purpose, tab).await;
+        return pass::answer(&asked, &setup, streams, model, purpose, tab).await;
     }
     // A conversation that is kept here is put in the place of its id.
     let joined = match asked.codec.keeps_answers() {

@@ -1,6 +1,7 @@
 //! The gateway itself: it listens, accepts, reloads, and stops in order.
 
 mod connection;
+mod patience;
 mod watch;
 
 use std::io;

@@ -6,12 +6,12 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use distiq_base::{Dialect, RequestKind};
 use distiq_llm::ProviderErrorKind as Kind;
-use distiq_llm::provider::RawRequest;
+use distiq_llm::provider::{RawReply, RawRequest};
 use distiq_router::{
-    Broken, Call as Passed, ForwardBody, ForwardStream, Forwarded, Purpose, Reads, ReceiptHandle,
-    Refused,
+    Broken, Call as Passed, Candidate, ForwardBody, ForwardStream, Forwarded, Purpose, Reads,
+    ReceiptHandle, Refused,
 };
-use futures::Stream;
+use futures::{Stream, StreamExt};
 use hyper::header::{CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Response, StatusCode};
 use tokio_util::sync::WaitForCancellationFutureOwned;
@@ -19,11 +19,15 @@ use tokio_util::sync::WaitForCancellationFutureOwned;
 use crate::body::Out;
 use crate::call::Call;
 use crate::chat::{Asked, started};
+use crate::count;
 use crate::dialect::{Codec, Encode};
 use crate::refusal::Refusal;
 use crate::setup::Setup;
 use crate::silence::Silence;
 use crate::stream::{Started, Tab};
+
+/// Most bytes of a vendor's count.
+const MOST_COUNT: usize = 64 << 10;
 
 /// Returns where a dialect's answers are asked for, below a base URL.
 fn path(dialect: Dialect, asked: &Asked<'_>) -> &'static str {
@@ -42,12 +46,16 @@ fn path(dialect: Dialect, asked: &Asked<'_>) -> &'static str {
 pub(crate) async fn answer(
     asked: &Asked<'_>,
     setup: &Setup,
+    streams: bool,
     model: String,
     purpose: Purpose,
     tab: Tab,
 ) -> Result<Response<Out>, Refusal> {
     let dialect = asked.codec.dialect();
-    let request = raw(asked.call, path(dialect, asked).to_owned(), asked.body.clone());
+    let request = RawRequest {
+        is_whole: !streams,
+        ..raw(asked.call, path(dialect, asked).to_owned(), asked.body.clone())
+    };
     let passed = Passed { dialect, reads: Reads::Answer, model, request };
     let encoder = || asked.codec.error_encoder();
     send(setup, passed, purpose, tab, asked.codec, Some(&encoder)).await
@@ -75,6 +83,33 @@ pub(crate) async fn unknown(
     send(&setup, passed, purpose, tab, asked.codec, None).await
 }
 
+/// Asks a vendor to count a prompt; `None` where it does not.
+pub(crate) async fn count(
+    asked: &Asked<'_>,
+    setup: &Setup,
+    way: Candidate,
+) -> Option<Response<Out>> {
+    let dialect = asked.codec.dialect();
+    let (path, body) = count::place(dialect, &asked.body, &way.model)?;
+    let path = path.replace("{model}", &way.model);
+    let request = RawRequest { method: "POST".to_owned(), ..raw(asked.call, path, body) };
+    // It costs nothing, so it is no request on the ledger.
+    let provider = setup.registry.get(&way.provider).ok()?;
+    let RawReply::Answer(mut answer) = provider.forward(&request).await.ok()? else { return None };
+    let mut body = Vec::new();
+    while let Some(piece) = answer.body.next().await {
+        body.extend_from_slice(&piece.ok()?);
+        if body.len() > MOST_COUNT {
+            return None;
+        }
+    }
+    let json: serde_json::Value = serde_json::from_slice(&body).ok()?;
+    ["input_tokens", "totalTokens"].iter().find_map(|field| json.get(field)?.as_u64())?;
+    let mut response = Response::new(body.into());
+    *response.headers_mut() = given(&answer.headers);
+    Some(response)
+}
+
 fn raw(call: &Call, path: String, body: Bytes) -> RawRequest {
     let ours = |name: &HeaderName| name.as_str().starts_with("x-distiq-") || name == "origin";
     let headers = call.headers.iter().filter(|(name, _)| !ours(name));
@@ -88,6 +123,7 @@ fn raw(call: &Call, path: String, body: Bytes) -> RawRequest {
         query: query.filter(|query| !query.is_empty()),
         headers: headers.map(|(n, v)| (n.to_string(), v.as_bytes().to_vec())).collect(),
         body,
+        is_whole: true,
     }
 }
 

@@ -15,6 +15,7 @@ use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
+use super::patience::Patient;
 use super::without_delay;
 use crate::answer;
 use crate::shared::Shared;
@@ -67,6 +68,7 @@ impl Doorman {
             let shared = Arc::clone(&self.shared);
             async move { Ok::<_, Infallible>(answer::handle(shared, peer, request).await) }
         });
+        let stream = Patient::new(stream, self.shared.options.bounds.write_stall);
         let connection = self.http.serve_connection(TokioIo::new(stream), service);
         let mut connection = pin!(connection);
         tokio::select! {

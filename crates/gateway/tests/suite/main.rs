@@ -12,3 +12,4 @@ mod passing;
 mod seeing;
 mod stopping;
 mod support;
+mod tls;

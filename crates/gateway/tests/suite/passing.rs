@@ -117,7 +117,7 @@ fn an_openai_stream_is_asked_for_usage_and_loses_that_chunk_alone() {
 
 #[test]
 fn a_cut_on_the_way_through_is_an_error_in_the_callers_words() {
-    let cut = &STREAM[..STREAM.len() - 60];
+    let cut = STREAM.get(..STREAM.len() - 60).unwrap();
     let says = format!("HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n{cut}");
     let says = says.leak().as_bytes();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -132,7 +132,7 @@ fn a_cut_on_the_way_through_is_an_error_in_the_callers_words() {
     let desk = desk(&address);
     let body = json!({ "model": "x", "stream": true, "max_tokens": 5, "messages": [] });
     let answer = post(&desk, "/v1/messages", "", &body.to_string());
-    assert!(answer.text().starts_with(&STREAM[..100]), "{}", answer.text());
+    assert!(answer.text().starts_with(STREAM.get(..100).unwrap()), "{}", answer.text());
     assert_eq!(answer.events().last().unwrap()["type"], "error", "{}", answer.text());
     assert!(answer.text().contains("\n\nevent: error\n"), "{}", answer.text());
     assert_eq!(desk.rows(1)[0].error.as_deref(), Some("truncated"));

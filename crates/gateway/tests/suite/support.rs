@@ -230,6 +230,13 @@ impl Client {
         self.reader.get_ref()
     }
 
+    /// Reads all that comes; `None` where nothing does.
+    pub fn try_bytes(&mut self) -> Option<Vec<u8>> {
+        let mut bytes = Vec::new();
+        let _ = self.reader.read_to_end(&mut bytes);
+        (!bytes.is_empty()).then_some(bytes)
+    }
+
     /// Reads until a text has come, and returns what came.
     pub fn until(&mut self, text: &str) -> String {
         let mut seen = Vec::new();

@@ -73,7 +73,7 @@ impl Provider {
             headers.insert("content-type", HeaderValue::from_static("application/json"));
         }
         let body = body.map(Bytes::copy_from_slice);
-        let response = self.begin(method, url, headers, body).await?;
+        let response = self.begin(method, url, headers, body, self.config.timeouts.head_ms).await?;
         if response.status().is_success() {
             return Ok(response);
         }
@@ -87,12 +87,13 @@ impl Provider {
         url: Url,
         headers: HeaderMap,
         body: Option<Bytes>,
+        head_ms: u64,
     ) -> Result<Response, ProviderError> {
         let mut request = self.client()?.request(method, url).headers(headers);
         if let Some(body) = body {
             request = request.body(body);
         }
-        let head = Duration::from_millis(self.config.timeouts.head_ms);
+        let head = Duration::from_millis(head_ms);
         let response = match timeout(head, request.send()).await {
             Ok(Ok(response)) => response,
             Ok(Err(error)) => return Err(self.fail(describe(error, Kind::Connect))),

@@ -13,10 +13,10 @@ use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Method, Response};
 use tokio::time::timeout;
 
-use super::Provider;
 use super::http::{describe, late, request_id, view};
 use super::reading::AnswerReader;
 use super::stream::Guard;
+use super::{Provider, Timeouts};
 use crate::error::{Phase, ProviderError, ProviderErrorKind as Kind};
 
 /// How long a server that is asked whether it is well may take.
@@ -58,6 +58,10 @@ const NOT_GIVEN_ON: [&str; 9] = [
     "set-cookie",
 ];
 
+/// How long a whole answer may take, where the user has set no wait: as long as the vendors' own
+/// libraries wait.
+const WHOLE_ANSWER_MS: u64 = 600_000;
+
 /// A request that is passed on.
 #[derive(Clone, Debug, Default)]
 pub struct RawRequest {
@@ -71,6 +75,8 @@ pub struct RawRequest {
     pub headers: Vec<(String, Vec<u8>)>,
     /// The body, sent as it is.
     pub body: Bytes,
+    /// Whether the answer comes as a whole, so that its head takes as long as all of it.
+    pub is_whole: bool,
 }
 
 /// What came back.
@@ -153,7 +159,11 @@ impl Provider {
         if body.is_some() && !headers.contains_key("content-type") {
             headers.insert("content-type", HeaderValue::from_static("application/json"));
         }
-        let response = self.begin(method, url, headers, body).await?;
+        let usual = self.config.timeouts.head_ms;
+        // A wait that the user has set holds for everything.
+        let is_usual = usual == Timeouts::default().head_ms;
+        let head_ms = if request.is_whole && is_usual { WHOLE_ANSWER_MS } else { usual };
+        let response = self.begin(method, url, headers, body, head_ms).await?;
         let status = response.status().as_u16();
         let headers = given_on(response.headers());
         if !response.status().is_success() {
@@ -173,7 +183,12 @@ impl Provider {
         let mut url = self.base.clone();
         url.set_path(path);
         let headers = self.headers.clone();
-        match timeout(HEALTH_WAIT, self.begin(Method::GET, url, headers, None)).await {
+        match timeout(
+            HEALTH_WAIT,
+            self.begin(Method::GET, url, headers, None, self.config.timeouts.head_ms),
+        )
+        .await
+        {
             Ok(Ok(response)) if response.status().is_success() => Ok(()),
             Ok(Ok(response)) => {
                 let message = format!("`{path}` answers with {}", response.status());
