@@ -160,6 +160,7 @@ async fn gateway(vendor: &str) {
         hosts: Vec::new(),
         tls: None,
         bounds: Bounds::default(),
+        seeing: distiq_gateway::SeeingOptions::default(),
     };
     let source = Arc::new(Fixed { vendor: vendor.to_owned(), ledger });
     let gateway = Gateway::bind(options, source).unwrap();
