@@ -211,6 +211,20 @@ fn events_out_of_order_are_refused() {
         let found = feed(&events);
         assert!(matches!(found, Err(WireError::Malformed { .. })), "{events:?}: {found:?}");
     }
+    // An answer that is whole by its own word, with half a call in it, is not.
+    let status = |status: &str, output: Value| {
+        json!({"type": format!("response.{status}"), "response": {"status": status,
+            "incomplete_details": {"reason": "max_output_tokens"}, "output": output}})
+    };
+    let half = [added(0, "function_call"), arguments.clone()];
+    let end = |event: Value| feed(&[half[0].clone(), half[1].clone(), event]);
+    let found = end(status("completed", json!([])));
+    assert!(matches!(found, Err(WireError::Malformed { .. })), "{found:?}");
+    assert!(end(status("incomplete", json!([]))).is_ok());
+    let whole = json!([{"type": "function_call", "call_id": "c", "name": "n", "arguments": "{}"}]);
+    let events = end(status("completed", whole)).unwrap();
+    let rest = Delta::Arguments { json: "}".into() };
+    assert!(events.contains(&StreamEvent::BlockDelta { index: 0, delta: rest }), "{events:?}");
     // An answer that fails in the middle of a call is a failure, whatever came.
     let failed = json!({"type": "response.failed", "response": {"status": "failed",
         "error": {"code": "server_error", "message": "x"}}});

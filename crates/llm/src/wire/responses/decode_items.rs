@@ -106,14 +106,17 @@ impl Items {
         }
         let fields = kept::fields(item, &["type", "role", "content"], self.with_id);
         let blocks = with_kept(Kept { fields, ..Kept::default() }, parts);
-        // Two messages in a row stay two, as their parts are not one text.
-        let joins = role == Role::Assistant && self.run == Run::Answer && !self.ends_in_text()
-            || role == Role::Assistant && blocks.first().is_some_and(|(block, _)| is_kept(block));
+        // Two texts in a row stay two messages, unless what is kept stands between them.
+        let kept = blocks.first().is_some_and(|(block, _)| is_kept(block));
+        let apart = self.run == Run::Answer && self.ends_in_text();
+        let joins = role == Role::Assistant && (kept || !apart);
         if joins {
             return self.join(Run::Answer, blocks);
         }
         self.push(role, blocks)?;
-        self.run = if role == Role::Assistant { Run::Answer } else { Run::Closed };
+        if role == Role::Assistant {
+            self.run = Run::Answer;
+        }
         Ok(())
     }
 

@@ -104,12 +104,7 @@ fn decode_reasoning(extra: &mut Map<String, Value>) -> (Option<Effort>, Option<T
     if reasoning.is_empty() {
         extra.shift_remove("reasoning");
     }
-    let thinking = match effort {
-        Some(Effort::None) => Some(ThinkingMode::Disabled),
-        Some(_) => Some(ThinkingMode::Adaptive),
-        None if shown => Some(ThinkingMode::Adaptive),
-        None => None,
-    };
+    let thinking = (shown && effort != Some(Effort::None)).then_some(ThinkingMode::Adaptive);
     (effort, thinking)
 }
 

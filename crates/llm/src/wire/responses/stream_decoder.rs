@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use distiq_base::{BlockStart, Delta, StreamEvent};
+use distiq_base::{BlockStart, Delta, StopReason, StreamEvent};
 use serde_json::{Value, json};
 
 use crate::wire::responses::response::{self, End};
@@ -145,7 +145,8 @@ impl StreamDecoder {
 
     fn end(&mut self, response: &Value) -> Result<(), WireError> {
         // The reason first, as a failure is one whatever has come.
-        response::decode_stop(response, self.end)?;
+        let stop = response::decode_stop(response, self.end)?;
+        let cut = !matches!(stop, StopReason::EndTurn | StopReason::ToolUse);
         self.begin(response);
         let mut open: Vec<(u64, Item)> = self.open.drain().collect();
         open.sort_by_key(|(place, _)| *place);
@@ -153,6 +154,10 @@ impl StreamDecoder {
             let whole = usize::try_from(place)
                 .ok()
                 .and_then(|place| field::items(response, "output").get(place));
+            if whole.is_none() && !cut {
+                // Half a call must not pass for one because the vendor says that all is well.
+                return Err(WireError::malformed("response.completed", "an item is not done"));
+            }
             item.finish(whole, &mut self.out)?;
             self.done += 1;
         }
