@@ -52,7 +52,7 @@ impl AnswerReader {
     ///
     /// # Errors
     /// Where the bytes are not of the dialect, tell of a failure, or are more than
-    /// [`MAX_BODY_BYTES`]; what came before is in `out`, and the rest is of no use.
+    /// 64 MB; what came before is in `out`, and the rest is of no use.
     pub fn push(
         &mut self,
         bytes: &[u8],

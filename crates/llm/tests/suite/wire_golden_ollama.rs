@@ -354,7 +354,7 @@ fn errors_lists_and_descriptions_go_both_ways() {
         max_output_tokens: None,
     };
     let tags = encode_tags(std::slice::from_ref(&model), "2026-11-21T10:00:00Z").to_string();
-    assert_eq!(decode_tags(tags.as_bytes()).unwrap(), [model.clone()]);
+    assert_eq!(decode_tags(tags.as_bytes()).unwrap(), std::slice::from_ref(&model));
     let shown = decode_show(encode_show(&model, &["completion"]).to_string().as_bytes()).unwrap();
     let capabilities = vec!["completion".to_owned()];
     assert_eq!(shown, Shown { context_tokens: Some(40_960), num_ctx: None, capabilities });
