@@ -121,7 +121,8 @@ pub struct RawBody(BoxStream<'static, Result<Bytes, ProviderError>>);
 impl RawBody {
     /// Wraps a stream of bytes.
     pub fn new(bytes: impl Stream<Item = Result<Bytes, ProviderError>> + Send + 'static) -> Self {
-        Self(bytes.boxed())
+        // Readers may ask once more behind the end.
+        Self(bytes.fuse().boxed())
     }
 }
 

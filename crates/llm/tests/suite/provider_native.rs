@@ -1,7 +1,9 @@
 //! The client of Gemini and of Ollama, in their own dialects.
 
 use distiq_base::{Assembler, Dialect, Message, Request, Response, Secret, StopReason, Usage};
-use distiq_llm::provider::{ModelListing, Provider, ProviderConfig, Timeouts};
+use distiq_llm::provider::{
+    ModelListing, Provider, ProviderConfig, RawReply, RawRequest, Timeouts,
+};
 use distiq_llm::wire::Quirks;
 use distiq_llm::{ProviderError, ProviderErrorKind as Kind};
 use futures::StreamExt;
@@ -212,4 +214,28 @@ async fn ollamas_models_and_version_are_read() {
     };
     assert_eq!(ollama.list_models().await.unwrap(), [expected]);
     assert_eq!(ollama.version().await.unwrap(), "0.12.3");
+}
+
+#[tokio::test]
+async fn a_body_that_is_passed_on_may_be_asked_behind_its_end() {
+    let server = Server::start(vec![streamed(GEMINI)]).await;
+    let gemini = provider(Dialect::Gemini, server.url());
+    let request = RawRequest {
+        path: "v1beta/models/gemini-3.8-flash:streamGenerateContent".into(),
+        query: Some("alt=sse".into()),
+        body: "{\"contents\":[]}".into(),
+        ..RawRequest::default()
+    };
+    let RawReply::Answer(mut answer) = gemini.forward(&request).await.unwrap() else { panic!() };
+    let mut bytes = Vec::new();
+    while let Some(chunk) = answer.body.next().await {
+        bytes.extend_from_slice(&chunk.unwrap());
+    }
+    assert_eq!(bytes, GEMINI.as_bytes());
+    // The answer's end is the body's, so whoever reads on the side comes back for more.
+    assert!(answer.body.next().await.is_none());
+    let sent = &server.requests()[0].head;
+    assert!(
+        sent.starts_with("POST /v1beta/models/gemini-3.8-flash:streamGenerateContent?alt=sse ")
+    );
 }

@@ -371,6 +371,14 @@ fn the_documented_answer_is_read_and_written() {
 }
 
 #[test]
+fn pictures_in_the_sdks_base64_become_plain() {
+    let body =
+        r#"{"contents":[{"parts":[{"inlineData":{"mimeType":"image/png","data":"AA-_-w"}}]}]}"#;
+    let request = decode_request("m", false, body.as_bytes()).unwrap();
+    assert_eq!(request.messages[0].content, [image("AA+/+w==")]);
+}
+
+#[test]
 fn blocked_prompts_and_finish_reasons() {
     let blocked = r#"{"promptFeedback":{"blockReason":"SAFETY"},
         "usageMetadata":{"promptTokenCount":9,"totalTokenCount":9},"modelVersion":"m"}"#;

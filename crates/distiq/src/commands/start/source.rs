@@ -42,7 +42,11 @@ impl Upstream {
         match &self.name {
             Some(name) => {
                 let variable = format!("{}_BASE_URL", name.to_ascii_uppercase());
-                let url = if name == "anthropic" { self.url.clone() } else { self.with_version() };
+                // These are spoken to in their own dialects, whose addresses end before the version.
+                let url = match name.as_str() {
+                    "anthropic" | "gemini" | "ollama" => self.url.clone(),
+                    _ => self.with_version(),
+                };
                 vec![(variable, url)]
             }
             None => vec![
@@ -162,6 +166,12 @@ mod tests {
             [pair("OPENAI_BASE_URL", "http://h/api?x=1")]
         );
         assert_eq!(variables("http://h/a?x=1")[0], pair("ANTHROPIC_BASE_URL", "http://h/a?x=1"));
-        assert_eq!(variables("anthropic=http://h"), [pair("ANTHROPIC_BASE_URL", "http://h")]);
+        for (name, variable) in [
+            ("anthropic", "ANTHROPIC_BASE_URL"),
+            ("gemini", "GEMINI_BASE_URL"),
+            ("ollama", "OLLAMA_BASE_URL"),
+        ] {
+            assert_eq!(variables(&format!("{name}=http://h")), [pair(variable, "http://h")]);
+        }
     }
 }

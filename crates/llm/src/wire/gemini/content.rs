@@ -1,5 +1,7 @@
 //! Parts, both ways.
 
+use std::borrow::Cow;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use distiq_base::{Content, Dialect, DocumentSource, ImageSource, Role};
@@ -148,15 +150,18 @@ fn decode_media(part: &Value, role: Role) -> Option<Content> {
     }
     if let Some(data) = part.get("inlineData") {
         let kind = field::text(data, "mimeType")?;
-        let bytes = field::text(data, "data")?;
+        let bytes = standard(field::text(data, "data")?);
         let name = field::text(data, "displayName");
         if kind.starts_with("image/") && name.is_none() {
             return Some(Content::Image {
-                source: ImageSource::Base64 { media_type: kind.to_owned(), data: bytes.to_owned() },
+                source: ImageSource::Base64 {
+                    media_type: kind.to_owned(),
+                    data: bytes.into_owned(),
+                },
             });
         }
         let known = kind == "application/pdf" || kind == "text/plain";
-        return known.then(|| documents::of_bytes(kind, bytes, name.map(str::to_owned)));
+        return known.then(|| documents::of_bytes(kind, &bytes, name.map(str::to_owned)));
     }
     let file = part.get("fileData")?;
     let url = field::text(file, "fileUri")?;
@@ -172,6 +177,18 @@ fn decode_media(part: &Value, role: Role) -> Option<Content> {
     } else {
         Content::Document { source: DocumentSource::Url { url }, title: None, extra: Map::new() }
     })
+}
+
+/// Returns base64 in the standard alphabet; the vendor's own SDK writes the one for addresses.
+fn standard(data: &str) -> Cow<'_, str> {
+    if !data.contains(['-', '_']) {
+        return Cow::Borrowed(data);
+    }
+    let mut data = data.replace('-', "+").replace('_', "/");
+    while data.len() % 4 != 0 {
+        data.push('=');
+    }
+    Cow::Owned(data)
 }
 
 /// Returns the media type that an address's ending tells.
