@@ -243,6 +243,7 @@ impl Turning<'_> {
         Purpose {
             session: Some(self.bench.session.clone()),
             project: Some(self.bench.config.root.display().to_string()),
+            fallbacks: self.bench.config.fallbacks.clone(),
             reasons: vec!["model chosen by the user's settings".to_owned()],
             ..Purpose::new(RequestKind::Execute, self.bench.config.provider.clone())
         }

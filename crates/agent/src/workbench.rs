@@ -10,7 +10,7 @@ use distiq_base::clock::Clock;
 use distiq_base::event::EVENT_SCHEMA;
 use distiq_base::paths::Home;
 use distiq_base::{Content, Event, Message, Mode, Op, OutputFormat, Record, Role, SessionId};
-use distiq_router::Router;
+use distiq_router::{Candidate, Router};
 use distiq_tools::Toolbox;
 use jiff::tz::TimeZone;
 use tokio::sync::mpsc;
@@ -66,6 +66,8 @@ pub struct Config {
     pub provider: String,
     /// The model's id.
     pub model: String,
+    /// Where else a request may go where all attempts fail, in order.
+    pub fallbacks: Vec<Candidate>,
     /// What may be done without asking.
     pub mode: Mode,
     /// What a turn may take.

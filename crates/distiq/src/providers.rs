@@ -1,10 +1,12 @@
 //! Providers and prices, joined from the settings, the environment and the stored keys.
 
 use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
 use std::time::Duration;
 
 use distiq_base::{ErrorKind, Money, Price};
 use distiq_llm::{Catalogue, Prices, Registry, RegistryError};
+use distiq_router::{Candidate, Table, Task};
 
 use crate::failure::Failure;
 use crate::keys;
@@ -56,8 +58,29 @@ pub struct Choice {
     pub model: String,
 }
 
+/// Returns what names stand for.
+pub fn table(world: &World, registry: &Registry) -> Result<Table, Failure> {
+    Ok(Table::new(&world.settings, registry, Arc::new(catalogue(world)?)))
+}
+
 /// Chooses as the settings say.
 pub fn choose(world: &World, registry: &Registry) -> Result<Choice, Failure> {
+    let settings = &world.settings;
+    let task = settings.routes.tasks.get(Task::Execute.as_str());
+    let name = match &settings.model {
+        Some(name) if settings.routes.aliases.contains_key(name) => Some(name),
+        Some(name) if name == "auto" || name.starts_with("auto:") => Some(name),
+        None if settings.provider.is_none() => task,
+        _ => None,
+    };
+    if let Some(name) = name {
+        let route = table(world, registry)?
+            .resolve(name, None)
+            .map_err(|error| Failure::of(ErrorKind::Config, &error).with_hint(error.hint()))?;
+        if let Some(Candidate { provider, model, .. }) = route.candidates.into_iter().next() {
+            return Ok(Choice { provider, model });
+        }
+    }
     let provider = registry.default_provider().map_err(|error| match error {
         RegistryError::NoProvider => no_key(),
         error => error.into(),

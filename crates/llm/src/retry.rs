@@ -18,11 +18,18 @@ pub struct Policy {
     pub base: Duration,
     /// The longest pause of our own choosing.
     pub max_delay: Duration,
+    /// The longest wait that a vendor may ask for; beyond it, whoever asked is told at once.
+    pub longest_wait: Duration,
 }
 
 impl Default for Policy {
     fn default() -> Self {
-        Self { attempts: 4, base: Duration::from_millis(500), max_delay: Duration::from_secs(8) }
+        Self {
+            attempts: 4,
+            base: Duration::from_millis(500),
+            max_delay: Duration::from_secs(8),
+            longest_wait: LONGEST_RETRY_AFTER,
+        }
     }
 }
 
@@ -33,6 +40,7 @@ impl Policy {
             attempts: settings.attempts,
             base: Duration::from_millis(settings.base_ms),
             max_delay: Duration::from_millis(settings.max_delay_ms),
+            longest_wait: LONGEST_RETRY_AFTER,
         }
     }
 
@@ -40,7 +48,7 @@ impl Policy {
     ///
     /// `failed_attempt` counts from 1. `jitter` is a random number from 0 to 1: our own pauses lie
     /// between half and the whole of the doubling delay, so that many clients do not come back at
-    /// once. A wait that the vendor asks for is kept exactly; one over two minutes is not tried.
+    /// once. A wait that the vendor asks for is kept exactly; one over the longest that is allowed is not tried.
     pub fn delay(
         &self,
         failed_attempt: u32,
@@ -51,7 +59,7 @@ impl Policy {
             return None;
         }
         if let Some(asked) = error.retry_after {
-            return (asked <= LONGEST_RETRY_AFTER).then_some(asked);
+            return (asked <= self.longest_wait).then_some(asked);
         }
         let doubled = 2_u32.saturating_pow(failed_attempt.saturating_sub(1));
         let delay = self.base.saturating_mul(doubled).min(self.max_delay);
@@ -105,6 +113,9 @@ mod tests {
         check(Kind::InvalidRequest, Some(1), None, None);
         check(Kind::Auth, None, None, None);
         check(Kind::SpendLimit, Some(1), None, None);
+        let hasty = Policy { longest_wait: Duration::from_secs(2), ..policy };
+        let wait = |seconds| hasty.delay(1, &error(Kind::RateLimited, Some(seconds), None), 1.0);
+        assert_eq!((wait(2), wait(3)), (Some(Duration::from_secs(2)), None));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
 use distiq_base::clock::Clock;
 use distiq_base::{CachePlan, Dialect, Money, Price, Request, RequestKind, SessionId, Usage};
@@ -186,12 +187,25 @@ impl Router {
         all
     }
 
-    /// Asks every node that can tell whether it is well; to be called again and again, as a node
-    /// that was left alone returns by it before its time.
+    /// Asks every node that can tell whether it is well, again and again while the router lives, so
+    /// that a sick one leaves before a request finds out and returns as soon as it is well.
+    ///
+    /// Without a tokio runtime around the call nothing is asked.
+    pub fn watch_nodes(&self, every: Duration) {
+        let desk = Arc::downgrade(&self.desk);
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
+        runtime.spawn(async move {
+            loop {
+                tokio::time::sleep(every).await;
+                let Some(desk) = desk.upgrade() else { return };
+                desk.check_nodes().await;
+            }
+        });
+    }
+
+    /// Asks every node once, as [`Router::watch_nodes`] does again and again.
     pub async fn check_nodes(&self) {
-        let pools = self.desk.pools();
-        let now_ms = || self.desk.config.clock.now_ms();
-        futures::future::join_all(pools.iter().map(|(_, pool)| pool.check(now_ms))).await;
+        self.desk.check_nodes().await;
     }
 
     /// Returns what may be spent by all.
@@ -223,6 +237,12 @@ impl Desk {
         candidates
             .iter()
             .any(|way| self.pool(&way.provider).is_ok_and(|pool| pool.goes_by_prefix()))
+    }
+
+    async fn check_nodes(&self) {
+        let pools = self.pools();
+        let now_ms = || self.config.clock.now_ms();
+        futures::future::join_all(pools.iter().map(|(_, pool)| pool.check(now_ms))).await;
     }
 
     fn pools(&self) -> Vec<(String, Arc<Pool>)> {

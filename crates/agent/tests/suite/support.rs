@@ -192,6 +192,7 @@ impl World {
             checkpoints: None,
             provider: "anthropic".into(),
             model: "claude-sonnet-4-5".into(),
+            fallbacks: Vec::new(),
             mode: Mode::Full,
             limits: TurnLimits::default(),
             max_output_tokens: 8_192,

@@ -12,6 +12,8 @@ const LEAST_IN_WINDOW: u32 = 20;
 /// How long it stays open at first; each trial that fails doubles it.
 const FIRST_OPEN_MS: i64 = 2_000;
 const LONGEST_OPEN_MS: i64 = 60_000;
+/// How long one stays open that a check found sick; the next check comes before that.
+const SICK_MS: i64 = 15_000;
 
 /// The state, as shown.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -150,6 +152,7 @@ impl Breaker {
     pub fn sick(&mut self, now_ms: i64) {
         self.open_for_ms = 0;
         self.open(now_ms);
+        self.open_until_ms = now_ms.saturating_add(SICK_MS);
     }
 }
 
@@ -224,6 +227,6 @@ mod tests {
         assert_eq!(breaker.enter(2_100), Some(true));
         breaker.succeed(2_100);
         breaker.sick(3_000);
-        assert_eq!((breaker.state(), breaker.ready_at(0)), (BreakerState::Open, 5_000));
+        assert_eq!((breaker.state(), breaker.ready_at(0)), (BreakerState::Open, 18_000));
     }
 }

@@ -163,6 +163,10 @@ fn config(
         .find(&choice.provider, &choice.model)
         .and_then(|model| model.max_output_tokens)
         .unwrap_or(MAX_OUTPUT_TOKENS);
+    // A route without any fall-back is as good as none.
+    let named = format!("{}/{}", choice.provider, choice.model);
+    let route = providers::table(world, &registry)?.resolve(&named, None);
+    let fallbacks = route.map(|route| route.candidates.into_iter().skip(1).collect());
     let router = Router::new(RouterConfig {
         registry: Arc::new(registry),
         catalogue: Arc::new(catalogue),
@@ -188,6 +192,7 @@ fn config(
         router: Arc::new(router),
         toolbox: Arc::new(toolbox::open(world, settings.mode, watch)?),
         checkpoints,
+        fallbacks: fallbacks.unwrap_or_default(),
         provider: choice.provider,
         model: choice.model,
         mode: settings.mode,

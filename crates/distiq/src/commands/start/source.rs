@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use distiq_base::clock::Clock;
 use distiq_base::config::ProviderSettings;
@@ -16,6 +17,11 @@ use crate::cli::Global;
 use crate::failure::Failure;
 use crate::world::World;
 use crate::{providers, terminal};
+
+/// The longest that a request waits because its vendor asks for it.
+const LONGEST_WAIT: Duration = Duration::from_secs(2);
+/// How often nodes are asked whether they are well.
+const CHECK_EVERY: Duration = Duration::from_secs(5);
 
 /// A provider's address, as `--upstream` gives it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -114,9 +120,11 @@ impl FromSettings {
                 ..Limits::default()
             },
             run: None,
-            retry: Policy::from_settings(&settings.retry),
+            // A client of the gateway waits by itself, and is told for how long.
+            retry: Policy { longest_wait: LONGEST_WAIT, ..Policy::from_settings(&settings.retry) },
             clock: Clock::System,
         });
+        router.watch_nodes(CHECK_EVERY);
         let mut table = Table::new(settings, &registry, Arc::clone(&catalogue));
         table.takes_unknown = self.upstreams.iter().any(|upstream| upstream.name.is_none());
         Ok(Setup { router: Arc::new(router), registry, catalogue, table })
