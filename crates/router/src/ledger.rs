@@ -175,9 +175,9 @@ impl Ledger {
         let (shared, limits) = (Arc::clone(&self.shared), limits.clone());
         let answer = self.queue(oneshot_reply, "", move |tx| {
             book::set_reserved(tx, row.id.as_str(), Some(already))?;
-            book::redirect(tx, &row)?;
             let granted = grant(tx, &shared, &row, shared.clock.now(), &limits)?;
             let reserved = granted.reserved.map(|reserved| reserved.plus(already));
+            book::redirect(tx, &row)?;
             book::set_reserved(tx, row.id.as_str(), reserved)?;
             Ok::<_, BudgetError>(Reservation { reserved, ..granted })
         });
@@ -266,7 +266,7 @@ impl Ledger {
     }
 
     /// Queues work; `written` is the point at which tests kill the process once it is committed.
-    fn queue<T: Send + 'static, E: From<StoreError> + Send + 'static, R>(
+    fn queue<T: Send + 'static, E: From<StoreError> + Failure + Send + 'static, R>(
         &self,
         reply: impl FnOnce() -> (Reply<Result<T, E>>, R),
         written: &'static str,
@@ -288,7 +288,25 @@ struct Task<W, T, E> {
     outcome: Option<Result<T, E>>,
 }
 
-impl<W, T: Send, E: From<StoreError> + Send> Job for Task<W, T, E>
+/// An error of a job.
+trait Failure {
+    /// Tells whether the database failed; else nothing was written that must not stay.
+    fn is_stores(&self) -> bool;
+}
+
+impl Failure for LedgerError {
+    fn is_stores(&self) -> bool {
+        matches!(self, LedgerError::Store(_))
+    }
+}
+
+impl Failure for BudgetError {
+    fn is_stores(&self) -> bool {
+        matches!(self, BudgetError::Ledger(error) if error.is_stores())
+    }
+}
+
+impl<W, T: Send, E: From<StoreError> + Failure + Send> Job for Task<W, T, E>
 where
     W: FnMut(&Tx<'_>) -> Result<T, E> + Send,
 {
@@ -296,7 +314,7 @@ where
         // A panic leaves nothing of the run before.
         self.outcome = None;
         let outcome = (self.work)(tx);
-        let keeps = outcome.is_ok();
+        let keeps = !outcome.as_ref().is_err_and(Failure::is_stores);
         self.outcome = Some(outcome);
         keeps
     }

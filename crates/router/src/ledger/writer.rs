@@ -1,7 +1,8 @@
 //! The one thread that writes, and the one that makes it last.
 //!
-//! What is queued while a transaction runs goes into the next one together, each job behind a
-//! savepoint of its own. Syncing to the disk takes milliseconds, so it runs beside the writes: within
+//! What is queued while a transaction runs goes into the next one together. Where one of the jobs
+//! fails, each goes into a transaction of its own: savepoints would copy every page that is touched,
+//! and a failure is as rare as a full disk. Syncing to the disk takes milliseconds, so it runs beside the writes: within
 //! 50 ms of a commit, for all commits since the last time.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -9,7 +10,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use distiq_store::{Database, StoreError, Tx, params};
+use distiq_store::{Database, StoreError, Tx};
 
 /// Together with the sync itself this stays below the 100 ms that a power cut may take.
 const SYNC_EVERY: Duration = Duration::from_millis(50);
@@ -18,7 +19,8 @@ const MAX_BATCH: usize = 128;
 
 /// Something to be written.
 pub(crate) trait Job: Send {
-    /// Does it; `false` undoes it. It may be called again where a transaction with others failed.
+    /// Does it; `false` where what it has written must be undone. It may be called again where a
+    /// transaction with others failed.
     fn run(&mut self, tx: &Tx<'_>) -> bool;
 
     /// Tells whoever waits: it is committed, or `error` says why not.
@@ -114,27 +116,39 @@ fn write_all(db: &Database, queue: &mpsc::Receiver<Box<dyn Job>>, unsynced: &Uns
 /// Writes jobs in one transaction; where that fails, each in its own, so that each hears its own
 /// error.
 fn write_batch(db: &Database, mut batch: Vec<Box<dyn Job>>) {
-    let written = db.write(|tx| batch.iter_mut().try_for_each(|job| run(tx, job.as_mut())));
+    let written = db.write(|tx| match batch.iter_mut().all(|job| run(tx, job.as_mut())) {
+        true => Ok(()),
+        false => Err(Fault::Job),
+    });
     match written {
         Ok(()) => batch.into_iter().for_each(|job| done(job, None)),
-        Err(error) if batch.len() == 1 => {
-            let mut error = Some(error);
+        Err(fault) if batch.len() == 1 => {
+            let mut error = match fault {
+                Fault::Store(error) => Some(error),
+                Fault::Job => None,
+            };
             batch.into_iter().for_each(|job| done(job, error.take()));
         }
         Err(_) => batch.into_iter().for_each(|job| write_batch(db, vec![job])),
     }
 }
 
-/// Runs a job behind a savepoint.
-fn run(tx: &Tx<'_>, job: &mut dyn Job) -> Result<(), StoreError> {
-    tx.execute("SAVEPOINT job", params![])?;
-    // The one who waits for a job that panics sees its answer missing; the next job is sound.
-    let keeps = catch_unwind(AssertUnwindSafe(|| job.run(tx))).unwrap_or(false);
-    if !keeps {
-        tx.execute("ROLLBACK TO job", params![])?;
+/// Why a transaction is undone.
+enum Fault {
+    Store(StoreError),
+    /// A job failed; it knows why.
+    Job,
+}
+
+impl From<StoreError> for Fault {
+    fn from(error: StoreError) -> Self {
+        Fault::Store(error)
     }
-    tx.execute("RELEASE job", params![])?;
-    Ok(())
+}
+
+/// Runs a job. The one who waits for a job that panics sees its answer missing.
+fn run(tx: &Tx<'_>, job: &mut dyn Job) -> bool {
+    catch_unwind(AssertUnwindSafe(|| job.run(tx))).unwrap_or(false)
 }
 
 fn done(job: Box<dyn Job>, error: Option<StoreError>) {
