@@ -153,7 +153,10 @@ function happened(name, data) {
   } else if (name === "missed") {
     follow();
   }
-  if (!isPaused && stats) showRequests();
+  if (!isPaused && stats) {
+    showRequests();
+    $("figure-running").textContent = count(running.size);
+  }
 }
 
 // ---- showing --------------------------------------------------------------------------------
@@ -177,13 +180,14 @@ function showFigures() {
   const prompt = totals.usage.input + totals.usage.cache_read + totals.usage.cache_write + totals.usage.cache_write_long;
   const unpriced = totals.unpriced > 0 ? `${count(totals.unpriced)} without a known price` : "";
   const figures = [
-    ["cost", "Cost", money(totals.cost_nanousd), unpriced],
+    ["cost", "Cost", cost(totals, "cost_nanousd"), unpriced],
     ["requests", "Requests", count(totals.requests), `${count(totals.failed)} failed or cancelled`],
+    ["running", "Under way", count(running.size), "answers that come now"],
     ["success", "Success", percent(stats.success_rate), "cancelled ones left out"],
     ["tokens-in", "Tokens in", count(prompt), `${count(totals.usage.cache_read)} from the vendors' caches`],
     ["tokens-out", "Tokens out", count(totals.usage.output), totals.usage.reasoning > 0 ? `${count(totals.usage.reasoning)} of it reasoning` : ""],
     ["cache", "Read from cache", percent(stats.cache_read_share), `${count(outcomes.cache_hits)} requests hit`],
-    ["saved", "Prompt caches saved", money(totals.saved_prompt_cache_nanousd), "against the full input price"],
+    ["saved", "Prompt caches saved", cost(totals, "saved_prompt_cache_nanousd"), "against the full input price"],
     ["latency", "Latency, half within", duration(outcomes.all_waits.p50_ms), `95 % within ${duration(outcomes.all_waits.p95_ms)}`],
     ["first-token", "First token, half within", duration(outcomes.all_waits.first_token_p50_ms), `95 % within ${duration(outcomes.all_waits.first_token_p95_ms)}`],
   ];
@@ -194,6 +198,11 @@ function showFigures() {
       more ? element("dd", { class: "more" }, more) : null)));
 }
 
+// What nobody knows the price of is not known to be nothing.
+function cost(sums, field) {
+  return money(sums.requests > 0 && sums.unpriced === sums.requests ? null : sums[field]);
+}
+
 const usagePrompt = (usage) => usage.input + usage.cache_read + usage.cache_write + usage.cache_write_long;
 
 const SUMS = [
@@ -202,8 +211,8 @@ const SUMS = [
   { title: "Tokens in", number: true, cell: (row) => count(usagePrompt(row.usage)) },
   { title: "From cache", number: true, cell: (row) => count(row.usage.cache_read) },
   { title: "Tokens out", number: true, cell: (row) => count(row.usage.output) },
-  { title: "Cache saved", number: true, cell: (row) => money(row.saved_prompt_cache_nanousd) },
-  { title: "Cost", number: true, cell: (row) => money(row.cost_nanousd) },
+  { title: "Cache saved", number: true, cell: (row) => cost(row, "saved_prompt_cache_nanousd") },
+  { title: "Cost", number: true, cell: (row) => cost(row, "cost_nanousd") },
 ];
 
 function withRest(groups) {

@@ -30,7 +30,7 @@ const PAUSE: Duration = Duration::from_secs(15);
 /// Requests under way, and those who watch them.
 pub(crate) struct Live {
     numbers: AtomicU64,
-    under_way: Mutex<BTreeMap<u64, Event>>,
+    under_way: Mutex<BTreeMap<u64, Record>>,
     readers: Arc<AtomicUsize>,
     events: broadcast::Sender<Event>,
 }
@@ -66,10 +66,10 @@ enum Sight {
 }
 
 impl Sight {
-    fn sees(&self, event: &Event) -> bool {
+    fn sees(&self, key: Option<&str>) -> bool {
         match self {
             Sight::All => true,
-            Sight::Key(id) => event.key.as_deref() == Some(id),
+            Sight::Key(id) => key == Some(id),
         }
     }
 }
@@ -79,28 +79,29 @@ impl Live {
         self.numbers.fetch_add(1, Ordering::Relaxed)
     }
 
-    fn under_way(&self) -> MutexGuard<'_, BTreeMap<u64, Event>> {
+    fn under_way(&self) -> MutexGuard<'_, BTreeMap<u64, Record>> {
         self.under_way.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A model is asked.
     pub fn begun(&self, record: &Record) {
-        let event = event("begun", record, &begun(record));
-        self.under_way().insert(record.number, event.clone());
-        self.tell(event);
+        self.under_way().insert(record.number, record.clone());
+        self.tell("begun", record, begun);
     }
 
     /// A request is over.
     pub fn over(&self, record: &Record) {
-        let was_shown = self.under_way().remove(&record.number).is_some();
-        if was_shown && self.events.receiver_count() > 0 {
-            self.tell(event("over", record, &over(record)));
+        if self.under_way().remove(&record.number).is_some() {
+            self.tell("over", record, over);
         }
     }
 
-    fn tell(&self, event: Event) {
-        // Nobody may listen.
-        let _ = self.events.send(event);
+    /// Words an event, where somebody listens.
+    fn tell(&self, name: &'static str, record: &Record, words: fn(&Record) -> Value) {
+        if self.events.receiver_count() > 0 {
+            let key = key(record).map(Into::into);
+            let _ = self.events.send(Event { name, key, data: words(record).to_string().into() });
+        }
     }
 
     /// Begins a stream of what this caller may see.
@@ -120,25 +121,23 @@ impl Live {
 
     fn snapshot(&self, sight: &Sight) -> Bytes {
         let under_way = self.under_way();
-        let seen: Vec<&Event> = under_way.values().filter(|event| sight.sees(event)).collect();
-        let shown: Vec<&str> = seen.iter().take(MOST_SHOWN).map(|event| &*event.data).collect();
-        let data = format!("{{\"in_flight\":{},\"requests\":[{}]}}", seen.len(), shown.join(","));
-        frame("now", &data)
+        let seen = || under_way.values().filter(|record| sight.sees(key(record)));
+        let shown: Vec<Value> = seen().take(MOST_SHOWN).map(begun).collect();
+        frame("now", &json!({ "in_flight": seen().count(), "requests": shown }).to_string())
     }
 
     /// Returns how many requests to models are under way, of one key or of all.
-    pub fn in_flight(&self, key: Option<&str>) -> usize {
+    pub fn in_flight(&self, of: Option<&str>) -> usize {
         let under_way = self.under_way();
-        match key {
+        match of {
             None => under_way.len(),
-            Some(_) => under_way.values().filter(|event| event.key.as_deref() == key).count(),
+            Some(_) => under_way.values().filter(|record| key(record) == of).count(),
         }
     }
 }
 
-fn event(name: &'static str, record: &Record, data: &Value) -> Event {
-    let key = record.key.as_ref().map(|(id, _)| id.as_str().into());
-    Event { name, key, data: data.to_string().into() }
+fn key(record: &Record) -> Option<&str> {
+    record.key.as_ref().map(|(id, _)| id.as_str())
 }
 
 fn frame(name: &str, data: &str) -> Bytes {
@@ -237,7 +236,7 @@ impl Follower {
             };
             match event {
                 Err(_) => return Some(Bytes::from_static(b": keep-alive\n\n")),
-                Ok(Ok(event)) if self.sight.sees(&event) => {
+                Ok(Ok(event)) if self.sight.sees(event.key.as_deref()) => {
                     return Some(frame(event.name, &event.data));
                 }
                 Ok(Ok(_)) => {}
