@@ -1,7 +1,7 @@
 //! Test doubles: a vendor's server that follows a script, a model driven by hand, a clean place to
 //! run the built program in, real source trees.
 //!
-//! The door is [`ScriptedModel`]: a server on loopback that speaks both dialects over real HTTP,
+//! The door is [`ScriptedModel`]: a server on loopback that speaks every vendor's dialect over real HTTP,
 //! says what its [`Script`] says, counts tokens and cache reads by the vendors' rules, refuses what
 //! they refuse, breaks what a [`Fault`] names, and holds every request against the
 //! [`invariants`].

@@ -39,10 +39,13 @@ fn main() -> Result<()> {
     let text = std::fs::read_to_string(&file).with_context(|| format!("cannot read {file}"))?;
     let script = Script::from_json(&text).with_context(|| file)?;
     let model = ScriptedModel::start_with(script, options)?;
-    println!(
-        "{}",
-        json!({"anthropic": model.base_url_anthropic(), "openai": model.base_url_openai()})
-    );
+    let addresses = json!({
+        "anthropic": model.base_url_anthropic(),
+        "openai": model.base_url_openai(),
+        "gemini": model.base_url_gemini(),
+        "ollama": model.base_url_ollama(),
+    });
+    println!("{addresses}");
     std::io::stdout().flush()?;
     if with_parent {
         std::io::stdin().read_to_end(&mut Vec::new())?;
