@@ -32,6 +32,7 @@ fn a_request_goes_on_from_an_answer_by_its_id() {
         let next = json!({ "model": name, "input": "two", "previous_response_id": id });
         let second = desk.post("/v1/responses", &next);
         assert_eq!(second.status, 200, "{}", second.text());
+        assert_eq!(second.json()["previous_response_id"], id);
         let requests = model.requests();
         let asked = &requests.last().unwrap().request.as_ref().unwrap().messages;
         let texts: Vec<String> = asked.iter().map(distiq_base::Message::text).collect();
