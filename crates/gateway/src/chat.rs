@@ -230,7 +230,10 @@ async fn gather(mut reply: Reply, mut tab: Tab) -> Result<(Answer, Option<Starte
             }
         };
         match event {
-            Some(RouterEvent::Started { request_id, provider, model }) => {
+            Some(
+                RouterEvent::Started { request_id, provider, model }
+                | RouterEvent::FellBack { request_id, provider, model, .. },
+            ) => {
                 begun = Some(Started { request_id, provider, model });
             }
             Some(RouterEvent::Model(event)) => assembler.push(&event),
@@ -241,9 +244,7 @@ async fn gather(mut reply: Reply, mut tab: Tab) -> Result<(Answer, Option<Starte
                 }
                 break;
             }
-            Some(
-                RouterEvent::Retried { .. } | RouterEvent::FellBack { .. } | RouterEvent::Notice(_),
-            ) => {}
+            Some(RouterEvent::Retried { .. } | RouterEvent::Notice(_)) => {}
             None => break,
         }
     }

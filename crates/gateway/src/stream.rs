@@ -132,15 +132,15 @@ impl AnswerStream {
 
     fn take(&mut self, event: RouterEvent) {
         match event {
-            RouterEvent::Started { request_id, provider, model } => {
+            RouterEvent::Started { request_id, provider, model }
+            | RouterEvent::FellBack { request_id, provider, model, .. } => {
                 self.started = Some(Started { request_id, provider, model });
             }
             RouterEvent::Model(event) => {
                 self.begun = true;
                 self.encode(event);
             }
-            RouterEvent::Retried { .. } | RouterEvent::FellBack { .. } | RouterEvent::Notice(_) => {
-            }
+            RouterEvent::Retried { .. } | RouterEvent::Notice(_) => {}
             RouterEvent::Finished(receipt) => {
                 self.tab.settle(&receipt);
                 match receipt.error {
