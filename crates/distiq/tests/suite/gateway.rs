@@ -122,7 +122,13 @@ fn settings_are_read_again_on_a_hang_up_and_bad_ones_change_nothing() {
     let (place, model) = (Place::new(), model(Answer::text("hello")));
     place.settings("");
     let gateway = Running::start(&place, &[], |command| {
-        command.env("DISTIQ_GATEWAY_KEY", "own").env("ANTHROPIC_API_KEY", "k");
+        // With two providers no name goes to the only one there is; nobody listens at either.
+        command
+            .env("DISTIQ_GATEWAY_KEY", "own")
+            .env("ANTHROPIC_BASE_URL", "http://127.0.0.1:9")
+            .env("ANTHROPIC_API_KEY", "k")
+            .env("OPENAI_BASE_URL", "http://127.0.0.1:9/v1")
+            .env("OPENAI_API_KEY", "k");
     });
     assert!(gateway.ask("own", "mine/m").contains("HTTP/1.1 404"), "nobody knows it yet");
     place.settings("providers = 3");
