@@ -73,6 +73,13 @@ impl Running {
     }
 }
 
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
 #[test]
 fn a_key_that_was_made_opens_it_until_it_is_revoked() {
     let (place, model) = (Place::new(), model(Answer::text("hello there")));
