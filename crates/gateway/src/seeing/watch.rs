@@ -107,11 +107,7 @@ pub(crate) struct Numbers {
 pub(crate) struct Watch {
     seeing: Arc<Seeing>,
     receipt: ReceiptSlot,
-    state: Mutex<State>,
-}
-
-struct State {
-    record: Record,
+    record: Mutex<Record>,
 }
 
 impl Watch {
@@ -142,36 +138,35 @@ impl Watch {
             seeing.metrics.begin(dialect);
         }
         let (seeing, receipt) = (Arc::clone(seeing), ReceiptSlot::default());
-        Arc::new(Self { seeing, receipt, state: Mutex::new(State { record }) })
+        Arc::new(Self { seeing, receipt, record: Mutex::new(record) })
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn record(&self) -> MutexGuard<'_, Record> {
+        self.record.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Notes who asks; never the key itself.
     pub fn caller(&self, caller: &Caller) {
         if let Some(key) = caller.key() {
-            self.state().record.key = Some((key.id.clone(), key.owner.clone()));
+            self.record().key = Some((key.id.clone(), key.owner.clone()));
         }
     }
 
     /// Notes why it is turned away; the first reason counts.
     pub fn denied(&self, denial: Denial) {
-        self.state().record.denial.get_or_insert(denial);
+        self.record().denial.get_or_insert(denial);
     }
 
     /// Notes what is asked of a model; of the body only some numbers are read, and only for a trace.
     pub fn asks(&self, model: &str, streams: Option<bool>, body: &[u8]) {
-        let mut state = self.state();
-        let record = &mut state.record;
+        let mut record = self.record();
         record.asked.model = short(model);
         // Ollama streams unless told otherwise.
         record.asked.streams = streams.unwrap_or(record.dialect == Dialect::Ollama);
         if record.trace.is_some() {
             record.asked.numbers = serde_json::from_slice(body).unwrap_or_default();
         }
-        self.seeing.live.begun(record);
+        self.seeing.live.begun(&record);
     }
 
     /// Returns the place for its receipt.
@@ -181,14 +176,14 @@ impl Watch {
 
     /// Notes the status of its answer.
     pub fn answered(&self, status: u16) {
-        self.state().record.status = status;
+        self.record().status = status;
     }
 
     /// Puts the gateway's own span in the place of the caller's, where it is traced here, so that
     /// the vendor's part is found below it.
     pub fn trace(&self, headers: &mut HeaderMap) {
-        let state = self.state();
-        let trace = state.record.trace.as_ref().map(|trace| trace.traceparent().try_into());
+        let record = self.record();
+        let trace = record.trace.as_ref().map(|trace| trace.traceparent().try_into());
         if let Some(Ok(value)) = trace {
             headers.insert("traceparent", value);
         }
@@ -197,8 +192,7 @@ impl Watch {
 
 impl Drop for Watch {
     fn drop(&mut self) {
-        let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
-        let record = &mut state.record;
+        let record = self.record.get_mut().unwrap_or_else(PoisonError::into_inner);
         record.receipt = self.receipt.get();
         // With a receipt it is the vendor's word.
         let by_status = match record.status {

@@ -327,3 +327,40 @@ fn the_page_is_open_holds_no_figures_and_is_held_to_its_own_files() {
         assert_eq!(stranger.answer().status, 401, "{path}");
     }
 }
+
+#[test]
+fn who_leaves_is_counted_with_what_the_ledger_holds() {
+    let says = Says { pace_ms: 20, ..Says::text("word ".repeat(5_000)) };
+    let model = ScriptedModel::start(Script::steps([says]).at_end(AtEnd::Repeat)).unwrap();
+    let desk = Desk::new(&model);
+    // Passed through, and from one dialect to another.
+    for path in ["/v1/messages", "/v1/chat/completions"] {
+        let mut body = ask("anthropic/claude-sonnet-4-5");
+        body["stream"] = true.into();
+        let mut client = desk.connect();
+        client.send(request("POST", path, OPERATOR, &body.to_string()));
+        client.until("word");
+        let live = desk.get("/v1/distiq/stats").json();
+        assert!(live["in_flight"].as_u64() >= Some(1), "{path}");
+    }
+    let labels = "provider=\"anthropic\",model=\"claude-sonnet-4-5\",tier=\"\"";
+    let cancelled = |dialect: &str| {
+        let line = format!("distiq_requests_total{{dialect=\"{dialect}\",{labels}");
+        until(|| desk.get("/metrics").text(), &format!("{line},status=\"cancelled\"}} 1"))
+    };
+    cancelled("anthropic");
+    let text = cancelled("openai");
+    let rows = desk.rows(2);
+    let output: u64 = rows.iter().map(|row| row.usage.output).sum();
+    assert!(output > 0);
+    let told = value(&text, &format!("distiq_tokens_total{{{labels},kind=\"output\"}}"));
+    assert_eq!(told, output as f64);
+    for dialect in ["anthropic", "openai"] {
+        let line = format!("distiq_requests_in_flight{{dialect=\"{dialect}\"}}");
+        assert_eq!(value(&text, &line), 0.0);
+    }
+    let stats = until(|| desk.get("/v1/distiq/stats?period=today").text(), "\"in_flight\":0");
+    let stats: Value = serde_json::from_str(&stats).unwrap();
+    assert_eq!(stats["outcomes"]["errors"], json!([{ "name": "cancelled", "count": 2 }]));
+    assert_eq!(stats["success_rate"], Value::Null, "nobody waited for an answer");
+}
