@@ -173,14 +173,18 @@ impl Ledger {
         limits: &Limits,
     ) -> impl Future<Output = Result<Reservation, BudgetError>> + Send + use<> {
         let (shared, limits) = (Arc::clone(&self.shared), limits.clone());
-        let answer = self.queue(oneshot_reply, "", move |tx| {
-            book::set_reserved(tx, row.id.as_str(), Some(already))?;
-            let granted = grant(tx, &shared, &row, shared.clock.now(), &limits)?;
-            let reserved = granted.reserved.map(|reserved| reserved.plus(already));
-            book::redirect(tx, &row)?;
-            book::set_reserved(tx, row.id.as_str(), reserved)?;
-            Ok::<_, BudgetError>(Reservation { reserved, ..granted })
-        });
+        let answer = self.queue(
+            oneshot_reply,
+            || (),
+            move |tx| {
+                book::set_reserved(tx, row.id.as_str(), Some(already))?;
+                let granted = grant(tx, &shared, &row, shared.clock.now(), &limits)?;
+                let reserved = granted.reserved.map(|reserved| reserved.plus(already));
+                book::redirect(tx, &row)?;
+                book::set_reserved(tx, row.id.as_str(), reserved)?;
+                Ok::<_, BudgetError>(Reservation { reserved, ..granted })
+            },
+        );
         async move { answer?.await.map_err(|_| LedgerError::Stopped)? }
     }
 
@@ -189,7 +193,8 @@ impl Ledger {
         let id = id.clone();
         // Losing it costs precision after a kill, no more.
         let ignore = || (Box::new(drop) as Reply<Result<(), LedgerError>>, ());
-        let _ = self.queue(ignore, "", move |tx| Ok(book::progress(tx, id.as_str(), &progress)?));
+        let _ =
+            self.queue(ignore, || (), move |tx| Ok(book::progress(tx, id.as_str(), &progress)?));
     }
 
     /// Writes the end of a request and frees what was set aside; returns the limits that came
@@ -246,7 +251,7 @@ impl Ledger {
             return Err(LedgerError::Store(error).into());
         }
         let (shared, limits) = (Arc::clone(&self.shared), limits.clone());
-        let written = "after_open_row";
+        let written = || kill_point("after_open_row");
         Ok(self.queue(reply, written, move |tx| reserve(tx, &shared, &row, &limits))?)
     }
 
@@ -258,18 +263,19 @@ impl Ledger {
         reply: impl FnOnce() -> (Reply<Result<Vec<Alert>, LedgerError>>, R),
     ) -> Result<R, LedgerError> {
         let (shared, id, limits) = (Arc::clone(&self.shared), id.clone(), limits.clone());
-        self.queue(reply, "after_final_row", move |tx| {
+        let written = || kill_point("after_final_row");
+        self.queue(reply, written, move |tx| {
             kill_point("before_final_row");
             let alerts = book::finish(tx, id.as_str(), &row, &limits, shared.zone())?;
             alerts.ok_or_else(|| LedgerError::Unknown(id.clone()))
         })
     }
 
-    /// Queues work; `written` is the point at which tests kill the process once it is committed.
+    /// Queues work; `written` is called once it is committed: tests kill the process there.
     fn queue<T: Send + 'static, E: From<StoreError> + Failure + Send + 'static, R>(
         &self,
         reply: impl FnOnce() -> (Reply<Result<T, E>>, R),
-        written: &'static str,
+        written: fn(),
         work: impl FnMut(&Tx<'_>) -> Result<T, E> + Send + 'static,
     ) -> Result<R, LedgerError> {
         let (reply, receiver) = reply();
@@ -284,7 +290,7 @@ impl Ledger {
 struct Task<W, T, E> {
     work: W,
     reply: Reply<Result<T, E>>,
-    written: &'static str,
+    written: fn(),
     outcome: Option<Result<T, E>>,
 }
 
@@ -320,9 +326,7 @@ where
     }
 
     fn done(self: Box<Self>, error: Option<StoreError>) {
-        if !self.written.is_empty() {
-            kill_point(self.written);
-        }
+        (self.written)();
         let outcome = match error {
             Some(error) => Some(Err(error.into())),
             None => self.outcome,

@@ -33,7 +33,7 @@ fn a_line_is_never_better_than_its_worst_part() {
         .run(&joined, |(first, between, second)| {
             let both = format!("{first}{between}{second}");
             // A comment or an open quote takes in what follows.
-            if first.contains('#') || first.ends_with(['&', '|', '\\']) {
+            if first.contains('#') || first.ends_with(['&', '|', ';', '\\']) {
                 return Ok(());
             }
             let apart = judge.line(&first).verdict.max(judge.line(&second).verdict);
