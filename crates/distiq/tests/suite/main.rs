@@ -26,6 +26,7 @@ mod servers;
 mod settings;
 mod shape;
 mod signals;
+mod soak;
 mod tool;
 mod trace;
 mod trees;
