@@ -52,6 +52,7 @@ class Scripted:
     """A running scripted model."""
 
     def __init__(self, program, port, folder, steps, script):
+        self.breaks = any("faults" in step for step in steps)
         file = folder / f"script-{port}.json"
         file.write_text(json.dumps({"steps": steps, "models": [MODEL], **script}))
         command = [program, str(file), "--port", str(port), "--with-parent"]
@@ -119,7 +120,7 @@ def play(scripted, gateway, tmp_path):
         finally:
             model.stop()
         assert report["violations"] == []
-        assert report["steps_left"] == 0
+        assert model.breaks or report["steps_left"] == 0
 
 
 class Node:
@@ -128,11 +129,7 @@ class Node:
     def __init__(self):
         names = ("KEY", "PIXEL", "SCHEMA", "PARAMETERS", "TOOL", "ABOUT", "SYSTEM", "QUESTION")
         say = json.dumps({name: getattr(sdk, name) for name in names})
-        modules = os.environ.get("DISTIQ_NODE_MODULES", ROOT / "tests" / "node_modules")
-        script = pathlib.Path(modules).parent / "javascript_clients.mjs"
-        if script.parent != pathlib.Path(__file__).parent:
-            # Modules are found from where a script lies.
-            script.write_text((pathlib.Path(__file__).parent / "javascript_clients.mjs").read_text())
+        script = pathlib.Path(__file__).parent / "javascript_clients.mjs"
         self.process = subprocess.Popen(
             ["node", str(script), say], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )

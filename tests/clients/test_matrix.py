@@ -93,7 +93,8 @@ def test_tools(client, upstream, gateway, play, stream):
     assert [(name, arguments) for _, name, arguments in first.calls] == [(sdk.TOOL, each) for each in CALLS]
     assert first.stop == "tools" and first.text == "Let me see."
     ids = [id for id, _, _ in first.calls]
-    if client.path != "ollama":
+    # Gemini's model names no calls, and Ollama's clients know no names.
+    if client.path != "ollama" and (client.path, upstream) != ("gemini", "gemini"):
         assert all(ids) and len(set(ids)) == len(ids)
     outcome = ask(
         client, gateway, upstream, stream=stream, tools=True,
@@ -109,7 +110,9 @@ def test_image(client, upstream, gateway, play):
     model = play({"text": TEXT})
     outcome = ask(client, gateway, upstream, image=True)
     note(client, upstream, "image", outcome, True)
-    assert outcome.text == TEXT and sdk.PIXEL in sent(model)
+    # Google's client writes the other alphabet.
+    sent_picture = sent(model).replace("-", "+").replace("_", "/")
+    assert outcome.text == TEXT and sdk.PIXEL in sent_picture
 
 
 def test_json(client, upstream, gateway, play):

@@ -24,6 +24,7 @@ Usage: cargo xtask COMMAND
   arrows               which crate may import which, held against `cargo metadata`
   env                  every environment variable that code reads, held against its table
   bench                what Distiq's own work costs, each figure beside a baseline
+  soak                 a thousand streams through the gateway for five minutes, with random faults
   docs [--check]       writes docs/ from the code, or tells whether they are up to date
 ";
 
@@ -44,6 +45,7 @@ fn run(arguments: &[String]) -> Result<()> {
         ["check"] => check::run("HEAD"),
         ["check", "--since", revision] => check::run(revision),
         ["bench"] => bench::run(),
+        ["soak"] => soak(),
         ["arrows"] => arrows::run(),
         ["env"] => env_table::run(),
         ["docs"] => docs::run(docs::Action::Write),
@@ -67,6 +69,28 @@ fn target_dir() -> Result<PathBuf> {
     let metadata: serde_json::Value = serde_json::from_str(&metadata)?;
     let folder = metadata.get("target_directory").and_then(|d| d.as_str());
     Ok(PathBuf::from(folder.context("cargo metadata names no target directory")?))
+}
+
+/// Runs the soak of the tests at its full size.
+fn soak() -> Result<()> {
+    let status = Command::new("cargo")
+        .args([
+            "test",
+            "--release",
+            "-p",
+            "distiq",
+            "--test",
+            "suite",
+            "soak::",
+            "--",
+            "--nocapture",
+        ])
+        .env("DISTIQ_SOAK_SECONDS", "300")
+        .env("DISTIQ_SOAK_STREAMS", "1000")
+        .current_dir(root())
+        .status()
+        .context("Cannot run `cargo`")?;
+    if status.success() { Ok(()) } else { bail!("The soak failed") }
 }
 
 /// Runs a program in the root with the terminal as it is; failing is an error.

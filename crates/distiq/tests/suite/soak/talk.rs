@@ -63,9 +63,10 @@ impl Dialect {
                 "/v1/chat/completions".into(),
                 json!({"model": model, "stream": true, "messages": messages}),
             ),
-            Self::Responses => {
-                ("/v1/responses".into(), json!({"model": model, "stream": true, "input": text, "store": false}))
-            }
+            Self::Responses => (
+                "/v1/responses".into(),
+                json!({"model": model, "stream": true, "input": text, "store": false}),
+            ),
             Self::Gemini => (
                 format!("/v1beta/models/{model}:streamGenerateContent?alt=sse"),
                 json!({"contents": [{"role": "user", "parts": [{"text": text}]}]}),
@@ -159,7 +160,8 @@ impl Reading {
         if status != "200" {
             let _ = self.from.read_to_string(&mut body);
             self.seen.push_str(&body);
-            let told = serde_json::from_str::<Value>(body.trim()).is_ok_and(|body| !body["error"].is_null());
+            let told = serde_json::from_str::<Value>(body.trim())
+                .is_ok_and(|body| !body["error"].is_null());
             return if told { End::Told } else { End::Silent };
         }
         let mut last = None;
