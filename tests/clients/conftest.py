@@ -49,18 +49,22 @@ def free_port():
 
 
 class Scripted:
-    """A running scripted model."""
+    """A running scripted model, which takes one script after the other."""
 
-    def __init__(self, program, port, folder, steps, script):
-        self.breaks = any("faults" in step for step in steps)
-        file = folder / f"script-{port}.json"
-        file.write_text(json.dumps({"steps": steps, "models": [MODEL], **script}))
+    def __init__(self, program, port, folder):
+        file = folder / "script.json"
+        file.write_text(json.dumps({"steps": []}))
         command = [program, str(file), "--port", str(port), "--with-parent"]
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        self.base = json.loads(self.process.stdout.readline())["anthropic"]
+        self.door = json.loads(self.process.stdout.readline())["anthropic"] + "/scripted"
+
+    def begin(self, steps, script):
+        body = json.dumps({"steps": steps, "models": [MODEL], **script}).encode()
+        with urllib.request.urlopen(self.door, body, timeout=30) as answer:
+            assert answer.status == 200
 
     def report(self):
-        with urllib.request.urlopen(self.base + "/scripted", timeout=30) as answer:
+        with urllib.request.urlopen(self.door, timeout=30) as answer:
             return json.load(answer)
 
     def stop(self):
@@ -104,23 +108,27 @@ def gateway(distiq, tmp_path_factory):
     running.stop()
 
 
+@pytest.fixture(scope="session")
+def model(gateway, scripted, tmp_path_factory):
+    running = Scripted(scripted, gateway.port, tmp_path_factory.mktemp("model"))
+    yield running
+    running.stop()
+
+
 @pytest.fixture
-def play(scripted, gateway, tmp_path):
-    """Starts the scripted model with these steps; in the end all must have been played, and no rule broken."""
-    running = []
+def play(model):
+    """Has the model play these steps; in the end all must have been played, and no rule broken."""
+    breaks = []
 
     def start(*steps, **script):
-        running.append(Scripted(scripted, gateway.port, tmp_path, steps, script))
-        return running[-1]
+        breaks.extend(step["faults"] for step in steps if "faults" in step)
+        model.begin(steps, script)
+        return model
 
     yield start
-    for model in running:
-        try:
-            report = model.report()
-        finally:
-            model.stop()
-        assert report["violations"] == []
-        assert model.breaks or report["steps_left"] == 0
+    report = model.report()
+    assert report["violations"] == []
+    assert breaks or report["steps_left"] == 0
 
 
 class Node:

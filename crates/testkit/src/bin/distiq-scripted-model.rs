@@ -2,7 +2,8 @@
 //!
 //! `distiq-scripted-model SCRIPT.json [--port N] [--key KEY] [--with-parent]` prints one line of
 //! JSON with its addresses and serves until it is killed; `--with-parent` also ends it when its
-//! stdin closes. `GET /scripted` tells the requests so far and the rules they broke.
+//! stdin closes. `GET /scripted` tells the requests so far and the rules they broke; `POST /scripted`
+//! with another script begins anew.
 
 #![expect(clippy::print_stdout, reason = "the line on stdout is its interface")]
 

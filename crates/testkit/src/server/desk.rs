@@ -122,6 +122,7 @@ impl Desk {
                 self.either(answer)
             }
             ("GET", "/scripted") => json_reply(dialect, 200, &self.report()),
+            ("POST", "/scripted") => self.begin_anew(dialect, &request.body),
             ("POST", "/v1/messages/count_tokens") => {
                 let body = serde_json::from_slice(&request.body).unwrap_or(Value::Null);
                 let counted = self.vendors.count(Dialect::Anthropic, "", &body).usage.prompt();
@@ -155,6 +156,20 @@ impl Desk {
         let list = models(&[id.to_owned()], Dialect::Openai);
         let found = list.get("data").and_then(|data| data.get(0)).filter(|_| known);
         found.cloned().ok_or_else(|| status_refusal(Dialect::Openai, 404))
+    }
+
+    /// Takes another script and forgets what was, for tests that would start a server each.
+    fn begin_anew(&mut self, dialect: Dialect, script: &[u8]) -> Reply {
+        match Script::from_json(&String::from_utf8_lossy(script)) {
+            Ok(script) => {
+                *self = Self::new(script, self.options.clone());
+                json_reply(dialect, 200, &json!({}))
+            }
+            Err(error) => {
+                let refusal = Refusal::new(400, "invalid_request_error", error.to_string());
+                self.refusal(dialect, &refusal)
+            }
+        }
     }
 
     /// Tells what happened so far, for clients that cannot call [`ScriptedModel`](super::ScriptedModel).
