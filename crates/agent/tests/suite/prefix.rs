@@ -11,8 +11,8 @@ use tokio::sync::mpsc::Receiver;
 
 use crate::support::{Plan, PlannedCall, PlannedModel, World};
 
-/// Sessions of the property; a fifth of them must hold each feature. Without optimisation each takes a hundred times as long.
-const SESSIONS: u64 = if cfg!(debug_assertions) { 2_000 } else { 10_000 };
+/// Sessions of the property; a fifth of them must hold each feature.
+const SESSIONS: u64 = 10_000;
 
 /// A small generator of numbers (SplitMix64), so that a session follows from its seed alone.
 struct Dice(u64);

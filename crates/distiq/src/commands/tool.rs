@@ -18,7 +18,7 @@ const MAX_INPUT_BYTES: u64 = 64 << 20;
 /// Arguments of `tool`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The tool: read, find, search, edit, write, shell or git
+    /// The tool: read, find, search, edit, write, shell, git or test
     name: String,
     /// Its arguments as a JSON object; `-` reads them from standard input
     #[arg(value_name = "JSON", default_value = "{}", allow_hyphen_values = true)]

@@ -1,7 +1,7 @@
 //! Verdicts on lines that nobody wrote.
 
 use distiq_base::Mode;
-use distiq_tools::permission::Judge;
+use distiq_tools::permission::{Judge, Verdict};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
@@ -36,8 +36,9 @@ fn a_line_is_never_better_than_its_worst_part() {
             if first.contains('#') || first.ends_with(['&', '|', ';', '\\']) {
                 return Ok(());
             }
-            // Two lines are not always a third.
+            // Two lines are not always a third, and what cannot be read is never allowed.
             if distiq_lang::shell::parse(&both).is_err() {
+                prop_assert!(judge.line(&both).verdict > Verdict::Allow, "{both}");
                 return Ok(());
             }
             let apart = judge.line(&first).verdict.max(judge.line(&second).verdict);
