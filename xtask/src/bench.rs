@@ -5,6 +5,7 @@
 
 mod batch;
 mod edits;
+pub mod gateway;
 mod model;
 mod report;
 mod sessions;

@@ -16,6 +16,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
 use anyhow::{Context, Result, bail};
+use nix::sys::resource::Resource;
 
 const HELP: &str = "\
 Usage: cargo xtask COMMAND
@@ -24,6 +25,7 @@ Usage: cargo xtask COMMAND
   arrows               which crate may import which, held against `cargo metadata`
   env                  every environment variable that code reads, held against its table
   bench                what Distiq's own work costs, each figure beside a baseline
+  bench gateway        what the gateway adds to a request, beside nginx, Portkey and LiteLLM
   soak                 a thousand streams through the gateway for five minutes, with random faults
   docs [--check]       writes docs/ from the code, or tells whether they are up to date
 ";
@@ -45,6 +47,7 @@ fn run(arguments: &[String]) -> Result<()> {
         ["check"] => check::run("HEAD"),
         ["check", "--since", revision] => check::run(revision),
         ["bench"] => bench::run(),
+        ["bench", "gateway", rest @ ..] => bench::gateway::run(rest),
         ["soak"] => soak(),
         ["arrows"] => arrows::run(),
         ["env"] => env_table::run(),
@@ -71,8 +74,15 @@ fn target_dir() -> Result<PathBuf> {
     Ok(PathBuf::from(folder.context("cargo metadata names no target directory")?))
 }
 
+/// Lets this process and what it starts open as many files as the system allows.
+fn raise_open_files() -> Result<()> {
+    let (_, most) = nix::sys::resource::getrlimit(Resource::RLIMIT_NOFILE)?;
+    Ok(nix::sys::resource::setrlimit(Resource::RLIMIT_NOFILE, most, most)?)
+}
+
 /// Runs the soak of the tests at its full size.
 fn soak() -> Result<()> {
+    raise_open_files()?;
     let status = Command::new("cargo")
         .args([
             "test",
