@@ -12,7 +12,8 @@ import httpx2
 import ollama
 import openai
 
-KEY = "sk-of-the-client-tests"
+from running import KEY
+
 TIMEOUT = 20
 PIXEL = (
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="

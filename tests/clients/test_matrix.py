@@ -11,8 +11,9 @@ import pathlib
 import pytest
 
 import python_clients as sdk
-from conftest import CLIENTS, MODEL, ROOT, UPSTREAMS
+from conftest import CLIENTS
 from python_clients import Case
+from running import MODEL, ROOT, UPSTREAMS
 
 PAGE = ROOT / "docs" / "compatibility.md"
 FEATURES = {
