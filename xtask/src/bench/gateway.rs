@@ -258,6 +258,9 @@ fn open_streams(running: &Running) -> Result<f64> {
         client.send(Ask::Hold)?;
         clients.push(client);
     }
-    clients.iter_mut().try_for_each(Client::first_piece)?;
+    for (open, client) in clients.iter_mut().enumerate() {
+        let first = client.first_piece();
+        first.with_context(|| format!("{open} of {OPEN_STREAMS} streams began"))?;
+    }
     Ok(running.tree.memory_mb())
 }

@@ -8,6 +8,9 @@ use anyhow::{Context, Result, bail, ensure};
 
 use super::upstream::{Ask, EVENT_WORDS, MODEL};
 
+/// Longest wait for more of an answer.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 /// Where requests go, and what their heads need.
 #[derive(Debug, Clone)]
 pub struct Target {
@@ -42,7 +45,7 @@ impl Client {
     pub fn new(target: &Target) -> Result<Self> {
         let stream = TcpStream::connect(target.address)?;
         stream.set_nodelay(true)?;
-        stream.set_read_timeout(Some(Duration::from_secs(60)))?;
+        stream.set_read_timeout(Some(PATIENCE))?;
         Ok(Self {
             connection: BufReader::with_capacity(64 << 10, stream),
             target: target.clone(),

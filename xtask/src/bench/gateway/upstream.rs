@@ -4,6 +4,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -68,6 +69,12 @@ pub fn start() -> Result<SocketAddr> {
     Ok(address)
 }
 
+/// All events of the longest stream. No two are alike: LiteLLM ends a stream that repeats itself.
+static EVENTS: LazyLock<Vec<String>> = LazyLock::new(|| {
+    let event = |at| event(&format!("{{\"content\":\"some words {at} \"}}"), "null");
+    (0..Ask::Flow.events()).map(|at| chunk(&event(at))).collect()
+});
+
 fn serve(stream: TcpStream) -> Option<()> {
     stream.set_nodelay(true).ok()?;
     let mut writer = stream.try_clone().ok()?;
@@ -80,21 +87,21 @@ fn serve(stream: TcpStream) -> Option<()> {
             writer.write_all(whole().as_bytes()).ok()?;
             continue;
         }
-        let event = chunk(&event("{\"content\":\"some words \"}", "null"));
-        writer.write_all(format!("{STREAM_HEAD}{event}").as_bytes()).ok()?;
+        let mut events = EVENTS.iter().take(ask.events());
+        writer.write_all(format!("{STREAM_HEAD}{}", events.next()?).as_bytes()).ok()?;
         if ask == Ask::Hold {
             // Until the client leaves.
             let _ = reader.read(&mut [0; 1]);
             return None;
         }
-        for _ in 1..ask.events() {
+        for event in events {
             if ask == Ask::Paced {
                 std::thread::sleep(Duration::from_millis(1));
             }
             writer.write_all(event.as_bytes()).ok()?;
         }
         let usage = if holds("include_usage") { USAGE } else { "" };
-        let end = format!("{}{usage}data: [DONE]\n\n", self::event("{}", "\"stop\""));
+        let end = format!("{}{usage}data: [DONE]\n\n", event("{}", "\"stop\""));
         writer.write_all(format!("{}0\r\n\r\n", chunk(&end)).as_bytes()).ok()?;
     }
 }
