@@ -230,6 +230,10 @@ pub(crate) fn worded(codec: &dyn Codec, refusal: &Refusal) -> Response<Out> {
         let value = if should { "true" } else { "false" };
         headers.insert("x-should-retry", HeaderValue::from_static(value));
     }
+    if let Some(id) = refusal.request_id.as_ref().and_then(|id| HeaderValue::try_from(id).ok()) {
+        headers.insert("x-distiq-request-id", id.clone());
+        headers.insert(codec.id_header(), id);
+    }
     if refusal.close {
         headers.insert(CONNECTION, HeaderValue::from_static("close"));
     }

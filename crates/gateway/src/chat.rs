@@ -239,8 +239,8 @@ async fn gather(mut reply: Reply, mut tab: Tab) -> Result<(Answer, Option<Starte
             Some(RouterEvent::Model(event)) => assembler.push(&event),
             Some(RouterEvent::Finished(receipt)) => {
                 tab.settle(&receipt);
-                if let Some(error) = receipt.error {
-                    return Err(error.into());
+                if let Some(error) = &receipt.error {
+                    return Err(Refusal::from(error.clone()).of(&receipt));
                 }
                 break;
             }

@@ -176,11 +176,11 @@ async fn send(
 fn refuse(refused: Refused) -> Result<Response<Out>, Refusal> {
     let Refused { error, receipt, reply } = refused;
     let Some(reply) = reply.filter(|reply| !reply.body.is_empty()) else {
-        return Err(error.into());
+        return Err(Refusal::from(error).of(&receipt));
     };
     // A page of some proxy is no answer in any dialect.
     if serde_json::from_slice::<serde::de::IgnoredAny>(&reply.body).is_err() {
-        return Err(error.into());
+        return Err(Refusal::from(error).of(&receipt));
     }
     let mut response = Response::new(Out::Full(Some(reply.body)));
     *response.status_mut() = StatusCode::from_u16(reply.status).unwrap_or(StatusCode::BAD_GATEWAY);

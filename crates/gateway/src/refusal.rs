@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use distiq_llm::ProviderErrorKind as Kind;
 use distiq_llm::wire::WireError;
-use distiq_router::SendError;
+use distiq_router::{Receipt, SendError};
 
 /// Why a request is not answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,6 +19,8 @@ pub(crate) struct Refusal {
     pub retry_after: Option<Duration>,
     /// What the caller's library is told about trying again, where it would guess wrong.
     pub should_retry: Option<bool>,
+    /// The request on the ledger, where it was sent.
+    pub request_id: Option<String>,
     /// The connection cannot be used again: its request was not read to the end.
     pub close: bool,
 }
@@ -31,6 +33,7 @@ impl Refusal {
             message: message.into(),
             retry_after: None,
             should_retry: None,
+            request_id: None,
             close: false,
         }
     }
@@ -53,6 +56,12 @@ impl Refusal {
 
     pub const fn after(mut self, wait: Duration) -> Self {
         self.retry_after = Some(wait);
+        self
+    }
+
+    /// Names the request, so that it can be looked up.
+    pub fn of(mut self, receipt: &Receipt) -> Self {
+        self.request_id = (receipt.attempts > 0).then(|| receipt.request_id.to_string());
         self
     }
 

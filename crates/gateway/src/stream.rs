@@ -143,8 +143,8 @@ impl AnswerStream {
             RouterEvent::Retried { .. } | RouterEvent::Notice(_) => {}
             RouterEvent::Finished(receipt) => {
                 self.tab.settle(&receipt);
-                match receipt.error {
-                    Some(error) => self.fail(error.into()),
+                match &receipt.error {
+                    Some(error) => self.fail(Refusal::from(error.clone()).of(&receipt)),
                     None => self.over = true,
                 }
             }

@@ -13,6 +13,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
 
 use distiq_base::{Dialect, Request, Secret};
 use jiff::Timestamp;
@@ -58,8 +59,15 @@ pub struct Timeouts {
     pub head_ms: u64,
     /// From there for the first byte of the body.
     pub first_byte_ms: u64,
-    /// For each next byte; comments and pings count.
+    /// For each next byte; comments and pings count, for five times as long.
     pub idle_ms: u64,
+}
+
+impl Timeouts {
+    /// Returns how long comments and pings alone keep an answer alive.
+    pub const fn longest_without_event(&self) -> Duration {
+        Duration::from_millis(self.idle_ms.saturating_mul(5))
+    }
 }
 
 impl Default for Timeouts {

@@ -99,6 +99,8 @@ pub struct RawAnswer {
     pub body: RawBody,
     /// Understands the body, for whoever counts.
     pub reader: AnswerReader,
+    /// How long comments and pings alone keep it alive.
+    pub patience: Duration,
 }
 
 /// A refusal.
@@ -173,7 +175,8 @@ impl Provider {
         }
         let guard = self.guard(request_id(&view(&response)));
         let body = self.raw_body(response, guard);
-        Ok(RawReply::Answer(RawAnswer { status, headers, body, reader: self.reader() }))
+        let (reader, patience) = (self.reader(), self.config.timeouts.longest_without_event());
+        Ok(RawReply::Answer(RawAnswer { status, headers, body, reader, patience }))
     }
 
     /// Asks whether the server is well: `path`, from the root of its address, answers with a success.

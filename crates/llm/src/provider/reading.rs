@@ -12,6 +12,8 @@ use crate::wire::sse::SseDecoder;
 
 /// Most bytes of one answer, unpacked.
 pub const MAX_BODY_BYTES: usize = 64 << 20;
+/// A byte order mark.
+const MARK: &[u8] = b"\xEF\xBB\xBF";
 
 /// Reads the body of a successful answer: a stream of events, or one JSON object.
 #[derive(Debug)]
@@ -120,16 +122,30 @@ impl AnswerReader {
 
     fn conclude(&mut self, out: &mut VecDeque<StreamEvent>) -> Result<(), ProviderError> {
         match &mut self.shape {
-            Shape::Events(_) => out.extend(self.decoder.finish()?),
+            Shape::Events(events) => {
+                // Its empty line is missing, and nothing else.
+                if let Some(last) = events.finish() {
+                    self.frames += 1;
+                    out.extend(self.decoder.feed(&last)?);
+                }
+                out.extend(self.decoder.finish()?);
+            }
             Shape::Values(values) => {
                 values.finish()?;
                 out.extend(self.decoder.finish()?);
             }
             Shape::Unknown(body) | Shape::Whole(body) => {
+                let body = body.strip_prefix(MARK).unwrap_or(body);
                 out.extend(codec::decode_whole(self.dialect, body)?);
             }
         }
         Ok(())
+    }
+
+    /// Tells whether nothing more is owed, though the end of the body has not come: Gemini says why an
+    /// answer is over, and has no mark of its end.
+    pub const fn may_end(&self) -> bool {
+        matches!(&self.decoder, Decoder::Gemini(decoder) if decoder.is_finished())
     }
 
     /// Tells whether the end has come, by its mark or by the end of the body.
@@ -175,7 +191,7 @@ impl AnswerReader {
 /// Tells what a body is by how it begins, whatever its content type says; `None` where nothing has
 /// come yet that tells.
 fn shape_of(begun: &[u8], dialect: Dialect) -> Option<Shape> {
-    let begun = begun.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(begun);
+    let begun = begun.strip_prefix(MARK).unwrap_or(begun);
     let first = begun.iter().find(|byte| !byte.is_ascii_whitespace())?;
     Some(match (first, dialect) {
         (b'{', Dialect::Ollama) | (b'[', Dialect::Gemini) => Shape::Values(JsonDecoder::new()),

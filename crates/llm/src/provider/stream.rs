@@ -17,8 +17,6 @@ use super::http::{describe, late};
 use super::reading::AnswerReader;
 use crate::error::{Phase, ProviderError, ProviderErrorKind as Kind};
 
-/// How long pings alone keep an answer alive.
-const LONGEST_WITHOUT_EVENT: Duration = Duration::from_secs(600);
 /// How long to wait for the end of the body after the end of the answer, so that the connection can
 /// be used again.
 const END_OF_BODY: Duration = Duration::from_millis(50);
@@ -116,6 +114,7 @@ impl Body {
             let step = match self.chunk().await {
                 Ok(Some(chunk)) => self.take(chunk),
                 Ok(None) => self.end(),
+                Err(_) if self.reader.may_end() => self.end(),
                 Err(error) => Err(error),
             };
             // What came before the fault is told first: it may hold the vendor's count.
@@ -132,8 +131,8 @@ impl Body {
             _ => (Phase::Idle, self.timeouts.idle_ms),
         };
         let limit = Duration::from_millis(limit_ms);
-        let deadline =
-            (Instant::now() + limit).min(self.last_event + LONGEST_WITHOUT_EVENT.max(limit));
+        let longest = self.timeouts.longest_without_event().max(limit);
+        let deadline = (Instant::now() + limit).min(self.last_event + longest);
         match timeout_at(deadline, self.response.chunk()).await {
             Ok(Ok(chunk)) => Ok(chunk),
             // The body broke off: the connection, or its packing.

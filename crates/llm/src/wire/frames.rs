@@ -37,9 +37,11 @@ impl JsonDecoder {
         let mut events = Vec::new();
         for byte in bytes {
             if self.take(*byte) {
-                let value = std::mem::take(&mut self.held);
-                let data = String::from_utf8_lossy(&value).into_owned();
-                events.push(SseEvent { event: None, data });
+                events.push(self.value());
+            } else if *byte == b'{' && self.begins_anew() {
+                self.held.pop();
+                events.push(self.value());
+                (self.depth, self.held) = (1, vec![b'{']);
             }
         }
         if self.held.len() > MAX_EVENT_BYTES {
@@ -58,6 +60,18 @@ impl JsonDecoder {
         } else {
             Err(WireError::Truncated)
         }
+    }
+
+    /// Returns the value that is held.
+    fn value(&mut self) -> SseEvent {
+        let value = std::mem::take(&mut self.held);
+        SseEvent { event: None, data: String::from_utf8_lossy(&value).into_owned() }
+    }
+
+    /// Tells whether the brace that has come opens a line of its own, so that the value before it was
+    /// cut: within a value, lines begin with a space at least.
+    fn begins_anew(&self) -> bool {
+        !self.is_array && self.depth > 1 && self.held.ends_with(b"\n{")
     }
 
     /// Takes a byte in and tells whether it completes a value.
@@ -136,6 +150,7 @@ mod tests {
         );
         check("[{\"a\":1}\n,\r\n{\"b\":2}]\n", &["{\"a\":1}", "{\"b\":2}"], true);
         check("\u{feff}{\n \"a\": 1\n}{}", &["{\n \"a\": 1\n}", "{}"], true);
+        check("{\"a\":{\"b\"\n\n{\"c\":1}\n", &["{\"a\":{\"b\"\n\n", "{\"c\":1}"], true);
         check("", &[], true);
         check("[]", &[], true);
         check("[{\"a\":1}", &["{\"a\":1}"], false);

@@ -1,6 +1,7 @@
 //! Server-sent events, a chunk of bytes at a time (WHATWG HTML, "Server-sent events").
 
 use memchr::memchr2;
+use serde_json::Value;
 
 use crate::wire::WireError;
 
@@ -75,6 +76,20 @@ impl SseDecoder {
         self.check(bytes.len())?;
         self.line.extend_from_slice(bytes);
         Ok(events)
+    }
+
+    /// Takes the orderly end of the stream and returns the last event where nothing but its empty line
+    /// is missing: its data is whole JSON, or OpenAI's end mark.
+    pub fn finish(&mut self) -> Option<SseEvent> {
+        let mut events = Vec::new();
+        for _ in 0..2 {
+            let line = std::mem::take(&mut self.line);
+            self.take_line(&line, &mut events);
+        }
+        events.pop().filter(|event| {
+            event.data == "[DONE]"
+                || serde_json::from_str::<Value>(&event.data).is_ok()
+        })
     }
 
     fn check(&self, more: usize) -> Result<(), WireError> {

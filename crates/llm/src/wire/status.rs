@@ -66,7 +66,7 @@ pub(crate) fn decode(
     let json = serde_json::from_slice::<Value>(body).ok();
     let mut error = match json.as_ref().and_then(read) {
         Some(parts) => {
-            let kind = parts.kind.unwrap_or(kind_of(status));
+            let kind = weigh(status, parts.kind);
             let mut error = ProviderError::new(kind, parts.message);
             error.code = parts.code;
             error.request_id = parts.request_id;
@@ -85,6 +85,35 @@ pub(crate) fn decode(
     error
 }
 
+/// Weighs what a body says against its status: a body tells more of the same failure, and many a
+/// server words all of them as one type.
+const fn weigh(status: u16, told: Option<Kind>) -> Kind {
+    let by_status = kind_of(status);
+    let Some(told) = told else { return by_status };
+    match (by_status, told) {
+        // A limit may be one of money, and nothing else.
+        (Kind::RateLimited, Kind::Billing | Kind::SpendLimit) => told,
+        (Kind::RateLimited, _) => by_status,
+        // What the vendor could not do is not the caller's fault, whatever its words.
+        (
+            Kind::Server | Kind::Overloaded,
+            Kind::InvalidRequest | Kind::Auth | Kind::Permission | Kind::UnknownModel,
+        )
+        | (Kind::Overloaded, Kind::Server) => by_status,
+        // Neither is the caller's fault the vendor's.
+        (
+            Kind::Auth
+            | Kind::Billing
+            | Kind::Permission
+            | Kind::UnknownModel
+            | Kind::TooLarge
+            | Kind::InvalidRequest,
+            Kind::Server | Kind::Overloaded | Kind::Timeout(_),
+        ) => by_status,
+        _ => told,
+    }
+}
+
 /// Describes the failure in a body that is not of the dialect.
 fn foreign(status: u16, headers: &HeaderView, body: &[u8], is_json: bool) -> ProviderError {
     let kind = match kind_of(status) {
@@ -92,6 +121,8 @@ fn foreign(status: u16, headers: &HeaderView, body: &[u8], is_json: bool) -> Pro
         // A proxy in front of the API answers for it when it is down, and that passes.
         kind @ (Kind::Redirect | Kind::Server | Kind::Overloaded | Kind::RateLimited) => kind,
         kind @ (Kind::Timeout(_) | Kind::TooLarge | Kind::Auth) => kind,
+        // An error that is too long to be read whole, or words without a form.
+        kind if matches!(status, 400 | 402 | 403 | 422) && !is_page(body) => kind,
         _ => Kind::NotTheApi,
     };
     match (kind, headers.get("location")) {

@@ -211,13 +211,14 @@ impl Passing {
         answer: RawAnswer,
         asked: bool,
     ) -> Result<Forwarded, Failure> {
-        let RawAnswer { status, headers, body, reader } = answer;
+        let RawAnswer { status, headers, body, reader, patience } = answer;
         self.ticket.state().account.answered_with(Some(status));
         let is_stream = header(&headers, "content-type").is_some_and(|kind| {
             ["text/event-stream", "ndjson", "octet-stream"].iter().any(|word| kind.contains(word))
         });
         let is_read = self.call.reads == Reads::Answer;
-        let mut through = Through::new(Arc::clone(&self.ticket), leg, body, reader, is_read);
+        let answer = (body, reader, patience);
+        let mut through = Through::new(Arc::clone(&self.ticket), leg, answer, is_read);
         let body = if is_stream {
             through.strip = asked.then(StripUsage::default);
             if let Err(error) = through.begin().await {
@@ -350,6 +351,7 @@ async fn whole(through: &mut Through) -> Result<Bytes, ProviderError> {
     let mut body = Vec::new();
     while let Some(bytes) = through.body.next().await {
         let bytes = bytes?;
+        through.live(!bytes.trim_ascii().is_empty())?;
         if body.len() + bytes.len() > MAX_WHOLE {
             let message = format!("The answer is over {MAX_WHOLE} bytes long");
             return Err(ProviderError::new(ProviderErrorKind::Malformed, message));

@@ -20,8 +20,8 @@ use crate::course::Leg;
 use crate::receipt::SendError;
 use crate::ticket::Ticket;
 
-/// How long pings alone keep an answer alive.
-const LONGEST_WITHOUT_EVENT: Duration = Duration::from_secs(600);
+/// Bytes that tell whether an event has ended.
+const TAIL: usize = 3;
 /// How long to wait for the end of the body after the end of the answer.
 const END_OF_BODY: Duration = Duration::from_millis(50);
 
@@ -76,8 +76,12 @@ pub(super) struct Through {
     pub strip: Option<StripUsage>,
     /// Bytes that came while the answer was found to be one.
     pub begun: VecDeque<Bytes>,
+    /// How long comments and pings alone keep it alive.
+    patience: Duration,
     events: VecDeque<StreamEvent>,
     last_event: Instant,
+    /// The last bytes that were given on.
+    tail: Vec<u8>,
     fault: Option<Broken>,
     step: Step,
 }
@@ -95,10 +99,10 @@ impl Through {
     pub fn new(
         ticket: Arc<Ticket>,
         leg: Leg,
-        body: RawBody,
-        reader: AnswerReader,
+        answer: (RawBody, AnswerReader, Duration),
         is_read: bool,
     ) -> Self {
+        let (body, reader, patience) = answer;
         Self {
             ticket,
             leg,
@@ -107,8 +111,10 @@ impl Through {
             is_read,
             strip: None,
             begun: VecDeque::new(),
+            patience,
             events: VecDeque::new(),
             last_event: Instant::now(),
+            tail: Vec::new(),
             fault: None,
             step: Step::Passing,
         }
@@ -139,15 +145,24 @@ impl Through {
         }
         let frames = self.reader.frames();
         let read = self.reader.push(bytes, &mut self.events);
-        if self.reader.frames() > frames {
-            self.last_event = Instant::now();
-        }
+        let has_come = self.reader.frames() > frames;
         self.note();
-        if read.is_ok() && self.last_event.elapsed() > LONGEST_WITHOUT_EVENT {
-            let kind = ProviderErrorKind::Timeout(Phase::Idle);
-            return Err(ProviderError::new(kind, "Nothing but pings came for ten minutes"));
+        read.and_then(|()| self.live(has_come))
+    }
+
+    /// Notes whether something of the answer has come with the last bytes.
+    ///
+    /// # Errors
+    /// Where nothing has for too long.
+    pub fn live(&mut self, has_come: bool) -> Result<(), ProviderError> {
+        if has_come {
+            self.last_event = Instant::now();
+        } else if self.last_event.elapsed() > self.patience {
+            let message =
+                format!("Nothing but signs of life came for {} ms", self.patience.as_millis());
+            return Err(ProviderError::new(ProviderErrorKind::Timeout(Phase::Idle), message));
         }
-        read
+        Ok(())
     }
 
     fn note(&mut self) {
@@ -208,25 +223,41 @@ impl Through {
         match self.body.next().await {
             Some(Ok(bytes)) => {
                 let read = self.read(&bytes);
-                self.begun.push_back(bytes);
+                // An error event of the vendor's is in the caller's own dialect.
+                let is_told = !matches!(
+                    read,
+                    Err(ProviderError {
+                        kind: ProviderErrorKind::Truncated
+                            | ProviderErrorKind::Malformed
+                            | ProviderErrorKind::Timeout(_),
+                        ..
+                    })
+                );
+                // What cannot be read may hold a mark of the end, which half an answer must not have.
+                if is_told {
+                    self.begun.push_back(bytes);
+                }
                 if let Err(error) = read {
                     self.begun.extend(self.strip.as_mut().map(StripUsage::rest));
-                    // An error event of the vendor's is in the caller's own dialect.
-                    let is_told = !matches!(
-                        error.kind,
-                        ProviderErrorKind::Truncated
-                            | ProviderErrorKind::Malformed
-                            | ProviderErrorKind::Timeout(_)
-                    );
                     self.fail(error, is_told).await;
                 }
             }
-            Some(Err(error)) => self.fail(error, false).await,
-            None => match self.end_of_body() {
-                Ok(()) => self.close(None).await,
-                Err(error) => self.fail(error, false).await,
-            },
+            Some(Err(error)) if !self.reader.may_end() => self.fail(error, false).await,
+            _ => self.over().await,
         }
+    }
+
+    /// The body is over.
+    async fn over(&mut self) {
+        if let Err(error) = self.end_of_body() {
+            return self.fail(error, false).await;
+        }
+        // The last event's empty line is missing.
+        let is_between = [&b"\n\n"[..], b"\n\r\n", b"\r\r"].iter().any(|end| self.tail.ends_with(end));
+        if self.is_read && !is_between {
+            self.begun.push_back(Bytes::from_static(b"\n\n"));
+        }
+        self.close(None).await;
     }
 
     async fn fail(&mut self, error: ProviderError, is_told: bool) {
@@ -249,6 +280,9 @@ impl Through {
 
     /// Returns bytes as they are given on.
     fn give(&mut self, bytes: &Bytes) -> Option<Bytes> {
+        let new = bytes.get(bytes.len().saturating_sub(TAIL)..).unwrap_or_default();
+        self.tail.extend_from_slice(new);
+        self.tail.drain(..self.tail.len().saturating_sub(TAIL));
         let given = match &mut self.strip {
             None => bytes.clone(),
             Some(strip) => strip.push(bytes),

@@ -16,6 +16,8 @@ use crate::ticket::ReceiptSlot;
 
 /// Bytes of an answer to one token at the least, for answers that nobody counted.
 const BYTES_PER_TOKEN: u64 = 3;
+/// Most tokens of a prompt or an answer that anybody is believed; the largest models take a tenth.
+const MOST_TOKENS: u64 = 100_000_000;
 /// How often what is known of a running answer is written down.
 const PROGRESS_EVERY: Duration = Duration::from_secs(1);
 
@@ -63,6 +65,8 @@ pub(crate) struct Account {
     attempt: Attempt,
     /// What the vendor reported in this attempt.
     reported: Option<Usage>,
+    /// Whether it reported what cannot be true.
+    is_doubted: bool,
     /// Bytes of the answer in this attempt.
     answer_bytes: u64,
     /// What earlier attempts came to.
@@ -110,6 +114,7 @@ impl Account {
             attempts: 0,
             attempt: Attempt::Idle,
             reported: None,
+            is_doubted: false,
             answer_bytes: 0,
             earlier: Tally { cost, saved: cost, ..Tally::default() },
             stop: None,
@@ -186,7 +191,7 @@ impl Account {
     /// Takes in a count that came without an answer of the dialect.
     pub fn count(&mut self, usage: Usage) {
         self.attempt = Attempt::Answering;
-        self.reported = Some(usage);
+        self.report(usage);
         self.complete = true;
     }
 
@@ -203,7 +208,7 @@ impl Account {
         }
         self.attempts += 1;
         self.attempt = Attempt::Sent;
-        self.reported = None;
+        (self.reported, self.is_doubted) = (None, false);
         self.answer_bytes = 0;
         self.stop = None;
     }
@@ -236,13 +241,13 @@ impl Account {
                 self.grow(name.len() as u64);
             }
             StreamEvent::Usage { usage } => {
-                self.reported = Some(*usage);
+                self.report(*usage);
                 self.keep_progress();
             }
             StreamEvent::Stop { reason } => self.stop = Some(reason.clone()),
             StreamEvent::End => {
                 self.complete = true;
-                if let Some(usage) = self.reported.filter(|usage| usage.prompt() > 0) {
+                if let Some(usage) = self.reported.filter(|usage| self.is_count(usage)) {
                     self.desk.estimator.correct(
                         &self.candidate.model,
                         self.prompt_tokens,
@@ -252,6 +257,19 @@ impl Account {
             }
             _ => {}
         }
+    }
+
+    /// Takes the vendor's count; one that cannot be true is none, and neither is what it replaces.
+    fn report(&mut self, usage: Usage) {
+        match is_likely(&usage) {
+            true => self.reported = Some(usage),
+            false => self.is_doubted = true,
+        }
+    }
+
+    /// Tells whether a count of a whole answer is one: a prompt has tokens, and so has an answer.
+    const fn is_count(&self, usage: &Usage) -> bool {
+        usage.prompt() > 0 && (usage.output > 0 || self.answer_bytes == 0) && !self.is_doubted
     }
 
     fn grow(&mut self, bytes: u64) {
@@ -276,7 +294,7 @@ impl Account {
     fn tally(&self) -> Tally {
         let (mut usage, estimated) = match (self.attempt, self.reported) {
             (Attempt::Idle, _) => return self.earlier,
-            (Attempt::Answering, Some(usage)) if self.complete && !usage.is_empty() => {
+            (Attempt::Answering, Some(usage)) if self.complete && self.is_count(&usage) => {
                 (usage, false)
             }
             (_, reported) => (self.estimate(reported), true),
@@ -359,6 +377,11 @@ impl Account {
         };
         (row, receipt)
     }
+}
+
+/// Tells whether a count can be true.
+fn is_likely(usage: &Usage) -> bool {
+    usage.prompt().max(usage.output) <= MOST_TOKENS
 }
 
 fn bytes(delta: &Delta) -> u64 {

@@ -179,6 +179,7 @@ impl Upstream for Played {
                 headers: vec![("content-type".to_owned(), kind.as_bytes().to_vec())],
                 body,
                 reader: AnswerReader::new(self.dialect, &Quirks::default()),
+                patience: Duration::from_secs(600),
             }))
         }
         .boxed()

@@ -80,6 +80,11 @@ impl StreamDecoder {
         self.close()
     }
 
+    /// Tells whether the vendor has said why the answer is over.
+    pub(crate) const fn is_finished(&self) -> bool {
+        self.finish_reason.is_some()
+    }
+
     /// Closes an answer that is known to be whole.
     pub(super) fn close(&mut self) -> Result<Vec<StreamEvent>, WireError> {
         self.ended = true;
