@@ -9,6 +9,7 @@ mod kept;
 mod keys;
 mod matrix;
 mod passing;
+mod raw_vendor;
 mod seeing;
 mod stopping;
 mod support;

@@ -87,8 +87,7 @@ impl SseDecoder {
             self.take_line(&line, &mut events);
         }
         events.pop().filter(|event| {
-            event.data == "[DONE]"
-                || serde_json::from_str::<Value>(&event.data).is_ok()
+            event.data == "[DONE]" || serde_json::from_str::<Value>(&event.data).is_ok()
         })
     }
 

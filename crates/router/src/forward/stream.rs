@@ -253,7 +253,8 @@ impl Through {
             return self.fail(error, false).await;
         }
         // The last event's empty line is missing.
-        let is_between = [&b"\n\n"[..], b"\n\r\n", b"\r\r"].iter().any(|end| self.tail.ends_with(end));
+        let is_between =
+            [&b"\n\n"[..], b"\n\r\n", b"\r\r"].iter().any(|end| self.tail.ends_with(end));
         if self.is_read && !is_between {
             self.begun.push_back(Bytes::from_static(b"\n\n"));
         }
