@@ -131,8 +131,10 @@ fn answer(stream: &mut impl Write, says: &Says) -> std::io::Result<()> {
     for piece in &says.pieces {
         send(piece)?;
     }
-    while says.repeats {
-        send(says.pieces.last().unwrap())?;
+    if says.repeats {
+        loop {
+            send(says.pieces.last().unwrap())?;
+        }
     }
     stream.write_all(b"0\r\n\r\n")
 }
@@ -158,7 +160,7 @@ fn has_end(answer: &Answer) -> bool {
 fn a_stream_that_is_not_whole_shows_no_mark_of_an_end_in_any_dialect() {
     let vendor = Vendor::start();
     let desk = vendor.desk(10_000);
-    let cut = &OPENAI_BEGUN[..OPENAI_BEGUN.len() - 20];
+    let cut = OPENAI_BEGUN.get(..OPENAI_BEGUN.len() - 20).unwrap();
     let stop = ANTHROPIC_END.split_inclusive("\n\n").last().unwrap();
     let mut asked = 0;
     for (provider, pieces) in [
@@ -177,9 +179,11 @@ fn a_stream_that_is_not_whole_shows_no_mark_of_an_end_in_any_dialect() {
         for path in PATHS {
             let answer = desk.post(path, &ask(provider, true));
             let way = format!("{path} before {provider}: {pieces:?}\n{}", answer.text());
-            assert!(!has_end(&answer), "{way}");
             match answer.status {
-                200 => assert!(answer.events().last().is_some_and(is_error), "{way}"),
+                200 => {
+                    assert!(!has_end(&answer), "{way}");
+                    assert!(answer.events().last().is_some_and(is_error), "{way}");
+                }
                 status => assert!(status >= 500 && is_error(&answer.json()), "{way}"),
             }
             asked += 1;

@@ -81,6 +81,7 @@ pub struct RawRequest {
 
 /// What came back.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "one a request, and taken apart at once")]
 pub enum RawReply {
     /// A success.
     Answer(RawAnswer),
