@@ -43,6 +43,7 @@ class Case:
     image: bool = False
     schema: bool = False
     think: bool = False
+    temperature: float | None = None
     max_tokens: int = 2000
     calls: list = field(default_factory=list)
     results: list = field(default_factory=list)
@@ -133,6 +134,9 @@ class Anthropic(Client):
             fields["output_config"] = {"format": {"type": "json_schema", "schema": SCHEMA}}
         if case.think:
             fields["thinking"] = {"type": "enabled", "budget_tokens": 1024}
+        if case.temperature is not None:
+            # The SDK itself no longer knows it; its older releases are in use.
+            fields["extra_body"] = {"temperature": case.temperature}
         return fields
 
     def whole(self, base, case, outcome):
@@ -200,6 +204,8 @@ class Openai(Client):
             fields["response_format"] = {"type": "json_schema", "json_schema": schema}
         if case.think:
             fields["reasoning_effort"] = "low"
+        if case.temperature is not None:
+            fields |= {"temperature": case.temperature, "top_p": 0.9, "presence_penalty": 0.5}
         return fields
 
     def whole(self, base, case, outcome):
@@ -265,6 +271,8 @@ class Responses(Openai):
             fields["text"] = {"format": form}
         if case.think:
             fields["reasoning"] = {"effort": "low", "summary": "auto"}
+        if case.temperature is not None:
+            fields |= {"temperature": case.temperature, "top_p": 0.9}
         return fields
 
     def whole(self, base, case, outcome):
@@ -345,6 +353,8 @@ class Gemini(Client):
             config |= {"response_mime_type": "application/json", "response_json_schema": SCHEMA}
         if case.think:
             config["thinking_config"] = {"thinking_budget": 1024, "include_thoughts": True}
+        if case.temperature is not None:
+            config |= {"temperature": case.temperature, "top_p": 0.95, "top_k": 64}
         return {"model": case.model, "contents": contents, "config": types.GenerateContentConfig(**config)}
 
     def whole(self, base, case, outcome):
@@ -406,6 +416,8 @@ class Ollama(Client):
             fields["format"] = SCHEMA
         if case.think:
             fields["think"] = True
+        if case.temperature is not None:
+            fields["options"] |= {"temperature": case.temperature, "top_k": 40}
         return fields
 
     def whole(self, base, case, outcome):

@@ -148,7 +148,7 @@ def play(model):
 
     yield start
     report = model.report()
-    assert report["violations"] == []
+    assert not report["violations"], report["violations"]
     assert breaks or report["steps_left"] == 0
 
 

@@ -76,11 +76,11 @@ pub(crate) async fn answer(asked: Asked<'_>) -> Result<Response<Out>, Refusal> {
     request.headers = asked.call.trace();
     let as_asked = request.clone();
     responses::stand_alone(&mut request);
+    request.model = model;
     let headers = target.map_or_else(|| Ok(HeaderMap::new()), |target| facts(&request, target))?;
     if is_changed {
         optimize(&asked, &setup, &purpose.provider, &mut request);
     }
-    request.model = model;
     // So that a long answer is no long silence, and one that is given up is billed for what came.
     request.stream = true;
     let keep = joined.filter(kept::is_wanted).map(|joined| keep(&asked, joined, as_asked.clone()));

@@ -26,7 +26,7 @@ pub use reading::AnswerReader;
 pub use stream::ModelStream;
 
 use crate::error::{ProviderError, ProviderErrorKind};
-use crate::wire::{Quirks, anthropic, notes};
+use crate::wire::{Quirks, anthropic, model_rules, notes};
 
 /// Most times a request is sent again with other fields, because the server did not know one.
 const MAX_ADAPTATIONS: usize = 4;
@@ -173,6 +173,8 @@ impl Provider {
         if let Some(reason) = notes::refusal(request, self.config.dialect) {
             return Err(self.fail(ProviderError::new(ProviderErrorKind::InvalidRequest, reason)));
         }
+        let fitted = model_rules::fit(request, self.config.dialect);
+        let request = fitted.as_ref();
         let mut adaptations = 0;
         loop {
             let mut quirks = self.quirks().clone();

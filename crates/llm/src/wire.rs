@@ -19,6 +19,7 @@ pub mod gemini;
 mod headers;
 mod history;
 mod marks;
+pub mod model_rules;
 pub mod notes;
 pub mod ollama;
 pub mod openai;

@@ -7,6 +7,8 @@ mod finding;
 
 use distiq_base::{Dialect, Request};
 
+use super::model_rules;
+
 /// What becomes of a part of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fate {
@@ -297,6 +299,11 @@ pub fn notes(request: &Request, target: Dialect) -> Vec<Note> {
         }
     }
     finding::others(request, target, &mut out);
+    for note in model_rules::notes(request, target) {
+        if !out.iter().any(|known| known.what == note.what) {
+            out.push(note);
+        }
+    }
     out
 }
 

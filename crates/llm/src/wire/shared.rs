@@ -118,6 +118,37 @@ pub(crate) fn carry(
     }
 }
 
+/// Tells whether a request that came in `from` sets a field, called as `to` calls it.
+pub(crate) fn has(from: Dialect, extra: &Map<String, Value>, to: Dialect, name: &str) -> bool {
+    let found = match origin(from, to, name) {
+        Some([key]) => extra.get(*key),
+        Some([outer, key]) => extra.get(*outer).and_then(|fields| fields.get(*key)),
+        Some(_) => None,
+        None => extra.get(name).filter(|_| from == to),
+    };
+    found.is_some_and(|value| !value.is_null())
+}
+
+/// Takes that field out.
+pub(crate) fn take(from: Dialect, extra: &mut Map<String, Value>, to: Dialect, name: &str) {
+    match origin(from, to, name) {
+        Some([key]) => extra.shift_remove(*key),
+        Some([outer, key]) => {
+            let inner = extra.get_mut(*outer).and_then(Value::as_object_mut);
+            inner.and_then(|inner| inner.shift_remove(*key))
+        }
+        Some(_) => None,
+        None if from == to => extra.shift_remove(name),
+        None => None,
+    };
+}
+
+/// Returns where `from` keeps what `to` calls `name`; `None` where no row has it.
+fn origin(from: Dialect, to: Dialect, name: &str) -> Option<&'static [&'static str]> {
+    let row = ROWS.iter().find(|row| row.place(to).last() == Some(&name))?;
+    Some(row.place(from))
+}
+
 /// Returns the fields of a foreign request that `to` does not have, as paths.
 pub(crate) fn left_out(from: Dialect, extra: &Map<String, Value>, to: Dialect) -> Vec<String> {
     let carried =
