@@ -56,9 +56,13 @@ pub(crate) async fn answer(asked: Asked<'_>) -> Result<Response<Out>, Refusal> {
     let tab = take_rate(&asked)?;
     let target = first_dialect(&setup, &route);
     let is_changed = route.name == "auto" || wants_optimizing(&asked);
+    let goes_on_here = match &head.previous {
+        Some(id) if asked.codec.keeps_answers() => kept::is_kept(asked.shared, id)?,
+        _ => false,
+    };
     let (purpose, model) = purpose(&asked, RequestKind::Gateway, route);
     // The caller's own bytes, where the target speaks the dialect and nobody asked for a change.
-    if target == Some(asked.codec.dialect()) && !is_changed {
+    if target == Some(asked.codec.dialect()) && !is_changed && !goes_on_here {
         return pass::answer(&asked, &setup, streams, model, purpose, tab).await;
     }
     // A conversation that is kept here is put in the place of its id.
@@ -104,7 +108,7 @@ async fn stream(
     keep: Option<Keep>,
 ) -> Result<Response<Out>, Refusal> {
     let encoder = asked.codec.encoder(request);
-    let mut stream = AnswerStream::new(reply, encoder, tab, asked.codec.has_comments(), keep);
+    let mut stream = AnswerStream::new(reply, encoder, tab, asked.codec, keep);
     let first = stream.first().await?;
     let mut response = Response::new(Out::Full(None));
     *response.headers_mut() = headers;
@@ -124,7 +128,10 @@ async fn whole(
     tab: Tab,
     keep: Option<Keep>,
 ) -> Result<Response<Out>, Refusal> {
-    let (answer, begun) = gather(reply, tab).await?;
+    let (mut answer, begun) = gather(reply, tab).await?;
+    if let Some(begun) = &begun {
+        begun.name(asked.codec, &mut answer.id);
+    }
     if let Some(keep) = keep {
         keep(&answer);
     }
@@ -251,11 +258,5 @@ async fn gather(mut reply: Reply, mut tab: Tab) -> Result<(Answer, Option<Starte
     if !assembler.is_complete() {
         return Err(Refusal::new(Kind::Truncated, "The answer was cut off before its end"));
     }
-    let mut response = assembler.into_response();
-    if response.id.is_empty()
-        && let Some(begun) = &begun
-    {
-        response.id = begun.request_id.to_string();
-    }
-    Ok((response, begun))
+    Ok((assembler.into_response(), begun))
 }

@@ -13,6 +13,8 @@ pub(crate) struct Head {
     pub model: Option<String>,
     /// Whether the answer is to come as a stream; `None` where it does not say.
     pub stream: Option<bool>,
+    /// The answer that a request to OpenAI's Responses goes on from.
+    pub previous: Option<String>,
 }
 
 impl Head {
@@ -52,6 +54,7 @@ impl<'de> Visitor<'de> for HeadVisitor {
             match key.as_ref() {
                 "model" => head.model = map.next_value::<Maybe<String>>()?.0,
                 "stream" => head.stream = map.next_value::<Maybe<bool>>()?.0,
+                "previous_response_id" => head.previous = map.next_value::<Maybe<String>>()?.0,
                 _ => {
                     map.next_value::<IgnoredAny>()?;
                 }
@@ -126,7 +129,7 @@ mod tests {
     #[test]
     fn a_head_is_read_and_what_is_no_request_is_refused() {
         let read = |body: &[u8]| Head::read(body).map_err(|refusal| refusal.message);
-        let head = |model: &str, stream| Head { model: Some(model.into()), stream };
+        let head = |model: &str, stream| Head { model: Some(model.into()), stream, previous: None };
         assert_eq!(read(br#"{"model":"a","stream":true,"x":[1]}"#), Ok(head("a", Some(true))));
         assert_eq!(read(br#"{"mo\u0064el":"\u0061"}"#), Ok(head("a", None)));
         assert_eq!(read(br#"{"model":3,"stream":"yes"}"#), Ok(Head::default()));

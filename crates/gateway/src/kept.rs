@@ -28,6 +28,14 @@ pub(crate) fn join(shared: &Shared, caller: &Caller, body: &[u8]) -> Result<Valu
     Ok(Value::Object(stored.join(&request)?))
 }
 
+/// Tells whether an answer is kept here, so that no vendor knows its id.
+pub(crate) fn is_kept(shared: &Shared, id: &str) -> Result<bool, Refusal> {
+    let sql = "SELECT 1 FROM response WHERE id = ?1";
+    let found: Result<Option<i64>, StoreError> =
+        shared.keys.database().read(|tx| tx.one(sql, params![id], |row| row.get(0)));
+    Ok(found.map_err(failed)?.is_some())
+}
+
 /// Tells whether a body asks to be kept.
 pub(crate) fn is_wanted(request: &Value) -> bool {
     request.get("store") != Some(&Value::Bool(false))

@@ -243,6 +243,12 @@ impl Keys {
         key.is_valid(Timestamp::now()).then_some(key)
     }
 
+    /// Returns a key that may still be used.
+    pub(crate) fn live(&self, id: &str) -> Option<Arc<Key>> {
+        let key = self.fresh().get(id).cloned();
+        key.filter(|key| key.is_valid(Timestamp::now()))
+    }
+
     /// Returns the database, for what else the gateway keeps.
     pub(crate) fn database(&self) -> &Database {
         &self.db

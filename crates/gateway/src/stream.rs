@@ -11,7 +11,7 @@ use distiq_router::{Receipt, Reply, RouterEvent};
 use futures::StreamExt;
 use tokio_util::sync::WaitForCancellationFutureOwned;
 
-use crate::dialect::Encode;
+use crate::dialect::{Codec, Encode};
 use crate::refusal::Refusal;
 use crate::seeing::Watch;
 use crate::shared::Shared;
@@ -44,6 +44,7 @@ impl Tab {
 /// A streamed answer. Dropping it gives the request up, which closes the way to the vendor at once.
 pub(crate) struct AnswerStream {
     reply: Reply,
+    codec: &'static dyn Codec,
     encoder: Box<dyn Encode>,
     tab: Tab,
     out: String,
@@ -68,18 +69,31 @@ pub(crate) struct Started {
     pub model: String,
 }
 
+impl Started {
+    /// Names an answer where its vendor did not, or where it may be kept: vendors repeat their names.
+    pub fn name(&self, codec: &dyn Codec, id: &mut String) {
+        if codec.keeps_answers() {
+            *id = format!("resp_{}", self.request_id.as_str().replace('-', ""));
+        } else if id.is_empty() {
+            *id = self.request_id.to_string();
+        }
+    }
+}
+
 impl AnswerStream {
     pub fn new(
         reply: Reply,
         encoder: Box<dyn Encode>,
         tab: Tab,
-        has_comments: bool,
+        codec: &'static dyn Codec,
         keep: Option<Keep>,
     ) -> Self {
-        let silence = has_comments.then(|| Silence::new(tab.shared.options.bounds.keep_alive));
+        let silence =
+            codec.has_comments().then(|| Silence::new(tab.shared.options.bounds.keep_alive));
         let cut = Box::pin(tab.shared.cut.clone().cancelled_owned());
         Self {
             reply,
+            codec,
             encoder,
             tab,
             out: String::new(),
@@ -152,14 +166,10 @@ impl AnswerStream {
     }
 
     fn encode(&mut self, event: StreamEvent) {
-        let event = match event {
-            // Some servers name no answer; some clients need one.
-            StreamEvent::Start { id, model } if id.is_empty() => {
-                let id = self.started.as_ref().map(|started| started.request_id.to_string());
-                StreamEvent::Start { id: id.unwrap_or_default(), model }
-            }
-            event => event,
-        };
+        let mut event = event;
+        if let (StreamEvent::Start { id, .. }, Some(started)) = (&mut event, &self.started) {
+            started.name(self.codec, id);
+        }
         if let Some((assembler, _)) = &mut self.keeping {
             assembler.push(&event);
         }

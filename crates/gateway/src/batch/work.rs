@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use distiq_llm::ProviderErrorKind as Kind;
 use distiq_store::StoreError;
 use futures::StreamExt;
 use hyper::body::Body;
@@ -44,18 +45,20 @@ pub(super) fn begin(shared: Arc<Shared>, id: String) {
 async fn work(shared: &Arc<Shared>, id: &str) -> Result<(), StoreError> {
     let db = shared.keys.database();
     let Some(batch) = table::get(db, id)? else { return Ok(()) };
-    let caller = match shared.keys.get(&batch.key) {
-        Ok(key) => Caller::Key(Arc::new(key)),
-        Err(_) => Caller::Operator,
-    };
     let mut after = -1;
     loop {
         let page = table::waiting(db, id, after, PAGE)?;
         let Some((last, _)) = page.last() else { break };
         after = *last;
         let answers = futures::stream::iter(page).map(|(number, request)| {
-            let caller = caller.clone();
-            async move { (number, ask(shared, &caller, request).await) }
+            let caller = holder(shared, &batch.key);
+            async move {
+                let answer = match caller {
+                    Ok(caller) => ask(shared, &caller, request).await,
+                    Err(refusal) => refused(&refusal).await,
+                };
+                (number, answer)
+            }
         });
         let mut answers = answers.buffer_unordered(AT_ONCE);
         while let Some((number, (outcome, result))) = answers.next().await {
@@ -75,6 +78,20 @@ async fn work(shared: &Arc<Shared>, id: &str) -> Result<(), StoreError> {
     table::end(db, id)
 }
 
+/// Returns who made a batch: a key only for as long as it may be used.
+fn holder(shared: &Shared, key: &str) -> Result<Caller, Refusal> {
+    if key.is_empty() {
+        return Ok(Caller::Operator);
+    }
+    let live = shared.keys.live(key).map(Caller::Key);
+    live.ok_or_else(|| Refusal::new(Kind::Auth, "The key of this batch is expired or revoked"))
+}
+
+async fn refused(refusal: &Refusal) -> (&'static str, Value) {
+    let body = whole(worded(&ANTHROPIC, refusal)).await;
+    ("errored", json!({ "type": "errored", "error": body }))
+}
+
 /// Asks one request as if its holder had sent it.
 async fn ask(shared: &Arc<Shared>, caller: &Caller, request: String) -> (&'static str, Value) {
     let call = Call {
@@ -87,9 +104,7 @@ async fn ask(shared: &Arc<Shared>, caller: &Caller, request: String) -> (&'stati
     let route = Route { model: None, stream: Some(false) };
     let body = Bytes::from(request);
     if Head::read(&body).is_ok_and(|head| head.stream == Some(true)) {
-        let refusal = Refusal::invalid("A request of a batch does not stream");
-        let body = whole(worded(codec, &refusal)).await;
-        return ("errored", json!({ "type": "errored", "error": body }));
+        return refused(&Refusal::invalid("A request of a batch does not stream")).await;
     }
     let found = endpoint::find(call.uri.path(), false, true);
     let watch = &Watch::begin(&shared.seeing, &call, &found);

@@ -88,3 +88,61 @@ fn a_batch_is_worked_off_by_any_provider() {
     let twice = json!({ "requests": [item("a", "m"), item("a", "m")] });
     assert_eq!(desk.post("/v1/messages/batches", &twice).status, 400);
 }
+
+#[test]
+fn an_answer_that_is_kept_here_is_gone_on_from_at_a_vendor_that_keeps_its_own() {
+    let model = model();
+    let desk = Desk::new(&model);
+    let ask = |name: &str, input: &str, previous: &str| {
+        let previous = Some(previous).filter(|id| !id.is_empty());
+        let body = json!({ "model": name, "input": input, "previous_response_id": previous });
+        desk.post("/v1/responses", &body)
+    };
+    let first = ask("anthropic/scripted-1", "one", "").json()["id"].as_str().unwrap().to_owned();
+    // The scripted vendor names all its answers alike.
+    let other = ask("anthropic/scripted-1", "other", "").json()["id"].clone();
+    assert_ne!(first, other);
+    let second = ask("items/scripted-1", "two", &first);
+    assert_eq!(second.status, 200, "{}", second.text());
+    let sent = model.requests().last().unwrap().clone();
+    assert!(!String::from_utf8_lossy(&sent.body).contains(&first), "the vendor does not know it");
+    let messages = &sent.request.as_ref().unwrap().messages;
+    let texts: Vec<String> = messages.iter().map(distiq_base::Message::text).collect();
+    assert_eq!(texts, ["one", "hello", "two"]);
+    let theirs = ask("items/scripted-1", "three", "resp_of_the_vendor");
+    let sent = model.requests().last().unwrap().clone();
+    assert!(
+        String::from_utf8_lossy(&sent.body).contains("resp_of_the_vendor"),
+        "{}",
+        theirs.text()
+    );
+}
+
+#[test]
+fn a_batch_ends_with_its_key() {
+    let says = Says { pace_ms: 5, ..Says::text("hello") };
+    let model = ScriptedModel::start(Script::steps([says]).at_end(AtEnd::Repeat)).unwrap();
+    let desk = Desk::new(&model);
+    let keys = Keys::open(&desk.folder.path().join("gateway.db")).unwrap();
+    let key = keys.create(&NewKey::default()).unwrap();
+    let items: Vec<_> = (0..300)
+        .map(|n| {
+            json!({ "custom_id": n.to_string(), "params": { "model": "anthropic/scripted-1",
+                "max_tokens": 9, "messages": [{ "role": "user", "content": "hi" }] } })
+        })
+        .collect();
+    let path = "/v1/messages/batches";
+    let batch = desk.post_as(key.secret.expose(), path, &json!({ "requests": items })).json();
+    while model.requests().is_empty() {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    keys.revoke(&key.key.id).unwrap();
+    let id = batch["id"].as_str().unwrap();
+    while desk.get(&format!("{path}/{id}")).json()["processing_status"] != "ended" {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let results = desk.get(&format!("{path}/{id}/results")).text();
+    assert_eq!(results.lines().count(), 300);
+    let refused = results.matches("authentication_error").count();
+    assert!(refused > 0 && model.requests().len() <= 300 - refused, "{refused}");
+}

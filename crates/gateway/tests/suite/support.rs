@@ -48,6 +48,7 @@ impl Source for Reading {
         for (name, dialect, base_url) in [
             ("anthropic", Dialect::Anthropic, &self.anthropic),
             ("openai", Dialect::Openai, &self.openai),
+            ("items", Dialect::Responses, &self.openai),
         ] {
             let config = ProviderConfig {
                 name: name.into(),
