@@ -10,6 +10,7 @@ mod bench;
 mod check;
 mod docs;
 mod env_table;
+mod fuzz;
 mod licenses;
 
 use std::path::{Path, PathBuf};
@@ -27,6 +28,7 @@ Usage: cargo xtask COMMAND
   bench                what Distiq's own work costs, each figure beside a baseline
   bench gateway        what the gateway adds to a request, beside nginx, Portkey and LiteLLM
   soak                 a thousand streams through the gateway for five minutes, with random faults
+  fuzz [TARGET...]     the fuzz targets by coverage, two minutes each
   docs [--check]       writes docs/ from the code, or tells whether they are up to date
 ";
 
@@ -49,6 +51,7 @@ fn run(arguments: &[String]) -> Result<()> {
         ["bench"] => bench::run(),
         ["bench", "gateway", rest @ ..] => bench::gateway::run(rest),
         ["soak"] => soak(),
+        ["fuzz", rest @ ..] => fuzz::run(rest),
         ["arrows"] => arrows::run(),
         ["env"] => env_table::run(),
         ["docs"] => docs::run(docs::Action::Write),

@@ -34,6 +34,7 @@ mod dialect;
 mod embed;
 mod endpoint;
 mod facts;
+mod fuzzed;
 mod gateway;
 mod guard;
 mod head;
@@ -53,6 +54,8 @@ mod stream;
 mod tls;
 mod unknown;
 
+#[doc(hidden)]
+pub use fuzzed::fuzzed;
 pub use gateway::{Gateway, GatewayError, Handle};
 pub use keys::{Key, KeyError, Keys, Made, NewKey};
 pub use seeing::{

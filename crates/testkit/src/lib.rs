@@ -30,6 +30,7 @@ pub mod canonical;
 mod env;
 pub mod fake;
 pub mod fault;
+pub mod fuzz;
 pub mod http;
 pub mod invariants;
 pub mod script;

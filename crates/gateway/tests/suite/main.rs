@@ -5,6 +5,7 @@
 
 mod bad_http;
 mod errors;
+mod fuzz;
 mod kept;
 mod keys;
 mod matrix;

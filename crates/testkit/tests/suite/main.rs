@@ -7,6 +7,7 @@ mod client;
 mod dialects;
 mod env;
 mod faults;
+mod fuzz;
 mod invariants;
 mod litellm;
 mod native;
