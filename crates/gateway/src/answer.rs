@@ -17,6 +17,7 @@ use crate::call::{Call, Caller};
 use crate::chat::{self, Asked};
 use crate::dialect::Codec;
 use crate::endpoint::{self, Endpoint, Found, Route};
+use crate::gateway::RequestCame;
 use crate::refusal::Refusal;
 use crate::seeing::{self, Denial, Watch};
 use crate::setup::Access;
@@ -29,7 +30,8 @@ pub(crate) async fn handle(
     peer: IpAddr,
     request: Request<Incoming>,
 ) -> Response<Out> {
-    let (parts, incoming) = request.into_parts();
+    let (mut parts, incoming) = request.into_parts();
+    let came = parts.extensions.remove::<RequestCame>().unwrap_or_default();
     let mut call = Call { method: parts.method, uri: parts.uri, headers: parts.headers, peer };
     let speaks_anthropic = call.headers.contains_key("anthropic-version");
     let wants_events = call.query("alt").is_some_and(|alt| alt == "sse");
@@ -38,7 +40,8 @@ pub(crate) async fn handle(
     let is_head = call.method == Method::HEAD;
     let watch = Watch::begin(&shared.seeing, &call, &found);
     watch.trace(&mut call.headers);
-    let work = AssertUnwindSafe(serve(&shared, &call, &watch, found, incoming)).catch_unwind();
+    let work =
+        AssertUnwindSafe(serve(&shared, &call, &watch, found, (incoming, came))).catch_unwind();
     let mut response = match work.await {
         Ok(Ok(response)) => response,
         Ok(Err(refusal)) => worded(codec, &refusal),
@@ -62,7 +65,7 @@ async fn serve(
     call: &Call,
     watch: &Arc<Watch>,
     found: Found,
-    incoming: Incoming,
+    (incoming, came): (Incoming, RequestCame),
 ) -> Result<Response<Out>, Refusal> {
     let options = &shared.options;
     guard::check_origin(call, options.listen.ip().is_loopback(), &options.hosts)
@@ -95,6 +98,7 @@ async fn serve(
             body::read(incoming, waits, &options.bounds).await?
         }
     };
+    came.note();
     dispatch(shared, call, watch, &caller, found, body).await
 }
 

@@ -1,6 +1,7 @@
 //! The gateway itself: it listens, accepts, reloads, and stops in order.
 
 mod connection;
+mod leaving;
 mod patience;
 mod watch;
 
@@ -23,6 +24,7 @@ use crate::setup::{Access, Options, Source};
 use crate::shared::Shared;
 use crate::tls::{Certificate, TlsError};
 use connection::Doorman;
+pub(crate) use leaving::RequestCame;
 
 /// How long streams that were told of the end may take to say so to their clients.
 const LAST_WORDS: Duration = Duration::from_secs(2);

@@ -15,6 +15,7 @@ use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
+use super::leaving::{Attentive, RequestCame};
 use super::patience::Patient;
 use super::without_delay;
 use crate::answer;
@@ -34,7 +35,7 @@ impl Doorman {
     pub fn new(shared: Arc<Shared>, acceptor: Option<TlsAcceptor>) -> Self {
         let bounds = shared.options.bounds;
         let mut http = http1::Builder::new();
-        // A client that closes its half has left: an answer that nobody reads costs money.
+        // A client that has left ends its request: an answer that nobody reads costs money.
         http.half_close(false)
             .timer(TokioTimer::new())
             .header_read_timeout(bounds.head_wait)
@@ -47,11 +48,14 @@ impl Doorman {
     pub async fn serve(&self, stream: TcpStream, peer: IpAddr) {
         without_delay(&stream);
         match &self.acceptor {
-            None => self.speak(stream, peer).await,
+            None => {
+                let came = RequestCame::default();
+                self.speak(Attentive::new(stream, came.clone()), peer, came).await;
+            }
             Some(acceptor) => {
                 let wait = self.shared.options.bounds.head_wait;
                 if let Ok(Ok(stream)) = timeout(wait, acceptor.accept(stream)).await {
-                    self.speak(stream, peer).await;
+                    self.speak(stream, peer, RequestCame::default()).await;
                 }
             }
         }
@@ -61,10 +65,12 @@ impl Doorman {
         &self,
         stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
         peer: IpAddr,
+        came: RequestCame,
     ) {
         let begun = CancellationToken::new();
-        let service = service_fn(|request| {
+        let service = service_fn(|mut request| {
             begun.cancel();
+            request.extensions_mut().insert(came.clone());
             let shared = Arc::clone(&self.shared);
             async move { Ok::<_, Infallible>(answer::handle(shared, peer, request).await) }
         });

@@ -3,7 +3,7 @@
 use std::net::Shutdown;
 use std::time::Duration;
 
-use distiq_testkit::{Answer as Says, AtEnd, Script, ScriptedModel};
+use distiq_testkit::{Answer as Says, AtEnd, Outcome, Script, ScriptedModel};
 use serde_json::json;
 
 use crate::support::{Desk, OPERATOR, request};
@@ -113,7 +113,7 @@ fn heads_are_bounded() {
 }
 
 #[test]
-fn old_pipelined_and_half_closed_connections_are_served() {
+fn old_and_pipelined_connections_are_served() {
     let model = model();
     let desk = Desk::new(&model);
     let body = body();
@@ -131,11 +131,51 @@ fn old_pipelined_and_half_closed_connections_are_served() {
     client.send(format!("{one}{one}"));
     assert_eq!(client.answer().json()["type"], "message");
     assert_eq!(client.answer().json()["type"], "message");
-    // A client that closes its half has left.
+}
+
+#[test]
+fn a_client_that_closes_its_half_is_answered_and_one_that_leaves_is_not() {
+    let says = Says { pace_ms: 5, ..Says::text("word ".repeat(40)) };
+    let script = Script::function(move |_| says.clone().into());
+    let model = ScriptedModel::start(script).unwrap();
+    let desk = Desk::new(&model);
+    for (path, end) in [("/v1/messages", "message_stop"), ("/v1/responses", "response.completed")] {
+        for stream in [true, false] {
+            let mut body = json!({ "model": "anthropic/scripted-1", "stream": stream });
+            if path == "/v1/messages" {
+                body["max_tokens"] = 1000.into();
+                body["messages"] = json!([{ "role": "user", "content": "hi" }]);
+            } else {
+                body["input"] = "hi".into();
+            }
+            let mut client = desk.connect();
+            client.send(request("POST", path, OPERATOR, &body.to_string()));
+            client.stream().shutdown(Shutdown::Write).unwrap();
+            let told = String::from_utf8(client.try_bytes().unwrap()).unwrap();
+            let answer = told.trim_start_matches("HTTP/1.1 100 Continue\r\n\r\n");
+            assert!(answer.starts_with("HTTP/1.1 200 OK"), "{told}");
+            assert!(!stream || told.contains(end) && told.ends_with("\r\n0\r\n\r\n"), "{told}");
+        }
+    }
+    // Half a request is none, whoever sends it.
     let mut client = desk.connect();
-    client.send(&one);
+    let one = request("POST", "/v1/messages", OPERATOR, &body());
+    client.send(&one.as_bytes()[..one.len() - 5]);
     client.stream().shutdown(Shutdown::Write).unwrap();
-    assert!(client.try_answer().is_none_or(|answer| answer.whole));
+    assert!(client.try_answer().is_none_or(|answer| answer.status == 400));
+    assert!(desk.rows(4).iter().all(|row| row.error.is_none()));
+    // Who leaves reads no more.
+    let mut client = desk.connect();
+    let long = json!({ "model": "anthropic/scripted-1", "max_tokens": 1000, "stream": true,
+        "messages": [{ "role": "user", "content": "hi" }] });
+    client.send(request("POST", "/v1/messages", OPERATOR, &long.to_string()));
+    assert!(model.wait_for_requests(5, Duration::from_secs(20)));
+    drop(client);
+    let gone = |requests: &[distiq_testkit::Captured]| {
+        requests.len() == 5 && requests.last().unwrap().outcome == Outcome::ClientGone
+    };
+    assert!(model.wait_until(Duration::from_secs(20), gone));
+    assert_eq!(desk.rows(5)[0].error.as_deref(), Some("cancelled"));
 }
 
 #[test]

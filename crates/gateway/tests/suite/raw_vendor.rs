@@ -121,7 +121,8 @@ fn read_request(stream: &mut impl Read) {
 }
 
 fn answer(stream: &mut impl Write, says: &Says) -> std::io::Result<()> {
-    write!(stream, "HTTP/1.1 {}\r\ntransfer-encoding: chunked\r\n\r\n", says.head)?;
+    let always = "connection: close\r\ntransfer-encoding: chunked";
+    write!(stream, "HTTP/1.1 {}\r\n{always}\r\n\r\n", says.head)?;
     let mut send = |piece: &[u8]| {
         write!(stream, "{:x}\r\n", piece.len())?;
         stream.write_all(&[piece, b"\r\n"].concat())?;
