@@ -15,7 +15,7 @@ use serde_json::Value;
 use crate::answer::json;
 use crate::body::Out;
 use crate::call::{Call, Caller};
-use crate::dialect::Codec;
+use crate::dialect::{self, Codec};
 use crate::endpoint::Route;
 use crate::head::Head;
 use crate::refusal::Refusal;
@@ -44,8 +44,11 @@ pub(crate) struct Asked<'a> {
 }
 
 /// Answers a request to a model.
-pub(crate) async fn answer(asked: Asked<'_>) -> Result<Response<Out>, Refusal> {
+pub(crate) async fn answer(mut asked: Asked<'_>) -> Result<Response<Out>, Refusal> {
     let head = Head::read(&asked.body)?;
+    if head.has_items && asked.codec.dialect() == Dialect::Openai {
+        asked.codec = &dialect::CURSOR;
+    }
     let setup = asked.shared.setup();
     // Ollama's answers stream unless told not to.
     let by_default = asked.codec.dialect() == Dialect::Ollama;
@@ -62,7 +65,8 @@ pub(crate) async fn answer(asked: Asked<'_>) -> Result<Response<Out>, Refusal> {
     };
     let (purpose, model) = purpose(&asked, RequestKind::Gateway, route);
     // The caller's own bytes, where the target speaks the dialect and nobody asked for a change.
-    if target == Some(asked.codec.dialect()) && !is_changed && !goes_on_here {
+    let as_is = !is_changed && !goes_on_here && asked.codec.can_pass();
+    if target == Some(asked.codec.dialect()) && as_is {
         return pass::answer(&asked, &setup, streams, model, purpose, tab).await;
     }
     // A conversation that is kept here is put in the place of its id.

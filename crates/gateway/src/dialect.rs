@@ -1,6 +1,7 @@
 //! The callers' dialects behind one face; each is one small file, and one line here.
 
 mod anthropic;
+mod cursor;
 mod gemini;
 mod ollama;
 mod openai;
@@ -19,6 +20,8 @@ use crate::endpoint::Route;
 pub(crate) static ANTHROPIC: anthropic::Anthropic = anthropic::Anthropic;
 /// OpenAI Chat Completions.
 pub(crate) static OPENAI: openai::OpenAi = openai::OpenAi;
+/// Cursor.
+pub(crate) static CURSOR: cursor::Cursor = cursor::Cursor;
 /// OpenAI Responses.
 pub(crate) static RESPONSES: responses::Responses = responses::Responses;
 /// Gemini, its streams as events.
@@ -70,6 +73,11 @@ pub(crate) trait Codec: Sync + Send {
     /// Tells whether its clients send JSON as any content type.
     fn takes_any_type(&self) -> bool {
         false
+    }
+
+    /// Tells whether a caller's body may reach a vendor of the dialect as it is.
+    fn can_pass(&self) -> bool {
+        true
     }
 
     /// Answers what needs no model.

@@ -157,6 +157,14 @@ pub(crate) fn find(path: &str, wants_events: bool, speaks_anthropic: bool) -> Fo
         Some(_) => rest.strip_prefix("/v1").unwrap_or(rest),
         None => rest,
     });
+    // Cursor's own door, since it calls this endpoint with bodies of other dialects.
+    if let Some(rest) = below.strip_prefix("/cursor/") {
+        let rest = rest.strip_prefix("v1/").unwrap_or(rest);
+        return match rest {
+            "chat/completions" => found(Endpoint::Chat(Route::default()), POST, &dialect::CURSOR),
+            _ => vendors(&format!("/{rest}"), false),
+        };
+    }
     if let Some(rest) = below.strip_prefix("/distiq/") {
         return distiq(rest);
     }
@@ -285,6 +293,10 @@ mod tests {
         for path in ["/v1/chat/completions", "/chat/completions", "/v1/v1/messages", "/messages/"] {
             assert_eq!(endpoint(path), chat, "{path}");
         }
+        for path in ["/cursor/chat/completions", "/cursor/v1/chat/completions"] {
+            assert_eq!(endpoint(path), chat, "{path}");
+        }
+        assert_eq!(endpoint("/cursor/v1/models"), Endpoint::Models);
         assert_eq!(endpoint("/v1/models/openai/gpt-x"), Endpoint::Model("openai/gpt-x".into()));
         assert_eq!(endpoint("/v1beta"), Endpoint::Unknown);
         assert_eq!(endpoint("/"), Endpoint::Asset(Asset::Page));

@@ -15,6 +15,8 @@ pub(crate) struct Head {
     pub stream: Option<bool>,
     /// The answer that a request to OpenAI's Responses goes on from.
     pub previous: Option<String>,
+    /// Whether it has `input` and no `messages`, as the Responses API has it.
+    pub has_items: bool,
 }
 
 impl Head {
@@ -64,6 +66,8 @@ impl<'de> Visitor<'de> for HeadVisitor {
             }
             seen.push(key);
         }
+        let has = |name: &str| seen.iter().any(|key| key == name);
+        head.has_items = has("input") && !has("messages");
         Ok(head)
     }
 }
@@ -129,7 +133,8 @@ mod tests {
     #[test]
     fn a_head_is_read_and_what_is_no_request_is_refused() {
         let read = |body: &[u8]| Head::read(body).map_err(|refusal| refusal.message);
-        let head = |model: &str, stream| Head { model: Some(model.into()), stream, previous: None };
+        let head =
+            |model: &str, stream| Head { model: Some(model.into()), stream, ..Head::default() };
         assert_eq!(read(br#"{"model":"a","stream":true,"x":[1]}"#), Ok(head("a", Some(true))));
         assert_eq!(read(br#"{"mo\u0064el":"\u0061"}"#), Ok(head("a", None)));
         assert_eq!(read(br#"{"model":3,"stream":"yes"}"#), Ok(Head::default()));

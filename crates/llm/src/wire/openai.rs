@@ -6,6 +6,8 @@
 //! a user message behind the results, as tool messages carry text only.
 
 mod content;
+mod cursor;
+mod custom;
 mod decode_request;
 mod embeddings;
 mod encode_messages;
@@ -17,6 +19,8 @@ mod stream_decoder;
 mod stream_encoder;
 mod usage;
 
+pub use cursor::decode_cursor;
+pub use custom::{custom_tools, put_custom};
 pub use decode_request::{decode_request, wants_usage};
 pub use embeddings::{
     MAX_EMBED_INPUTS, decode_embed_request, decode_embed_response, encode_embed_request,

@@ -36,3 +36,4 @@ pub use response::{decode_response, encode_answer, encode_response};
 pub use stored::{PageQuery, Stored, stand_alone};
 pub use stream_decoder::StreamDecoder;
 pub use stream_encoder::StreamEncoder;
+pub(super) use tools::{arguments_to_input, is_custom};

@@ -1,13 +1,13 @@
 //! Streamed answers, outwards.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use distiq_base::{BlockStart, Delta, Dialect, StopReason, StreamEvent, Usage};
 use serde_json::{Map, Value, json};
 
 use crate::error::ProviderErrorKind;
 use crate::wire::openai::content::DETAILS;
-use crate::wire::openai::{failure, response, usage};
+use crate::wire::openai::{custom, failure, response, usage};
 use crate::wire::sse::frame;
 
 /// How a client asked for its stream.
@@ -27,6 +27,10 @@ pub struct StreamEncoder {
     model: String,
     /// Block index to the index among tool calls.
     calls: HashMap<usize, usize>,
+    /// Tools that take free text.
+    custom: HashSet<String>,
+    /// Their calls as far as they have come, by block.
+    gathered: HashMap<usize, String>,
     usage: Option<Usage>,
     stop: Option<StopReason>,
     ended: bool,
@@ -36,6 +40,12 @@ impl StreamEncoder {
     /// Starts at the beginning of an answer.
     pub fn new(options: StreamOptions) -> Self {
         Self { options, ..Self::default() }
+    }
+
+    /// Writes calls of these tools as calls with free text, each in one piece.
+    pub fn with_custom(mut self, names: HashSet<String>) -> Self {
+        self.custom = names;
+        self
     }
 
     /// Returns the bytes that this event adds; the finish reason and usage come at the end, so that
@@ -55,6 +65,10 @@ impl StreamEncoder {
                 Delta::Text { text } => self.delta(json!({ "content": text })),
                 Delta::Thinking { text } => self.delta(json!({ "reasoning_content": text })),
                 Delta::Signature { .. } => String::new(),
+                Delta::Arguments { json } if self.gathered.contains_key(index) => {
+                    self.gathered.entry(*index).or_default().push_str(json);
+                    String::new()
+                }
                 Delta::Arguments { json } => match self.calls.get(index) {
                     Some(call) => self.delta(json!({ "tool_calls": [
                         { "index": call, "function": { "arguments": json } }
@@ -62,7 +76,16 @@ impl StreamEncoder {
                     None => String::new(),
                 },
             },
-            StreamEvent::BlockStop { .. } => String::new(),
+            StreamEvent::BlockStop { index } => match self.gathered.remove(index) {
+                Some(arguments) => {
+                    let input = custom::input(&arguments);
+                    let call = self.calls.get(index);
+                    self.delta(json!({ "tool_calls": [
+                        { "index": call, "custom": { "input": input } }
+                    ]}))
+                }
+                None => String::new(),
+            },
             StreamEvent::Usage { usage } => {
                 self.usage = Some(*usage);
                 String::new()
@@ -88,6 +111,15 @@ impl StreamEncoder {
             BlockStart::ToolCall { id, name } => {
                 let call = self.calls.len();
                 self.calls.insert(index, call);
+                if self.custom.contains(name) {
+                    self.gathered.insert(index, String::new());
+                    return self.delta(json!({ "tool_calls": [{
+                        "index": call,
+                        "id": id,
+                        "type": "custom",
+                        "custom": { "name": name, "input": "" },
+                    }]}));
+                }
                 self.delta(json!({ "tool_calls": [{
                     "index": call,
                     "id": id,

@@ -78,7 +78,7 @@ fn text_argument(tool: &Value) -> Value {
 }
 
 /// Tells whether a tool takes free text.
-pub(super) fn is_custom(tool: &ToolDef) -> bool {
+pub(in crate::wire) fn is_custom(tool: &ToolDef) -> bool {
     tool.extra.get("type").is_some_and(|kind| kind == "custom") && !tool.schema.is_null()
 }
 
@@ -88,7 +88,7 @@ pub(super) fn input_to_arguments(input: &str) -> String {
 }
 
 /// Returns the custom tool's input in arguments; those of any other shape go as they are.
-pub(super) fn arguments_to_input(arguments: &str) -> String {
+pub(in crate::wire) fn arguments_to_input(arguments: &str) -> String {
     let object = arguments::to_object(arguments);
     match object.get(INPUT) {
         Some(Value::String(input)) => input.clone(),
