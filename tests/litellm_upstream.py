@@ -16,7 +16,7 @@ import urllib.request
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 PROGRAM = ROOT / ".cache/litellm/bin/litellm"
 CONFIG = ROOT / "tests/sdk/litellm.yaml"
-START_SECONDS = 180
+START_SECONDS = 300
 
 
 def free_port():

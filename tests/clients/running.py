@@ -73,14 +73,14 @@ class Scripted:
 
 
 class Gateway:
-    """A running gateway whose providers `up_DIALECT` are one scripted model."""
+    """A running gateway with these lines of settings."""
 
-    def __init__(self, program, folder, port):
-        self.program, self.port = program, port
+    def __init__(self, program, folder, lines, **environment):
+        self.program = program
         config = folder / "gateway.toml"
-        config.write_text("\n".join(settings(folder, port)) + "\n")
+        config.write_text("\n".join(lines) + "\n")
         keep = {"PATH": os.environ["PATH"], "HOME": str(folder), "DISTIQ_HOME": str(folder / "distiq")}
-        self.environment = keep | {"DISTIQ_GATEWAY_KEY": KEY, "DISTIQ_RETRY_BASE_MS": "1"}
+        self.environment = keep | {"DISTIQ_GATEWAY_KEY": KEY, "DISTIQ_RETRY_BASE_MS": "1"} | environment
         command = [program, "start", "--listen", "127.0.0.1:0", "--config", str(config)]
         self.log = open(folder / "gateway.log", "w+")
         self.process = subprocess.Popen(
@@ -110,7 +110,7 @@ class Gateway:
 
 
 def settings(folder, port):
-    """The lines of a gateway's settings."""
+    """The lines by which providers `up_DIALECT` are one scripted model."""
     rows = [{"provider": f"up_{dialect}", "id": MODEL, **PRICES} for dialect in UPSTREAMS]
     fields = [", ".join(f"{name} = {json.dumps(value)}" for name, value in row.items()) for row in rows]
     prices = folder / "prices.toml"
@@ -124,7 +124,9 @@ def settings(folder, port):
 
 @pytest.fixture(scope="session")
 def gateway(distiq, tmp_path_factory):
-    running = Gateway(distiq, tmp_path_factory.mktemp("gateway"), free_port())
+    folder, port = tmp_path_factory.mktemp("gateway"), free_port()
+    running = Gateway(distiq, folder, settings(folder, port))
+    running.port = port
     yield running
     running.stop()
 

@@ -6,8 +6,9 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    completions, config, cost, data, demo, doctor, keys, metrics, models, permissions, redo,
-    reference, run, schema, sessions, setup, start, stats, tool, trust, undo, version,
+    completions, config, cost, cursor_custom, cursor_test, data, demo, doctor, keys, metrics,
+    models, permissions, redo, reference, run, schema, sessions, setup, start, stats, tool, trust,
+    undo, version,
 };
 use crate::terminal::Color;
 
@@ -77,6 +78,10 @@ pub enum Command {
     Start(start::Args),
     /// Make, list and revoke keys of the gateway
     Keys(keys::Args),
+    /// Check that the gateway answers what Cursor asks it for
+    CursorTest(cursor_test::Args),
+    /// Tell what goes into Cursor's settings
+    CursorCustom(cursor_custom::Args),
     /// Tell what was spent
     Cost(cost::Args),
     /// Tell how much Distiq was used

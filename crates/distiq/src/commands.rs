@@ -3,6 +3,8 @@
 pub mod completions;
 pub mod config;
 pub mod cost;
+pub mod cursor_custom;
+pub mod cursor_test;
 pub mod data;
 pub mod demo;
 pub mod doctor;
@@ -51,6 +53,8 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
         Command::Sessions(args) => sessions::run(&global, &args),
         Command::Start(args) => start::run(&global, args),
         Command::Keys(args) => keys::run(&global, &args),
+        Command::CursorTest(args) => cursor_test::run(&global, &args),
+        Command::CursorCustom(args) => cursor_custom::run(&global, &args),
         Command::Cost(args) => cost::run(&global, &args),
         Command::Stats(args) => stats::run(&global, &args),
         Command::Metrics(args) => metrics::run(&global, &args),

@@ -9,6 +9,8 @@ use crate::output;
 pub const SCHEMAS: &[(&str, &str)] = &[
     ("config", include_str!("../../schemas/config.json")),
     ("cost", include_str!("../../schemas/cost.json")),
+    ("cursor-custom", include_str!("../../schemas/cursor-custom.json")),
+    ("cursor-test", include_str!("../../schemas/cursor-test.json")),
     ("data", include_str!("../../schemas/data.json")),
     ("demo", include_str!("../../schemas/demo.json")),
     ("doctor", include_str!("../../schemas/doctor.json")),

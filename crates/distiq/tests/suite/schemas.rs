@@ -238,6 +238,7 @@ fn what_commands_print_fits_their_schemas() {
         ("config", "config path --json"),
         ("cost", "cost --json"),
         ("cost", "cost --json --month"),
+        ("cursor-custom", "cursor-custom --json"),
         ("data", "data path --json"),
         ("data", "data size --json"),
         ("data", "data prune --json"),
