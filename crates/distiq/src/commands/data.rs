@@ -66,9 +66,11 @@ enum What {
     Snapshots,
     /// The ledger of costs
     Ledger,
+    /// The gateway's own keys, the answers that it keeps, and batches
+    Gateway,
     /// What can be made again
     Cache,
-    /// All of these; settings and keys stay
+    /// All of these; settings and vendors' keys stay
     All,
 }
 
@@ -108,6 +110,7 @@ fn places(home: &Home) -> Vec<(&'static str, PathBuf)> {
         ("config", home.config.clone()),
         ("data", home.data.clone()),
         ("ledger", home.ledger()),
+        ("gateway", home.gateway()),
         ("sessions", home.sessions()),
         ("outputs", home.outputs()),
         ("snapshots", home.snapshots()),
@@ -190,12 +193,12 @@ fn prunable(home: &Home, max_bytes: u64, before: Option<SystemTime>) -> Vec<Stor
 }
 
 fn erasable(home: &Home, what: What) -> Vec<Stored> {
-    let ledger = || {
+    let database = |begins: &str| {
         files(&home.data)
             .into_iter()
             .filter(|file| {
                 let name = file.path.file_name().unwrap_or_default().to_string_lossy();
-                file.path.parent() == Some(&home.data) && name.starts_with("ledger.db")
+                file.path.parent() == Some(&home.data) && name.starts_with(begins)
             })
             .collect()
     };
@@ -203,7 +206,8 @@ fn erasable(home: &Home, what: What) -> Vec<Stored> {
         What::Sessions => files(&home.sessions()),
         What::Outputs => files(&home.outputs()),
         What::Snapshots => snapshots(home),
-        What::Ledger => ledger(),
+        What::Ledger => database("ledger.db"),
+        What::Gateway => database("gateway.db"),
         What::Cache => files(&home.cache),
         What::All => {
             let mut all = files(&home.data);

@@ -65,6 +65,7 @@ fn paths_follow_xdg_without_a_home_of_our_own() {
     let output = command.env_remove("DISTIQ_HOME").env("XDG_DATA_HOME", "/x").output().unwrap();
     let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(json["ledger"], "/x/distiq/ledger.db");
+    assert_eq!(json["gateway"], "/x/distiq/gateway.db");
     let config = place.env.home().join(".config/distiq");
     assert_eq!(json["config"], config.to_str().unwrap());
 }
@@ -122,4 +123,14 @@ fn a_full_disk_under_standard_output_is_told() {
     let err = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(1));
     assert!(err.starts_with("error: Cannot write to standard output: No space left"), "{err}");
+}
+
+#[test]
+fn the_gateways_data_is_erased_alone() {
+    let (place, ledger) = with_ledger();
+    assert_eq!(place.run(&["keys", "create"]).code, 0);
+    let gateway = place.home().join("data/gateway.db");
+    assert!(gateway.exists());
+    place.run(&["data", "erase", "gateway", "--yes"]).ok();
+    assert!(!gateway.exists() && ledger.exists());
 }
