@@ -7,6 +7,7 @@ mod batch;
 mod edits;
 pub mod gateway;
 mod model;
+pub mod process;
 mod report;
 mod sessions;
 

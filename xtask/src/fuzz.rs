@@ -166,7 +166,8 @@ impl Target {
             .collect();
         new.sort();
         // The larger ones reach the most of what is behind.
-        let few: Vec<_> = new.iter().rev().step_by((new.len() / STORED_AT_ONCE).max(1)).collect();
+        let few: Vec<_> =
+            new.iter().rev().step_by(new.len().div_ceil(STORED_AT_ONCE).max(1)).collect();
         for (_, path) in few.iter().take(STORED_AT_ONCE) {
             if let Some(name) = path.file_name() {
                 fs::copy(path, self.stored.join(name))?;

@@ -12,6 +12,7 @@ mod docs;
 mod env_table;
 mod fuzz;
 mod licenses;
+mod real;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
@@ -28,6 +29,7 @@ Usage: cargo xtask COMMAND
   bench                what Distiq's own work costs, each figure beside a baseline
   bench gateway        what the gateway adds to a request, beside nginx, Portkey and LiteLLM
   soak                 a thousand streams through the gateway for five minutes, with random faults
+  real llama           the gateway before llama.cpp's server, which is built once
   fuzz [TARGET...]     the fuzz targets by coverage, two minutes each
   docs [--check]       writes docs/ from the code, or tells whether they are up to date
 ";
@@ -51,6 +53,7 @@ fn run(arguments: &[String]) -> Result<()> {
         ["bench"] => bench::run(),
         ["bench", "gateway", rest @ ..] => bench::gateway::run(rest),
         ["soak"] => soak(),
+        ["real", rest @ ..] => real::run(rest),
         ["fuzz", rest @ ..] => fuzz::run(rest),
         ["arrows"] => arrows::run(),
         ["env"] => env_table::run(),

@@ -6,7 +6,6 @@
 
 mod client;
 mod peers;
-mod process;
 mod table;
 mod upstream;
 
@@ -16,9 +15,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 
+use super::process::Tree;
 use client::{Client, Target};
 use peers::{PEERS, Peer, Place};
-use process::Tree;
 use table::{Column, Row};
 use upstream::Ask;
 

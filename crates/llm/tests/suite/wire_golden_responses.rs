@@ -204,6 +204,17 @@ fn reads_the_stream_however_it_is_cut() {
 }
 
 #[test]
+fn a_server_may_name_items_by_their_ids_alone() {
+    let stream = (0..9).fold(STREAM.to_owned(), |text, place| {
+        text.replace(&format!("\"output_index\":{place},"), "")
+    });
+    assert!(!stream.contains("output_index"));
+    assert_eq!(read(stream.as_bytes(), &[997]).unwrap(), answer());
+    let nameless = stream.replace("\"item_id\":\"msg_1\",", "");
+    assert!(matches!(read(nameless.as_bytes(), &[997]), Err(WireError::Malformed { .. })));
+}
+
+#[test]
 fn a_server_may_tell_less() {
     // Only whole items, as some compatible servers send; and one that tells all at its end.
     let done = |index: u64, item: Value| {

@@ -23,8 +23,12 @@ pub struct StreamDecoder {
     end: End,
     /// Items that are not done, by the vendor's index.
     open: HashMap<u64, Item>,
-    /// The indices of items that are.
+    /// How many items are.
     done: usize,
+    /// The places of items whose server names them by their ids alone (llama.cpp, 2026-11).
+    by_id: HashMap<String, u64>,
+    /// Behind the last place that came.
+    next_place: u64,
     ids_matter: bool,
     out: Output,
 }
@@ -95,7 +99,7 @@ impl StreamDecoder {
     }
 
     fn add(&mut self, json: &Value) -> Result<(), WireError> {
-        let place = place(json)?;
+        let place = self.place(json)?;
         self.begin(&Value::Null);
         if self.open.contains_key(&place) {
             return Err(WireError::malformed("response.output_item.added", "came twice"));
@@ -117,7 +121,7 @@ impl StreamDecoder {
         if !item::GROWS.contains(&name) {
             return Ok(());
         }
-        let place = place(json)?;
+        let place = self.place(json)?;
         if !self.open.contains_key(&place) {
             if !matches!(name, "output_text.delta" | "refusal.delta") {
                 return Err(WireError::malformed(name, "of an item that is not open"));
@@ -132,15 +136,37 @@ impl StreamDecoder {
     }
 
     fn finish_item(&mut self, json: &Value) -> Result<(), WireError> {
-        let place = place(json)?;
+        let place = self.place(json)?;
         if !self.open.contains_key(&place) {
             self.add(json)?;
         }
         let item = field::present(json, "item").unwrap_or(&Value::Null);
         let Some(open) = self.open.remove(&place) else { return Ok(()) };
         self.done += 1;
+        self.by_id.retain(|_, open| *open != place);
         self.ids_matter |= open.finish(Some(item), &mut self.out)?;
         Ok(())
+    }
+
+    /// Returns the place of the item that an event is about: the vendor's index, else that of its id.
+    fn place(&mut self, json: &Value) -> Result<u64, WireError> {
+        let place = match field::present(json, "output_index") {
+            Some(_) => field::count(json, "output_index")
+                .ok_or_else(|| WireError::malformed("output_index", "expected a count"))?,
+            None => {
+                let of_item = json.get("item").and_then(|item| field::text(item, "id"));
+                let id = of_item.or_else(|| field::text(json, "item_id"));
+                let id = id.ok_or_else(|| {
+                    WireError::malformed("output_index", "expected a count, or the item's id")
+                })?;
+                if self.by_id.len() >= MAX_ANSWER_BLOCKS {
+                    return Err(too_many());
+                }
+                *self.by_id.entry(id.to_owned()).or_insert(self.next_place)
+            }
+        };
+        self.next_place = self.next_place.max(place.saturating_add(1));
+        Ok(place)
     }
 
     fn end(&mut self, response: &Value) -> Result<(), WireError> {
@@ -218,9 +244,4 @@ impl Output {
 
 const fn too_many() -> WireError {
     WireError::TooLarge { what: "the number of blocks", limit: MAX_ANSWER_BLOCKS }
-}
-
-fn place(json: &Value) -> Result<u64, WireError> {
-    field::count(json, "output_index")
-        .ok_or_else(|| WireError::malformed("output_index", "expected a count"))
 }
