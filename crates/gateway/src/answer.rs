@@ -22,7 +22,9 @@ use crate::refusal::Refusal;
 use crate::seeing::{self, Denial, Watch};
 use crate::setup::Access;
 use crate::shared::Shared;
-use crate::{admin, batch, count, embed, facts, guard, health, kept, keys, models, unknown};
+use crate::{
+    admin, batch, completions, count, embed, facts, guard, health, kept, keys, models, unknown,
+};
 
 /// Answers a request; a fault of ours ends this one alone.
 pub(crate) async fn handle(
@@ -116,6 +118,9 @@ async fn dispatch(
     let asked = |route, body| Asked { shared, call, watch, caller, codec, route, body };
     let value = match found.endpoint {
         Endpoint::Chat(route) => return chat::answer(asked(&route, body)).await,
+        Endpoint::Complete => {
+            return completions::answer(asked(&Route::default(), body)).await;
+        }
         Endpoint::Count(route) => return count::count(asked(&route, body)).await,
         Endpoint::Embed(door, route) => return embed::answer(door, asked(&route, body)).await,
         Endpoint::Unknown => return unknown::answer(asked(&Route::default(), body)).await,

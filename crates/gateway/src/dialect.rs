@@ -1,6 +1,7 @@
 //! The callers' dialects behind one face; each is one small file, and one line here.
 
 mod anthropic;
+mod completions;
 mod cursor;
 mod gemini;
 mod ollama;
@@ -20,6 +21,8 @@ use crate::endpoint::Route;
 pub(crate) static ANTHROPIC: anthropic::Anthropic = anthropic::Anthropic;
 /// OpenAI Chat Completions.
 pub(crate) static OPENAI: openai::OpenAi = openai::OpenAi;
+/// OpenAI's older completions.
+pub(crate) static COMPLETIONS: completions::Completions = completions::Completions;
 /// Cursor.
 pub(crate) static CURSOR: cursor::Cursor = cursor::Cursor;
 /// OpenAI Responses.

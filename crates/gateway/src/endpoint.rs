@@ -15,6 +15,8 @@ pub(crate) enum Endpoint {
     Ready,
     /// An answer of a model.
     Chat(Route),
+    /// A text that is continued.
+    Complete,
     /// How long a prompt is.
     Count(Route),
     /// Texts as vectors.
@@ -68,6 +70,7 @@ impl Endpoint {
             Endpoint::Health => "health",
             Endpoint::Ready => "ready",
             Endpoint::Chat(_) => "chat",
+            Endpoint::Complete => "completions",
             Endpoint::Count(_) => "count_tokens",
             Endpoint::Embed(..) => "embeddings",
             Endpoint::Models | Endpoint::Loaded => "models",
@@ -90,7 +93,7 @@ impl Endpoint {
 
     /// Tells whether a model is asked.
     pub const fn asks_model(&self) -> bool {
-        matches!(self, Endpoint::Chat(_) | Endpoint::Embed(..))
+        matches!(self, Endpoint::Chat(_) | Endpoint::Complete | Endpoint::Embed(..))
     }
 }
 
@@ -180,6 +183,7 @@ fn vendors(below: &str, speaks_anthropic: bool) -> Found {
     let chat = || Endpoint::Chat(Route::default());
     match below {
         "/chat/completions" => return found(chat(), POST, openai),
+        "/completions" => return found(Endpoint::Complete, POST, &dialect::COMPLETIONS),
         "/responses" => return found(chat(), POST, responses),
         "/messages" => return found(chat(), POST, anthropic),
         "/messages/count_tokens" => {

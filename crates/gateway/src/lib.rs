@@ -29,6 +29,7 @@ mod batch;
 mod body;
 mod call;
 mod chat;
+mod completions;
 mod count;
 mod dialect;
 mod embed;

@@ -5,6 +5,7 @@
 //! thinking, thinking itself where the server does not want it back. Pictures in tool results go in
 //! a user message behind the results, as tool messages carry text only.
 
+mod completions;
 mod content;
 mod cursor;
 mod custom;
@@ -19,6 +20,7 @@ mod stream_decoder;
 mod stream_encoder;
 mod usage;
 
+pub use completions::{CompletionEncoder, decode_completion, encode_completion};
 pub use cursor::decode_cursor;
 pub use custom::{custom_tools, put_custom};
 pub use decode_request::{decode_request, wants_usage};
