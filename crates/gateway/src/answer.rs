@@ -38,7 +38,7 @@ pub(crate) async fn handle(
     let speaks_anthropic = call.headers.contains_key("anthropic-version");
     let wants_events = call.query("alt").is_some_and(|alt| alt == "sse");
     let found = endpoint::find(call.uri.path(), wants_events, speaks_anthropic);
-    let codec = found.codec;
+    let (codec, methods) = (found.codec, found.methods);
     let is_head = call.method == Method::HEAD;
     let watch = Watch::begin(&shared.seeing, &call, &found);
     watch.trace(&mut call.headers);
@@ -54,6 +54,12 @@ pub(crate) async fn handle(
     };
     if let Some(origin) = call.headers.get("origin").filter(|_| response.status() != 403) {
         response.headers_mut().insert("access-control-allow-origin", origin.clone());
+    }
+    if response.status() == StatusCode::METHOD_NOT_ALLOWED && !methods.is_empty() {
+        let names: Vec<&str> = methods.iter().map(Method::as_str).collect();
+        if let Ok(names) = HeaderValue::try_from(names.join(", ")) {
+            response.headers_mut().insert(ALLOW, names);
+        }
     }
     watch.answered(response.status().as_u16());
     if is_head {
@@ -245,9 +251,6 @@ pub(crate) fn worded(codec: &dyn Codec, refusal: &Refusal) -> Response<Out> {
     }
     if refusal.close {
         headers.insert(CONNECTION, HeaderValue::from_static("close"));
-    }
-    if refusal.status == Some(405) {
-        headers.insert(ALLOW, HeaderValue::from_static("GET, POST, DELETE"));
     }
     if refusal.kind == Kind::Auth {
         headers.insert("www-authenticate", HeaderValue::from_static("Bearer"));

@@ -22,6 +22,9 @@ const MOST_ADDRESSES: usize = 10_000;
 /// and needs a key in any case.
 pub(crate) fn check_origin(call: &Call, is_local: bool, hosts: &[String]) -> Result<(), Refusal> {
     let known = |host: &str| is_this_machine(host) || hosts.iter().any(|own| own == host);
+    if call.headers.get_all("host").iter().count() > 1 {
+        return Err(Refusal::with_status(400, "The request names more than one host").closing());
+    }
     if is_local {
         let named = call.uri.authority().map(|authority| authority.as_str().to_owned());
         let host = named.or_else(|| call.header("host").map(str::to_owned)).unwrap_or_default();

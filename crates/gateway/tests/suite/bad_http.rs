@@ -199,7 +199,11 @@ fn slow_heads_and_bodies_are_given_up() {
 fn other_paths_and_methods_are_told() {
     let model = model();
     let desk = Desk::new(&model);
-    assert_eq!(desk.get("/v1/messages").status, 405);
+    let wrong = desk.get("/v1/messages");
+    assert_eq!((wrong.status, wrong.header("allow")), (405, Some("POST")));
+    let mut client = desk.connect();
+    client.send("GET /health HTTP/1.1\r\nhost: localhost\r\nhost: other\r\n\r\n");
+    assert_eq!(client.answer().status, 400);
     assert_eq!(desk.get("/none").status, 404);
     assert_eq!(desk.get("/health").json()["status"], "ok");
     assert_eq!(desk.get("/ready").json()["status"], "ready");
