@@ -14,6 +14,8 @@ use std::path::{Path, PathBuf};
 use distiq_base::{Money, Usage};
 use jiff::{SignedDuration, Timestamp};
 
+use names::Names;
+
 pub use hours::PeakHours;
 pub use model::{
     Capabilities, Factor, Factors, ModelInfo, ModelKind, OffPeak, PriceRow, Prices, Tier,
@@ -30,6 +32,7 @@ const LONGEST_REQUEST: SignedDuration = SignedDuration::from_hours(1);
 pub struct Catalogue {
     as_of: String,
     models: Vec<ModelInfo>,
+    names: Names,
     local: ModelInfo,
 }
 
@@ -92,7 +95,8 @@ impl Catalogue {
     pub fn builtin() -> Self {
         // A test holds the data file against the parser, so there is no error left to report here.
         let file = rows::parse(BUILTIN).unwrap_or_default();
-        Self { as_of: file.as_of, models: file.models, local: ModelInfo::local() }
+        let names = Names::of(&file.models);
+        Self { as_of: file.as_of, models: file.models, names, local: ModelInfo::local() }
     }
 
     /// Returns the built-in rows with those of the user's file over them; no file changes nothing.
@@ -117,8 +121,9 @@ impl Catalogue {
             message: error.message,
         })?;
         for model in file.models {
-            catalogue.insert(model);
+            catalogue.put(model);
         }
+        catalogue.names = Names::of(&catalogue.models);
         Ok(catalogue)
     }
 
@@ -135,7 +140,12 @@ impl Catalogue {
     /// Adds a model, in the place of one with the same provider and id.
     ///
     /// Limits that the new one does not tell are kept from the old one.
-    pub fn insert(&mut self, mut model: ModelInfo) {
+    pub fn insert(&mut self, model: ModelInfo) {
+        self.put(model);
+        self.names = Names::of(&self.models);
+    }
+
+    fn put(&mut self, mut model: ModelInfo) {
         let same = |m: &&mut ModelInfo| m.provider == model.provider && m.id == model.id;
         match self.models.iter_mut().find(same) {
             Some(old) => {
@@ -165,8 +175,8 @@ impl Catalogue {
     /// the catalogue does not know get their makers' list prices for models that only their makers
     /// serve; local servers cost nothing.
     pub fn find(&self, provider: &str, model: &str) -> Option<&ModelInfo> {
-        if let Some(found) = names::resolve(&self.models, provider, model) {
-            return Some(found);
+        if let Some(place) = self.names.resolve(provider, model) {
+            return self.models.get(place);
         }
         names::is_local(provider, model).then_some(&self.local)
     }

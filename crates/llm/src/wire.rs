@@ -23,6 +23,7 @@ pub mod model_rules;
 pub mod notes;
 pub mod ollama;
 pub mod openai;
+mod plain;
 mod quirks;
 pub mod responses;
 mod shared;

@@ -1,5 +1,7 @@
 //! Which entry of the catalogue a provider's model id means.
 
+use std::collections::HashMap;
+
 use super::model::ModelInfo;
 
 /// Servers on the user's own machines.
@@ -28,45 +30,64 @@ pub(super) fn is_local(provider: &str, model: &str) -> bool {
     LOCAL.contains(&provider) && !model.ends_with(":cloud") && !model.ends_with("-cloud")
 }
 
-/// Finds the entry.
-pub(super) fn resolve<'a>(
-    models: &'a [ModelInfo],
-    provider: &str,
-    model: &str,
-) -> Option<&'a ModelInfo> {
-    let provider = canonical(provider);
-    if let Some(found) = within(models, provider, model) {
-        return Some(found);
-    }
-    let (maker, name) = match model.split_once('/') {
-        Some((maker, name)) => (Some(canonical(maker)), name),
-        None => (None, model),
-    };
-    if maker == Some(provider) {
-        return within(models, provider, name);
-    }
-    if LOCAL.contains(&provider) || VENDORS.contains(&provider) {
-        return None;
-    }
-    SOLE_MAKERS
-        .iter()
-        .filter(|sole| maker.is_none_or(|maker| maker == **sole))
-        .find_map(|sole| within(models, sole, name))
-}
+/// Where the models are, by provider and name.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Names(HashMap<String, HashMap<String, usize>>);
 
-/// Finds a model of one provider: by its id, by an alias, then both without date or `-latest`.
-fn within<'a>(models: &'a [ModelInfo], provider: &str, model: &str) -> Option<&'a ModelInfo> {
-    let exact = |name: &str| {
-        let of = |m: &&ModelInfo| m.provider == provider;
-        let by_id = models.iter().filter(of).find(|m| m.id == name);
-        by_id.or_else(|| models.iter().filter(of).find(|m| m.aliases.iter().any(|a| a == name)))
-    };
-    exact(model).or_else(|| exact(undated(model)?)).or_else(|| {
-        // Resellers write Anthropic's versions with a dot: `claude-sonnet-4.5`.
-        let dashed =
-            (provider == "anthropic" && model.contains('.')).then(|| model.replace('.', "-"))?;
-        exact(&dashed).or_else(|| exact(undated(&dashed)?))
-    })
+impl Names {
+    /// Collects the names; a model's id counts before another's alias, and the first of equals.
+    pub(super) fn of(models: &[ModelInfo]) -> Self {
+        let mut names = Self::default();
+        for (place, model) in models.iter().enumerate() {
+            names.add(model, &model.id, place);
+        }
+        for (place, model) in models.iter().enumerate() {
+            model.aliases.iter().for_each(|alias| names.add(model, alias, place));
+        }
+        names
+    }
+
+    fn add(&mut self, model: &ModelInfo, name: &str, place: usize) {
+        let of = match self.0.get_mut(&model.provider) {
+            Some(of) => of,
+            None => self.0.entry(model.provider.clone()).or_default(),
+        };
+        of.entry(name.to_owned()).or_insert(place);
+    }
+
+    /// Finds the model.
+    pub(super) fn resolve(&self, provider: &str, model: &str) -> Option<usize> {
+        let provider = canonical(provider);
+        if let Some(found) = self.within(provider, model) {
+            return Some(found);
+        }
+        let (maker, name) = match model.split_once('/') {
+            Some((maker, name)) => (Some(canonical(maker)), name),
+            None => (None, model),
+        };
+        if maker == Some(provider) {
+            return self.within(provider, name);
+        }
+        if LOCAL.contains(&provider) || VENDORS.contains(&provider) {
+            return None;
+        }
+        SOLE_MAKERS
+            .iter()
+            .filter(|sole| maker.is_none_or(|maker| maker == **sole))
+            .find_map(|sole| self.within(sole, name))
+    }
+
+    /// Finds a model of one provider: by its id, by an alias, then both without date or `-latest`.
+    fn within(&self, provider: &str, model: &str) -> Option<usize> {
+        let of = self.0.get(provider)?;
+        let exact = |name: &str| of.get(name).copied();
+        exact(model).or_else(|| exact(undated(model)?)).or_else(|| {
+            // Resellers write Anthropic's versions with a dot: `claude-sonnet-4.5`.
+            let dashed = (provider == "anthropic" && model.contains('.'))
+                .then(|| model.replace('.', "-"))?;
+            exact(&dashed).or_else(|| exact(undated(&dashed)?))
+        })
+    }
 }
 
 /// Returns the name that the catalogue uses for a vendor.

@@ -22,6 +22,7 @@ mod wire_golden_ollama;
 mod wire_golden_openai;
 mod wire_golden_responses;
 mod wire_native;
+mod wire_plain;
 mod wire_prefix;
 mod wire_requests;
 mod wire_responses;

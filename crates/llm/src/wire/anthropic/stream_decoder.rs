@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use crate::wire::anthropic::content::{self, Budget};
 use crate::wire::anthropic::{failure, response, usage};
 use crate::wire::sse::SseEvent;
-use crate::wire::{MAX_ANSWER_BLOCKS, MAX_ANSWER_BYTES, WireError, arguments, field};
+use crate::wire::{MAX_ANSWER_BLOCKS, MAX_ANSWER_BYTES, WireError, arguments, field, plain};
 
 /// Reads a stream of events; unknown events and deltas are passed over.
 #[derive(Debug, Default)]
@@ -37,6 +37,26 @@ enum Open {
     Held { json: Value, input: String },
 }
 
+impl Open {
+    /// Returns what a piece adds to a block that flows.
+    fn grown(&mut self, kind: &str, piece: String) -> Option<(usize, Delta)> {
+        let Open::Flowing { index, is_call, whole } = self else { return None };
+        let delta = match kind {
+            "input_json_delta" if *is_call => {
+                if !piece.is_empty() {
+                    *whole = None;
+                }
+                Delta::Arguments { json: piece }
+            }
+            "text_delta" => Delta::Text { text: piece },
+            "thinking_delta" => Delta::Thinking { text: piece },
+            "signature_delta" => Delta::Signature { signature: piece },
+            _ => return None,
+        };
+        Some((*index, delta))
+    }
+}
+
 impl StreamDecoder {
     /// Starts at the beginning of an answer.
     pub fn new() -> Self {
@@ -52,6 +72,15 @@ impl StreamDecoder {
     pub fn feed(&mut self, event: &SseEvent) -> Result<Vec<StreamEvent>, WireError> {
         let mut out = Vec::new();
         if self.ended || event.data.trim().is_empty() {
+            return Ok(out);
+        }
+        if let Some(delta) = plain::read::<plain::BlockDelta<'_>>(&event.data)
+            && let (index, Some((kind, piece))) = (delta.index, delta.into_piece())
+            && let Some(open @ Open::Flowing { .. }) = self.open.get_mut(&index)
+        {
+            if let Some((index, delta)) = open.grown(kind, piece) {
+                self.flow(index, delta, &mut out)?;
+            }
             return Ok(out);
         }
         let json: Value = serde_json::from_str(&event.data)
@@ -207,29 +236,19 @@ impl StreamDecoder {
         let Some(open) = self.open.get_mut(&place) else {
             return Err(WireError::malformed("content_block_delta", "of a block that is not open"));
         };
-        let (index, delta) = match (open, kind) {
-            (Open::Held { json, input }, _) => {
-                return hold(json, input, kind, delta, &mut self.bytes);
-            }
-            (Open::Flowing { index, is_call: true, whole }, "input_json_delta") => {
-                let json = piece("partial_json");
-                if !json.is_empty() {
-                    *whole = None;
-                }
-                (*index, Delta::Arguments { json })
-            }
-            (Open::Flowing { index, .. }, "text_delta") => {
-                (*index, Delta::Text { text: piece("text") })
-            }
-            (Open::Flowing { index, .. }, "thinking_delta") => {
-                (*index, Delta::Thinking { text: piece("thinking") })
-            }
-            (Open::Flowing { index, .. }, "signature_delta") => {
-                (*index, Delta::Signature { signature: piece("signature") })
-            }
-            _ => return Ok(()),
+        if let Open::Held { json, input } = open {
+            return hold(json, input, kind, delta, &mut self.bytes);
+        }
+        let text = match kind {
+            "input_json_delta" => piece("partial_json"),
+            "text_delta" => piece("text"),
+            "thinking_delta" => piece("thinking"),
+            _ => piece("signature"),
         };
-        self.flow(index, delta, out)
+        match open.grown(kind, text) {
+            Some((index, delta)) => self.flow(index, delta, out),
+            None => Ok(()),
+        }
     }
 
     fn stop_block(&mut self, open: Open, out: &mut Vec<StreamEvent>) -> Result<(), WireError> {

@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::wire::history::Calls;
 use crate::wire::ollama::failure;
 use crate::wire::sse::SseEvent;
-use crate::wire::{MAX_ANSWER_BLOCKS, MAX_ANSWER_BYTES, WireError, arguments, field};
+use crate::wire::{MAX_ANSWER_BLOCKS, MAX_ANSWER_BYTES, WireError, arguments, field, plain};
 
 /// Reads a stream of objects, of chat and of generate alike; the one that says `done` ends it.
 #[derive(Debug, Default)]
@@ -43,6 +43,12 @@ impl StreamDecoder {
         let data = event.data.trim();
         if self.ended || data.is_empty() {
             return Ok(Vec::new());
+        }
+        if self.begun
+            && let Some(text) = plain::read::<plain::Line>(data).and_then(plain::Line::into_text)
+        {
+            self.say(Kind::Text, &text)?;
+            return Ok(std::mem::take(&mut self.out));
         }
         let json: Value = serde_json::from_str(data)
             .map_err(|error| WireError::malformed("line", error.to_string()))?;

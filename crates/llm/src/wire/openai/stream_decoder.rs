@@ -7,7 +7,7 @@ use crate::wire::openai::content::{self, DETAILS};
 use crate::wire::openai::response::{self, End};
 use crate::wire::openai::{failure, usage};
 use crate::wire::sse::SseEvent;
-use crate::wire::{MAX_ANSWER_BLOCKS, MAX_ANSWER_BYTES, Quirks, WireError, field};
+use crate::wire::{MAX_ANSWER_BLOCKS, MAX_ANSWER_BYTES, Quirks, WireError, field, plain};
 
 use calls::Calls;
 
@@ -63,6 +63,13 @@ impl StreamDecoder {
         }
         if data == "[DONE]" {
             return self.end();
+        }
+        if self.begun
+            && event.event.is_none()
+            && let Some(text) = plain::read::<plain::Chunk>(data).and_then(plain::Chunk::into_text)
+        {
+            self.say(text)?;
+            return Ok(std::mem::take(&mut self.out.events));
         }
         let json: Value = serde_json::from_str(data)
             .map_err(|error| WireError::malformed("chunk", error.to_string()))?;
@@ -123,12 +130,12 @@ impl StreamDecoder {
             self.take_detail(detail)?;
         }
         match delta.get("content") {
-            Some(Value::String(text)) => self.say(text)?,
+            Some(Value::String(text)) => self.say(text.clone())?,
             Some(Value::Array(parts)) => {
                 for part in parts {
                     match field::text(part, "type") {
                         Some("thinking") => self.think(content::chunk_text(part))?,
-                        _ => self.say(field::text(part, "text").unwrap_or_default())?,
+                        _ => self.say(field::text(part, "text").unwrap_or_default().to_owned())?,
                     }
                 }
             }
@@ -136,7 +143,7 @@ impl StreamDecoder {
         }
         if let Some(text) = field::text(delta, "refusal").filter(|text| !text.is_empty()) {
             self.refused = true;
-            self.say(text)?;
+            self.say(text.to_owned())?;
         }
         for fragment in field::items(delta, "tool_calls") {
             self.pause();
@@ -157,13 +164,13 @@ impl StreamDecoder {
         self.out.grow(index, Delta::Thinking { text })
     }
 
-    fn say(&mut self, text: &str) -> Result<(), WireError> {
+    fn say(&mut self, text: String) -> Result<(), WireError> {
         if text.is_empty() {
             return Ok(());
         }
         self.out.stop(&mut self.thinking);
         let index = self.out.open(&mut self.text, BlockStart::Text)?;
-        self.out.grow(index, Delta::Text { text: text.to_owned() })
+        self.out.grow(index, Delta::Text { text })
     }
 
     /// Closes text and thinking, as a tool call begins.

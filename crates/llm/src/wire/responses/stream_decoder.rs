@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::wire::responses::response::{self, End};
 use crate::wire::responses::{failure, usage};
 use crate::wire::sse::SseEvent;
-use crate::wire::{MAX_ANSWER_BLOCKS, MAX_ANSWER_BYTES, WireError, field};
+use crate::wire::{MAX_ANSWER_BLOCKS, MAX_ANSWER_BYTES, WireError, field, plain};
 
 use item::Item;
 
@@ -58,6 +58,12 @@ impl StreamDecoder {
         // Servers of other dialects end so; here it ends nothing.
         if self.ended || data.is_empty() || data == "[DONE]" {
             return Ok(Vec::new());
+        }
+        if let Some(piece) = plain::read::<plain::ItemDelta<'_>>(data).filter(|p| p.is_text())
+            && let Some(item) = self.open.get_mut(&piece.output_index)
+        {
+            item.say(piece.content_index, &piece.delta, &mut self.out)?;
+            return Ok(std::mem::take(&mut self.out.events));
         }
         let json: Value = serde_json::from_str(data)
             .map_err(|error| WireError::malformed("event", error.to_string()))?;

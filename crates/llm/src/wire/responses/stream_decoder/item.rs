@@ -107,6 +107,11 @@ impl Item {
         matches!(self, Self::Call { .. })
     }
 
+    /// Takes a piece of a part's text in.
+    pub(super) fn say(&mut self, part: u64, text: &str, out: &mut Output) -> Result<(), WireError> {
+        self.text(part, false, out)?.map_or(Ok(()), |piece| piece.say(text, out))
+    }
+
     /// Takes an event of [`GROWS`] in.
     pub(super) fn grow(
         &mut self,
@@ -117,7 +122,6 @@ impl Item {
         let part = field::count(json, "content_index").unwrap_or(0);
         let summary = field::count(json, "summary_index").unwrap_or(0);
         let text = |key| field::text(json, key).unwrap_or_default();
-        let refusal = name.starts_with("refusal.");
         match name {
             "content_part.added" => {
                 if let Self::Message { .. } = self {
@@ -135,8 +139,9 @@ impl Item {
                 Ok(())
             }
             "reasoning_summary_part.added" => self.thought(Kind::Summary, summary, out).map(|_| ()),
-            "output_text.delta" | "refusal.delta" => {
-                self.text(part, refusal, out)?.map_or(Ok(()), |p| p.say(text("delta"), out))
+            "output_text.delta" => self.say(part, text("delta"), out),
+            "refusal.delta" => {
+                self.text(part, true, out)?.map_or(Ok(()), |p| p.say(text("delta"), out))
             }
             "output_text.done" => {
                 self.text(part, false, out)?.map_or(Ok(()), |p| p.rest(text("text"), out))
