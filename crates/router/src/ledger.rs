@@ -36,8 +36,8 @@ use writer::{Job, Writer};
 
 /// The ledger of one user, shared by all processes.
 ///
-/// Writes are queued by the call itself, in order; the futures wait for the ledger's own thread and
-/// never block theirs. The `_blocking` calls are for code without a runtime. Dropping it writes what is queued and syncs.
+/// Writes are made, or queued, by the call itself, in order; where another process writes, the futures wait for
+/// the ledger's own thread and never block theirs. The `_blocking` calls are for code without a runtime. Dropping it writes what is queued and syncs.
 #[derive(Debug)]
 pub struct Ledger {
     // First, so that it ends before the database closes.
@@ -192,9 +192,12 @@ impl Ledger {
     pub fn progress(&self, id: &RequestId, progress: Progress) {
         let id = id.clone();
         // Losing it costs precision after a kill, no more.
-        let ignore = || (Box::new(drop) as Reply<Result<(), LedgerError>>, ());
-        let _ =
-            self.queue(ignore, || (), move |tx| Ok(book::progress(tx, id.as_str(), &progress)?));
+        let task = task(
+            Box::new(drop),
+            || (),
+            move |tx: &Tx<'_>| Ok::<_, LedgerError>(book::progress(tx, id.as_str(), &progress)?),
+        );
+        let _ = self.writer.queue(task);
     }
 
     /// Writes the end of a request and frees what was set aside; returns the limits that came
@@ -229,7 +232,7 @@ impl Ledger {
     /// Writes the end of a request without waiting; for a caller that is going away.
     pub fn finish_later(&self, id: &RequestId, row: FinalRow, limits: &Limits) {
         // A row that stays open by a failure here is closed at the next start.
-        let _ = self.queue_finish(id, row, limits, channel_reply);
+        let _ = self.writer.queue(self.finish_task(id, row, limits, Box::new(drop)));
     }
 
     /// Returns the time zone in which days and months are counted.
@@ -262,16 +265,30 @@ impl Ledger {
         limits: &Limits,
         reply: impl FnOnce() -> (Reply<Result<Vec<Alert>, LedgerError>>, R),
     ) -> Result<R, LedgerError> {
+        let (reply, receiver) = reply();
+        match self.writer.run(self.finish_task(id, row, limits, reply)) {
+            true => Ok(receiver),
+            false => Err(LedgerError::Stopped),
+        }
+    }
+
+    fn finish_task(
+        &self,
+        id: &RequestId,
+        row: FinalRow,
+        limits: &Limits,
+        reply: Reply<Result<Vec<Alert>, LedgerError>>,
+    ) -> impl Job + 'static + use<> {
         let (shared, id, limits) = (Arc::clone(&self.shared), id.clone(), limits.clone());
         let written = || kill_point("after_final_row");
-        self.queue(reply, written, move |tx| {
+        task(reply, written, move |tx: &Tx<'_>| {
             kill_point("before_final_row");
             let alerts = book::finish(tx, id.as_str(), &row, &limits, shared.zone())?;
             alerts.ok_or_else(|| LedgerError::Unknown(id.clone()))
         })
     }
 
-    /// Queues work; `written` is called once it is committed: tests kill the process there.
+    /// Has work done; `written` is called once it is committed: tests kill the process there.
     fn queue<T: Send + 'static, E: From<StoreError> + Failure + Send + 'static, R>(
         &self,
         reply: impl FnOnce() -> (Reply<Result<T, E>>, R),
@@ -279,14 +296,21 @@ impl Ledger {
         work: impl FnMut(&Tx<'_>) -> Result<T, E> + Send + 'static,
     ) -> Result<R, LedgerError> {
         let (reply, receiver) = reply();
-        match self.writer.queue(Task { work, reply, written, outcome: None }) {
+        match self.writer.run(task(reply, written, work)) {
             true => Ok(receiver),
             false => Err(LedgerError::Stopped),
         }
     }
 }
 
-/// Work for the ledger's thread, and who waits for it.
+fn task<W, T, E>(reply: Reply<Result<T, E>>, written: fn(), work: W) -> Task<W, T, E>
+where
+    W: FnMut(&Tx<'_>) -> Result<T, E>,
+{
+    Task { work, reply, written, outcome: None }
+}
+
+/// Work on the database, and who waits for it.
 struct Task<W, T, E> {
     work: W,
     reply: Reply<Result<T, E>>,

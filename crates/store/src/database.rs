@@ -2,11 +2,12 @@
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError, TryLockError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+use rusqlite::{Connection, OpenFlags};
 
 use crate::error::StoreError;
 use crate::place::{self, Journal};
@@ -37,6 +38,9 @@ pub struct Database {
     journal: Journal,
     writer: Mutex<Connection>,
     reader: Mutex<Connection>,
+    /// Folds the log into the file; opened when it first does.
+    folder: Mutex<Option<Connection>>,
+    checkpoints_apart: AtomicBool,
     log: OnceLock<File>,
 }
 
@@ -76,6 +80,8 @@ impl Database {
             journal,
             writer: Mutex::new(writer),
             reader: Mutex::new(reader),
+            folder: Mutex::new(None),
+            checkpoints_apart: AtomicBool::new(false),
             log: OnceLock::new(),
         })
     }
@@ -102,13 +108,71 @@ impl Database {
         &self,
         work: impl FnOnce(&Tx<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
-        let mut connection = lock(&self.writer);
+        let connection = lock(&self.writer);
         let fail = |error| StoreError::from_sql(&self.path, error);
-        let tx =
-            connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(fail)?;
-        let value = work(&Tx::new(&tx, &self.path))?;
-        tx.commit().map_err(fail)?;
+        let turn = Turn::begin(&connection).map_err(fail)?;
+        let value = work(&Tx::new(&connection, &self.path))?;
+        turn.commit().map_err(fail)?;
         Ok(value)
+    }
+
+    /// Does as [`Database::write`] where nobody else writes at this moment, and never waits; `None`
+    /// where somebody does, or where a commit waits for the disk: `work` was not called then.
+    ///
+    /// # Errors
+    /// What `work` returns, or why the transaction failed.
+    pub fn try_write<T, E: From<StoreError>>(
+        &self,
+        work: impl FnOnce(&Tx<'_>) -> Result<T, E>,
+    ) -> Result<Option<T>, E> {
+        if self.journal == Journal::Rollback || !self.checkpoints_apart.load(Ordering::Relaxed) {
+            return Ok(None);
+        }
+        let connection = match self.writer.try_lock() {
+            Ok(connection) => connection,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            Err(TryLockError::WouldBlock) => return Ok(None),
+        };
+        let fail = |error| StoreError::from_sql(&self.path, error);
+        connection.busy_timeout(Duration::ZERO).map_err(fail)?;
+        let begun = Turn::begin(&connection);
+        connection.busy_timeout(BUSY_TIMEOUT).map_err(fail)?;
+        let turn = match begun {
+            Err(error) if is_busy(&error) => return Ok(None),
+            begun => begun.map_err(fail)?,
+        };
+        let value = work(&Tx::new(&connection, &self.path))?;
+        turn.commit().map_err(fail)?;
+        Ok(Some(value))
+    }
+
+    /// Leaves folding the log into the file to [`Database::checkpoint`], so that no commit takes the
+    /// longer for it.
+    ///
+    /// # Errors
+    /// When the engine refuses.
+    pub fn checkpoint_apart(&self) -> Result<(), StoreError> {
+        let fail = |error| StoreError::from_sql(&self.path, error);
+        lock(&self.writer).pragma_update(None, "wal_autocheckpoint", 0).map_err(fail)?;
+        self.checkpoints_apart.store(true, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Folds the log into the file, as far as no reader needs it; runs beside transactions.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn checkpoint(&self) -> Result<(), StoreError> {
+        if self.journal == Journal::Rollback {
+            return Ok(());
+        }
+        let fail = |error| StoreError::from_sql(&self.path, error);
+        let mut folder = self.folder.lock().unwrap_or_else(PoisonError::into_inner);
+        let connection = match &mut *folder {
+            Some(connection) => connection,
+            none => none.insert(connect(&self.path).map_err(fail)?),
+        };
+        connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(())).map_err(fail)
     }
 
     /// Makes what was committed survive a power cut; runs beside transactions.
@@ -138,6 +202,30 @@ impl Database {
     /// Returns the file's path.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+}
+
+/// A write transaction; dropping it undoes it.
+struct Turn<'a>(&'a Connection);
+
+impl<'a> Turn<'a> {
+    fn begin(connection: &'a Connection) -> rusqlite::Result<Self> {
+        // Prepared once: with small transactions, reading these words would be felt.
+        connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+        Ok(Self(connection))
+    }
+
+    fn commit(self) -> rusqlite::Result<()> {
+        self.0.prepare_cached("COMMIT")?.execute([]).map(drop)
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        if !self.0.is_autocommit() {
+            // Where it fails, the engine has undone it already.
+            let _ = self.0.execute_batch("ROLLBACK");
+        }
     }
 }
 
@@ -198,6 +286,33 @@ mod tests {
 
     static NUMBERS: Schema =
         Schema { name: "numbers", steps: &["CREATE TABLE number(n INTEGER NOT NULL) STRICT"] };
+
+    #[test]
+    fn a_write_that_would_wait_is_not_begun_and_the_log_is_folded_apart() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("numbers.db");
+        let insert = |tx: &Tx<'_>| tx.execute("INSERT INTO number VALUES (?1)", params![7]);
+        let db = Database::open(&path, &NUMBERS).unwrap();
+        assert!(db.try_write(insert).unwrap().is_none(), "its commits may fold the log");
+        db.checkpoint_apart().unwrap();
+        let other = Database::open(&path, &NUMBERS).unwrap();
+        other
+            .write(|tx| {
+                assert!(db.try_write(insert).unwrap().is_none());
+                insert(tx)
+            })
+            .unwrap();
+        for _ in 0..3_000 {
+            assert_eq!(db.try_write(insert).unwrap(), Some(1));
+        }
+        let failed = db.try_write(|tx| insert(tx).and_then(|_| tx.execute("nonsense", params![])));
+        assert!(failed.is_err());
+        let before = path.metadata().unwrap().len();
+        db.checkpoint().unwrap();
+        assert!(path.metadata().unwrap().len() > before);
+        let count = db.read(|tx| tx.one("SELECT count(*) FROM number", params![], |r| r.get(0)));
+        assert_eq!(count.unwrap(), Some(3_001_i64));
+    }
 
     #[test]
     fn works_the_same_with_a_rollback_journal() {

@@ -1,12 +1,14 @@
-//! The one thread that writes, and the one that makes it last.
+//! The jobs that write, one transaction at a time, and the thread that makes them last.
 //!
-//! What is queued while a transaction runs goes into the next one together. Where one of the jobs
+//! A caller who finds nobody writing writes on its own thread, without ever waiting for another process; else
+//! the writer's thread does. What is queued while a transaction runs goes into the next one together. Where one of the jobs
 //! fails, each goes into a transaction of its own: savepoints would copy every page that is touched,
 //! and a failure is as rare as a full disk. Syncing to the disk takes milliseconds, so it runs beside the writes: within
 //! 50 ms of a commit, for all commits since the last time.
 
+use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -16,6 +18,10 @@ use distiq_store::{Database, StoreError, Tx};
 const SYNC_EVERY: Duration = Duration::from_millis(50);
 /// Most jobs of one transaction.
 const MAX_BATCH: usize = 128;
+/// Most transactions that a caller makes on its own thread before it goes on.
+const MOST_TURNS: usize = 3;
+/// Transactions, of about ten pages each, after which the log is folded into the file.
+const FOLD_EVERY: u32 = 200;
 
 /// Something to be written.
 pub(crate) trait Job: Send {
@@ -27,12 +33,50 @@ pub(crate) trait Job: Send {
     fn done(self: Box<Self>, error: Option<StoreError>);
 }
 
-/// Runs jobs in order on a thread; dropping it runs what is queued, syncs and ends the threads.
+/// Runs jobs in order; dropping it runs what is queued, syncs and ends the threads.
 #[derive(Debug)]
 pub(crate) struct Writer {
-    jobs: Option<mpsc::Sender<Box<dyn Job>>>,
+    db: Arc<Database>,
+    queue: Arc<Queue>,
     unsynced: Arc<Unsynced>,
     threads: Vec<JoinHandle<()>>,
+}
+
+#[derive(Default)]
+struct Queue {
+    state: Mutex<Queued>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct Queued {
+    jobs: VecDeque<Box<dyn Job>>,
+    /// Somebody writes: the thread, or a caller who found nobody writing.
+    is_taken: bool,
+    ending: bool,
+    over: bool,
+}
+
+impl std::fmt::Debug for Queue {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Queue")
+    }
+}
+
+impl Queue {
+    fn state(&self) -> MutexGuard<'_, Queued> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Lets go of the turn to write; the thread goes on where something is left.
+    fn release(&self, mut state: MutexGuard<'_, Queued>) {
+        state.is_taken = false;
+        let is_left = !state.jobs.is_empty() || state.ending;
+        drop(state);
+        if is_left {
+            self.changed.notify_one();
+        }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -45,6 +89,8 @@ struct Unsynced {
 struct SyncState {
     dirty: bool,
     ending: bool,
+    /// Transactions since the log was folded into the file.
+    unfolded: u32,
     failure: Option<StoreError>,
 }
 
@@ -53,19 +99,32 @@ impl Unsynced {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn set(&self, change: impl FnOnce(&mut SyncState)) {
-        change(&mut self.state());
+    /// Notes a commit.
+    fn note(&self) {
+        let mut state = self.state();
+        state.unfolded = state.unfolded.saturating_add(1);
+        // While it is dirty, the thread has been told.
+        if !std::mem::replace(&mut state.dirty, true) {
+            drop(state);
+            self.changed.notify_one();
+        }
+    }
+
+    fn end(&self) {
+        self.state().ending = true;
         self.changed.notify_one();
     }
 }
 
 impl Writer {
     pub fn start(db: &Arc<Database>) -> std::io::Result<Self> {
-        let (jobs, queue) = mpsc::channel::<Box<dyn Job>>();
-        let unsynced = Arc::new(Unsynced::default());
-        let mut writer = Self { jobs: Some(jobs), unsynced, threads: Vec::new() };
+        // Where the engine refuses, commits fold the log themselves, and the thread makes them.
+        let _ = db.checkpoint_apart();
+        let (queue, unsynced) = (Arc::<Queue>::default(), Arc::<Unsynced>::default());
+        let mut writer = Self { db: Arc::clone(db), queue, unsynced, threads: Vec::new() };
         writer.spawn("ledger-write", {
-            let (db, unsynced) = (Arc::clone(db), Arc::clone(&writer.unsynced));
+            let (db, queue) = (Arc::clone(db), Arc::clone(&writer.queue));
+            let unsynced = Arc::clone(&writer.unsynced);
             move || write_all(&db, &queue, &unsynced)
         })?;
         writer.spawn("ledger-sync", {
@@ -82,7 +141,48 @@ impl Writer {
 
     /// Queues a job; `false` when the thread is gone.
     pub fn queue(&self, job: impl Job + 'static) -> bool {
-        self.jobs.as_ref().is_some_and(|jobs| jobs.send(Box::new(job)).is_ok())
+        let mut state = self.queue.state();
+        if state.over {
+            return false;
+        }
+        state.jobs.push_back(Box::new(job));
+        if !state.is_taken {
+            drop(state);
+            self.queue.changed.notify_one();
+        }
+        true
+    }
+
+    /// Runs a job at once, with what is queued, where nobody writes at this moment; else it is
+    /// queued. `false` when the thread is gone.
+    ///
+    /// To wake a thread and to be woken by it takes as long as the write itself.
+    pub fn run(&self, job: impl Job + 'static) -> bool {
+        let mut state = self.queue.state();
+        if state.over {
+            return false;
+        }
+        state.jobs.push_back(Box::new(job));
+        if state.is_taken {
+            return true;
+        }
+        state.is_taken = true;
+        for _ in 0..MOST_TURNS {
+            let batch = take_batch(&mut state);
+            if batch.is_empty() {
+                break;
+            }
+            drop(state);
+            let left = write_batch(&self.db, batch, Way::Now);
+            self.unsynced.note();
+            state = self.queue.state();
+            if !left.is_empty() {
+                left.into_iter().rev().for_each(|job| state.jobs.push_front(job));
+                break;
+            }
+        }
+        self.queue.release(state);
+        true
     }
 
     /// Returns why the last sync failed, once.
@@ -93,10 +193,11 @@ impl Writer {
 
 impl Drop for Writer {
     fn drop(&mut self) {
-        self.jobs = None;
+        self.queue.state().ending = true;
+        self.queue.changed.notify_one();
         for (index, thread) in self.threads.drain(..).enumerate() {
             if index > 0 {
-                self.unsynced.set(|state| state.ending = true);
+                self.unsynced.end();
             }
             // A panic there was caught; there is nobody to tell of another.
             let _ = thread.join();
@@ -104,24 +205,53 @@ impl Drop for Writer {
     }
 }
 
-fn write_all(db: &Database, queue: &mpsc::Receiver<Box<dyn Job>>, unsynced: &Unsynced) {
-    while let Ok(first) = queue.recv() {
-        let mut batch = vec![first];
-        batch.extend(queue.try_iter().take(MAX_BATCH - 1));
-        write_batch(db, batch);
-        unsynced.set(|state| state.dirty = true);
+fn take_batch(state: &mut Queued) -> Vec<Box<dyn Job>> {
+    let count = state.jobs.len().min(MAX_BATCH);
+    state.jobs.drain(..count).collect()
+}
+
+fn write_all(db: &Database, queue: &Queue, unsynced: &Unsynced) {
+    loop {
+        let is_idle =
+            |state: &mut Queued| state.is_taken || (state.jobs.is_empty() && !state.ending);
+        let waited = queue.changed.wait_while(queue.state(), is_idle);
+        let mut state = waited.unwrap_or_else(PoisonError::into_inner);
+        let batch = take_batch(&mut state);
+        if batch.is_empty() {
+            state.over = true;
+            return;
+        }
+        state.is_taken = true;
+        drop(state);
+        write_batch(db, batch, Way::Patiently);
+        unsynced.note();
+        queue.state().is_taken = false;
     }
 }
 
+/// How long a transaction may take to begin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Way {
+    /// It waits for other processes.
+    Patiently,
+    /// It begins now or not at all.
+    Now,
+}
+
 /// Writes jobs in one transaction; where that fails, each in its own, so that each hears its own
-/// error.
-fn write_batch(db: &Database, mut batch: Vec<Box<dyn Job>>) {
-    let written = db.write(|tx| match batch.iter_mut().all(|job| run(tx, job.as_mut())) {
+/// error. Returns the jobs that would have had to wait.
+fn write_batch(db: &Database, mut batch: Vec<Box<dyn Job>>, way: Way) -> Vec<Box<dyn Job>> {
+    let work = |tx: &Tx<'_>| match batch.iter_mut().all(|job| run(tx, job.as_mut())) {
         true => Ok(()),
         false => Err(Fault::Job),
-    });
+    };
+    let written = match way {
+        Way::Patiently => db.write(work).map(Some),
+        Way::Now => db.try_write(work),
+    };
     match written {
-        Ok(()) => batch.into_iter().for_each(|job| done(job, None)),
+        Ok(None) => return batch,
+        Ok(Some(())) => batch.into_iter().for_each(|job| done(job, None)),
         Err(fault) if batch.len() == 1 => {
             let mut error = match fault {
                 Fault::Store(error) => Some(error),
@@ -129,8 +259,11 @@ fn write_batch(db: &Database, mut batch: Vec<Box<dyn Job>>) {
             };
             batch.into_iter().for_each(|job| done(job, error.take()));
         }
-        Err(_) => batch.into_iter().for_each(|job| write_batch(db, vec![job])),
+        Err(_) => {
+            return batch.into_iter().flat_map(|job| write_batch(db, vec![job], way)).collect();
+        }
     }
+    Vec::new()
 }
 
 /// Why a transaction is undone.
@@ -168,8 +301,13 @@ fn sync_all(db: &Database, unsynced: &Unsynced) {
             .unwrap_or_else(PoisonError::into_inner);
         let ending = state.ending;
         if std::mem::take(&mut state.dirty) {
+            let folds = state.unfolded >= FOLD_EVERY;
+            if folds {
+                state.unfolded = 0;
+            }
             drop(state);
-            if let Err(error) = db.sync() {
+            let folded = || if folds { db.checkpoint() } else { Ok(()) };
+            if let Err(error) = db.sync().and_then(|()| folded()) {
                 unsynced.state().failure = Some(error);
             }
         }
@@ -181,6 +319,8 @@ fn sync_all(db: &Database, unsynced: &Unsynced) {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::mpsc;
+
     use distiq_store::{Schema, params};
 
     use super::*;
@@ -212,9 +352,20 @@ mod tests {
         std::panic::set_hook(Box::new(|_| ()));
         let (reply, replies) = mpsc::channel();
         assert!(writer.queue(Insert { n: -1, reply: reply.clone() }));
-        for n in 0..1_000 {
+        for n in 0..500 {
             assert!(writer.queue(Insert { n, reply: reply.clone() }));
         }
+        assert!(writer.run(Insert { n: -1, reply: reply.clone() }));
+        thread::scope(|scope| {
+            for part in 0..5 {
+                let (writer, reply) = (&writer, reply.clone());
+                scope.spawn(move || {
+                    for n in 500 + part * 100..600 + part * 100 {
+                        assert!(writer.run(Insert { n, reply: reply.clone() }));
+                    }
+                });
+            }
+        });
         drop((writer, reply));
         let count = db.read(|tx| tx.one("SELECT count(*) FROM t", params![], |row| row.get(0)));
         assert_eq!(count.unwrap(), Some(900_i64));
