@@ -3,7 +3,7 @@
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use distiq_base::{Dialect, RequestKind};
 use distiq_llm::ProviderErrorKind as Kind;
 use distiq_llm::provider::{RawReply, RawRequest};
@@ -24,7 +24,7 @@ use crate::dialect::{Codec, Encode};
 use crate::refusal::Refusal;
 use crate::setup::Setup;
 use crate::silence::Silence;
-use crate::stream::{Started, Tab};
+use crate::stream::{BATCH_BYTES, Started, Tab, Turns};
 
 /// Most bytes of a vendor's count.
 const MOST_COUNT: usize = 64 << 10;
@@ -204,6 +204,34 @@ fn given(headers: &[(String, Vec<u8>)]) -> HeaderMap {
     given
 }
 
+/// What of a stream is there at once, so that it goes out at once. One piece is not copied.
+#[derive(Default)]
+struct Joined {
+    first: Option<Bytes>,
+    all: BytesMut,
+}
+
+impl Joined {
+    fn len(&self) -> usize {
+        self.first.as_ref().map_or(self.all.len(), Bytes::len)
+    }
+
+    fn push(&mut self, bytes: Bytes) {
+        if self.first.is_none() && self.all.is_empty() {
+            self.first = Some(bytes);
+            return;
+        }
+        if let Some(first) = self.first.take() {
+            self.all.extend_from_slice(&first);
+        }
+        self.all.extend_from_slice(&bytes);
+    }
+
+    fn take(self) -> Option<Bytes> {
+        self.first.or_else(|| (!self.all.is_empty()).then(|| self.all.freeze()))
+    }
+}
+
 /// A stream on its way through; dropping it closes the way to the vendor at once.
 pub(crate) struct PassStream {
     stream: ForwardStream,
@@ -212,6 +240,10 @@ pub(crate) struct PassStream {
     receipt: ReceiptHandle,
     tab: Tab,
     over: bool,
+    ready: Joined,
+    turns: Turns,
+    /// How it ended, once it has.
+    ended: Option<Option<Broken>>,
     /// Whether what went out ends between two events.
     is_between: bool,
     silence: Option<Silence>,
@@ -229,7 +261,19 @@ impl PassStream {
         let pause = tab.shared.options.bounds.keep_alive;
         let cut = Box::pin(tab.shared.cut.clone().cancelled_owned());
         let silence = has_comments.then(|| Silence::new(pause));
-        Self { stream, encoder, receipt, tab, over: false, is_between: true, silence, cut }
+        Self {
+            stream,
+            encoder,
+            receipt,
+            tab,
+            over: false,
+            ready: Joined::default(),
+            turns: Turns::default(),
+            ended: None,
+            is_between: true,
+            silence,
+            cut,
+        }
     }
 
     /// Returns the next bytes; an error where the end must not look clean and cannot be worded.
@@ -237,17 +281,27 @@ impl PassStream {
         if self.over {
             return Poll::Ready(None);
         }
-        match Pin::new(&mut self.stream).poll_next(context) {
-            Poll::Ready(Some(Ok(bytes))) => {
-                self.is_between = bytes.ends_with(b"\n\n") || bytes.ends_with(b"\r\n\r\n");
-                if let Some(silence) = &mut self.silence {
-                    silence.broken();
-                }
-                Poll::Ready(Some(bytes))
+        while self.ended.is_none() && self.ready.len() < BATCH_BYTES {
+            match Pin::new(&mut self.stream).poll_next(context) {
+                Poll::Ready(Some(Ok(bytes))) => self.ready.push(bytes),
+                Poll::Ready(Some(Err(broken))) => self.ended = Some(Some(broken)),
+                Poll::Ready(None) => self.ended = Some(None),
+                Poll::Pending => break,
             }
-            Poll::Ready(Some(Err(broken))) => self.end(Some(broken)),
-            Poll::Ready(None) => self.end(None),
-            Poll::Pending => self.wait(context),
+        }
+        if self.ended.is_none() && self.turns.goes_on(self.ready.len(), context) {
+            return Poll::Pending;
+        }
+        if let Some(bytes) = std::mem::take(&mut self.ready).take() {
+            self.is_between = bytes.ends_with(b"\n\n") || bytes.ends_with(b"\r\n\r\n");
+            if let Some(silence) = &mut self.silence {
+                silence.broken();
+            }
+            return Poll::Ready(Some(bytes));
+        }
+        match self.ended.take() {
+            Some(end) => self.end(end),
+            None => self.wait(context),
         }
     }
 

@@ -18,7 +18,28 @@ use crate::shared::Shared;
 use crate::silence::Silence;
 
 /// Bytes after which what is ready goes out, so that a fast vendor fills no memory.
-const BATCH_BYTES: usize = 16 << 10;
+pub(crate) const BATCH_BYTES: usize = 16 << 10;
+
+/// Puts what is ready off for one turn, as long as each turn brings more.
+///
+/// The vendor's connection is a task of its own and hands over one piece at a time. Written one at
+/// a time as well, each piece would cost a system call, which is more than all else that it costs.
+#[derive(Default)]
+pub(crate) struct Turns {
+    ready: usize,
+}
+
+impl Turns {
+    /// Tells whether to wait for another turn, with so many bytes ready.
+    pub fn goes_on(&mut self, ready: usize, context: &Context<'_>) -> bool {
+        let has_grown = ready > self.ready && ready < BATCH_BYTES;
+        self.ready = if has_grown { ready } else { 0 };
+        if has_grown {
+            context.waker().wake_by_ref();
+        }
+        has_grown
+    }
+}
 
 /// Takes an answer that is kept.
 pub(crate) type Keep = Box<dyn FnOnce(&Response) + Send>;
@@ -48,6 +69,7 @@ pub(crate) struct AnswerStream {
     encoder: Box<dyn Encode>,
     tab: Tab,
     out: String,
+    turns: Turns,
     /// What the head tells, known once the router has begun.
     pub started: Option<Started>,
     /// Whether something of the answer has come.
@@ -97,6 +119,7 @@ impl AnswerStream {
             encoder,
             tab,
             out: String::new(),
+            turns: Turns::default(),
             started: None,
             begun: false,
             failure: None,
@@ -129,6 +152,9 @@ impl AnswerStream {
             self.fail(Refusal::new(Kind::Overloaded, "The gateway stops; send the request again"));
         }
         if !self.out.is_empty() {
+            if !self.over && self.turns.goes_on(self.out.len(), context) {
+                return Poll::Pending;
+            }
             if let Some(silence) = &mut self.silence {
                 silence.broken();
             }
