@@ -2,17 +2,20 @@
 
 mod adapt;
 mod codec;
+mod exchange;
 mod http;
+mod lane;
 mod models;
 mod raw;
 mod reading;
 mod stream;
+mod unpack;
 mod window;
 
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use distiq_base::{Dialect, Request, Secret};
@@ -109,6 +112,8 @@ pub struct Provider {
     config: ProviderConfig,
     base: Url,
     headers: HeaderMap,
+    /// Where it is reached without TLS and without a proxy.
+    lanes: OnceLock<Option<Arc<lane::Lanes>>>,
     client: OnceLock<reqwest::Client>,
     /// The configured ones, less what the server turned out not to know.
     quirks: Mutex<Quirks>,
@@ -132,7 +137,17 @@ impl Provider {
         let (client, memory) = (OnceLock::new(), Mutex::default());
         let exhausted_until_ms = AtomicI64::new(0);
         let windows = window::Windows::default();
-        Ok(Self { config, base, headers, client, quirks, memory, exhausted_until_ms, windows })
+        Ok(Self {
+            config,
+            base,
+            headers,
+            lanes: OnceLock::new(),
+            client,
+            quirks,
+            memory,
+            exhausted_until_ms,
+            windows,
+        })
     }
 
     /// Returns the provider's name.

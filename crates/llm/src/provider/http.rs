@@ -6,12 +6,17 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use distiq_base::Dialect;
+use http_body_util::Full;
 use jiff::Timestamp;
-use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
-use reqwest::{Client, ClientBuilder, Method, Response, redirect};
+use reqwest::header::{
+    ACCEPT, ACCEPT_ENCODING, HOST, HeaderMap, HeaderName, HeaderValue, USER_AGENT,
+};
+use reqwest::{Client, ClientBuilder, Method, redirect};
 use tokio::time::timeout;
-use url::Url;
+use url::{Position, Url};
 
+use super::exchange::{Exchange, Fault};
+use super::lane::Lanes;
 use super::reading::AnswerReader;
 use super::{Provider, codec, is_loopback, stream};
 use crate::error::{Phase, ProviderError, ProviderErrorKind as Kind};
@@ -19,6 +24,8 @@ use crate::wire::{HeaderView, WireError};
 
 /// Most bytes of an answer's headers.
 pub const MAX_HEAD_BYTES: usize = 64 << 10;
+/// How we name ourselves.
+const AGENT: &str = concat!("distiq/", env!("CARGO_PKG_VERSION"));
 /// Most bytes of an answer that are kept of an error.
 const MAX_ERROR_BYTES: usize = 256 << 10;
 
@@ -29,7 +36,7 @@ impl Provider {
         path: &str,
         query: Option<&str>,
         body: &[u8],
-    ) -> Result<Response, ProviderError> {
+    ) -> Result<Exchange, ProviderError> {
         self.send(path, query, body, &[]).await
     }
 
@@ -40,7 +47,7 @@ impl Provider {
         query: Option<&str>,
         body: &[u8],
         along: &[(String, String)],
-    ) -> Result<Response, ProviderError> {
+    ) -> Result<Exchange, ProviderError> {
         let mut url = self.url(path);
         url.set_query(query);
         let mut headers = self.headers.clone();
@@ -58,7 +65,7 @@ impl Provider {
         method: Method,
         url: Url,
         body: Option<&[u8]>,
-    ) -> Result<Response, ProviderError> {
+    ) -> Result<Exchange, ProviderError> {
         self.exchange_with(method, url, self.headers.clone(), body).await
     }
 
@@ -68,7 +75,7 @@ impl Provider {
         url: Url,
         mut headers: HeaderMap,
         body: Option<&[u8]>,
-    ) -> Result<Response, ProviderError> {
+    ) -> Result<Exchange, ProviderError> {
         if body.is_some() {
             headers.insert("content-type", HeaderValue::from_static("application/json"));
         }
@@ -88,15 +95,11 @@ impl Provider {
         headers: HeaderMap,
         body: Option<Bytes>,
         head_ms: u64,
-    ) -> Result<Response, ProviderError> {
-        let mut request = self.client()?.request(method, url).headers(headers);
-        if let Some(body) = body {
-            request = request.body(body);
-        }
+    ) -> Result<Exchange, ProviderError> {
         let head = Duration::from_millis(head_ms);
-        let response = match timeout(head, request.send()).await {
+        let response = match timeout(head, self.send_once(method, url, headers, body)).await {
             Ok(Ok(response)) => response,
-            Ok(Err(error)) => return Err(self.fail(describe(error, Kind::Connect))),
+            Ok(Err(error)) => return Err(self.fail(error)),
             Err(_) => return Err(self.fail(late(Phase::Head, head))),
         };
         let head_bytes: usize =
@@ -109,8 +112,42 @@ impl Provider {
         Ok(response)
     }
 
+    async fn send_once(
+        &self,
+        method: Method,
+        url: Url,
+        mut headers: HeaderMap,
+        body: Option<Bytes>,
+    ) -> Result<Exchange, ProviderError> {
+        let describe = |fault: Fault| describe(fault, Kind::Connect);
+        let Some(lanes) = self.lanes.get_or_init(|| Lanes::to(&self.base)) else {
+            let mut request = self.client()?.request(method, url).headers(headers);
+            if let Some(body) = body {
+                request = request.body(body);
+            }
+            let response = request.send().await.map_err(|error| describe(error.into()))?;
+            return Ok(Exchange::Client(Box::new(response)));
+        };
+        if let Some(host) = host(&url) {
+            headers.insert(HOST, host);
+        }
+        headers.entry(USER_AGENT).or_insert(HeaderValue::from_static(AGENT));
+        if !self.is_loopback() {
+            headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
+        }
+        headers.entry(ACCEPT).or_insert(HeaderValue::from_static("*/*"));
+        let mut request = hyper::Request::new(Full::new(body.unwrap_or_default()));
+        *request.method_mut() = method;
+        *request.headers_mut() = headers;
+        *request.uri_mut() = url[Position::BeforePath..]
+            .parse()
+            .map_err(|_| ProviderError::new(Kind::InvalidRequest, "No such address"))?;
+        let answer = lanes.send(request).await.map_err(|error| describe(error.into()))?;
+        Ok(Exchange::Lane(Box::new(answer)))
+    }
+
     /// Reads the body of an answer that is no success, as far as it comes in time.
-    pub(super) async fn refusal(&self, mut response: Response) -> (Bytes, ProviderError) {
+    pub(super) async fn refusal(&self, mut response: Exchange) -> (Bytes, ProviderError) {
         let status = response.status().as_u16();
         let headers = view(&response);
         let idle = Duration::from_millis(self.config.timeouts.first_byte_ms);
@@ -128,7 +165,7 @@ impl Provider {
     }
 
     /// Keeps what the vendor tells of its limits.
-    fn note_limits(&self, response: &Response) {
+    fn note_limits(&self, response: &Exchange) {
         let tells = |name: &HeaderName| name.as_str().contains("ratelimit");
         if !response.headers().keys().any(tells) {
             return;
@@ -139,7 +176,7 @@ impl Provider {
     }
 
     /// Wraps an answer's body.
-    pub(super) fn answer(&self, response: Response) -> stream::ModelStream {
+    pub(super) fn answer(&self, response: Exchange) -> stream::ModelStream {
         let request_id = request_id(&view(&response));
         let guard = self.guard(request_id);
         stream::ModelStream::new(response, self.reader(), self.config.timeouts, guard)
@@ -178,7 +215,7 @@ impl Provider {
 
     fn build_client(&self) -> Result<Client, ProviderError> {
         let mut builder = Client::builder()
-            .user_agent(concat!("distiq/", env!("CARGO_PKG_VERSION")))
+            .user_agent(AGENT)
             .redirect(redirect::Policy::none())
             .tcp_nodelay(true)
             .connect_timeout(Duration::from_millis(self.config.timeouts.head_ms));
@@ -187,7 +224,7 @@ impl Provider {
         }
         builder =
             if self.base.scheme() == "https" { self.trust(builder)? } else { plain(builder)? };
-        builder.build().map_err(|error| match describe(error, Kind::Tls) {
+        builder.build().map_err(|error| match describe(error.into(), Kind::Tls) {
             error if error.kind == Kind::Tls => ProviderError {
                 message: format!(
                     "{}; install `ca-certificates`, or point SSL_CERT_FILE or the setting `ca_file` \
@@ -252,8 +289,18 @@ fn plain(builder: ClientBuilder) -> Result<ClientBuilder, ProviderError> {
     Ok(builder.tls_backend_preconfigured(config))
 }
 
+/// Returns the name of the server that an address is on, as a request tells it.
+fn host(url: &Url) -> Option<HeaderValue> {
+    let host = url.host_str()?;
+    let text = match url.port() {
+        Some(port) => format!("{host}:{port}"),
+        None => host.to_owned(),
+    };
+    HeaderValue::try_from(text).ok()
+}
+
 /// Returns an answer's headers as the codecs read them.
-pub(super) fn view(response: &Response) -> HeaderView {
+pub(super) fn view(response: &Exchange) -> HeaderView {
     let pairs = response.headers().iter().filter_map(|(name, value)| {
         value.to_str().ok().map(|value| (name.as_str().to_owned(), value.to_owned()))
     });
@@ -275,16 +322,22 @@ pub(super) fn late(phase: Phase, waited: Duration) -> ProviderError {
     ProviderError::new(Kind::Timeout(phase), format!("{what} for {} ms", waited.as_millis()))
 }
 
-/// Describes a failure of the HTTP client by its innermost cause; `otherwise` is its kind where the
-/// causes do not tell.
-pub(super) fn describe(error: reqwest::Error, otherwise: Kind) -> ProviderError {
-    // The address may carry what the user would not show; the provider's name is enough.
-    let error = error.without_url();
+/// Describes a failed exchange by its innermost cause; `otherwise` is its kind where the causes do
+/// not tell.
+pub(super) fn describe(fault: Fault, otherwise: Kind) -> ProviderError {
+    let error = match fault {
+        Fault::Lane(error) => return innermost(&error, otherwise, otherwise),
+        // The address may carry what the user would not show; the provider's name is enough.
+        Fault::Client(error) => error.without_url(),
+    };
     if error.is_timeout() && otherwise == Kind::Connect {
         return ProviderError::new(Kind::Timeout(Phase::Head), "No connection in time");
     }
-    let mut kind = if error.is_builder() { Kind::Tls } else { otherwise };
-    let mut cause: &(dyn Error + 'static) = &error;
+    innermost(&error, otherwise, if error.is_builder() { Kind::Tls } else { otherwise })
+}
+
+fn innermost(error: &(dyn Error + 'static), otherwise: Kind, mut kind: Kind) -> ProviderError {
+    let mut cause = error;
     loop {
         let io = cause.downcast_ref::<std::io::Error>();
         if otherwise == Kind::Truncated

@@ -8,6 +8,7 @@ use serde_json::Value;
 use tokio::time::timeout;
 
 use super::Provider;
+use super::exchange::Exchange;
 use super::http::{describe, late};
 use super::reading::MAX_BODY_BYTES;
 use crate::error::{Phase, ProviderError, ProviderErrorKind as Kind};
@@ -85,7 +86,7 @@ impl Provider {
     /// Reads a body to its end.
     pub(super) async fn read_whole(
         &self,
-        mut response: reqwest::Response,
+        mut response: Exchange,
     ) -> Result<Vec<u8>, ProviderError> {
         let idle = Duration::from_millis(self.config.timeouts.idle_ms);
         let mut body = Vec::new();

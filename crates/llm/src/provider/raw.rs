@@ -9,10 +9,11 @@ use bytes::Bytes;
 use distiq_base::Dialect;
 use futures::stream::BoxStream;
 use futures::{Stream, StreamExt};
+use reqwest::Method;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
-use reqwest::{Method, Response};
 use tokio::time::timeout;
 
+use super::exchange::Exchange;
 use super::http::{describe, late, request_id, view};
 use super::reading::AnswerReader;
 use super::stream::Guard;
@@ -227,7 +228,7 @@ impl Provider {
         }
     }
 
-    fn raw_body(&self, response: Response, guard: Guard) -> RawBody {
+    fn raw_body(&self, response: Exchange, guard: Guard) -> RawBody {
         let timeouts = self.config.timeouts;
         let state = Some((response, guard, false));
         RawBody::new(futures::stream::unfold(state, move |state| async move {

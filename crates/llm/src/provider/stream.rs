@@ -9,10 +9,10 @@ use bytes::Bytes;
 use distiq_base::{Secret, StreamEvent};
 use futures::stream::BoxStream;
 use futures::{Stream, StreamExt};
-use reqwest::Response;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::Timeouts;
+use super::exchange::Exchange;
 use super::http::{describe, late};
 use super::reading::AnswerReader;
 use crate::error::{Phase, ProviderError, ProviderErrorKind as Kind};
@@ -41,7 +41,7 @@ impl Stream for ModelStream {
 
 impl ModelStream {
     pub(super) fn new(
-        response: Response,
+        response: Exchange,
         reader: AnswerReader,
         timeouts: Timeouts,
         guard: Guard,
@@ -86,7 +86,7 @@ impl Guard {
 }
 
 struct Body {
-    response: Response,
+    response: Exchange,
     reader: AnswerReader,
     timeouts: Timeouts,
     guard: Guard,

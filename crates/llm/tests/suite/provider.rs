@@ -303,7 +303,8 @@ async fn gzip_is_unpacked() {
     let script = vec![head("content-encoding: gzip\r\n"), chunk(&packed), last_chunk()];
     let server = Server::start(vec![script]).await;
     assert!(ask(&anthropic(&server)).await.is_ok());
-    assert!(server.requests()[0].head.contains("accept-encoding: gzip"));
+    // On one machine, packing only costs time.
+    assert!(!server.requests()[0].head.contains("accept-encoding"));
     let cut = &packed[..packed.len() / 2];
     let error = fail(vec![head("content-encoding: gzip\r\n"), chunk(cut), last_chunk()]).await;
     assert_eq!(error.kind, Kind::Truncated);
