@@ -255,6 +255,7 @@ impl Ledger {
         }
         let (shared, limits) = (Arc::clone(&self.shared), limits.clone());
         let written = || kill_point("after_open_row");
+        self.writer.begins();
         Ok(self.queue(reply, written, move |tx| reserve(tx, &shared, &row, &limits))?)
     }
 
@@ -281,6 +282,11 @@ impl Ledger {
     ) -> impl Job + 'static + use<> {
         let (shared, id, limits) = (Arc::clone(&self.shared), id.clone(), limits.clone());
         let written = || kill_point("after_final_row");
+        let ends = self.writer.ends();
+        let reply = Box::new(move |outcome| {
+            ends();
+            reply(outcome);
+        });
         task(reply, written, move |tx: &Tx<'_>| {
             kill_point("before_final_row");
             let alerts = book::finish(tx, id.as_str(), &row, &limits, shared.zone())?;

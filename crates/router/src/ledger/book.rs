@@ -1,7 +1,7 @@
 //! What is done inside one transaction: opening a row, settling it, summing what is spent.
 
 use distiq_base::{Money, Usage};
-use distiq_store::{Row, SqlError, StoreError, Tx, Value, params};
+use distiq_store::{StoreError, Tx, Value, params};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
@@ -230,14 +230,8 @@ pub(crate) fn finish(
     limits: &Limits,
     zone: &TimeZone,
 ) -> Result<Option<Vec<Alert>>, StoreError> {
-    let settled = match write_end(tx, id, row, Whose::Open)? {
-        Some(settled) => settled,
-        None => {
-            let Some(counted) = counted(tx, id)? else { return Ok(None) };
-            let Some(settled) = write_end(tx, id, row, Whose::Any)? else { return Ok(None) };
-            Settled { counted, ..settled }
-        }
-    };
+    let Some(settled) = find(tx, id)? else { return Ok(None) };
+    write_end(tx, id, row)?;
     let change = row.cost.unwrap_or(Money::ZERO).minus(settled.counted);
     add(tx, &settled, change)?;
     let account = Account {
@@ -258,28 +252,21 @@ pub(crate) fn finish(
     Ok(Some(alerts))
 }
 
-/// Returns what the sums hold for a row.
-fn counted(tx: &Tx<'_>, id: &str) -> Result<Option<Money>, StoreError> {
-    let sql = "SELECT iif(state = 'open', 0, coalesce(cost, 0)) FROM request WHERE id = ?1";
-    tx.one(sql, params![id], |row| Ok(Money::from_nanos(row.get(0)?)))
+fn find(tx: &Tx<'_>, id: &str) -> Result<Option<Settled>, StoreError> {
+    let sql = "SELECT at_ms, session, run, iif(state = 'open', 0, coalesce(cost, 0)), key
+               FROM request WHERE id = ?1";
+    tx.one(sql, params![id], |row| {
+        Ok(Settled {
+            at_ms: row.get(0)?,
+            session: row.get(1)?,
+            run: row.get(2)?,
+            counted: Money::from_nanos(row.get(3)?),
+            key: row.get(4)?,
+        })
+    })
 }
 
-/// Which rows an end is written to.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Whose {
-    /// One that is open.
-    Open,
-    /// One that was closed, too.
-    Any,
-}
-
-/// Writes the end; `None` where no such row is.
-fn write_end(
-    tx: &Tx<'_>,
-    id: &str,
-    row: &FinalRow,
-    whose: Whose,
-) -> Result<Option<Settled>, StoreError> {
+fn write_end(tx: &Tx<'_>, id: &str, row: &FinalRow) -> Result<(), StoreError> {
     let Usage { input, cache_read, cache_write, cache_write_long, output, reasoning, .. } =
         row.usage;
     let nanos = |money: Option<Money>| money.map(Money::nanos);
@@ -293,14 +280,14 @@ fn write_end(
         zero_token,
         context,
     } = row.savings;
-    tx.one(
+    tx.execute(
         "UPDATE request SET input = ?2, cache_read = ?3, cache_write = ?4, cache_write_long = ?5,
              output = ?6, reasoning = ?7, cost = ?8, state = ?9, latency_ms = ?10,
              first_token_ms = ?11, attempts = ?12, stop = ?13, error = ?14, baseline_premium = ?15,
              baseline_append_only = ?16, saved_route = ?17, saved_prompt_cache = ?18,
              saved_response_cache = ?19, saved_compression = ?20, saved_zero_token = ?21,
              saved_context = ?22, node = ?23, fallbacks = ?24, status = ?25
-         WHERE id = ?1 AND (?26 OR state = 'open') RETURNING at_ms, session, run, key",
+         WHERE id = ?1",
         params![
             id,
             count(input),
@@ -327,21 +314,9 @@ fn write_end(
             row.node,
             row.fallbacks,
             row.status,
-            whose == Whose::Any,
         ],
-        settled,
-    )
-}
-
-/// Reads whose a row is: its time, session, run and key.
-fn settled(row: &Row<'_>) -> Result<Settled, SqlError> {
-    Ok(Settled {
-        at_ms: row.get(0)?,
-        session: row.get(1)?,
-        run: row.get(2)?,
-        key: row.get(3)?,
-        counted: Money::ZERO,
-    })
+    )?;
+    Ok(())
 }
 
 fn add(tx: &Tx<'_>, settled: &Settled, change: Money) -> Result<(), StoreError> {
@@ -402,10 +377,11 @@ pub(crate) fn left_behind(rows: Vec<OpenOne>, me: &Owner, now_ms: i64) -> Vec<St
 /// estimated before the send.
 pub(crate) fn close_left_behind(tx: &Tx<'_>, ids: &[String]) -> Result<(), StoreError> {
     for id in ids {
+        let Some(settled) = find(tx, id)? else { continue };
         let sql = "UPDATE request SET state = 'estimated', cost = estimate, error = 'killed'
-                   WHERE id = ?1 AND state = 'open' RETURNING at_ms, session, run, key, cost";
-        let closed = tx.one(sql, params![id], |row| Ok((settled(row)?, row.get(4)?)))?;
-        if let Some((settled, Some(cost))) = closed {
+                   WHERE id = ?1 AND state = 'open' RETURNING cost";
+        let cost = tx.one(sql, params![id], |row| row.get::<_, Option<i64>>(0))?;
+        if let Some(cost) = cost.flatten() {
             add(tx, &settled, Money::from_nanos(cost))?;
         }
     }

@@ -8,6 +8,7 @@
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -18,6 +19,10 @@ use distiq_store::{Database, StoreError, Tx};
 const SYNC_EVERY: Duration = Duration::from_millis(50);
 /// Most jobs of one transaction.
 const MAX_BATCH: usize = 128;
+/// Requests under way from which on writes are gathered.
+const CROWD: usize = 6;
+/// How long.
+const GATHERING: Duration = Duration::from_micros(400);
 /// Most transactions that a caller makes on its own thread before it goes on.
 const MOST_TURNS: usize = 3;
 /// Transactions, of about ten pages each, after which the log is folded into the file.
@@ -46,11 +51,14 @@ pub(crate) struct Writer {
 struct Queue {
     state: Mutex<Queued>,
     changed: Condvar,
+    under_way: AtomicUsize,
 }
 
 #[derive(Default)]
 struct Queued {
     jobs: VecDeque<Box<dyn Job>>,
+    /// How many jobs the thread waits for.
+    wanted: usize,
     /// Somebody writes: the thread, or a caller who found nobody writing.
     is_taken: bool,
     ending: bool,
@@ -66,6 +74,20 @@ impl std::fmt::Debug for Queue {
 impl Queue {
     fn state(&self) -> MutexGuard<'_, Queued> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Wakes the thread where it has enough to do.
+    fn tell(&self, state: MutexGuard<'_, Queued>) {
+        let is_enough = !state.is_taken && state.jobs.len() >= state.wanted;
+        drop(state);
+        if is_enough {
+            self.changed.notify_one();
+        }
+    }
+
+    /// Returns how many requests are under way, each of which will write again.
+    fn crowd(&self) -> usize {
+        self.under_way.load(Ordering::Relaxed)
     }
 
     /// Lets go of the turn to write; the thread goes on where something is left.
@@ -146,24 +168,23 @@ impl Writer {
             return false;
         }
         state.jobs.push_back(Box::new(job));
-        if !state.is_taken {
-            drop(state);
-            self.queue.changed.notify_one();
-        }
+        self.queue.tell(state);
         true
     }
 
-    /// Runs a job at once, with what is queued, where nobody writes at this moment; else it is
-    /// queued. `false` when the thread is gone.
+    /// Runs a job at once, with what is queued, where nobody writes at this moment and few are about to; else it
+    /// is queued. `false` when the thread is gone.
     ///
-    /// To wake a thread and to be woken by it takes as long as the write itself.
+    /// To wake a thread and to be woken by it takes as long as the write itself; but of many writes, those that
+    /// share a transaction cost a fraction.
     pub fn run(&self, job: impl Job + 'static) -> bool {
         let mut state = self.queue.state();
         if state.over {
             return false;
         }
         state.jobs.push_back(Box::new(job));
-        if state.is_taken {
+        if state.is_taken || self.queue.crowd() >= CROWD {
+            self.queue.tell(state);
             return true;
         }
         state.is_taken = true;
@@ -183,6 +204,20 @@ impl Writer {
         }
         self.queue.release(state);
         true
+    }
+
+    /// Notes that a request begins.
+    pub fn begins(&self) {
+        self.queue.under_way.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Returns what notes that a request is over.
+    pub fn ends(&self) -> impl FnOnce() + Send + 'static + use<> {
+        let queue = Arc::clone(&self.queue);
+        move || {
+            let less = |count: usize| count.checked_sub(1);
+            let _ = queue.under_way.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
+        }
     }
 
     /// Returns why the last sync failed, once.
@@ -212,14 +247,23 @@ fn take_batch(state: &mut Queued) -> Vec<Box<dyn Job>> {
 
 fn write_all(db: &Database, queue: &Queue, unsynced: &Unsynced) {
     loop {
+        let mut state = queue.state();
+        state.wanted = 1;
         let is_idle =
             |state: &mut Queued| state.is_taken || (state.jobs.is_empty() && !state.ending);
-        let waited = queue.changed.wait_while(queue.state(), is_idle);
-        let mut state = waited.unwrap_or_else(PoisonError::into_inner);
+        let waited = queue.changed.wait_while(state, is_idle);
+        let mut state = gather(queue, waited.unwrap_or_else(PoisonError::into_inner));
+        if state.is_taken {
+            continue;
+        }
         let batch = take_batch(&mut state);
         if batch.is_empty() {
-            state.over = true;
-            return;
+            // A caller may have written what was waited with.
+            state.over = state.ending;
+            match state.over {
+                true => return,
+                false => continue,
+            }
         }
         state.is_taken = true;
         drop(state);
@@ -227,6 +271,19 @@ fn write_all(db: &Database, queue: &Queue, unsynced: &Unsynced) {
         unsynced.note();
         queue.state().is_taken = false;
     }
+}
+
+/// Waits a little for more jobs, where many requests are under way.
+fn gather<'a>(queue: &'a Queue, mut state: MutexGuard<'a, Queued>) -> MutexGuard<'a, Queued> {
+    let crowd = queue.crowd();
+    if crowd < CROWD || state.ending {
+        return state;
+    }
+    let wanted = (crowd - crowd / 4).min(MAX_BATCH);
+    state.wanted = wanted;
+    let is_few = |state: &mut Queued| state.jobs.len() < wanted && !state.ending && !state.is_taken;
+    let waited = queue.changed.wait_timeout_while(state, GATHERING, is_few);
+    waited.unwrap_or_else(PoisonError::into_inner).0
 }
 
 /// How long a transaction may take to begin.
