@@ -58,6 +58,8 @@ def main(path):
     tensor("token_embd.weight", count, EMBEDDING)
     output = random.normal(0, 0.3, (count, EMBEDDING)).astype(numpy.float32)
     output[: 3 + 256] = 0
+    # Now and then it ends by itself.
+    output[2] = random.normal(0, 0.3, EMBEDDING)
     writer.add_tensor("output.weight", output)
     norm("output_norm.weight")
     for layer in range(LAYERS):
