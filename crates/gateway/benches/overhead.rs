@@ -148,7 +148,8 @@ impl Source for Fixed {
     }
 }
 
-#[tokio::main]
+// As many threads as `distiq start` has on four cores.
+#[tokio::main(worker_threads = 2)]
 async fn gateway(vendor: &str) {
     let folder = tempfile::tempdir().unwrap();
     let ledger = Arc::new(Ledger::open(&folder.path().join("ledger.db")).unwrap());

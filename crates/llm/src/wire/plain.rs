@@ -1,16 +1,22 @@
-//! The events that nearly all of a stream consists of, each a piece of text and nothing else, read
-//! without building a tree.
+//! The events that nearly all of a stream consists of, each a piece of text and nothing else, and
+//! whole answers that are one text, read without building a tree.
 //!
-//! An event that holds anything unknown is none of them: its decoder then reads it whole.
+//! What holds anything unknown is none of them: its decoder then reads all of it.
 
 use std::borrow::Cow;
 
 use serde::Deserialize;
 use serde::de::IgnoredAny;
+use serde_json::Value;
 
 /// Reads one; `None` where it may be anything else.
 pub(crate) fn read<'a, T: Deserialize<'a>>(data: &'a str) -> Option<T> {
     serde_json::from_str(data).ok()
+}
+
+/// Reads a whole answer; `None` where it may be anything else.
+pub(crate) fn read_whole<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Option<T> {
+    serde_json::from_slice(body).ok()
 }
 
 /// A chunk of OpenAI's chat.
@@ -77,6 +83,103 @@ impl Chunk {
     pub fn into_text(self) -> Option<String> {
         let [choice] = self.choices;
         (choice.index == 0).then_some(choice.delta.content)
+    }
+}
+
+/// A whole answer of OpenAI's chat that is one text.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(dead_code, reason = "fields that may be there, and tell nothing")]
+pub(crate) struct Completion {
+    pub id: String,
+    #[serde(default)]
+    object: IgnoredAny,
+    #[serde(default)]
+    created: IgnoredAny,
+    pub model: String,
+    #[serde(default)]
+    service_tier: IgnoredAny,
+    #[serde(default)]
+    system_fingerprint: IgnoredAny,
+    choices: [WholeChoice; 1],
+    pub usage: Value,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(dead_code, reason = "fields that may be there, and tell nothing")]
+struct WholeChoice {
+    #[serde(default)]
+    index: IgnoredAny,
+    message: ChatMessage,
+    finish_reason: String,
+    #[serde(default)]
+    logprobs: IgnoredAny,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(dead_code, reason = "fields that may be there, and tell nothing")]
+struct ChatMessage {
+    #[serde(default)]
+    role: IgnoredAny,
+    content: String,
+    #[serde(default)]
+    annotations: [(); 0],
+    #[serde(default)]
+    refusal: (),
+    #[serde(default)]
+    audio: (),
+    #[serde(default)]
+    function_call: (),
+    #[serde(default)]
+    tool_calls: (),
+}
+
+impl Completion {
+    /// Returns the text and the finish reason, where there is a text.
+    pub fn take_text(&mut self) -> Option<(String, String)> {
+        let [choice] = &mut self.choices;
+        let text = std::mem::take(&mut choice.message.content);
+        (!text.is_empty()).then(|| (text, std::mem::take(&mut choice.finish_reason)))
+    }
+}
+
+/// A whole answer of Anthropic's that is one text.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(dead_code, reason = "fields that may be there, and tell nothing")]
+pub(crate) struct Message<'a> {
+    pub id: String,
+    #[serde(borrow, rename = "type")]
+    kind: Cow<'a, str>,
+    #[serde(default)]
+    role: IgnoredAny,
+    pub model: String,
+    content: [TextBlock<'a>; 1],
+    pub stop_reason: String,
+    #[serde(default)]
+    stop_sequence: IgnoredAny,
+    pub usage: Value,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(dead_code, reason = "fields that may be there, and tell nothing")]
+struct TextBlock<'a> {
+    #[serde(borrow, rename = "type")]
+    kind: Cow<'a, str>,
+    text: String,
+    #[serde(default)]
+    citations: (),
+}
+
+impl Message<'_> {
+    /// Returns the text, where there is one.
+    pub fn take_text(&mut self) -> Option<String> {
+        let [block] = &mut self.content;
+        let is_text = self.kind == "message" && block.kind == "text" && !block.text.is_empty();
+        is_text.then(|| std::mem::take(&mut block.text))
     }
 }
 

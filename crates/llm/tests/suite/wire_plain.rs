@@ -79,3 +79,34 @@ fn a_field_that_nobody_knows_changes_nothing() {
         assert!(pieces >= texts, "{dialect:?} {events:?}");
     }
 }
+
+const WHOLE: [(Dialect, &str); 2] = [
+    (
+        Dialect::Openai,
+        r#"{"id":"c","created":1,"model":"m","choices":[{"index":0,"message":{"role":"assistant","content":"a\u00e9","refusal":null,"annotations":[]},"finish_reason":"length"}],"usage":{"prompt_tokens":9,"completion_tokens":2,"prompt_tokens_details":{"cached_tokens":4}}}"#,
+    ),
+    (
+        Dialect::Anthropic,
+        r#"{"id":"m","type":"message","role":"assistant","model":"x","content":[{"type":"text","text":"a\u00e9"}],"stop_reason":"max_tokens","stop_sequence":null,"usage":{"input_tokens":3,"cache_read_input_tokens":4,"output_tokens":2}}"#,
+    ),
+];
+
+#[test]
+fn a_whole_answer_of_one_text_is_read_alike_as_well() {
+    let read = |dialect, body: &str| {
+        let mut reader = AnswerReader::new(dialect, &Quirks::default());
+        let mut events = VecDeque::new();
+        reader.push(body.as_bytes(), &mut events).unwrap();
+        reader.end(&mut events).unwrap();
+        events
+    };
+    for (dialect, body) in WHOLE {
+        for (from, to) in
+            [("", ""), ("length", "stop"), ("max_tokens", "refusal"), ("a\\u00e9", "")]
+        {
+            let body = body.replacen(from, to, 1);
+            let odd = body.replacen('{', "{\"odd\":1,", 1);
+            assert_eq!(read(dialect, &body), read(dialect, &odd), "{body}");
+        }
+    }
+}

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::wire::anthropic::content::{self, Budget};
 use crate::wire::anthropic::{failure, usage};
-use crate::wire::{MAX_ANSWER_BLOCKS, WireError, field, status};
+use crate::wire::{MAX_ANSWER_BLOCKS, WireError, field, plain, status};
 
 /// Reads the body of a successful answer.
 ///
@@ -13,6 +13,17 @@ use crate::wire::{MAX_ANSWER_BLOCKS, WireError, field, status};
 /// [`WireError::Vendor`] where the body is an error or a web page all the same,
 /// [`WireError::Truncated`] where it ends early, [`WireError::Malformed`] otherwise.
 pub fn decode_response(body: &[u8]) -> Result<Response, WireError> {
+    if let Some(mut plain) = plain::read_whole::<plain::Message<'_>>(body)
+        && let Some(text) = plain.take_text()
+    {
+        return Ok(Response {
+            id: plain.id,
+            model: plain.model,
+            content: vec![Content::Text { text }],
+            stop: decode_stop(&plain.stop_reason),
+            usage: (!plain.usage.is_null()).then(|| usage::decode(&plain.usage)),
+        });
+    }
     let json = status::parse_body(body)?;
     if field::text(&json, "type") == Some("error")
         || json.get("error").is_some_and(Value::is_object)

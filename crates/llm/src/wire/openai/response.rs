@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use crate::error::{ProviderError, ProviderErrorKind};
 use crate::wire::openai::content::{self, DETAILS};
 use crate::wire::openai::{failure, usage};
-use crate::wire::{MAX_ANSWER_BLOCKS, WireError, field, status};
+use crate::wire::{MAX_ANSWER_BLOCKS, WireError, field, plain, status};
 
 /// Reads the body of a successful answer; of several choices, the first.
 ///
@@ -14,6 +14,18 @@ use crate::wire::{MAX_ANSWER_BLOCKS, WireError, field, status};
 /// [`WireError::Vendor`] where the body is an error or a web page all the same,
 /// [`WireError::Truncated`] where it ends early, [`WireError::Malformed`] otherwise.
 pub fn decode_response(body: &[u8]) -> Result<Response, WireError> {
+    if let Some(mut plain) = plain::read_whole::<plain::Completion>(body)
+        && let Some((text, reason)) = plain.take_text()
+    {
+        let end = End { has_calls: false, refused: false };
+        return Ok(Response {
+            id: plain.id,
+            model: plain.model,
+            content: vec![Content::Text { text }],
+            stop: decode_stop(&reason, end)?,
+            usage: usage::decode(&plain.usage, &Value::Null),
+        });
+    }
     let json = status::parse_body(body)?;
     if failure::is_error(&json) {
         return Err(failure::in_answer(&json).into());

@@ -18,7 +18,8 @@ pub(in crate::wire) fn find(json: &Value) -> Option<Usage> {
     report.or_else(|| decode_timings(timings))
 }
 
-fn decode(usage: &Value, timings: &Value) -> Option<Usage> {
+/// Reads a count; `timings` are llama.cpp's, where it sent any.
+pub(super) fn decode(usage: &Value, timings: &Value) -> Option<Usage> {
     let prompt = field::count(usage, "prompt_tokens");
     let output = field::count(usage, "completion_tokens");
     if prompt.is_none() && output.is_none() {
