@@ -57,7 +57,7 @@ const WALLS: &[Wall] = &[
     wall("reqwest", &["llm", "tools", "store", "gateway"]),
     wall("ureq", &[]),
     wall("axum*", &["gateway", "testkit", "distiq"]),
-    wall("hyper*", &["gateway", "testkit", "distiq"]),
+    wall("hyper*", &["llm", "gateway", "testkit", "distiq"]),
     wall("rusqlite", &["store"]),
     wall("tree-sitter*", &["lang"]),
     wall("tiktoken-rs", &["ml"]),

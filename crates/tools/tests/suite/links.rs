@@ -108,8 +108,13 @@ fn an_editor_that_saves_meanwhile_loses_nothing() {
                     || fs::read_to_string(&path).unwrap().starts_with(&format!("saved {save}\n"));
                 // An edit that came in that moment sees what it took away, and puts it back.
                 let patience = Instant::now() + Duration::from_secs(5);
-                while !is_there() && Instant::now() < patience {}
-                lost += usize::from(!is_there());
+                let is_kept = loop {
+                    match is_there() {
+                        false if Instant::now() < patience => {}
+                        is_there => break is_there,
+                    }
+                };
+                lost += usize::from(!is_kept);
             }
             lost
         });
