@@ -65,7 +65,7 @@ class Agent:
 
     def run(self, name, *arguments, **environment):
         """What it prints; it must end well."""
-        program = TESTS / "node_modules" / ".bin" / name
+        program = TESTS / "agents" / "node_modules" / ".bin" / name
         ran = subprocess.run(
             [str(program), *arguments], cwd=self.project, env=self.environment | environment,
             stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=TIMEOUT,
