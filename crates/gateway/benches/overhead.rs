@@ -148,8 +148,7 @@ impl Source for Fixed {
     }
 }
 
-// As many threads as `distiq start` has on four cores.
-#[tokio::main(worker_threads = 2)]
+#[tokio::main(worker_threads = 1)]
 async fn gateway(vendor: &str) {
     let folder = tempfile::tempdir().unwrap();
     let ledger = Arc::new(Ledger::open(&folder.path().join("ledger.db")).unwrap());

@@ -1,6 +1,7 @@
 //! The gateway itself: it listens, accepts, reloads, and stops in order.
 
 mod connection;
+mod crew;
 mod leaving;
 mod patience;
 mod watch;
@@ -14,7 +15,6 @@ use distiq_base::ErrorKind;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
-use tokio_util::task::TaskTracker;
 
 use crate::batch;
 use crate::keys::{KeyError, Keys};
@@ -24,6 +24,7 @@ use crate::setup::{Access, Options, Source};
 use crate::shared::Shared;
 use crate::tls::{Certificate, TlsError};
 use connection::Doorman;
+use crew::{Accepted, Crew};
 pub(crate) use leaving::RequestCame;
 
 /// How long streams that were told of the end may take to say so to their clients.
@@ -46,6 +47,9 @@ pub enum GatewayError {
         #[source]
         source: io::Error,
     },
+    /// No threads can be started.
+    #[error("Cannot start threads")]
+    Threads(#[source] io::Error),
     /// The keys cannot be had.
     #[error(transparent)]
     Keys(#[from] KeyError),
@@ -64,7 +68,7 @@ impl GatewayError {
     /// Returns the kind that sets the exit code.
     pub const fn kind(&self) -> ErrorKind {
         match self {
-            GatewayError::Listen { .. } => ErrorKind::User,
+            GatewayError::Listen { .. } | GatewayError::Threads(_) => ErrorKind::User,
             GatewayError::Keys(error) => error.kind(),
             _ => ErrorKind::Config,
         }
@@ -77,6 +81,7 @@ impl GatewayError {
                                            `DISTIQ_GATEWAY_KEY`, and leave `--no-auth` to loopback"
                 .into(),
             GatewayError::Listen { .. } => "Name another address with `--listen`".into(),
+            GatewayError::Threads(_) => "Raise the limit on processes (`ulimit -u`)".into(),
             GatewayError::Keys(error) => error.hint(),
             GatewayError::Tls(_) => {
                 "Look at `gateway.tls_certificate` and `gateway.tls_key`".into()
@@ -168,7 +173,7 @@ impl Gateway {
     pub async fn serve(self) -> Result<(), GatewayError> {
         let acceptor = self.certificate.as_ref().map(Certificate::acceptor).transpose()?;
         let doorman = Arc::new(Doorman::new(Arc::clone(&self.shared), acceptor));
-        let connections = TaskTracker::new();
+        let mut crew = Crew::start(&doorman).map_err(GatewayError::Threads)?;
         let room = Arc::new(Semaphore::new(self.shared.options.bounds.connections));
         batch::resume(&self.shared);
         let watcher = tokio::spawn(watch::watch(self.handle()));
@@ -184,36 +189,31 @@ impl Gateway {
             };
             match accepted {
                 Ok((stream, peer)) => {
-                    let doorman = Arc::clone(&doorman);
-                    connections.spawn(async move {
-                        doorman.serve(stream, peer.ip()).await;
-                        drop(permit);
-                    });
+                    crew.deal(Accepted { stream, peer: peer.ip(), permit: permit.ok() });
                 }
                 Err(error) => pause_after(&error).await,
             }
         }
         watcher.abort();
-        self.accept_those_who_wait(&doorman, &connections);
+        self.accept_those_who_wait(&mut crew);
         drop(self.listener);
-        connections.close();
-        if timeout(self.shared.options.bounds.drain, connections.wait()).await.is_err() {
+        if timeout(self.shared.options.bounds.drain, crew.finish()).await.is_err() {
             self.shared.cut.cancel();
-            let _ = timeout(LAST_WORDS, connections.wait()).await;
+            let _ = timeout(LAST_WORDS, crew.finish()).await;
         }
+        crew.end().await;
         self.shared.seeing.close().await;
         Ok(())
     }
 
     /// Takes the connections that the system has accepted already: closing the socket would reset them,
     /// though their clients may have sent their requests.
-    fn accept_those_who_wait(&self, doorman: &Arc<Doorman>, connections: &TaskTracker) {
+    fn accept_those_who_wait(&self, crew: &mut Crew) {
         let mut nobody = std::task::Context::from_waker(std::task::Waker::noop());
         while let std::task::Poll::Ready(Ok((stream, peer))) =
             self.listener.poll_accept(&mut nobody)
         {
-            let doorman = Arc::clone(doorman);
-            connections.spawn(async move { doorman.serve(stream, peer.ip()).await });
+            crew.deal(Accepted { stream, peer: peer.ip(), permit: None });
         }
     }
 }

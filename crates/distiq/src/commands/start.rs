@@ -63,10 +63,9 @@ pub fn run(global: &Global, args: Args) -> Result<(), Failure> {
         user_file: world.home.config_file(),
         project_file: world.root.join(distiq_base::config::PROJECT_FILE),
     });
-    // A request mostly waits: more threads would hand it to and fro, which costs a third more.
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    // Connections have threads of their own; this is for what goes on beside them.
     let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads((cores / 2).max(2))
+        .worker_threads(1)
         .enable_all()
         .build()
         .map_err(|error| Failure::io("Cannot start", &error))?;

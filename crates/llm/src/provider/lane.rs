@@ -8,6 +8,7 @@ use std::error::Error;
 use std::future::poll_fn;
 use std::io;
 use std::pin::{Pin, pin};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -32,15 +33,18 @@ use super::unpack::Unpack;
 
 /// How long a connection is kept for the next request.
 const LONGEST_IDLE: Duration = Duration::from_secs(90);
-/// Most connections that are kept.
-const MOST_IDLE: usize = 1024;
+/// Most connections that are kept of a share.
+const MOST_IDLE: usize = 256;
+/// Shares of the connections.
+const SHARES: usize = 16;
 /// How often those that the server closed are let go.
 const SWEEP_EVERY: Duration = Duration::from_secs(15);
 
 /// The connections to one server.
 pub(super) struct Lanes {
     server: Uri,
-    kept: Mutex<Kept>,
+    /// By thread: a connection is best used where its runtime is.
+    kept: [Mutex<Kept>; SHARES],
 }
 
 /// The connections that are kept for the next request.
@@ -92,7 +96,7 @@ impl Lanes {
         }
         let server: Uri = base.as_str().parse().ok()?;
         let is_direct = is_loopback(base) || Matcher::from_system().intercept(&server).is_none();
-        is_direct.then(|| Arc::new(Self { server, kept: Mutex::default() }))
+        is_direct.then(|| Arc::new(Self { server, kept: Default::default() }))
     }
 
     /// Sends a request and waits for the answer's head.
@@ -148,14 +152,17 @@ impl Lanes {
         })
     }
 
-    fn kept(&self) -> MutexGuard<'_, Kept> {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Returns a share of the connections; there is one for each number.
+    fn kept(&self, share: usize) -> MutexGuard<'_, Kept> {
+        let [first, ..] = &self.kept;
+        let kept = self.kept.get(share % SHARES).unwrap_or(first);
+        kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Takes the connection that was used last; its server is the least likely to have closed it.
     fn take(&self) -> Option<Lane> {
         loop {
-            let mut idle = self.kept().idle.pop()?;
+            let mut idle = self.kept(own_share()).idle.pop()?;
             if idle.is_usable() {
                 return Some(idle.lane);
             }
@@ -164,29 +171,39 @@ impl Lanes {
 
     fn give_back(self: &Arc<Self>, lane: Lane) {
         let mut lane = Idle { lane, since: Instant::now() };
-        let mut kept = self.kept();
+        let share = own_share();
+        let mut kept = self.kept(share);
         if !lane.is_usable() || kept.idle.len() >= MOST_IDLE {
             return;
         }
         kept.idle.push(lane);
         if !std::mem::replace(&mut kept.is_swept, true) {
-            tokio::spawn(sweep(Arc::downgrade(self)));
+            tokio::spawn(sweep(Arc::downgrade(self), share));
         }
     }
 }
 
 /// Lets connections go that their servers closed or that nobody used for long, as long as there are any.
-async fn sweep(lanes: Weak<Lanes>) {
+async fn sweep(lanes: Weak<Lanes>, share: usize) {
     loop {
         sleep(SWEEP_EVERY).await;
         let Some(lanes) = lanes.upgrade() else { return };
-        let mut kept = lanes.kept();
+        let mut kept = lanes.kept(share);
         kept.idle.retain_mut(Idle::is_usable);
         if kept.idle.is_empty() {
             kept.is_swept = false;
             return;
         }
     }
+}
+
+/// Returns the number of this thread's share.
+fn own_share() -> usize {
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    thread_local! {
+        static SHARE: usize = NEXT.fetch_add(1, Ordering::Relaxed);
+    }
+    SHARE.with(|share| *share)
 }
 
 impl Idle {
