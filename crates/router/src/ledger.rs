@@ -255,8 +255,21 @@ impl Ledger {
         }
         let (shared, limits) = (Arc::clone(&self.shared), limits.clone());
         let written = || kill_point("after_open_row");
+        let (reply, receiver) = reply();
+        let ends = self.writer.ends();
+        let reply = Box::new(move |outcome: Result<Reservation, BudgetError>| {
+            // What is refused never comes to its end.
+            if outcome.is_err() {
+                ends();
+            }
+            reply(outcome);
+        });
         self.writer.begins();
-        Ok(self.queue(reply, written, move |tx| reserve(tx, &shared, &row, &limits))?)
+        let work = move |tx: &Tx<'_>| reserve(tx, &shared, &row, &limits);
+        match self.writer.run(task(reply, written, work)) {
+            true => Ok(receiver),
+            false => Err(LedgerError::Stopped.into()),
+        }
     }
 
     fn queue_finish<R>(
@@ -440,4 +453,28 @@ fn count(number: u64) -> i64 {
 fn time(at_ms: i64) -> Timestamp {
     let edge = if at_ms < 0 { Timestamp::MIN } else { Timestamp::MAX };
     Timestamp::from_millisecond(at_ms).unwrap_or(edge)
+}
+
+#[cfg(test)]
+mod tests {
+    use distiq_base::RequestKind;
+
+    use super::*;
+
+    #[test]
+    fn who_was_refused_is_not_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let ledger = Ledger::open(&folder.path().join("ledger.db")).unwrap();
+        let row = || OpenRow::new(RequestKind::Gateway, "p", "m");
+        let limited = Limits { day: Some(Money::from_nanos(1)), ..Limits::default() };
+        let error = ledger.reserve_blocking(row(), &limited).unwrap_err();
+        assert!(matches!(error, BudgetError::Unpriced { .. }), "{error}");
+        assert_eq!(ledger.writer.crowd(), 0);
+        let open = row();
+        let id = open.id.clone();
+        ledger.reserve_blocking(open, &Limits::default()).unwrap();
+        assert_eq!(ledger.writer.crowd(), 1);
+        ledger.finish_blocking(&id, FinalRow::default(), &Limits::default()).unwrap();
+        assert_eq!(ledger.writer.crowd(), 0);
+    }
 }

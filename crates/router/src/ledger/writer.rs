@@ -59,6 +59,8 @@ struct Queued {
     jobs: VecDeque<Box<dyn Job>>,
     /// How many jobs the thread waits for.
     wanted: usize,
+    /// How many jobs the last transaction had.
+    last: usize,
     /// Somebody writes: the thread, or a caller who found nobody writing.
     is_taken: bool,
     ending: bool,
@@ -88,6 +90,16 @@ impl Queue {
     /// Returns how many requests are under way, each of which will write again.
     fn crowd(&self) -> usize {
         self.under_way.load(Ordering::Relaxed)
+    }
+
+    /// Returns how many jobs are worth a moment's wait: none, where the last transaction had to itself
+    /// what it wrote, as among streams that are open for long.
+    fn expected(&self, state: &Queued) -> usize {
+        let crowd = self.crowd();
+        match crowd < CROWD || state.last <= 1 {
+            true => 1,
+            false => (crowd - crowd / 4).min(state.last * 2).min(MAX_BATCH),
+        }
     }
 
     /// Lets go of the turn to write; the thread goes on where something is left.
@@ -183,7 +195,7 @@ impl Writer {
             return false;
         }
         state.jobs.push_back(Box::new(job));
-        if state.is_taken || self.queue.crowd() >= CROWD {
+        if state.is_taken || self.queue.expected(&state) > 1 {
             self.queue.tell(state);
             return true;
         }
@@ -220,6 +232,12 @@ impl Writer {
         }
     }
 
+    /// Returns how many requests are under way.
+    #[cfg(test)]
+    pub fn crowd(&self) -> usize {
+        self.queue.crowd()
+    }
+
     /// Returns why the last sync failed, once.
     pub fn take_failure(&self) -> Option<StoreError> {
         self.unsynced.state().failure.take()
@@ -242,6 +260,9 @@ impl Drop for Writer {
 
 fn take_batch(state: &mut Queued) -> Vec<Box<dyn Job>> {
     let count = state.jobs.len().min(MAX_BATCH);
+    if count > 0 {
+        state.last = count;
+    }
     state.jobs.drain(..count).collect()
 }
 
@@ -275,11 +296,10 @@ fn write_all(db: &Database, queue: &Queue, unsynced: &Unsynced) {
 
 /// Waits a little for more jobs, where many requests are under way.
 fn gather<'a>(queue: &'a Queue, mut state: MutexGuard<'a, Queued>) -> MutexGuard<'a, Queued> {
-    let crowd = queue.crowd();
-    if crowd < CROWD || state.ending {
+    let wanted = queue.expected(&state);
+    if wanted <= 1 || state.ending {
         return state;
     }
-    let wanted = (crowd - crowd / 4).min(MAX_BATCH);
     state.wanted = wanted;
     let is_few = |state: &mut Queued| state.jobs.len() < wanted && !state.ending && !state.is_taken;
     let waited = queue.changed.wait_timeout_while(state, GATHERING, is_few);
