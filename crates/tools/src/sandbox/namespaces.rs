@@ -11,6 +11,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use nix::errno::Errno;
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::socket::{ControlMessage, ControlMessageOwned, MsgFlags, recvmsg, sendmsg};
 use nix::unistd::{getegid, geteuid};
@@ -90,12 +91,16 @@ pub(super) fn receive(socket: &UnixStream) -> io::Result<(Support, Namespaces)> 
     let mut bytes = [0; 1024];
     let mut space = nix::cmsg_space!([RawFd; 4]);
     let mut slices = [IoSliceMut::new(&mut bytes)];
-    let message = recvmsg::<()>(
+    let message = match recvmsg::<()>(
         socket.as_raw_fd(),
         &mut slices,
         Some(&mut space),
         MsgFlags::MSG_CMSG_CLOEXEC,
-    )?;
+    ) {
+        // A tracer that stops us, or a signal, says nothing of what comes.
+        Err(Errno::EINTR) => return receive(socket),
+        message => message?,
+    };
     let mut files = Vec::new();
     for control in message.cmsgs()? {
         if let ControlMessageOwned::ScmRights(numbers) = control {
