@@ -5,6 +5,7 @@ use std::path::Path;
 use tree_sitter::Node;
 
 use crate::languages;
+use crate::source::rules::Rules;
 
 /// A language that Distiq can parse.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -28,6 +29,9 @@ pub enum Language {
 }
 
 impl Language {
+    /// How many there are.
+    pub(crate) const COUNT: usize = ALL.len();
+
     /// Returns the language's usual name.
     pub fn name(self) -> &'static str {
         self.spec().name
@@ -59,7 +63,7 @@ impl Language {
 }
 
 /// Every language, those first whose file names are narrower than another's extension.
-const ALL: [Language; 14] = [
+const ALL: &[Language] = &[
     Language::Jsonc,
     Language::Rust,
     Language::Python,
@@ -88,6 +92,8 @@ pub(crate) struct Spec {
     pub(crate) items: &'static [Item],
     /// Nodes that are passed through on the way to items, at the same depth.
     pub(crate) through: &'static [&'static str],
+    /// How the whole tree is read for [`source`](crate::source()).
+    pub(crate) rules: &'static Rules,
 }
 
 /// A kind of node that is in the outline.
@@ -119,7 +125,7 @@ pub(crate) fn node_text(node: Node<'_>, text: &str) -> Option<String> {
 /// Returns the language of a file by its name alone.
 pub fn language_of(path: &Path) -> Option<Language> {
     let name = path.file_name()?.to_str()?.to_lowercase();
-    let named = ALL.into_iter().find(|language| {
+    let named = ALL.iter().copied().find(|language| {
         language.spec().file_names.iter().any(|pattern| match pattern.split_once('*') {
             Some((start, end)) => {
                 name.len() >= start.len() + end.len()
@@ -131,7 +137,8 @@ pub fn language_of(path: &Path) -> Option<Language> {
     });
     let extension = || {
         let (stem, extension) = name.rsplit_once('.')?;
-        ALL.into_iter()
+        ALL.iter()
+            .copied()
             .find(|language| language.spec().extensions.contains(&extension))
             .filter(|_| !stem.is_empty())
     };

@@ -1,6 +1,6 @@
 //! What Distiq knows of languages: syntax errors, outlines and the commands in a shell line.
 //!
-//! The doors are [`language_of`], [`Syntax`], [`outline`], [`enclosing`] and [`shell::parse`].
+//! The doors are [`language_of`], [`source()`], [`Syntax`], [`outline`], [`enclosing`] and [`shell::parse`].
 //! Grammars are compiled in; a parser is made when it is first needed and nothing at start.
 //!
 //! ```
@@ -21,8 +21,10 @@ mod languages;
 mod outline;
 mod parse;
 pub mod shell;
+mod source;
 mod syntax;
 
 pub use language::{LICENCES, Language, language_of};
 pub use outline::{OutlineItem, enclosing, outline};
+pub use source::{Import, ImportedName, Piece, PieceKind, Role, Source, Unit, source};
 pub use syntax::{Syntax, added_errors};

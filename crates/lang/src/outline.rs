@@ -9,6 +9,8 @@ use crate::parse::parse;
 
 /// The longest signature, in characters.
 const SIGNATURE_CHARS: usize = 160;
+/// How much of an item is read for its signature.
+const HEAD_BYTES: usize = 8 * 1024;
 /// The most items of an outline.
 const MAX_ITEMS: usize = 10_000;
 /// How deep members are followed.
@@ -89,7 +91,7 @@ fn holds_members(spec: &Spec, kind: &str) -> bool {
 }
 
 /// The row of a node's last character: a node that ends with a line break ends on the line before.
-fn last_row(node: Node<'_>) -> usize {
+pub(crate) fn last_row(node: Node<'_>) -> usize {
     let end = node.end_position();
     if end.column == 0 && end.row > node.start_position().row { end.row - 1 } else { end.row }
 }
@@ -198,32 +200,40 @@ impl Outline<'_> {
         outer
     }
 
-    /// Returns an item's text up to its body, on one line.
     fn signature(&self, node: Node<'_>) -> String {
         let outer = match self.wrapper(node) {
             outer if outer.kind() == "decorated_definition" => node,
             outer => outer,
         };
-        let value = || {
-            let value = node.child_by_field_name("value")?;
-            value.child_by_field_name("body")
-        };
-        let body = node.child_by_field_name("body").or_else(value);
-        let end = body.map_or(outer.end_byte(), |body| body.start_byte());
-        let head = self.text.get(outer.start_byte()..end).unwrap_or("");
-        let spans = body.is_none() && head.contains('\n');
-        // Parameters may stand on several lines; a value on several lines is cut at its first.
-        let head =
-            if spans && !head.contains('(') { head.lines().next().unwrap_or("") } else { head };
-        let words = head.split_whitespace().take(SIGNATURE_CHARS).collect::<Vec<_>>().join(" ");
-        let words = words.trim_end_matches([' ', '{', '[', ';', ',', '\\']);
-        shorten(
-            words.strip_suffix(':').or_else(|| words.strip_suffix("=")).unwrap_or(words).trim_end(),
-        )
+        signature(node, outer.start_byte(), outer.end_byte(), self.text)
     }
 }
 
-fn shorten(text: &str) -> String {
+/// Returns an item's text up to its body, on one line. Its own text stands at `start..end`, together
+/// with what wraps it.
+pub(crate) fn signature(node: Node<'_>, start: usize, end: usize, text: &str) -> String {
+    let value = || {
+        let value =
+            node.child_by_field_name("value").or_else(|| node.child_by_field_name("right"))?;
+        value.child_by_field_name("body")
+    };
+    let body = node.child_by_field_name("body").or_else(value);
+    let mut end = body.map_or(end, |body| body.start_byte()).min(start + HEAD_BYTES);
+    let mut before = body.and_then(|body| body.prev_sibling());
+    while let Some(comment) = before.filter(|node| node.kind().ends_with("comment")) {
+        end = end.min(comment.start_byte());
+        before = comment.prev_sibling();
+    }
+    let head = text.get(start..text.floor_char_boundary(end)).unwrap_or("");
+    let spans = body.is_none() && head.contains('\n');
+    // Parameters may stand on several lines; a value on several lines is cut at its first.
+    let head = if spans && !head.contains('(') { head.lines().next().unwrap_or("") } else { head };
+    let words = head.split_whitespace().take(SIGNATURE_CHARS).collect::<Vec<_>>().join(" ");
+    let words = words.trim_end_matches([' ', '{', '[', ';', ',', '\\']);
+    shorten(words.strip_suffix(':').or_else(|| words.strip_suffix("=")).unwrap_or(words).trim_end())
+}
+
+pub(crate) fn shorten(text: &str) -> String {
     if text.chars().count() <= SIGNATURE_CHARS {
         return text.to_owned();
     }

@@ -1,7 +1,10 @@
 //! C++.
 
 use crate::language::{ITEM, Item, Spec};
+use crate::languages::c::C_RULES;
 use crate::languages::c::{declarator_name, declared_function, defined};
+use crate::source::Role;
+use crate::source::rules::{Place, Rules};
 
 pub(crate) static SPEC: Spec = Spec {
     name: "C++",
@@ -47,4 +50,62 @@ pub(crate) static SPEC: Spec = Spec {
         "field_declaration_list",
         "template_declaration",
     ],
+    rules: &RULES,
 };
+
+static RULES: Rules = Rules {
+    places: &[
+        ("function_declarator.declarator", Place::Is(Role::Definition)),
+        ("parenthesized_declarator", Place::Same),
+        ("pointer_declarator.declarator", Place::Same),
+        ("array_declarator.declarator", Place::Same),
+        ("init_declarator.declarator", Place::Same),
+        ("declaration.declarator", Place::Is(Role::Local)),
+        ("parameter_declaration.declarator", Place::Is(Role::Local)),
+        ("parameter_list", Place::Is(Role::Local)),
+        ("field_declaration.declarator", Place::Is(Role::Definition)),
+        ("type_definition.declarator", Place::Is(Role::Definition)),
+        ("struct_specifier.name", Place::Named),
+        ("union_specifier.name", Place::Named),
+        ("enum_specifier.name", Place::Named),
+        ("enumerator.name", Place::Is(Role::Definition)),
+        ("preproc_def.name", Place::Is(Role::Definition)),
+        ("preproc_function_def.name", Place::Is(Role::Definition)),
+        ("preproc_params", Place::Is(Role::Local)),
+        ("call_expression.function", Place::Is(Role::Call)),
+        ("field_expression.field", Place::Path),
+        ("field_designator", Place::Is(Role::Key)),
+        ("reference_declarator", Place::Same),
+        ("optional_parameter_declaration.declarator", Place::Is(Role::Local)),
+        ("variadic_parameter_declaration.declarator", Place::Is(Role::Local)),
+        ("variadic_declarator", Place::Same),
+        ("for_range_loop.declarator", Place::Is(Role::Local)),
+        ("structured_binding_declarator", Place::Is(Role::Local)),
+        ("qualified_identifier.name", Place::Same),
+        ("template_function.name", Place::Same),
+        ("template_type.name", Place::Same),
+        ("template_method.name", Place::Same),
+        ("destructor_name", Place::Same),
+        ("class_specifier.name", Place::Named),
+        ("alias_declaration.name", Place::Is(Role::Definition)),
+        ("concept_definition.name", Place::Is(Role::Definition)),
+        ("namespace_definition.name", Place::Is(Role::Definition)),
+        ("nested_namespace_specifier", Place::Same),
+        ("base_class_clause", Place::Is(Role::Base)),
+        ("field_initializer", Place::Is(Role::Key)),
+    ],
+    wrappers: &["template_declaration"],
+    scopes: &["lambda_expression"],
+    hides_members: true,
+    split,
+    ..C_RULES
+};
+
+/// `A::f` is `f` of `A`.
+fn split(name: &str) -> (Option<&str>, &str) {
+    let Some((of, own)) = name.rsplit_once("::").filter(|_| !name.contains("operator")) else {
+        return (None, name);
+    };
+    let of = of.split('<').next().unwrap_or(of);
+    (Some(of.rsplit("::").next().unwrap_or(of)).filter(|of| !of.is_empty()), own.trim())
+}

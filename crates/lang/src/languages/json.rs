@@ -3,6 +3,8 @@
 use tree_sitter::Node;
 
 use crate::language::{ITEM, Item, Spec, node_text};
+use crate::source::Role;
+use crate::source::rules::{NO_RULES, Place, Rules};
 
 const ITEMS: &[Item] = &[Item { node: "pair", kind: "key", name: key, ..ITEM }];
 
@@ -13,6 +15,7 @@ pub(crate) static SPEC: Spec = Spec {
     grammar: || tree_sitter_json::LANGUAGE.into(),
     items: ITEMS,
     through: &["object"],
+    rules: &RULES,
 };
 
 pub(crate) static JSONC: Spec = Spec {
@@ -55,8 +58,15 @@ const SPEC_JSON: Spec = Spec {
     grammar: || tree_sitter_json::LANGUAGE.into(),
     items: ITEMS,
     through: &["object"],
+    rules: &RULES,
 };
 
 fn key(node: Node<'_>, text: &str) -> Option<String> {
     Some(node_text(node.child_by_field_name("key")?, text)?.trim_matches('"').to_owned())
 }
+
+static RULES: Rules = Rules {
+    texts: &["string_content"],
+    places: &[("pair.key", Place::Is(Role::Key)), ("string", Place::Same)],
+    ..NO_RULES
+};

@@ -3,6 +3,8 @@
 use tree_sitter::Node;
 
 use crate::language::{ITEM, Item, Spec, node_text};
+use crate::source::Role;
+use crate::source::rules::{NO_RULES, Rules};
 
 pub(crate) static SPEC: Spec = Spec {
     name: "TOML",
@@ -15,8 +17,15 @@ pub(crate) static SPEC: Spec = Spec {
         Item { node: "pair", kind: "key", name: first, ..ITEM },
     ],
     through: &[],
+    rules: &RULES,
 };
 
 fn first(node: Node<'_>, text: &str) -> Option<String> {
     node_text(node.named_child(0)?, text)
 }
+
+static RULES: Rules = Rules {
+    names: &[("bare_key", Role::Key), ("quoted_key", Role::Key)],
+    texts: &["string"],
+    ..NO_RULES
+};

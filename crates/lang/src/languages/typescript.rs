@@ -1,7 +1,10 @@
 //! TypeScript and TSX.
 
 use crate::language::{ITEM, Item, Spec};
-use crate::languages::javascript::{constant, exported, function_value};
+use crate::languages::javascript::JS_RULES;
+use crate::languages::javascript::{constant, exported, function_value, pair_function, test_name};
+use crate::source::Role;
+use crate::source::rules::{Place, Rules};
 
 const ITEMS: &[Item] = &[
     Item { node: "function_declaration", kind: "function", ..ITEM },
@@ -12,6 +15,7 @@ const ITEMS: &[Item] = &[
     Item { node: "method_definition", kind: "method", ..ITEM },
     Item { node: "method_signature", kind: "method", ..ITEM },
     Item { node: "abstract_method_signature", kind: "method", ..ITEM },
+    Item { node: "public_field_definition", kind: "method", name: function_value, ..ITEM },
     Item { node: "public_field_definition", kind: "field", ..ITEM },
     Item { node: "interface_declaration", kind: "interface", members: true, ..ITEM },
     Item { node: "type_alias_declaration", kind: "type", ..ITEM },
@@ -21,6 +25,8 @@ const ITEMS: &[Item] = &[
     Item { node: "variable_declarator", kind: "function", name: function_value, ..ITEM },
     Item { node: "variable_declarator", kind: "const", name: constant, ..ITEM },
     Item { node: "assignment_expression", kind: "function", name: exported, ..ITEM },
+    Item { node: "pair", kind: "method", name: pair_function, ..ITEM },
+    Item { node: "call_expression", kind: "test", name: test_name, ..ITEM },
 ];
 
 const THROUGH: &[&str] = &[
@@ -42,6 +48,7 @@ pub(crate) static SPEC: Spec = Spec {
     grammar: || tree_sitter_typescript::LANGUAGE_TYPESCRIPT.into(),
     items: ITEMS,
     through: THROUGH,
+    rules: &RULES,
 };
 
 pub(crate) static TSX: Spec = Spec {
@@ -51,4 +58,59 @@ pub(crate) static TSX: Spec = Spec {
     grammar: || tree_sitter_typescript::LANGUAGE_TSX.into(),
     items: ITEMS,
     through: THROUGH,
+    rules: &RULES,
+};
+
+static RULES: Rules = Rules {
+    places: &[
+        ("function_declaration.name", Place::Is(Role::Definition)),
+        ("generator_function_declaration.name", Place::Is(Role::Definition)),
+        ("function_expression.name", Place::Is(Role::Local)),
+        ("class_declaration.name", Place::Is(Role::Definition)),
+        ("class.name", Place::Is(Role::Definition)),
+        ("method_definition.name", Place::Is(Role::Definition)),
+        ("variable_declarator.name", Place::Is(Role::Local)),
+        ("array_pattern", Place::Same),
+        ("object_pattern", Place::Same),
+        ("pair_pattern.key", Place::Is(Role::Key)),
+        ("pair_pattern.value", Place::Same),
+        ("assignment_pattern.left", Place::Same),
+        ("object_assignment_pattern.left", Place::Same),
+        ("rest_pattern", Place::Same),
+        ("formal_parameters", Place::Is(Role::Local)),
+        ("arrow_function.parameter", Place::Is(Role::Local)),
+        ("catch_clause.parameter", Place::Is(Role::Local)),
+        ("for_in_statement.left", Place::Is(Role::Local)),
+        ("assignment_expression.left", Place::Target),
+        ("call_expression.function", Place::Is(Role::Call)),
+        ("new_expression.constructor", Place::Is(Role::Call)),
+        ("member_expression.property", Place::Member),
+        ("pair.key", Place::Is(Role::Key)),
+        ("jsx_attribute", Place::Is(Role::Key)),
+        ("jsx_opening_element.name", Place::Is(Role::Call)),
+        ("jsx_self_closing_element.name", Place::Is(Role::Call)),
+        ("abstract_class_declaration.name", Place::Is(Role::Definition)),
+        ("public_field_definition.name", Place::Is(Role::Definition)),
+        ("method_signature.name", Place::Is(Role::Definition)),
+        ("abstract_method_signature.name", Place::Is(Role::Definition)),
+        ("property_signature.name", Place::Is(Role::Definition)),
+        ("function_signature.name", Place::Is(Role::Definition)),
+        ("interface_declaration.name", Place::Is(Role::Definition)),
+        ("type_alias_declaration.name", Place::Is(Role::Definition)),
+        ("enum_declaration.name", Place::Is(Role::Definition)),
+        ("enum_body.name", Place::Is(Role::Definition)),
+        ("enum_assignment.name", Place::Is(Role::Definition)),
+        ("internal_module.name", Place::Is(Role::Definition)),
+        ("module.name", Place::Is(Role::Definition)),
+        ("required_parameter.pattern", Place::Is(Role::Local)),
+        ("optional_parameter.pattern", Place::Is(Role::Local)),
+        ("extends_clause.value", Place::Is(Role::Base)),
+        ("extends_type_clause.type", Place::Is(Role::Base)),
+        ("implements_clause", Place::Is(Role::Base)),
+        ("generic_type.name", Place::Same),
+        ("nested_type_identifier.name", Place::Path),
+        ("non_null_expression", Place::Same),
+        ("parenthesized_expression", Place::Free),
+    ],
+    ..JS_RULES
 };

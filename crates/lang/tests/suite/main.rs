@@ -6,4 +6,5 @@ mod bash_oracle;
 mod outline;
 mod random;
 mod shell;
+mod source;
 mod syntax;

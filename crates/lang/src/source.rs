@@ -1,0 +1,151 @@
+//! What one file holds, from one parse: its definitions, the words in it, and what it imports.
+
+use std::ops::Range;
+use std::path::Path;
+
+use crate::Language;
+use crate::language::language_of_text;
+use crate::parse::parse;
+
+pub(crate) mod rules;
+mod table;
+mod unit;
+mod walk;
+
+/// The most units and, twelve times as many, pieces of a file.
+const MAX_UNITS: usize = 50_000;
+
+/// What one file holds, from one parse.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Source {
+    /// The file's language.
+    pub language: Option<Language>,
+    /// The package or namespace that it tells.
+    pub package: Option<String>,
+    /// Its definitions in source order, parents before their members.
+    pub units: Vec<Unit>,
+    /// The leaves that carry words, in source order and without overlaps.
+    pub pieces: Vec<Piece>,
+    /// What it imports, in source order.
+    pub imports: Vec<Import>,
+}
+
+/// A definition, or a section of a document.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unit {
+    /// `function`, `method`, `class`, `struct`, `enum`, `trait`, `impl`, `interface`, `type`,
+    /// `const`, `module`, `macro`, `section`, `table`, `key`, `test`, …
+    pub kind: &'static str,
+    /// Its own, unqualified name; of an impl block the type.
+    pub name: String,
+    /// The type it belongs to where that stands outside the nesting: a Go method's receiver, `A` of
+    /// C++'s `A::f`, `A` of `A.prototype.f = …`.
+    pub class: Option<String>,
+    /// The index of the unit around it.
+    pub parent: Option<u32>,
+    /// Its head on one line, at most 160 characters.
+    pub signature: String,
+    /// 1-based first line; decorators and attributes count, its doc comment does not.
+    pub start_line: u32,
+    /// 1-based last line.
+    pub end_line: u32,
+    /// The same span in bytes.
+    pub bytes: Range<u32>,
+    /// The bytes of its doc comment above, or of the documentation inside.
+    pub doc: Option<Range<u32>>,
+    /// What it inherits and implements: names as written, generics cut.
+    pub bases: Vec<String>,
+    /// Whether it is public by the language's rules, as far as one file tells.
+    pub is_exported: bool,
+}
+
+/// A leaf of the syntax tree that carries words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Piece {
+    /// Its bytes.
+    pub bytes: Range<u32>,
+    /// The 1-based line on which it begins.
+    pub line: u32,
+    /// What it is.
+    pub kind: PieceKind,
+}
+
+/// What a piece is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PieceKind {
+    /// A name, and what it does there.
+    Identifier(Role),
+    /// The content of a string or character, or a document's text.
+    Text,
+    /// A comment.
+    Comment,
+}
+
+/// What a name does where it stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Role {
+    /// Names what is defined here: a unit, a field, a variant, a variable of the module.
+    Definition,
+    /// Called by its bare name.
+    Call,
+    /// Behind a dot, not called.
+    Member,
+    /// Called behind a dot or `::`.
+    MemberCall,
+    /// Names a type.
+    Type,
+    /// What a class inherits or implements.
+    Base,
+    /// Within an import.
+    Import,
+    /// Any other use.
+    Plain,
+    /// Defines a local variable or a parameter.
+    Local,
+    /// A field's name in a literal, or a keyword argument.
+    Key,
+}
+
+/// One import of one module.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Import {
+    /// The 1-based line on which it begins.
+    pub line: u32,
+    /// The module's path as written, without quotes. C's system headers keep their angles.
+    pub from: String,
+    /// The local name of the module as a whole, where it is not the last part of its path.
+    pub alias: Option<String>,
+    /// The names taken from it; none where the module itself is imported.
+    pub names: Vec<ImportedName>,
+    /// Whether all its names are taken.
+    pub is_wildcard: bool,
+    /// Whether what is taken is exported again.
+    pub is_reexport: bool,
+}
+
+/// A name taken from a module.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ImportedName {
+    /// Its name there; `default` for JavaScript's.
+    pub name: String,
+    /// Its name here, where it is another.
+    pub alias: Option<String>,
+}
+
+/// Returns what `text` holds. `None` where the language goes unknown by `path`, and where the text is
+/// over 4 MB, nests too deep or takes too long; a text with syntax errors gives what it can.
+pub fn source(path: &Path, text: &str) -> Option<Source> {
+    let language = language_of_text(path, text)?;
+    let tree = parse(language, text)?;
+    Some(walk::source(language, &tree, text))
+}
+
+/// Returns a byte offset; texts are far below 4 GB.
+fn offset(at: usize) -> u32 {
+    u32::try_from(at).unwrap_or(u32::MAX)
+}
+
+/// Returns the 1-based line of a row.
+fn line(row: usize) -> u32 {
+    offset(row).saturating_add(1)
+}

@@ -1,0 +1,92 @@
+//! Units out of nodes.
+
+use tree_sitter::Node;
+
+use super::rules::Shown;
+use super::walk::{Frame, Lead, Walk};
+use super::{Unit, line, offset};
+use crate::language::Item;
+use crate::outline::{shorten, signature};
+
+impl Walk<'_> {
+    /// Makes a unit of a node if it is one, and tells its frame.
+    pub(super) fn unit(
+        &mut self,
+        node: Node<'_>,
+        items: &[&'static Item],
+        lead: &Lead,
+        frame: &mut Frame,
+    ) {
+        let is_open = self.parent().is_none_or(|parent| parent.is_open && !parent.in_function);
+        let found = items
+            .iter()
+            .filter(|item| is_open || !names_value(item.kind))
+            .find_map(|item| (item.name)(node, self.text).map(|name| (*item, name)))
+            .filter(|(_, name)| !name.is_empty());
+        let Some((item, name)) = found else {
+            return;
+        };
+        let unit = self.described(node, item, &name, lead, frame);
+        let is_module = matches!(unit.kind, "module" | "namespace" | "package");
+        let is_class = unit.kind == "class" && self.spec.rules.hides_members;
+        self.source.units.push(unit);
+        frame.unit = Some(offset(self.source.units.len() - 1));
+        frame.is_open = item.members;
+        frame.in_class = item.members && !is_module;
+        frame.in_function = !item.members && (!names_value(item.kind) || frame.in_function);
+        frame.is_hidden = is_class;
+        frame.base_taken = false;
+        frame.makes_unit = true;
+    }
+
+    fn described(
+        &self,
+        node: Node<'_>,
+        item: &Item,
+        name: &str,
+        lead: &Lead,
+        frame: &Frame,
+    ) -> Unit {
+        let rules = self.spec.rules;
+        let (class, own) = (rules.split)(name);
+        let nested = frame.in_class && !item.nested_kind.is_empty();
+        let full = self.text.get(lead.start..lead.end).unwrap_or("");
+        let trimmed = full.trim_end().len();
+        let breaks = full.bytes().take(trimmed).filter(|byte| *byte == b'\n').count();
+        let parent = frame.unit.and_then(|unit| self.source.units.get(unit as usize));
+        let shown = Shown {
+            node,
+            text: self.text,
+            name: own,
+            parent,
+            in_export: frame.in_export,
+            is_hidden: frame.is_hidden,
+        };
+        let inside = (rules.doc_inside)(node, self.text).map(|r| offset(r.start)..offset(r.end));
+        let is_module = matches!(item.kind, "module" | "namespace");
+        let class = class.filter(|_| !is_module);
+        let kind = match item.kind {
+            "function" if class.is_some() => "method",
+            _ if nested => item.nested_kind,
+            kind => kind,
+        };
+        Unit {
+            kind,
+            name: shorten(own),
+            class: class.map(str::to_owned),
+            parent: frame.unit,
+            signature: signature(node, lead.head.unwrap_or(node.start_byte()), lead.end, self.text),
+            start_line: line(lead.row),
+            end_line: line(lead.row + breaks),
+            bytes: offset(lead.start)..offset(lead.start + trimmed),
+            doc: inside.or_else(|| lead.doc.clone()),
+            bases: (rules.more_bases)(node, self.text),
+            is_exported: (rules.is_exported)(&shown),
+        }
+    }
+}
+
+/// Kinds that name a value: inside a function they are local.
+fn names_value(kind: &str) -> bool {
+    matches!(kind, "const" | "static" | "variable" | "field" | "key" | "property")
+}
