@@ -1,11 +1,15 @@
 //! The ledger: every request and what it cost, on disk before the money is spent.
 //!
-//! A request is one row: `open` is committed before the request is sent, with the most it can cost
-//! set aside; the end is committed before the caller sees the last of the answer. Both survive a
+//! A request is one row: `open` is written before the request is sent, with the most it can cost
+//! set aside; the end is written before the caller sees the last of the answer. Both survive a
 //! killed process; a power cut takes at most the last 100 ms. A row whose process died is closed
 //! as `estimated`, with the cost last known of it or else the one estimated before the send.
+//!
+//! A request under a limit is held against what is spent in one transaction with its row. The rows of others are
+//! appended to a journal, which is folded into the database soon after, and before anything is read or held against a limit.
 
 mod book;
+mod journal;
 pub(crate) mod limits;
 pub(crate) mod metrics;
 pub(crate) mod outcomes;
@@ -14,11 +18,12 @@ pub mod period;
 pub(crate) mod query;
 pub(crate) mod rows;
 mod schema;
+mod task;
 mod writer;
 
 use std::io;
 use std::path::Path;
-use std::sync::{Arc, OnceLock, mpsc};
+use std::sync::{Arc, OnceLock};
 
 use distiq_base::clock::Clock;
 use distiq_base::kill::kill_point;
@@ -30,8 +35,11 @@ use tokio::sync::oneshot;
 
 use book::Account;
 use limits::{Alert, BudgetError, Limits, allow};
+use journal::Journals;
+use journal::record::Redirect;
 use owner::Owner;
-use rows::{FinalRow, OpenRow, Progress, Reservation};
+use rows::{FinalRow, OpenRow, Opening, Progress, Reservation};
+use task::{Reply, channel_reply, oneshot_reply, task};
 use writer::{Job, Writer};
 
 /// The ledger of one user, shared by all processes.
@@ -127,12 +135,21 @@ impl Ledger {
             clock: options.clock,
             zone: options.zone.map_or_else(OnceLock::new, OnceLock::from),
         });
+        let journals = (!db.waits_for_disk())
+            .then(|| Arc::new(Journals::new(path, shared.owner.clone())));
+        if let Some(journals) = &journals {
+            journals.catch_up(&db)?;
+        }
         let rows = db.read(book::open_rows)?;
         let dead = book::left_behind(rows, &shared.owner, shared.clock.now_ms());
         if !dead.is_empty() {
             db.write(|tx| book::close_left_behind(tx, &dead))?;
         }
-        Ok(Self { writer: Writer::start(&db).map_err(LedgerError::Thread)?, db, shared })
+        if let Some(journals) = &journals {
+            journals.clear_left(&db)?;
+        }
+        let writer = Writer::start(&db, journals).map_err(LedgerError::Thread)?;
+        Ok(Self { writer, db, shared })
     }
 
     /// Sets the most that a request can cost aside and writes its row, in one transaction.
@@ -145,7 +162,12 @@ impl Ledger {
         limits: &Limits,
     ) -> impl Future<Output = Result<Reservation, BudgetError>> + Send + use<> {
         let answer = self.queue_reserve(row, limits, oneshot_reply);
-        async move { answer?.await.map_err(|_| LedgerError::Stopped)? }
+        async move {
+            match answer? {
+                Answer::Now(granted) => Ok(granted),
+                Answer::Later(answer) => answer.await.map_err(|_| LedgerError::Stopped)?,
+            }
+        }
     }
 
     /// Does as [`Ledger::reserve`], on the caller's thread.
@@ -157,8 +179,10 @@ impl Ledger {
         row: OpenRow,
         limits: &Limits,
     ) -> Result<Reservation, BudgetError> {
-        let answer = self.queue_reserve(row, limits, channel_reply)?;
-        answer.recv().map_err(|_| LedgerError::Stopped)?
+        match self.queue_reserve(row, limits, channel_reply)? {
+            Answer::Now(granted) => Ok(granted),
+            Answer::Later(answer) => answer.recv().map_err(|_| LedgerError::Stopped)?,
+        }
     }
 
     /// Sets money aside anew for another attempt of a request whose earlier ones cost `already`, and
@@ -172,24 +196,25 @@ impl Ledger {
         already: Money,
         limits: &Limits,
     ) -> impl Future<Output = Result<Reservation, BudgetError>> + Send + use<> {
-        let (shared, limits) = (Arc::clone(&self.shared), limits.clone());
-        let answer = self.queue(
-            oneshot_reply,
-            || (),
-            move |tx| {
-                book::set_reserved(tx, row.id.as_str(), Some(already))?;
-                let granted = grant(tx, &shared, &row, shared.clock.now(), &limits)?;
-                let reserved = granted.reserved.map(|reserved| reserved.plus(already));
-                book::redirect(tx, &row)?;
-                book::set_reserved(tx, row.id.as_str(), reserved)?;
-                Ok::<_, BudgetError>(Reservation { reserved, ..granted })
-            },
-        );
-        async move { answer?.await.map_err(|_| LedgerError::Stopped)? }
+        let answer = match self.append_again(&row, already, limits) {
+            Some(granted) => Ok(Answer::Now(granted)),
+            None => self.queue_again(row, already, limits).map(Answer::Later),
+        };
+        async move {
+            match answer? {
+                Answer::Now(granted) => Ok(granted),
+                Answer::Later(answer) => answer.await.map_err(|_| LedgerError::Stopped)?,
+            }
+        }
     }
 
     /// Keeps what is known so far of a request under way; does not wait for it to be written.
     pub fn progress(&self, id: &RequestId, progress: Progress) {
+        if let Some(journals) = self.writer.journals()
+            && journals.progress(id.as_str(), progress)
+        {
+            return self.writer.appended(journals);
+        }
         let id = id.clone();
         // Losing it costs precision after a kill, no more.
         let task = task(
@@ -212,7 +237,12 @@ impl Ledger {
         limits: &Limits,
     ) -> impl Future<Output = Result<Vec<Alert>, LedgerError>> + Send + use<> {
         let answer = self.queue_finish(id, row, limits, oneshot_reply);
-        async move { answer?.await.map_err(|_| LedgerError::Stopped)? }
+        async move {
+            match answer? {
+                Answer::Now(alerts) => Ok(alerts),
+                Answer::Later(answer) => answer.await.map_err(|_| LedgerError::Stopped)?,
+            }
+        }
     }
 
     /// Does as [`Ledger::finish`], on the caller's thread.
@@ -225,12 +255,17 @@ impl Ledger {
         row: FinalRow,
         limits: &Limits,
     ) -> Result<Vec<Alert>, LedgerError> {
-        let answer = self.queue_finish(id, row, limits, channel_reply)?;
-        answer.recv().map_err(|_| LedgerError::Stopped)?
+        match self.queue_finish(id, row, limits, channel_reply)? {
+            Answer::Now(alerts) => Ok(alerts),
+            Answer::Later(answer) => answer.recv().map_err(|_| LedgerError::Stopped)?,
+        }
     }
 
     /// Writes the end of a request without waiting; for a caller that is going away.
     pub fn finish_later(&self, id: &RequestId, row: FinalRow, limits: &Limits) {
+        if self.append_end(id, &row, limits) {
+            return;
+        }
         // A row that stays open by a failure here is closed at the next start.
         let _ = self.writer.queue(self.finish_task(id, row, limits, Box::new(drop)));
     }
@@ -240,8 +275,56 @@ impl Ledger {
         self.shared.zone()
     }
 
-    pub(crate) const fn database(&self) -> &Arc<Database> {
-        &self.db
+    /// Reads what is in the database once it has what is in the journals.
+    pub(crate) fn read<T, E: From<StoreError>>(
+        &self,
+        work: impl FnOnce(&Tx<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        if let Some(journals) = self.writer.journals() {
+            match journals.catch_up(&self.db) {
+                // What there is can be looked at on a full disk, too.
+                Ok(()) | Err(StoreError::Full { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        self.db.read(work)
+    }
+
+    /// Appends the row of a request without a limit to the journal; `None` where a transaction must write it.
+    fn append_open(&self, row: &OpenRow, limits: &Limits) -> Option<Reservation> {
+        let journals = self.writer.journals().filter(|_| !limits.any())?;
+        let granted = unlimited(row);
+        let opening = Opening::new(row, self.shared.clock.now(), granted.reserved);
+        journals.open(opening).then(|| {
+            self.writer.appended(journals);
+            kill_point("after_open_row");
+            granted
+        })
+    }
+
+    fn append_again(&self, row: &OpenRow, already: Money, limits: &Limits) -> Option<Reservation> {
+        let journals = self.writer.journals().filter(|_| !limits.any())?;
+        let granted = unlimited(row).with(already);
+        journals.again(Redirect::new(row, granted.reserved)).then(|| {
+            self.writer.appended(journals);
+            granted
+        })
+    }
+
+    fn append_end(&self, id: &RequestId, row: &FinalRow, limits: &Limits) -> bool {
+        let Some(journals) = self.writer.journals() else { return false };
+        if limits.any() {
+            // Which limits come near is a question for the database.
+            journals.forget(id.as_str());
+            return false;
+        }
+        kill_point("before_final_row");
+        let is_appended = journals.end(id.as_str(), row);
+        if is_appended {
+            self.writer.appended(journals);
+            kill_point("after_final_row");
+        }
+        is_appended
     }
 
     fn queue_reserve<R>(
@@ -249,9 +332,12 @@ impl Ledger {
         row: OpenRow,
         limits: &Limits,
         reply: impl FnOnce() -> (Reply<Result<Reservation, BudgetError>>, R),
-    ) -> Result<R, BudgetError> {
+    ) -> Result<Answer<Reservation, R>, BudgetError> {
         if let Some(error) = self.writer.take_failure() {
             return Err(LedgerError::Store(error).into());
+        }
+        if let Some(granted) = self.append_open(&row, limits) {
+            return Ok(Answer::Now(granted));
         }
         let (shared, limits) = (Arc::clone(&self.shared), limits.clone());
         let written = || kill_point("after_open_row");
@@ -267,8 +353,28 @@ impl Ledger {
         self.writer.begins();
         let work = move |tx: &Tx<'_>| reserve(tx, &shared, &row, &limits);
         match self.writer.run(task(reply, written, work)) {
-            true => Ok(receiver),
+            true => Ok(Answer::Later(receiver)),
             false => Err(LedgerError::Stopped.into()),
+        }
+    }
+
+    fn queue_again(
+        &self,
+        row: OpenRow,
+        already: Money,
+        limits: &Limits,
+    ) -> Result<oneshot::Receiver<Result<Reservation, BudgetError>>, LedgerError> {
+        let (shared, limits) = (Arc::clone(&self.shared), limits.clone());
+        let (reply, receiver) = oneshot_reply();
+        let work = move |tx: &Tx<'_>| {
+            book::set_reserved(tx, row.id.as_str(), Some(already))?;
+            let granted = grant(tx, &shared, &row, shared.clock.now(), &limits)?.with(already);
+            book::redirect(tx, &Redirect::new(&row, granted.reserved))?;
+            Ok::<_, BudgetError>(granted)
+        };
+        match self.writer.run(task(reply, || (), work)) {
+            true => Ok(receiver),
+            false => Err(LedgerError::Stopped),
         }
     }
 
@@ -278,10 +384,13 @@ impl Ledger {
         row: FinalRow,
         limits: &Limits,
         reply: impl FnOnce() -> (Reply<Result<Vec<Alert>, LedgerError>>, R),
-    ) -> Result<R, LedgerError> {
+    ) -> Result<Answer<Vec<Alert>, R>, LedgerError> {
+        if self.append_end(id, &row, limits) {
+            return Ok(Answer::Now(Vec::new()));
+        }
         let (reply, receiver) = reply();
         match self.writer.run(self.finish_task(id, row, limits, reply)) {
-            true => Ok(receiver),
+            true => Ok(Answer::Later(receiver)),
             false => Err(LedgerError::Stopped),
         }
     }
@@ -306,91 +415,12 @@ impl Ledger {
             alerts.ok_or_else(|| LedgerError::Unknown(id.clone()))
         })
     }
-
-    /// Has work done; `written` is called once it is committed: tests kill the process there.
-    fn queue<T: Send + 'static, E: From<StoreError> + Failure + Send + 'static, R>(
-        &self,
-        reply: impl FnOnce() -> (Reply<Result<T, E>>, R),
-        written: fn(),
-        work: impl FnMut(&Tx<'_>) -> Result<T, E> + Send + 'static,
-    ) -> Result<R, LedgerError> {
-        let (reply, receiver) = reply();
-        match self.writer.run(task(reply, written, work)) {
-            true => Ok(receiver),
-            false => Err(LedgerError::Stopped),
-        }
-    }
 }
 
-fn task<W, T, E>(reply: Reply<Result<T, E>>, written: fn(), work: W) -> Task<W, T, E>
-where
-    W: FnMut(&Tx<'_>) -> Result<T, E>,
-{
-    Task { work, reply, written, outcome: None }
-}
-
-/// Work on the database, and who waits for it.
-struct Task<W, T, E> {
-    work: W,
-    reply: Reply<Result<T, E>>,
-    written: fn(),
-    outcome: Option<Result<T, E>>,
-}
-
-/// An error of a job.
-trait Failure {
-    /// Tells whether the database failed; else nothing was written that must not stay.
-    fn is_stores(&self) -> bool;
-}
-
-impl Failure for LedgerError {
-    fn is_stores(&self) -> bool {
-        matches!(self, LedgerError::Store(_))
-    }
-}
-
-impl Failure for BudgetError {
-    fn is_stores(&self) -> bool {
-        matches!(self, BudgetError::Ledger(error) if error.is_stores())
-    }
-}
-
-impl<W, T: Send, E: From<StoreError> + Failure + Send> Job for Task<W, T, E>
-where
-    W: FnMut(&Tx<'_>) -> Result<T, E> + Send,
-{
-    fn run(&mut self, tx: &Tx<'_>) -> bool {
-        // A panic leaves nothing of the run before.
-        self.outcome = None;
-        let outcome = (self.work)(tx);
-        let keeps = !outcome.as_ref().is_err_and(Failure::is_stores);
-        self.outcome = Some(outcome);
-        keeps
-    }
-
-    fn done(self: Box<Self>, error: Option<StoreError>) {
-        (self.written)();
-        let outcome = match error {
-            Some(error) => Some(Err(error.into())),
-            None => self.outcome,
-        };
-        if let Some(outcome) = outcome {
-            (self.reply)(outcome);
-        }
-    }
-}
-
-/// Takes an answer to the one who waits for it, if anybody still does.
-type Reply<T> = Box<dyn FnOnce(T) + Send>;
-
-fn oneshot_reply<T: Send + 'static>() -> (Reply<T>, oneshot::Receiver<T>) {
-    let (sender, receiver) = oneshot::channel();
-    (Box::new(move |value| drop(sender.send(value))), receiver)
-}
-
-fn channel_reply<T: Send + 'static>() -> (Reply<T>, mpsc::Receiver<T>) {
-    let (sender, receiver) = mpsc::channel();
-    (Box::new(move |value| drop(sender.send(value))), receiver)
+/// What is known at once, or comes from the writer.
+enum Answer<T, R> {
+    Now(T),
+    Later(R),
 }
 
 fn reserve(
@@ -401,7 +431,7 @@ fn reserve(
 ) -> Result<Reservation, BudgetError> {
     let at = shared.clock.now();
     let granted = grant(tx, shared, row, at, limits)?;
-    book::open(tx, row, at, granted.reserved, &shared.owner)?;
+    book::insert(tx, &Opening::new(row, at, granted.reserved), None, None, &shared.owner)?;
     Ok(granted)
 }
 
@@ -417,7 +447,7 @@ fn grant(
     let Some(worst) = row.worst else {
         return match limits.any() {
             true => Err(BudgetError::Unpriced { model: row.model.clone() }),
-            false => Ok(Reservation { max_tokens: wanted, reserved: None }),
+            false => Ok(unlimited(row)),
         };
     };
     let mut max_tokens = wanted;
@@ -444,6 +474,12 @@ fn grant(
     Ok(Reservation { max_tokens, reserved: Some(worst.with_answer(max_tokens)) })
 }
 
+/// Returns all that is wanted.
+fn unlimited(row: &OpenRow) -> Reservation {
+    let reserved = row.worst.map(|worst| worst.with_answer(row.wanted_tokens));
+    Reservation { max_tokens: row.wanted_tokens, reserved }
+}
+
 /// Returns a count as the database keeps it.
 fn count(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
@@ -457,8 +493,9 @@ fn time(at_ms: i64) -> Timestamp {
 
 #[cfg(test)]
 mod tests {
-    use distiq_base::RequestKind;
+    use distiq_base::{Price, RequestKind};
 
+    use super::limits::WorstCase;
     use super::*;
 
     #[test]
@@ -467,14 +504,15 @@ mod tests {
         let ledger = Ledger::open(&folder.path().join("ledger.db")).unwrap();
         let row = || OpenRow::new(RequestKind::Gateway, "p", "m");
         let limited = Limits { day: Some(Money::from_nanos(1)), ..Limits::default() };
+        let free = WorstCase { prompt: Money::ZERO, output: Price(0) };
         let error = ledger.reserve_blocking(row(), &limited).unwrap_err();
         assert!(matches!(error, BudgetError::Unpriced { .. }), "{error}");
         assert_eq!(ledger.writer.crowd(), 0);
-        let open = row();
+        let open = OpenRow { worst: Some(free), ..row() };
         let id = open.id.clone();
-        ledger.reserve_blocking(open, &Limits::default()).unwrap();
+        ledger.reserve_blocking(open, &limited).unwrap();
         assert_eq!(ledger.writer.crowd(), 1);
-        ledger.finish_blocking(&id, FinalRow::default(), &Limits::default()).unwrap();
+        ledger.finish_blocking(&id, FinalRow::default(), &limited).unwrap();
         assert_eq!(ledger.writer.crowd(), 0);
     }
 }

@@ -199,6 +199,11 @@ impl Database {
         self.log.get().map_or(Ok(()), |log| log.sync_data().map_err(fail))
     }
 
+    /// Tells whether each commit waits for the disk, as on one that machines share.
+    pub fn waits_for_disk(&self) -> bool {
+        self.journal == Journal::Rollback
+    }
+
     /// Returns the file's path.
     pub fn path(&self) -> &Path {
         &self.path

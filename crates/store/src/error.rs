@@ -115,8 +115,8 @@ impl StoreError {
         }
     }
 
-    /// Sorts a system's error.
-    pub(crate) fn from_io(path: &Path, source: io::Error) -> Self {
+    /// Sorts a system's error, of the database or of a file beside it.
+    pub fn from_io(path: &Path, source: io::Error) -> Self {
         let path = path.to_path_buf();
         match source.kind() {
             io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {

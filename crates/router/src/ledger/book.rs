@@ -7,7 +7,8 @@ use jiff::tz::TimeZone;
 
 use super::limits::{Alert, LimitScope, Limits, Room};
 use super::owner::{Life, Owner, UNKNOWN_OWNER_MS};
-use super::rows::{FinalRow, OpenRow, Progress, Savings};
+use super::journal::record::Redirect;
+use super::rows::{FinalRow, Opening, Progress, Savings};
 use super::schema::QUARTER_MS;
 use super::{count, period};
 
@@ -126,49 +127,91 @@ fn reserved(tx: &Tx<'_>, account: &Account, scope: LimitScope) -> Result<Money, 
     Ok(Money::from_nanos(nanos.flatten().unwrap_or(0)))
 }
 
-/// Writes the row of a request that is about to be sent.
-pub(crate) fn open(
+/// Writes the row of a request, with what is known of it besides; returns whether it is new.
+pub(crate) fn insert(
     tx: &Tx<'_>,
-    row: &OpenRow,
-    at: Timestamp,
-    reserved: Option<Money>,
+    opening: &Opening<'_>,
+    progress: Option<&Progress>,
+    end: Option<&FinalRow>,
     owner: &Owner,
-) -> Result<(), StoreError> {
-    tx.execute(
+) -> Result<bool, StoreError> {
+    let nothing = FinalRow::default();
+    let (row, is_over) = (end.unwrap_or(&nothing), end.is_some());
+    let usage = match (end, progress) {
+        (None, Some(progress)) => &progress.usage,
+        _ => &row.usage,
+    };
+    let nanos = |money: Option<Money>| money.map(Money::nanos);
+    let savings = &row.savings;
+    let inserted = tx.execute(
         "INSERT INTO request(id, at_ms, session, project, run, key, kind, provider, model, tier,
-             route, reasons, scope, reserved, estimate, state, pid, process, owner, client)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, 'open', ?16, ?17,
-             ?18, ?19)",
+             route, reasons, scope, reserved, estimate, state, pid, process, owner, client,
+             input, cache_read, cache_write, cache_write_long, output, reasoning, cost, latency_ms,
+             first_token_ms, attempts, stop, error, baseline_premium, baseline_append_only,
+             saved_route, saved_prompt_cache, saved_response_cache, saved_compression,
+             saved_zero_token, saved_context, node, fallbacks, status)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17,
+             ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34,
+             ?35, ?36, ?37, ?38, ?39, ?40, ?41, ?42, ?43)
+         ON CONFLICT(id) DO NOTHING",
         params![
-            row.id.as_str(),
-            at.as_millisecond(),
-            row.session.as_ref().map(|session| session.as_str()),
-            row.project,
-            row.run,
-            row.key,
-            row.kind.as_str(),
-            row.provider,
-            row.model,
-            row.tier,
-            row.route,
-            json(&row.reasons),
-            json(&row.scope.0),
-            reserved.map(Money::nanos),
-            row.estimate.map(Money::nanos),
+            opening.id,
+            opening.at_ms,
+            opening.session,
+            opening.project,
+            opening.run,
+            opening.key,
+            opening.kind,
+            opening.provider,
+            opening.model,
+            opening.tier,
+            opening.route,
+            opening.reasons,
+            opening.scope,
+            nanos(opening.reserved),
+            nanos(progress.and_then(|progress| progress.cost).or(opening.estimate)),
+            end.map_or("open", state_of),
             owner.pid,
             owner.process,
-            row.owner,
-            row.client,
+            opening.owner,
+            opening.client,
+            count(usage.input),
+            count(usage.cache_read),
+            count(usage.cache_write),
+            count(usage.cache_write_long),
+            count(usage.output),
+            count(usage.reasoning),
+            nanos(row.cost),
+            is_over.then(|| count(row.latency_ms)),
+            row.first_token_ms.map(count),
+            row.attempts,
+            row.stop,
+            row.error,
+            nanos(savings.baseline_premium),
+            nanos(savings.baseline_append_only),
+            nanos(savings.route),
+            nanos(savings.prompt_cache),
+            nanos(savings.response_cache),
+            nanos(savings.compression),
+            nanos(savings.zero_token),
+            nanos(savings.context),
+            row.node,
+            row.fallbacks,
+            row.status,
         ],
     )?;
-    Ok(())
+    Ok(inserted > 0)
+}
+
+const fn state_of(row: &FinalRow) -> &'static str {
+    if row.estimated { "estimated" } else { "final" }
 }
 
 /// Says where a request under way has gone instead.
-pub(crate) fn redirect(tx: &Tx<'_>, row: &OpenRow) -> Result<(), StoreError> {
-    let sql = "UPDATE request SET provider = ?2, model = ?3, tier = ?4
+pub(crate) fn redirect(tx: &Tx<'_>, to: &Redirect<'_>) -> Result<(), StoreError> {
+    let sql = "UPDATE request SET provider = ?2, model = ?3, tier = ?4, reserved = ?5
                WHERE id = ?1 AND state = 'open'";
-    tx.execute(sql, params![row.id.as_str(), row.provider, row.model, row.tier])?;
+    tx.execute(sql, params![to.id, to.provider, to.model, to.tier, to.reserved.map(Money::nanos)])?;
     Ok(())
 }
 
@@ -181,10 +224,6 @@ pub(crate) fn set_reserved(
     let sql = "UPDATE request SET reserved = ?2 WHERE id = ?1 AND state = 'open'";
     tx.execute(sql, params![id, reserved.map(Money::nanos)])?;
     Ok(())
-}
-
-fn json(texts: &[String]) -> String {
-    serde_json::Value::from(texts).to_string()
 }
 
 /// Keeps what is known so far of a request under way.
@@ -210,7 +249,7 @@ pub(crate) fn progress(tx: &Tx<'_>, id: &str, progress: &Progress) -> Result<(),
 }
 
 /// What settling a row needs to know of it.
-struct Settled {
+pub(crate) struct Settled {
     at_ms: i64,
     session: Option<String>,
     run: Option<String>,
@@ -230,10 +269,7 @@ pub(crate) fn finish(
     limits: &Limits,
     zone: &TimeZone,
 ) -> Result<Option<Vec<Alert>>, StoreError> {
-    let Some(settled) = find(tx, id)? else { return Ok(None) };
-    write_end(tx, id, row)?;
-    let change = row.cost.unwrap_or(Money::ZERO).minus(settled.counted);
-    add(tx, &settled, change)?;
+    let Some((settled, change)) = settle(tx, id, row)? else { return Ok(None) };
     let account = Account {
         at: Timestamp::from_millisecond(settled.at_ms).unwrap_or_default(),
         session: settled.session,
@@ -250,6 +286,20 @@ pub(crate) fn finish(
         }
     }
     Ok(Some(alerts))
+}
+
+/// Writes the end of a request into its row and the sums; returns what the sums changed by, or `None` where no such
+/// row is.
+pub(crate) fn settle(
+    tx: &Tx<'_>,
+    id: &str,
+    row: &FinalRow,
+) -> Result<Option<(Settled, Money)>, StoreError> {
+    let Some(settled) = find(tx, id)? else { return Ok(None) };
+    write_end(tx, id, row)?;
+    let change = row.cost.unwrap_or(Money::ZERO).minus(settled.counted);
+    add(tx, &settled, change)?;
+    Ok(Some((settled, change)))
 }
 
 fn find(tx: &Tx<'_>, id: &str) -> Result<Option<Settled>, StoreError> {
@@ -297,7 +347,7 @@ fn write_end(tx: &Tx<'_>, id: &str, row: &FinalRow) -> Result<(), StoreError> {
             count(output),
             count(reasoning),
             nanos(row.cost),
-            if row.estimated { "estimated" } else { "final" },
+            state_of(row),
             count(row.latency_ms),
             row.first_token_ms.map(count),
             row.attempts,
@@ -320,26 +370,55 @@ fn write_end(tx: &Tx<'_>, id: &str, row: &FinalRow) -> Result<(), StoreError> {
 }
 
 fn add(tx: &Tx<'_>, settled: &Settled, change: Money) -> Result<(), StoreError> {
-    if change == Money::ZERO {
-        return Ok(());
-    }
-    let quarter = Value::from(settled.at_ms.div_euclid(QUARTER_MS));
-    let key = settled.key.as_deref().map(key_scope);
-    let names = [
-        (QUARTER, Some(quarter.clone())),
-        (key.as_deref().unwrap_or_default(), key.is_some().then_some(quarter)),
-        ("session", settled.session.clone().map(Value::from)),
-        ("run", settled.run.clone().map(Value::from)),
-    ];
-    for (scope, name) in names {
-        let Some(name) = name else { continue };
-        tx.execute(
-            "INSERT INTO spent VALUES (?1, ?2, ?3)
-             ON CONFLICT DO UPDATE SET nanos = nanos + excluded.nanos",
-            params![scope, name, change.nanos()],
-        )?;
+    let Settled { at_ms, session, run, key, .. } = settled;
+    for sum in Sum::all(*at_ms, key.as_deref(), session.as_deref(), run.as_deref()) {
+        sum.add(tx, change)?;
     }
     Ok(())
+}
+
+/// A running sum that a request is part of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Sum<'a> {
+    /// Everybody's, in a quarter of an hour.
+    Quarter(i64),
+    /// A key's, in a quarter of an hour.
+    Key(&'a str, i64),
+    Session(&'a str),
+    Run(&'a str),
+}
+
+impl<'a> Sum<'a> {
+    /// Returns those of a request.
+    pub fn all(
+        at_ms: i64,
+        key: Option<&'a str>,
+        session: Option<&'a str>,
+        run: Option<&'a str>,
+    ) -> impl Iterator<Item = Self> {
+        let quarter = at_ms.div_euclid(QUARTER_MS);
+        let of_key = key.map(|key| Sum::Key(key, quarter));
+        [Some(Sum::Quarter(quarter)), of_key, session.map(Sum::Session), run.map(Sum::Run)]
+            .into_iter()
+            .flatten()
+    }
+
+    /// Adds to it.
+    pub fn add(self, tx: &Tx<'_>, change: Money) -> Result<(), StoreError> {
+        if change == Money::ZERO {
+            return Ok(());
+        }
+        let sql = "INSERT INTO spent VALUES (?1, ?2, ?3)
+                   ON CONFLICT DO UPDATE SET nanos = nanos + excluded.nanos";
+        let nanos = change.nanos();
+        match self {
+            Sum::Quarter(quarter) => tx.execute(sql, params![QUARTER, quarter, nanos]),
+            Sum::Key(key, quarter) => tx.execute(sql, params![key_scope(key), quarter, nanos]),
+            Sum::Session(name) => tx.execute(sql, params!["session", name, nanos]),
+            Sum::Run(name) => tx.execute(sql, params!["run", name, nanos]),
+        }?;
+        Ok(())
+    }
 }
 
 /// A row that is open.

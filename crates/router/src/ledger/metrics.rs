@@ -135,7 +135,7 @@ impl Ledger {
                  input + cache_read + cache_write + cache_write_long, cache_read, cost
              FROM request WHERE state <> 'open' AND {condition} ORDER BY at_ms"
         );
-        self.database().read(|tx| {
+        self.read(|tx| {
             let samples = tx.all(&sql, params_from_iter(values), |row| {
                 Ok(Sample {
                     at_ms: row.get(0)?,

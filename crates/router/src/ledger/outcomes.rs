@@ -71,7 +71,7 @@ impl Ledger {
                  coalesce(sum(cache_read > 0), 0) {over}"
         );
         let waits = format!("SELECT provider, latency_ms, first_token_ms {over} AND error IS NULL");
-        self.database().read(|tx| {
+        self.read(|tx| {
             let mut errors = tx.all(&errors, params_from_iter(values.clone()), |row| {
                 Ok(Count { name: row.get(0)?, count: unsigned(row, 1)? })
             })?;

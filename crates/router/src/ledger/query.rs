@@ -136,7 +136,7 @@ impl Ledger {
         by: GroupBy,
         zone: &TimeZone,
     ) -> Result<Vec<Totals>, LedgerError> {
-        let mut groups = self.database().read(|tx| match by.column() {
+        let mut groups = self.read(|tx| match by.column() {
             Some(column) => sums(tx, filter, column),
             None => sums_over_time(tx, filter, by, zone),
         })?;
@@ -160,7 +160,7 @@ impl Ledger {
         let sql = format!(
             "SELECT {COLUMNS} FROM request WHERE {condition} ORDER BY at_ms DESC, seq DESC LIMIT ?"
         );
-        self.database().read(|tx| Ok(tx.all(&sql, params_from_iter(values), row)?))
+        self.read(|tx| Ok(tx.all(&sql, params_from_iter(values), row)?))
     }
 
     /// Returns a request's row, if it is on the ledger.
@@ -169,7 +169,7 @@ impl Ledger {
     /// When the database fails.
     pub fn request(&self, id: &RequestId) -> Result<Option<RequestRow>, LedgerError> {
         let sql = format!("SELECT {COLUMNS} FROM request WHERE id = ?1");
-        self.database().read(|tx| Ok(tx.one(&sql, params![id.as_str()], row)?))
+        self.read(|tx| Ok(tx.one(&sql, params![id.as_str()], row)?))
     }
 
     /// Returns when the first request was sent, if there was one.
@@ -178,7 +178,7 @@ impl Ledger {
     /// When the database fails.
     pub fn first_at(&self) -> Result<Option<Timestamp>, LedgerError> {
         let sql = "SELECT min(at_ms) FROM request";
-        let first = self.database().read(|tx| {
+        let first = self.read(|tx| {
             tx.one(sql, params![], |row| row.get::<_, Option<i64>>(0)).map_err(LedgerError::from)
         })?;
         Ok(first.flatten().map(time))

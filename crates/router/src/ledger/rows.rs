@@ -1,5 +1,7 @@
 //! The ledger's rows, as callers see them.
 
+use std::borrow::Cow;
+
 use distiq_base::{Money, RequestId, RequestKind, Scope, SessionId, Usage};
 use jiff::Timestamp;
 use serde::Serialize;
@@ -70,6 +72,60 @@ impl OpenRow {
     }
 }
 
+/// An open row as it is kept: what is known of the request, when it was sent and what is set aside.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Opening<'a> {
+    pub id: &'a str,
+    pub at_ms: i64,
+    pub session: Option<&'a str>,
+    pub project: Option<&'a str>,
+    pub run: Option<&'a str>,
+    pub key: Option<&'a str>,
+    pub owner: Option<&'a str>,
+    pub client: Option<&'a str>,
+    pub kind: &'a str,
+    pub provider: &'a str,
+    pub model: &'a str,
+    pub tier: Option<&'a str>,
+    pub route: &'a str,
+    /// A list of texts in JSON, and so is the next.
+    pub reasons: Cow<'a, str>,
+    pub scope: Cow<'a, str>,
+    pub reserved: Option<Money>,
+    pub estimate: Option<Money>,
+}
+
+impl<'a> Opening<'a> {
+    pub fn new(row: &'a OpenRow, at: Timestamp, reserved: Option<Money>) -> Self {
+        Self {
+            id: row.id.as_str(),
+            at_ms: at.as_millisecond(),
+            session: row.session.as_ref().map(SessionId::as_str),
+            project: row.project.as_deref(),
+            run: row.run.as_deref(),
+            key: row.key.as_deref(),
+            owner: row.owner.as_deref(),
+            client: row.client.as_deref(),
+            kind: row.kind.as_str(),
+            provider: &row.provider,
+            model: &row.model,
+            tier: row.tier.as_deref(),
+            route: &row.route,
+            reasons: json(&row.reasons),
+            scope: json(&row.scope.0),
+            reserved,
+            estimate: row.estimate,
+        }
+    }
+}
+
+fn json(texts: &[String]) -> Cow<'static, str> {
+    match texts {
+        [] => Cow::Borrowed("[]"),
+        _ => Cow::Owned(serde_json::Value::from(texts).to_string()),
+    }
+}
+
 /// Money set aside for a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Reservation {
@@ -77,6 +133,13 @@ pub struct Reservation {
     pub max_tokens: u64,
     /// How much is set aside; `None` where the model has no known price.
     pub reserved: Option<Money>,
+}
+
+impl Reservation {
+    /// Adds what earlier attempts cost.
+    pub(crate) fn with(self, already: Money) -> Self {
+        Self { reserved: self.reserved.map(|reserved| reserved.plus(already)), ..self }
+    }
 }
 
 /// What is known while an answer comes; kept in case the process dies.
@@ -89,7 +152,7 @@ pub struct Progress {
 }
 
 /// What is known when a request is over.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct FinalRow {
     /// Its tokens.
     pub usage: Usage,

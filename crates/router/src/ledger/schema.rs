@@ -5,7 +5,7 @@ use distiq_store::Schema;
 /// Spending is summed in steps of this length, which every time zone's days begin on.
 pub(crate) const QUARTER_MS: i64 = 15 * 60 * 1000;
 
-pub(crate) static LEDGER: Schema = Schema { name: "ledger", steps: &[STEP_1, STEP_2] };
+pub(crate) static LEDGER: Schema = Schema { name: "ledger", steps: &[STEP_1, STEP_2, STEP_3] };
 
 // Times are UTC milliseconds, money is nano-dollars, lists are JSON. `cost` is NULL where the model
 // has no known price, `reserved` and `estimate` too. `spent` holds running sums of `cost` so that
@@ -78,4 +78,14 @@ CREATE INDEX request_key ON request(key, at_ms) WHERE key IS NOT NULL;
 DROP INDEX request_open;
 CREATE INDEX request_open ON request(state, at_ms, key, session, run, reserved)
     WHERE state = 'open';
+";
+
+// How far the journal of each process is on this ledger, and which process that is.
+const STEP_3: &str = "
+CREATE TABLE journal(
+    name TEXT NOT NULL PRIMARY KEY,
+    folded INTEGER NOT NULL,
+    pid INTEGER NOT NULL,
+    process TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
 ";

@@ -3,8 +3,9 @@
 //! A caller who finds nobody writing writes on its own thread, without ever waiting for another process; else
 //! the writer's thread does. What is queued while a transaction runs goes into the next one together. Where one of the jobs
 //! fails, each goes into a transaction of its own: savepoints would copy every page that is touched,
-//! and a failure is as rare as a full disk. Syncing to the disk takes milliseconds, so it runs beside the writes: within
-//! 50 ms of a commit, for all commits since the last time.
+//! and a failure is as rare as a full disk. Each transaction begins with what the journals have, so that it sees all
+//! requests. Folding them and syncing to the disk takes milliseconds, so it runs beside the writes: within
+//! 50 ms of a commit or an append, for all since the last time.
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -14,6 +15,8 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use distiq_store::{Database, StoreError, Tx};
+
+use super::journal::Journals;
 
 /// Together with the sync itself this stays below the 100 ms that a power cut may take.
 const SYNC_EVERY: Duration = Duration::from_millis(50);
@@ -26,7 +29,11 @@ const GATHERING: Duration = Duration::from_micros(400);
 /// Most transactions that a caller makes on its own thread before it goes on.
 const MOST_TURNS: usize = 3;
 /// Transactions, of about ten pages each, after which the log is folded into the file.
-const FOLD_EVERY: u32 = 200;
+const CHECKPOINT_EVERY: u32 = 200;
+/// How many of them the folding of a journal is as long as.
+const TRANSACTIONS_OF_A_FOLD: u32 = 20;
+/// Bytes of journals that are not left waiting.
+const MANY_BYTES: u64 = 256 << 10;
 
 /// Something to be written.
 pub(crate) trait Job: Send {
@@ -42,6 +49,8 @@ pub(crate) trait Job: Send {
 #[derive(Debug)]
 pub(crate) struct Writer {
     db: Arc<Database>,
+    /// None where each commit waits for the disk, and so must each row.
+    journals: Option<Arc<Journals>>,
     queue: Arc<Queue>,
     unsynced: Arc<Unsynced>,
     threads: Vec<JoinHandle<()>>,
@@ -122,6 +131,8 @@ struct Unsynced {
 #[derive(Debug, Default)]
 struct SyncState {
     dirty: bool,
+    /// So much is in the journals that it should be folded now.
+    many: bool,
     ending: bool,
     /// Transactions since the log was folded into the file.
     unfolded: u32,
@@ -144,6 +155,17 @@ impl Unsynced {
         }
     }
 
+    /// Notes that something was appended to a journal, and how much of them waits.
+    fn note_append(&self, behind: u64) {
+        let mut state = self.state();
+        let many = behind >= MANY_BYTES && !state.many;
+        state.many |= many;
+        if !std::mem::replace(&mut state.dirty, true) || many {
+            drop(state);
+            self.changed.notify_one();
+        }
+    }
+
     fn end(&self) {
         self.state().ending = true;
         self.changed.notify_one();
@@ -151,21 +173,35 @@ impl Unsynced {
 }
 
 impl Writer {
-    pub fn start(db: &Arc<Database>) -> std::io::Result<Self> {
+    pub fn start(db: &Arc<Database>, journals: Option<Arc<Journals>>) -> std::io::Result<Self> {
         // Where the engine refuses, commits fold the log themselves, and the thread makes them.
         let _ = db.checkpoint_apart();
         let (queue, unsynced) = (Arc::<Queue>::default(), Arc::<Unsynced>::default());
-        let mut writer = Self { db: Arc::clone(db), queue, unsynced, threads: Vec::new() };
+        let mut writer = Self { db: Arc::clone(db), journals, queue, unsynced, threads: Vec::new() };
         writer.spawn("ledger-write", {
-            let (db, queue) = (Arc::clone(db), Arc::clone(&writer.queue));
+            let (place, queue) = (writer.place(), Arc::clone(&writer.queue));
             let unsynced = Arc::clone(&writer.unsynced);
-            move || write_all(&db, &queue, &unsynced)
+            move || write_all(&place, &queue, &unsynced)
         })?;
         writer.spawn("ledger-sync", {
-            let (db, unsynced) = (Arc::clone(db), Arc::clone(&writer.unsynced));
-            move || sync_all(&db, &unsynced)
+            let (place, unsynced) = (writer.place(), Arc::clone(&writer.unsynced));
+            move || sync_all(&place, &unsynced)
         })?;
         Ok(writer)
+    }
+
+    fn place(&self) -> Place {
+        Place { db: Arc::clone(&self.db), journals: self.journals.clone() }
+    }
+
+    /// Returns the journals, where rows may go there.
+    pub fn journals(&self) -> Option<&Journals> {
+        self.journals.as_deref()
+    }
+
+    /// Notes that something was appended to a journal.
+    pub fn appended(&self, journals: &Journals) {
+        self.unsynced.note_append(journals.behind());
     }
 
     fn spawn(&mut self, name: &str, work: impl FnOnce() + Send + 'static) -> std::io::Result<()> {
@@ -206,7 +242,7 @@ impl Writer {
                 break;
             }
             drop(state);
-            let left = write_batch(&self.db, batch, Way::Now);
+            let left = write_batch(&self.db, self.journals(), batch, Way::Now);
             self.unsynced.note();
             state = self.queue.state();
             if !left.is_empty() {
@@ -266,7 +302,13 @@ fn take_batch(state: &mut Queued) -> Vec<Box<dyn Job>> {
     state.jobs.drain(..count).collect()
 }
 
-fn write_all(db: &Database, queue: &Queue, unsynced: &Unsynced) {
+/// What the threads write to.
+struct Place {
+    db: Arc<Database>,
+    journals: Option<Arc<Journals>>,
+}
+
+fn write_all(place: &Place, queue: &Queue, unsynced: &Unsynced) {
     loop {
         let mut state = queue.state();
         state.wanted = 1;
@@ -288,7 +330,7 @@ fn write_all(db: &Database, queue: &Queue, unsynced: &Unsynced) {
         }
         state.is_taken = true;
         drop(state);
-        write_batch(db, batch, Way::Patiently);
+        write_batch(&place.db, place.journals.as_deref(), batch, Way::Patiently);
         unsynced.note();
         queue.state().is_taken = false;
     }
@@ -317,10 +359,21 @@ enum Way {
 
 /// Writes jobs in one transaction; where that fails, each in its own, so that each hears its own
 /// error. Returns the jobs that would have had to wait.
-fn write_batch(db: &Database, mut batch: Vec<Box<dyn Job>>, way: Way) -> Vec<Box<dyn Job>> {
-    let work = |tx: &Tx<'_>| match batch.iter_mut().all(|job| run(tx, job.as_mut())) {
-        true => Ok(()),
-        false => Err(Fault::Job),
+fn write_batch(
+    db: &Database,
+    journals: Option<&Journals>,
+    mut batch: Vec<Box<dyn Job>>,
+    way: Way,
+) -> Vec<Box<dyn Job>> {
+    let work = |tx: &Tx<'_>| {
+        let folded = match journals {
+            Some(journals) if journals.is_behind()? => Some(journals.fold(tx)?),
+            _ => None,
+        };
+        match batch.iter_mut().all(|job| run(tx, job.as_mut())) {
+            true => Ok(folded),
+            false => Err(Fault::Job),
+        }
     };
     let written = match way {
         Way::Patiently => db.write(work).map(Some),
@@ -328,7 +381,12 @@ fn write_batch(db: &Database, mut batch: Vec<Box<dyn Job>>, way: Way) -> Vec<Box
     };
     match written {
         Ok(None) => return batch,
-        Ok(Some(())) => batch.into_iter().for_each(|job| done(job, None)),
+        Ok(Some(folded)) => {
+            if let (Some(journals), Some(folded)) = (journals, folded) {
+                journals.committed(folded);
+            }
+            batch.into_iter().for_each(|job| done(job, None));
+        }
         Err(fault) if batch.len() == 1 => {
             let mut error = match fault {
                 Fault::Store(error) => Some(error),
@@ -337,7 +395,8 @@ fn write_batch(db: &Database, mut batch: Vec<Box<dyn Job>>, way: Way) -> Vec<Box
             batch.into_iter().for_each(|job| done(job, error.take()));
         }
         Err(_) => {
-            return batch.into_iter().flat_map(|job| write_batch(db, vec![job], way)).collect();
+            let alone = |job| write_batch(db, journals, vec![job], way);
+            return batch.into_iter().flat_map(alone).collect();
         }
     }
     Vec::new()
@@ -365,7 +424,7 @@ fn done(job: Box<dyn Job>, error: Option<StoreError>) {
     let _ = catch_unwind(AssertUnwindSafe(|| job.done(error)));
 }
 
-fn sync_all(db: &Database, unsynced: &Unsynced) {
+fn sync_all(place: &Place, unsynced: &Unsynced) {
     loop {
         let idle = unsynced
             .changed
@@ -374,23 +433,64 @@ fn sync_all(db: &Database, unsynced: &Unsynced) {
         // Others join this sync until it begins.
         let (mut state, _) = unsynced
             .changed
-            .wait_timeout_while(idle, SYNC_EVERY, |state| !state.ending)
+            .wait_timeout_while(idle, SYNC_EVERY, |state| !state.ending && !state.many)
             .unwrap_or_else(PoisonError::into_inner);
         let ending = state.ending;
+        state.many = false;
         if std::mem::take(&mut state.dirty) {
-            let folds = state.unfolded >= FOLD_EVERY;
+            drop(state);
+            if let Err(error) = place.fold(unsynced).and_then(|()| place.sync(unsynced)) {
+                let mut state = unsynced.state();
+                // What is not in the database yet is tried again.
+                state.dirty |= !ending && place.is_behind();
+                state.failure = Some(error);
+            }
+        } else {
+            drop(state);
+        }
+        if ending {
+            // Who opens the ledger next folds and removes what stays.
+            let _ = place.journals.as_ref().map(|journals| journals.clear_own(&place.db, true));
+            return;
+        }
+    }
+}
+
+impl Place {
+    fn is_behind(&self) -> bool {
+        self.journals.as_ref().is_some_and(|journals| journals.behind() > 0)
+    }
+
+    /// Folds this process's journals; where another one writes for long, they are synced themselves.
+    fn fold(&self, unsynced: &Unsynced) -> Result<(), StoreError> {
+        let Some(journals) = self.journals.as_ref().filter(|journals| journals.behind() > 0) else {
+            return Ok(());
+        };
+        match self.db.try_write(|tx| journals.fold(tx))? {
+            Some(folded) => journals.committed(folded),
+            None => {
+                journals.sync()?;
+                journals.catch_up(&self.db)?;
+            }
+        }
+        let mut state = unsynced.state();
+        state.unfolded = state.unfolded.saturating_add(TRANSACTIONS_OF_A_FOLD);
+        drop(state);
+        journals.clear_own(&self.db, false)
+    }
+
+    /// Syncs what is committed, and folds the log into the file from time to time.
+    fn sync(&self, unsynced: &Unsynced) -> Result<(), StoreError> {
+        let folds = {
+            let mut state = unsynced.state();
+            let folds = state.unfolded >= CHECKPOINT_EVERY;
             if folds {
                 state.unfolded = 0;
             }
-            drop(state);
-            let folded = || if folds { db.checkpoint() } else { Ok(()) };
-            if let Err(error) = db.sync().and_then(|()| folded()) {
-                unsynced.state().failure = Some(error);
-            }
-        }
-        if ending {
-            return;
-        }
+            folds
+        };
+        self.db.sync()?;
+        if folds { self.db.checkpoint() } else { Ok(()) }
     }
 }
 
@@ -425,7 +525,7 @@ mod tests {
     fn survives_a_panicking_job_undoes_what_failed_and_finishes_the_queue_before_it_ends() {
         let folder = tempfile::tempdir().unwrap();
         let db = Arc::new(Database::open(&folder.path().join("w.db"), &SCHEMA).unwrap());
-        let writer = Writer::start(&db).unwrap();
+        let writer = Writer::start(&db, None).unwrap();
         std::panic::set_hook(Box::new(|_| ()));
         let (reply, replies) = mpsc::channel();
         assert!(writer.queue(Insert { n: -1, reply: reply.clone() }));

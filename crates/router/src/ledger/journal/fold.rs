@@ -1,0 +1,90 @@
+//! Folding journals into the database: what many records come to, in few statements.
+
+use std::collections::HashMap;
+
+use distiq_base::Money;
+use distiq_store::{StoreError, Tx};
+
+use super::record::Record;
+use crate::ledger::book::{self, Sum};
+use crate::ledger::owner::Owner;
+use crate::ledger::rows::{FinalRow, Opening, Progress};
+
+/// Records that are written together; rows keep the order in which they were opened.
+#[derive(Default)]
+pub(super) struct Batch<'a> {
+    entries: Vec<Entry<'a>>,
+    places: HashMap<&'a str, usize>,
+}
+
+/// A request that was opened in this batch, and what became of it since.
+struct Entry<'a> {
+    opening: Opening<'a>,
+    owner: &'a Owner,
+    progress: Option<Progress>,
+    end: Option<FinalRow>,
+}
+
+impl<'a> Batch<'a> {
+    /// Takes a record in; what is about a row that the database has is written at once.
+    pub fn take(
+        &mut self,
+        tx: &Tx<'_>,
+        record: Record<'a>,
+        owner: &'a Owner,
+    ) -> Result<(), StoreError> {
+        match record {
+            Record::Owner(_) => {}
+            Record::Open(opening) => {
+                self.places.insert(opening.id, self.entries.len());
+                self.entries.push(Entry { opening, owner, progress: None, end: None });
+            }
+            Record::Again(to) => match self.under_way(to.id) {
+                Some(Entry { end: Some(_), .. }) => {}
+                Some(Entry { opening, .. }) => {
+                    (opening.provider, opening.model) = (to.provider, to.model);
+                    (opening.tier, opening.reserved) = (to.tier, to.reserved);
+                }
+                None => book::redirect(tx, &to)?,
+            },
+            Record::Progress(id, progress) => match self.under_way(id) {
+                Some(Entry { end: Some(_), .. }) => {}
+                Some(entry) => entry.progress = Some(merged(entry.progress, progress)),
+                None => book::progress(tx, id, &progress)?,
+            },
+            Record::End(id, row) => match self.under_way(id) {
+                Some(entry) => entry.end = Some(row.into_owned()),
+                None => drop(book::settle(tx, id, &row)?),
+            },
+        }
+        Ok(())
+    }
+
+    fn under_way(&mut self, id: &str) -> Option<&mut Entry<'a>> {
+        self.entries.get_mut(*self.places.get(id)?)
+    }
+
+    /// Writes the rows and adds what they cost to the sums.
+    pub fn write(self, tx: &Tx<'_>) -> Result<(), StoreError> {
+        let mut sums: HashMap<Sum<'_>, Money> = HashMap::new();
+        for Entry { opening, owner, progress, end } in &self.entries {
+            let is_new = book::insert(tx, opening, progress.as_ref(), end.as_ref(), owner)?;
+            let Some(end) = end else { continue };
+            if !is_new {
+                book::settle(tx, opening.id, end)?;
+                continue;
+            }
+            let cost = end.cost.unwrap_or(Money::ZERO);
+            for sum in Sum::all(opening.at_ms, opening.key, opening.session, opening.run) {
+                let all = sums.entry(sum).or_default();
+                *all = all.plus(cost);
+            }
+        }
+        sums.into_iter().try_for_each(|(sum, cost)| sum.add(tx, cost))
+    }
+}
+
+/// What was told of the cost stays where a later word says nothing of it.
+fn merged(before: Option<Progress>, after: Progress) -> Progress {
+    Progress { cost: after.cost.or(before.and_then(|before| before.cost)), ..after }
+}
