@@ -34,9 +34,9 @@ use jiff::tz::TimeZone;
 use tokio::sync::oneshot;
 
 use book::Account;
-use limits::{Alert, BudgetError, Limits, allow};
 use journal::Journals;
 use journal::record::Redirect;
+use limits::{Alert, BudgetError, Limits, allow};
 use owner::Owner;
 use rows::{FinalRow, OpenRow, Opening, Progress, Reservation};
 use task::{Reply, channel_reply, oneshot_reply, task};
@@ -135,8 +135,8 @@ impl Ledger {
             clock: options.clock,
             zone: options.zone.map_or_else(OnceLock::new, OnceLock::from),
         });
-        let journals = (!db.waits_for_disk())
-            .then(|| Arc::new(Journals::new(path, shared.owner.clone())));
+        let journals =
+            (!db.waits_for_disk()).then(|| Arc::new(Journals::new(path, shared.owner.clone())));
         if let Some(journals) = &journals {
             journals.catch_up(&db)?;
         }

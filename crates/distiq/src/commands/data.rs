@@ -193,12 +193,14 @@ fn prunable(home: &Home, max_bytes: u64, before: Option<SystemTime>) -> Vec<Stor
 }
 
 fn erasable(home: &Home, what: What) -> Vec<Stored> {
+    // With the files, or the folder of files, that it keeps beside itself.
     let database = |begins: &str| {
         files(&home.data)
             .into_iter()
             .filter(|file| {
-                let name = file.path.file_name().unwrap_or_default().to_string_lossy();
-                file.path.parent() == Some(&home.data) && name.starts_with(begins)
+                let below = file.path.strip_prefix(&home.data).ok();
+                let name = below.and_then(|below| below.components().next());
+                name.is_some_and(|name| name.as_os_str().to_string_lossy().starts_with(begins))
             })
             .collect()
     };
@@ -206,8 +208,8 @@ fn erasable(home: &Home, what: What) -> Vec<Stored> {
         What::Sessions => files(&home.sessions()),
         What::Outputs => files(&home.outputs()),
         What::Snapshots => snapshots(home),
-        What::Ledger => database("ledger.db"),
-        What::Gateway => database("gateway.db"),
+        What::Ledger => database("ledger."),
+        What::Gateway => database("gateway."),
         What::Cache => files(&home.cache),
         What::All => {
             let mut all = files(&home.data);

@@ -5,9 +5,9 @@ use distiq_store::{StoreError, Tx, Value, params};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+use super::journal::record::Redirect;
 use super::limits::{Alert, LimitScope, Limits, Room};
 use super::owner::{Life, Owner, UNKNOWN_OWNER_MS};
-use super::journal::record::Redirect;
 use super::rows::{FinalRow, Opening, Progress, Savings};
 use super::schema::QUARTER_MS;
 use super::{count, period};

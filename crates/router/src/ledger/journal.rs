@@ -207,7 +207,7 @@ impl Journals {
     fn files(&self) -> Result<BTreeMap<String, u64>, StoreError> {
         let fail = |error| StoreError::from_io(&self.folder, error);
         let entries = match fs::read_dir(&self.folder) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(BTreeMap::new()),
+            Err(error) if is_missing(&error) => return Ok(BTreeMap::new()),
             entries => entries.map_err(fail)?,
         };
         let mut files = BTreeMap::new();
@@ -358,6 +358,10 @@ impl Journals {
     }
 }
 
+fn is_missing(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+}
+
 fn fold(tx: &Tx<'_>, tails: &[Tail]) -> Result<(), StoreError> {
     let mut batch = Batch::default();
     for Tail { name, from, bytes, owner } in tails {
@@ -383,3 +387,6 @@ fn marks(tx: &Tx<'_>) -> Result<HashMap<String, Mark>, StoreError> {
     })?;
     Ok(all.into_iter().collect())
 }
+
+#[cfg(test)]
+mod tests;

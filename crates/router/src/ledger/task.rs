@@ -79,4 +79,3 @@ pub(crate) fn channel_reply<T: Send + 'static>() -> (Reply<T>, mpsc::Receiver<T>
     let (sender, receiver) = mpsc::channel();
     (Box::new(move |value| drop(sender.send(value))), receiver)
 }
-

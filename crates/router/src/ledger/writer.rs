@@ -177,7 +177,8 @@ impl Writer {
         // Where the engine refuses, commits fold the log themselves, and the thread makes them.
         let _ = db.checkpoint_apart();
         let (queue, unsynced) = (Arc::<Queue>::default(), Arc::<Unsynced>::default());
-        let mut writer = Self { db: Arc::clone(db), journals, queue, unsynced, threads: Vec::new() };
+        let mut writer =
+            Self { db: Arc::clone(db), journals, queue, unsynced, threads: Vec::new() };
         writer.spawn("ledger-write", {
             let (place, queue) = (writer.place(), Arc::clone(&writer.queue));
             let unsynced = Arc::clone(&writer.unsynced);

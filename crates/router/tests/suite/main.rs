@@ -4,6 +4,7 @@
 mod budgets;
 mod caching;
 mod falling;
+mod journal;
 mod ledger;
 mod routes;
 mod sending;
