@@ -145,10 +145,10 @@ impl Ledger {
         if !dead.is_empty() {
             db.write(|tx| book::close_left_behind(tx, &dead))?;
         }
-        if let Some(journals) = &journals {
+        let writer = Writer::start(&db, journals).map_err(LedgerError::Thread)?;
+        if let Some(journals) = writer.journals() {
             journals.clear_left(&db)?;
         }
-        let writer = Writer::start(&db, journals).map_err(LedgerError::Thread)?;
         Ok(Self { writer, db, shared })
     }
 

@@ -295,7 +295,7 @@ impl Journals {
                 left.push(Own { name, file, len: 0 });
             }
         }
-        self.remove(db, &left)
+        self.remove(db, left).map(drop)
     }
 
     /// Removes this process's journals that are full, or all of them at its end.
@@ -306,30 +306,39 @@ impl Journals {
             over.extend(writing.current.take());
         }
         drop(writing);
-        self.remove(db, &over)
+        let rest = self.remove(db, over)?;
+        self.writing().full.extend(rest);
+        Ok(())
     }
 
-    /// Removes journals that nobody appends to, once what they have is synced.
-    fn remove(&self, db: &Database, over: &[Own]) -> Result<(), StoreError> {
+    /// Removes journals that nobody appends to and that are folded; returns those that are not, and all where another
+    /// process writes at this moment.
+    fn remove(&self, db: &Database, over: Vec<Own>) -> Result<Vec<Own>, StoreError> {
         if over.is_empty() {
-            return Ok(());
+            return Ok(over);
         }
-        self.catch_up(db)?;
-        db.sync()?;
-        kill_point("before_journal_removal");
-        db.write(|tx| {
+        let removed = db.try_write(|tx| {
             let mut marks = marks(tx)?;
-            for Own { name, .. } in over {
+            let mut removed = Vec::new();
+            for Own { name, .. } in &over {
                 let path = self.folder.join(name);
                 if !path.exists() || !self.is_folded(name, marks.remove(name))? {
                     continue;
                 }
+                if removed.is_empty() {
+                    // What stands for it must survive a power cut before it goes.
+                    db.sync()?;
+                    kill_point("before_journal_removal");
+                }
                 fs::remove_file(&path).map_err(|error| StoreError::from_io(&path, error))?;
                 kill_point("after_journal_removal");
                 tx.execute("DELETE FROM journal WHERE name = ?1", params![name])?;
+                removed.push(name.clone());
             }
-            Ok(())
-        })
+            Ok::<_, StoreError>(removed)
+        })?;
+        let is_left = |own: &Own| removed.as_ref().is_none_or(|names| !names.contains(&own.name));
+        Ok(over.into_iter().filter(is_left).collect())
     }
 
     /// Tells whether a journal has no record behind its mark. One without a mark was never more than begun, or is

@@ -440,7 +440,7 @@ fn sync_all(place: &Place, unsynced: &Unsynced) {
         state.many = false;
         if std::mem::take(&mut state.dirty) {
             drop(state);
-            if let Err(error) = place.fold(unsynced).and_then(|()| place.sync(unsynced)) {
+            if let Err(error) = place.fold(unsynced, ending).and_then(|()| place.sync(unsynced)) {
                 let mut state = unsynced.state();
                 // What is not in the database yet is tried again.
                 state.dirty |= !ending && place.is_behind();
@@ -462,13 +462,15 @@ impl Place {
         self.journals.as_ref().is_some_and(|journals| journals.behind() > 0)
     }
 
-    /// Folds this process's journals; where another one writes for long, they are synced themselves.
-    fn fold(&self, unsynced: &Unsynced) -> Result<(), StoreError> {
+    /// Folds this process's journals; where another one writes meanwhile, they are synced themselves, and at the end
+    /// left to who opens the ledger next.
+    fn fold(&self, unsynced: &Unsynced, is_end: bool) -> Result<(), StoreError> {
         let Some(journals) = self.journals.as_ref().filter(|journals| journals.behind() > 0) else {
             return Ok(());
         };
         match self.db.try_write(|tx| journals.fold(tx))? {
             Some(folded) => journals.committed(folded),
+            None if is_end => return journals.sync(),
             None => {
                 journals.sync()?;
                 journals.catch_up(&self.db)?;

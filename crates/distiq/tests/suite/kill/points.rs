@@ -46,6 +46,10 @@ const OF_AN_UNDO: [&str; 5] =
 /// The points that only a migration passes; tested where it is, in `store`.
 const OF_A_MIGRATION: [&str; 2] = ["before_backup_rename", "after_backup_rename"];
 
+/// Those on the way from the ledger's journal into its database; tested where they are, in `router`.
+const OF_A_JOURNAL: [&str; 4] =
+    ["before_fold_commit", "after_fold_commit", "before_journal_removal", "after_journal_removal"];
+
 #[test]
 fn every_point_in_the_source_is_known_here() {
     let crates = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
@@ -56,6 +60,7 @@ fn every_point_in_the_source_is_known_here() {
         found.extend(names.map(str::to_owned));
     }
     let known = OF_A_RUN.iter().chain(&OF_AN_EDIT).chain(&OF_AN_UNDO).chain(&OF_A_MIGRATION);
+    let known = known.chain(&OF_A_JOURNAL);
     assert_eq!(found, known.map(|name| (*name).to_owned()).collect());
 }
 

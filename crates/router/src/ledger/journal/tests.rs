@@ -21,6 +21,7 @@ impl Books {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let db = Database::open(&folder.path().join("ledger.db"), &schema::LEDGER).unwrap();
+        db.checkpoint_apart().unwrap();
         Self { folder, db: Arc::new(db) }
     }
 
@@ -224,12 +225,16 @@ fn full_files_give_way_to_others_and_go_once_they_are_folded() {
     other.clear_left(&books.db).unwrap();
     assert_eq!(books.names().len(), many);
     journals.clear_own(&books.db, false).unwrap();
-    assert_eq!(books.names().len(), 1);
+    assert_eq!(books.names().len(), many, "none is folded");
+    other.catch_up(&books.db).unwrap();
+    journals.clear_own(&books.db, false).unwrap();
+    assert!(books.names().len() <= 1);
     // The ends are in other files than the beginnings.
     for n in 0..40 {
         assert!(journals.end(row(n).id.as_str(), &end(n)));
         assert!(!journals.end(row(n).id.as_str(), &end(n)), "it is over");
     }
+    journals.catch_up(&books.db).unwrap();
     journals.clear_own(&books.db, true).unwrap();
     assert_eq!(books.names(), Vec::<String>::new());
     let left = "SELECT count(*) FROM request WHERE state = 'open' UNION ALL
