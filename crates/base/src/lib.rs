@@ -31,6 +31,7 @@ pub mod paths;
 pub mod ports;
 pub mod request;
 pub mod secret;
+pub mod secret_files;
 pub mod stream;
 pub mod usage;
 

@@ -6,9 +6,9 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    completions, config, cost, cursor_custom, cursor_test, data, demo, doctor, keys, metrics,
-    models, permissions, redo, reference, run, schema, sessions, setup, start, stats, tool, trust,
-    undo, version,
+    completions, config, cost, cursor_custom, cursor_test, data, demo, doctor, index, index_stats,
+    keys, metrics, models, permissions, redo, reference, run, schema, search, sessions, setup,
+    start, stats, tool, trust, undo, version,
 };
 use crate::terminal::Color;
 
@@ -90,6 +90,12 @@ pub enum Command {
     Metrics(metrics::Args),
     /// Let a folder's own settings loosen yours
     Trust(trust::Args),
+    /// Find code and documents by what they say and do
+    Search(search::Args),
+    /// Bring the index of the project up to date
+    Index(index::Args),
+    /// Tell what is in the index
+    IndexStats(index_stats::Args),
     /// Call one tool, without a model
     Tool(tool::Args),
     /// Tell what may be done without asking

@@ -8,6 +8,8 @@ pub mod cursor_test;
 pub mod data;
 pub mod demo;
 pub mod doctor;
+pub mod index;
+pub mod index_stats;
 pub mod keys;
 pub mod metrics;
 pub mod models;
@@ -16,6 +18,7 @@ pub mod redo;
 pub mod reference;
 pub mod run;
 pub mod schema;
+pub mod search;
 pub mod sessions;
 pub mod setup;
 pub mod start;
@@ -58,6 +61,9 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
         Command::Cost(args) => cost::run(&global, &args),
         Command::Stats(args) => stats::run(&global, &args),
         Command::Metrics(args) => metrics::run(&global, &args),
+        Command::Search(args) => search::run(&global, &args),
+        Command::Index(args) => index::run(&global, &args),
+        Command::IndexStats(args) => index_stats::run(&global, &args),
         Command::Tool(args) => tool::run(&global, &args),
         Command::Trust(args) => trust::run(&global, &args),
         Command::Permissions(args) => permissions::run(&global, &args),

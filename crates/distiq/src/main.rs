@@ -7,6 +7,7 @@
 mod ask;
 mod checkpoints;
 mod cli;
+mod code_index;
 mod commands;
 mod failure;
 mod grants;
@@ -15,6 +16,7 @@ mod ledger;
 mod output;
 mod panics;
 mod providers;
+mod rows;
 mod sandbox;
 mod terminal;
 mod toolbox;

@@ -75,6 +75,11 @@ pub fn say(text: &str) {
     let _ = io::stderr().lock().write_all(line.as_bytes());
 }
 
+/// Shows a line of words on standard error in the place of the last such line; an empty one wipes it.
+pub fn progress(text: &str) {
+    let _ = io::stderr().lock().write_all(format!("\r\x1b[K{}", safe(text)).as_bytes());
+}
+
 /// Splits off a colour code, which cannot do harm.
 fn own_color(text: &str) -> Option<(&str, &str)> {
     let (code, rest) = text.split_once('m')?;

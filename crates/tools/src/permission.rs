@@ -28,7 +28,7 @@ mod reader_table;
 mod readers;
 mod rewrites;
 mod rules;
-pub(crate) mod secrets;
+pub(crate) use distiq_base::secret_files as secrets;
 mod sed;
 mod shell_line;
 mod specials;

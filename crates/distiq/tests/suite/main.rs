@@ -22,6 +22,7 @@ mod run;
 #[cfg(target_os = "linux")]
 mod sandbox;
 mod schemas;
+mod search;
 mod servers;
 mod settings;
 mod shape;

@@ -1,21 +1,17 @@
 //! `distiq permissions check`
 
-use std::io::{self, BufRead};
 use std::sync::Arc;
 
 use distiq_base::{ErrorKind, Mode};
 use distiq_tools::Refusal;
 use distiq_tools::permission::{Decision, Judge, Memory as _, Verdict};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::cli::Global;
 use crate::failure::Failure;
 use crate::grants::Grants;
-use crate::output;
 use crate::world::World;
-
-/// The longest row that is read; no command line is as long.
-const MAX_ROW_BYTES: usize = 1 << 20;
+use crate::{output, rows};
 
 /// Arguments of `permissions check`.
 #[derive(Debug, clap::Args)]
@@ -105,73 +101,13 @@ fn tell(decision: &Decision) {
     }
 }
 
-/// Answers row by row, as they come; a bad row gets a row that says so.
+/// Answers row by row.
 fn rows(judge: &Judge) -> Result<(), Failure> {
-    let mut input = io::stdin().lock();
-    let mut row = Vec::new();
-    let mut number = 0_u64;
-    loop {
-        row.clear();
-        let whole = read_row(&mut input, &mut row)
-            .map_err(|error| Failure::io("Cannot read standard input", &error))?;
-        let Some(whole) = whole else { return Ok(()) };
-        number += 1;
-        if row.iter().all(u8::is_ascii_whitespace) && whole {
-            continue;
-        }
-        let answer = if whole { answer(judge, &row) } else { Err((Value::Null, TOO_LONG.into())) };
-        output::json_line(&answer.unwrap_or_else(|(id, message)| {
-            let error = json!({
-                "kind": "usage",
-                "message": format!("Row {number}: {message}"),
-                "hint": "A row is {\"id\": …, \"cmd\": \"…\"}",
-            });
-            json!({ "id": id, "error": error })
-        }));
-    }
-}
-
-const TOO_LONG: &str = "longer than 1 MiB";
-
-fn answer(judge: &Judge, row: &[u8]) -> Result<Value, (Value, String)> {
-    let row: Value =
-        serde_json::from_slice(row).map_err(|error| (Value::Null, format!("not JSON: {error}")))?;
-    let id = row.get("id").cloned().unwrap_or(Value::Null);
-    if !(id.is_string() || id.is_number()) {
-        return Err((Value::Null, "no `id` that is a text or a number".to_owned()));
-    }
-    let Some(line) = row.get("cmd").and_then(Value::as_str) else {
-        return Err((id, "no `cmd` that is a text".to_owned()));
-    };
-    let Decision { verdict, reason, .. } = judge.line(line);
-    Ok(json!({ "id": id, "verdict": verdict, "reason": reason }))
-}
-
-/// Reads a row without its line end; tells whether it is whole, or `None` at the end. What is
-/// over the bound is passed over, so that the next row is found.
-fn read_row(input: &mut impl BufRead, row: &mut Vec<u8>) -> io::Result<Option<bool>> {
-    let mut begun = false;
-    let mut whole = true;
-    loop {
-        let buffer = input.fill_buf()?;
-        if buffer.is_empty() {
-            return Ok(begun.then_some(whole));
-        }
-        begun = true;
-        let (piece, ended) = match buffer.iter().position(|byte| *byte == b'\n') {
-            Some(at) => (buffer.get(..at).unwrap_or_default(), 1),
-            None => (buffer, 0),
-        };
-        whole &= row.len() + piece.len() <= MAX_ROW_BYTES;
-        if whole {
-            row.extend_from_slice(piece);
-        }
-        let read = piece.len() + ended;
-        input.consume(read);
-        if ended == 1 {
-            return Ok(Some(whole));
-        }
-    }
+    rows::answer("{\"id\": …, \"cmd\": \"…\"}", |row| {
+        let line = row.text("cmd")?;
+        let Decision { verdict, reason, .. } = judge.line(line);
+        Ok(json!({ "id": row.id, "verdict": verdict, "reason": reason }))
+    })
 }
 
 #[cfg(test)]
@@ -184,21 +120,5 @@ mod tests {
             |words: &[&str]| line(&words.iter().map(|w| (*w).to_owned()).collect::<Vec<_>>());
         assert_eq!(line(&["ls | wc"]), "ls | wc");
         assert_eq!(line(&["ls", "a b", "it's", ""]), r"ls 'a b' 'it'\''s' ''");
-    }
-
-    #[test]
-    fn a_row_over_the_bound_does_not_hide_the_next() {
-        let long = "x".repeat(MAX_ROW_BYTES + 1);
-        let text = format!("a\n{long}\nb");
-        let mut input = io::BufReader::with_capacity(64, text.as_bytes());
-        let mut rows = Vec::new();
-        let mut row = Vec::new();
-        while let Some(whole) = read_row(&mut input, &mut row).unwrap() {
-            rows.push((whole, row.len()));
-            row.clear();
-        }
-        assert_eq!(rows.first(), Some(&(true, 1)));
-        assert!(rows.get(1).is_some_and(|(whole, kept)| !whole && *kept <= MAX_ROW_BYTES));
-        assert_eq!(rows.get(2), Some(&(true, 1)));
     }
 }

@@ -87,12 +87,12 @@ const FOLDERS: &[&str] = &[
 const SAMPLES: &[&str] = &["example", "sample", "template", "dist", "defaults", "test"];
 
 /// Tells whether a file is secret; where the project itself lies says nothing of its files.
-pub(crate) fn is_secret_of(path: &Path, root: &Path) -> bool {
+pub fn is_secret_of(path: &Path, root: &Path) -> bool {
     is_secret(path.strip_prefix(root).unwrap_or(path))
 }
 
 /// Tells whether a file is likely to hold keys, passwords or a history of commands.
-pub(crate) fn is_secret(path: &Path) -> bool {
+pub fn is_secret(path: &Path) -> bool {
     let Some(name) = path.file_name().map(|name| name.to_string_lossy().to_lowercase()) else {
         return false;
     };
@@ -136,7 +136,7 @@ fn is_environment(path: &Path) -> bool {
 }
 
 /// Tells whether a variable's name says that it holds a secret.
-pub(crate) fn is_secret_variable(name: &str) -> bool {
+pub fn is_secret_variable(name: &str) -> bool {
     let name = name.to_uppercase();
     [
         "TOKEN",

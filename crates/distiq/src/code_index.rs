@@ -1,0 +1,103 @@
+//! The project's index, as the commands use it: made where there is none, up to date, whole.
+
+use std::io::{IsTerminal, stderr};
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use distiq_index::{Control, Index, IndexError, Progress, Refreshed, Snapshot};
+
+use crate::failure::Failure;
+use crate::terminal;
+use crate::world::World;
+
+/// From when on a long work tells how far it is, and how often.
+const TELL_AFTER: Duration = Duration::from_millis(700);
+const TELL_EVERY: Duration = Duration::from_millis(200);
+
+/// Whether the project is looked through for changes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refresh {
+    /// It is.
+    Yes,
+    /// Only where there is no index yet.
+    No,
+}
+
+impl From<IndexError> for Failure {
+    fn from(error: IndexError) -> Self {
+        Failure::of(error.kind(), &error).with_hint(error.hint())
+    }
+}
+
+/// Opens the project's index.
+pub fn open(world: &World) -> Result<Index, Failure> {
+    let index = Index::open(&world.root, &world.home.cache)?;
+    if let Some(why) = index.was_rebuilt() {
+        terminal::say(&format!("note: the index is built anew: {why}"));
+    }
+    Ok(index)
+}
+
+/// Does `work` on the project's index, which is built anew once where that finds it damaged.
+pub fn with<T>(
+    world: &World,
+    refresh: Refresh,
+    work: impl Fn(&Index, &Snapshot) -> Result<T, IndexError>,
+) -> Result<T, Failure> {
+    let index = open(world)?;
+    match try_with(&index, refresh, &work) {
+        Err(IndexError::Damaged) => {
+            terminal::say("note: the index is built anew: it was damaged");
+            drop(index);
+            let index = Index::rebuild(&world.root, &world.home.cache)?;
+            Ok(try_with(&index, Refresh::Yes, &work)?)
+        }
+        other => Ok(other?),
+    }
+}
+
+fn try_with<T>(
+    index: &Index,
+    refresh: Refresh,
+    work: impl Fn(&Index, &Snapshot) -> Result<T, IndexError>,
+) -> Result<T, IndexError> {
+    let mut snapshot = None;
+    if refresh == Refresh::No {
+        snapshot = Some(index.snapshot()?).filter(|snapshot| snapshot.stats().files > 0);
+    }
+    let snapshot = match snapshot {
+        Some(snapshot) => snapshot,
+        None => {
+            match self::refresh(index) {
+                // What another process reads at this moment is fresh enough.
+                Ok(_) | Err(IndexError::Busy) => {}
+                Err(error) => return Err(error),
+            }
+            index.snapshot()?
+        }
+    };
+    work(index, &snapshot)
+}
+
+/// Brings the index up to date, telling on a terminal how far it is.
+pub fn refresh(index: &Index) -> Result<Refreshed, IndexError> {
+    let begin = Instant::now();
+    let told: Mutex<Option<Instant>> = Mutex::new(None);
+    let is_shown = stderr().is_terminal();
+    let tell = |progress: Progress| {
+        if !is_shown || begin.elapsed() < TELL_AFTER {
+            return;
+        }
+        let Ok(mut told) = told.try_lock() else { return };
+        if told.is_none_or(|last| last.elapsed() >= TELL_EVERY) {
+            *told = Some(Instant::now());
+            terminal::progress(&format!("indexing {} of {} files", progress.done, progress.total));
+        }
+    };
+    let control = Control { progress: Some(&tell), is_cancelled: None };
+    let refreshed = index.refresh(&control);
+    if told.into_inner().ok().flatten().is_some() {
+        terminal::progress("");
+    }
+    refreshed
+}

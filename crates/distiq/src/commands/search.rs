@@ -1,0 +1,156 @@
+//! `distiq search`
+
+use std::time::Instant;
+
+use distiq_base::ErrorKind;
+use distiq_index::search::MAX_HITS;
+use distiq_index::{Hit, IndexError, Mode, Query, Snapshot, Tests};
+use serde_json::{Value, json};
+
+use crate::cli::Global;
+use crate::code_index::{self, Refresh};
+use crate::failure::Failure;
+use crate::world::World;
+use crate::{output, rows, terminal};
+
+/// Longest query.
+const MAX_QUERY_BYTES: usize = 64 * 1024;
+/// Hits of each row of `--jsonl`.
+const HITS_A_ROW: usize = MAX_HITS;
+/// Hits that are shown where nobody says how many.
+const HITS_SHOWN: usize = 10;
+/// Hits that programs get where nobody says how many.
+const HITS_AS_JSON: usize = 50;
+
+/// Arguments of `search`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// What to look for: words, names, a question
+    #[arg(value_name = "QUERY", required_unless_present = "jsonl")]
+    query: Vec<String>,
+    /// The most hits, up to 200 [default: 10, with --json 50]
+    #[arg(short = 'n', long = "limit", value_name = "N")]
+    limit: Option<usize>,
+    /// By what: all that is known, words, meaning, or names of definitions
+    #[arg(long, value_enum, default_value_t)]
+    mode: ModeName,
+    /// Whether tests are found
+    #[arg(long, value_enum, default_value_t)]
+    tests: TestsName,
+    /// Search what is in the index without a look at what changed since
+    #[arg(long)]
+    no_refresh: bool,
+    /// Print a row of JSON for each hit; `distiq schema search` prints its shape
+    #[arg(long)]
+    json: bool,
+    /// Read rows `{id, query}` from standard input and print rows `{id, ms, results}`
+    #[arg(long, conflicts_with_all = ["json", "query"])]
+    jsonl: bool,
+}
+
+/// By what is searched.
+#[derive(Clone, Copy, Debug, Default, clap::ValueEnum)]
+enum ModeName {
+    #[default]
+    Hybrid,
+    Text,
+    Vector,
+    Symbol,
+}
+
+/// Whether tests are found.
+#[derive(Clone, Copy, Debug, Default, clap::ValueEnum)]
+enum TestsName {
+    #[default]
+    Include,
+    Exclude,
+}
+
+impl Args {
+    fn query<'a>(&self, text: &'a str, limit: usize) -> Query<'a> {
+        let mode = match self.mode {
+            ModeName::Hybrid => Mode::Hybrid,
+            ModeName::Text => Mode::Text,
+            ModeName::Vector => Mode::Vector,
+            ModeName::Symbol => Mode::Symbol,
+        };
+        let tests = match self.tests {
+            TestsName::Include => Tests::Include,
+            TestsName::Exclude => Tests::Exclude,
+        };
+        Query { text, limit: limit.min(MAX_HITS), mode, tests }
+    }
+}
+
+/// Finds code and documents.
+pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
+    let text = args.query.join(" ");
+    if text.len() > MAX_QUERY_BYTES {
+        return Err(Failure::new(ErrorKind::Usage, "The query is longer than 64 KB")
+            .with_hint("Search for its most telling part"));
+    }
+    if args.limit.is_some_and(|limit| limit == 0 || limit > MAX_HITS) {
+        return Err(Failure::new(ErrorKind::Usage, format!("`-n` must be 1 to {MAX_HITS}")));
+    }
+    let world = World::open(global, &[])?;
+    let refresh = if args.no_refresh { Refresh::No } else { Refresh::Yes };
+    if args.jsonl {
+        return answer_rows(&world, args, refresh);
+    }
+    let limit = args.limit.unwrap_or(if args.json { HITS_AS_JSON } else { HITS_SHOWN });
+    let query = args.query(&text, limit);
+    let hits = code_index::with(&world, refresh, |_, snapshot| snapshot.search(&query))?;
+    if args.json {
+        hits.iter().for_each(|hit| output::json_line(&row(hit)));
+        return Ok(());
+    }
+    if hits.is_empty() {
+        terminal::say("nothing found");
+    }
+    for hit in &hits {
+        output::text(&shown(hit));
+    }
+    Ok(())
+}
+
+fn answer_rows(world: &World, args: &Args, refresh: Refresh) -> Result<(), Failure> {
+    let limit = args.limit.unwrap_or(HITS_A_ROW);
+    code_index::with(world, refresh, |_, snapshot| {
+        Ok(rows::answer("{\"id\": …, \"query\": \"…\"}", |row| {
+            let text = row.text("query")?;
+            if text.len() > MAX_QUERY_BYTES {
+                return Err("`query` is longer than 64 KB".to_owned());
+            }
+            let begin = Instant::now();
+            let hits =
+                search(snapshot, &args.query(text, limit)).map_err(|error| error.to_string())?;
+            let ms = begin.elapsed().as_secs_f64() * 1000.0;
+            Ok(json!({ "id": row.id, "ms": (ms * 1000.0).round() / 1000.0, "results": hits }))
+        }))
+    })?
+}
+
+fn search(snapshot: &Snapshot, query: &Query<'_>) -> Result<Vec<Value>, IndexError> {
+    Ok(snapshot.search(query)?.iter().map(row).collect())
+}
+
+/// Returns a hit as programs see it.
+fn row(hit: &Hit) -> Value {
+    json!({
+        "path": hit.path,
+        "start_line": hit.start_line,
+        "end_line": hit.end_line,
+        "kind": hit.kind,
+        "name": hit.name,
+        "class": hit.class,
+        "score": hit.score,
+        "reasons": hit.reasons,
+    })
+}
+
+/// Returns a hit as people see it: where it is, its head, and why it is there.
+fn shown(hit: &Hit) -> String {
+    let head = if hit.signature.is_empty() { hit.kind.as_str() } else { hit.signature.as_str() };
+    let why = terminal::faint(&format!("    {}", hit.reasons.join(", ")));
+    format!("{}:{}-{}  {head}\n{why}", hit.path, hit.start_line, hit.end_line)
+}

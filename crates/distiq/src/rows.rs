@@ -1,0 +1,119 @@
+//! Rows of JSON on standard input, each answered by one on standard output.
+
+use std::io::{self, BufRead};
+
+use serde_json::{Value, json};
+
+use crate::failure::Failure;
+use crate::output;
+
+/// The longest row that is read.
+const MAX_ROW_BYTES: usize = 1 << 20;
+
+/// A row that was read.
+#[derive(Debug)]
+pub struct Row {
+    /// What names it.
+    pub id: Value,
+    value: Value,
+}
+
+impl Row {
+    /// Returns a field that must be a text.
+    pub fn text(&self, field: &str) -> Result<&str, String> {
+        let text = self.value.get(field).and_then(Value::as_str);
+        text.ok_or_else(|| format!("no `{field}` that is a text"))
+    }
+}
+
+/// Answers row by row, as they come; a bad row, or one that `answer` cannot answer, gets a row that says so. `shape` is
+/// what a row looks like.
+pub fn answer(
+    shape: &str,
+    mut answer: impl FnMut(&Row) -> Result<Value, String>,
+) -> Result<(), Failure> {
+    let mut input = io::stdin().lock();
+    let mut bytes = Vec::new();
+    let mut number = 0_u64;
+    loop {
+        bytes.clear();
+        let whole = read_row(&mut input, &mut bytes)
+            .map_err(|error| Failure::io("Cannot read standard input", &error))?;
+        let Some(whole) = whole else { return Ok(()) };
+        number += 1;
+        if bytes.iter().all(u8::is_ascii_whitespace) && whole {
+            continue;
+        }
+        let row = match whole {
+            true => parse(&bytes),
+            false => Err((Value::Null, "longer than 1 MiB".to_owned())),
+        };
+        let answered = row.and_then(|row| answer(&row).map_err(|message| (row.id, message)));
+        output::json_line(&answered.unwrap_or_else(|(id, message)| {
+            let error = json!({
+                "kind": "usage",
+                "message": format!("Row {number}: {message}"),
+                "hint": format!("A row is {shape}"),
+            });
+            json!({ "id": id, "error": error })
+        }));
+    }
+}
+
+fn parse(bytes: &[u8]) -> Result<Row, (Value, String)> {
+    let value: Value = serde_json::from_slice(bytes)
+        .map_err(|error| (Value::Null, format!("not JSON: {error}")))?;
+    let id = value.get("id").cloned().unwrap_or(Value::Null);
+    match id.is_string() || id.is_number() {
+        true => Ok(Row { id, value }),
+        false => Err((Value::Null, "no `id` that is a text or a number".to_owned())),
+    }
+}
+
+/// Reads a row without its line end; tells whether it is whole, or `None` at the end. What is
+/// over the bound is passed over, so that the next row is found.
+fn read_row(input: &mut impl BufRead, row: &mut Vec<u8>) -> io::Result<Option<bool>> {
+    let mut begun = false;
+    let mut whole = true;
+    loop {
+        let buffer = input.fill_buf()?;
+        if buffer.is_empty() {
+            return Ok(begun.then_some(whole));
+        }
+        begun = true;
+        let (piece, ended) = match buffer.iter().position(|byte| *byte == b'\n') {
+            Some(at) => (buffer.get(..at).unwrap_or_default(), 1),
+            None => (buffer, 0),
+        };
+        whole &= row.len() + piece.len() <= MAX_ROW_BYTES;
+        if whole {
+            row.extend_from_slice(piece);
+        }
+        let read = piece.len() + ended;
+        input.consume(read);
+        if ended == 1 {
+            return Ok(Some(whole));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_over_the_bound_does_not_hide_the_next() {
+        let long = "x".repeat(MAX_ROW_BYTES + 1);
+        let text = format!("a\n{long}\nb");
+        let mut input = io::BufReader::with_capacity(64, text.as_bytes());
+        let mut rows = Vec::new();
+        let mut row = Vec::new();
+        while let Some(whole) = read_row(&mut input, &mut row).unwrap() {
+            rows.push((whole, row.len()));
+            row.clear();
+        }
+        assert_eq!(rows.first(), Some(&(true, 1)));
+        assert!(rows.get(1).is_some_and(|(whole, kept)| !whole && *kept <= MAX_ROW_BYTES));
+        assert_eq!(rows.get(2), Some(&(true, 1)));
+    }
+}

@@ -1,0 +1,105 @@
+//! `distiq search`, `index` and `index-stats` as their users run them.
+
+use std::fs;
+
+use serde_json::Value;
+
+use crate::Place;
+
+fn place() -> Place {
+    let place = Place::new();
+    place.write("src/http.py", "class Cookie:\n    def parse(self, header):\n        \"\"\"Reads the cookies of a header.\"\"\"\n        return header.split(';')\n\n    def dump(self):\n        return ''\n");
+    place.write("tests/test_http.py", "def test_parse_cookie():\n    assert Cookie().parse('a')\n");
+    place
+}
+
+fn rows(text: &str) -> Vec<Value> {
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+#[test]
+fn search_builds_the_index_and_prints_rows() {
+    let place = place();
+    let ran = place.run(&["search", "--json", "--", "parse cookies of a header"]);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    let hits = rows(&ran.out);
+    let first = &hits[0];
+    assert_eq!(first["path"], "src/http.py");
+    assert_eq!((first["start_line"].as_u64(), first["end_line"].as_u64()), (Some(2), Some(4)));
+    assert_eq!((first["kind"].as_str(), first["name"].as_str()), (Some("method"), Some("parse")));
+    assert!(hits.iter().all(|hit| hit["score"].is_number() && hit["reasons"].is_array()));
+    let scores: Vec<f64> = hits.iter().filter_map(|hit| hit["score"].as_f64()).collect();
+    assert!(scores.is_sorted_by(|a, b| a >= b), "{scores:?}");
+    let ran = place.run(&["search", "--json", "--tests", "exclude", "--", "parse cookie"]);
+    assert!(!ran.out.is_empty() && !ran.out.contains("test_http"), "{}", ran.out);
+    let ran = place.run(&["search", "--json", "-n", "1", "--mode", "symbol", "--", "Cookie.dump"]);
+    assert_eq!(rows(&ran.out).iter().map(|hit| hit["start_line"].clone()).collect::<Vec<_>>(), [6]);
+    let ran = place.run(&["search", "--json", "--", "zebra"]);
+    assert_eq!((ran.code, ran.out.as_str()), (0, ""));
+}
+
+#[test]
+fn changes_are_found_unless_nobody_looks() {
+    let place = place();
+    place.run(&["index"]);
+    place.write("src/new.py", "def refund_customer(): pass\n");
+    let ran = place.run(&["search", "--json", "--no-refresh", "--", "refund"]);
+    assert_eq!(ran.out, "");
+    let ran = place.run(&["search", "--json", "--", "refund"]);
+    assert_eq!(rows(&ran.out).len(), 1);
+    fs::remove_file(place.project().join("src/new.py")).unwrap();
+    assert_eq!(place.run(&["search", "--json", "--", "refund"]).out, "");
+}
+
+#[test]
+fn rows_are_answered_one_by_one() {
+    let place = place();
+    let input = "{\"id\": 7, \"query\": \"cookie\"}\n\nnot json\n{\"id\": \"b\", \"query\": \"zebra\"}\n{\"id\": 1}\n";
+    let ran = place.pipe(&["search", "--jsonl"], input);
+    let rows = rows(&ran.out);
+    assert_eq!(rows.len(), 4, "{}", ran.out);
+    assert_eq!(rows[0]["id"], 7);
+    assert!(rows[0]["ms"].is_number() && !rows[0]["results"].as_array().unwrap().is_empty());
+    assert_eq!(rows[1]["error"]["kind"], "usage");
+    assert_eq!((&rows[2]["id"], rows[2]["results"].as_array().unwrap().len()), (&"b".into(), 0));
+    assert_eq!(rows[3]["error"]["message"], "Row 5: no `query` that is a text");
+}
+
+#[test]
+fn a_query_too_long_is_a_usage_error() {
+    let place = place();
+    let long = "word ".repeat(14_000);
+    let ran = place.run(&["search", "--", &long]);
+    assert_eq!(ran.code, 2, "{}", ran.err);
+    assert_eq!(place.run(&["search", "-n", "0", "x"]).code, 2);
+    assert_eq!(place.run(&["search"]).code, 2);
+}
+
+#[test]
+fn a_damaged_index_is_mended_and_told() {
+    let place = place();
+    place.run(&["index"]);
+    let folder = place.project().join(".distiq/index");
+    let segment = fs::read_dir(&folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .find(|path| path.extension().is_some_and(|ending| ending == "seg"))
+        .unwrap();
+    fs::write(&segment, "nonsense").unwrap();
+    let ran = place.run(&["search", "--json", "--", "cookie"]);
+    assert_eq!(ran.code, 0);
+    assert!(ran.err.contains("built anew") && !ran.out.is_empty(), "{} {}", ran.err, ran.out);
+}
+
+#[test]
+fn the_index_tells_what_is_in_it() {
+    let place = place();
+    let ran = place.run(&["index", "--json"]);
+    let done = &rows(&ran.out)[0];
+    assert_eq!((done["files"].as_u64(), done["read"].as_u64()), (Some(2), Some(2)));
+    let ran = place.run(&["index-stats", "--json"]);
+    let stats = &rows(&ran.out)[0];
+    assert_eq!((stats["files"].as_u64(), stats["lines"].as_u64()), (Some(2), Some(9)));
+    assert!(place.run(&["index-stats"]).out.contains("files           2"));
+    assert!(place.run(&["index", "--rebuild"]).out.starts_with("2 files, 2 read, 0 gone"));
+}

@@ -1,0 +1,67 @@
+//! Why the index failed.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use distiq_base::ErrorKind;
+use distiq_store::StoreError;
+
+use crate::segment::Damaged;
+
+/// Why the index failed.
+#[derive(Debug, thiserror::Error)]
+pub enum IndexError {
+    /// Its table failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A folder or file of the index could not be used.
+    #[error("Cannot use the index at `{path}`")]
+    Io {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// What it holds is not what was written.
+    #[error("The index is damaged")]
+    Damaged,
+    /// Another process has been changing it for too long.
+    #[error("Another process is changing the index")]
+    Busy,
+    /// The caller gave it up.
+    #[error("Indexing was cancelled")]
+    Cancelled,
+}
+
+impl IndexError {
+    pub(crate) fn io(path: &Path, source: io::Error) -> Self {
+        IndexError::Io { path: path.to_path_buf(), source }
+    }
+
+    /// Returns the kind that sets the exit code.
+    pub const fn kind(&self) -> ErrorKind {
+        match self {
+            IndexError::Store(error) => error.kind(),
+            IndexError::Io { .. } | IndexError::Damaged | IndexError::Busy => ErrorKind::User,
+            IndexError::Cancelled => ErrorKind::Cancelled,
+        }
+    }
+
+    /// Returns what the user can do.
+    pub fn hint(&self) -> String {
+        match self {
+            IndexError::Store(error) => error.hint(),
+            IndexError::Io { .. } => "Free space or mend the folder's permissions".into(),
+            IndexError::Damaged => "Build it anew with `distiq index --rebuild`".into(),
+            IndexError::Busy => "Try again, or search with `--no-refresh`".into(),
+            IndexError::Cancelled => "Go on with `distiq index`; what was read is kept".into(),
+        }
+    }
+}
+
+impl From<Damaged> for IndexError {
+    fn from(_: Damaged) -> Self {
+        IndexError::Damaged
+    }
+}

@@ -1,0 +1,88 @@
+//! Where a project's index lies, and whose turn it is to change it.
+
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::fcntl::{Flock, FlockArg};
+
+use crate::error::IndexError;
+
+/// The folder in a project that holds what Distiq keeps of it.
+pub(crate) const FOLDER: &str = ".distiq";
+/// How long somebody else's change is waited for.
+const PATIENCE: Duration = Duration::from_secs(20);
+const LOOK_EVERY: Duration = Duration::from_millis(10);
+
+/// Where a project's index lies: in the project, or in the user's cache where that cannot be written.
+#[derive(Clone, Debug)]
+pub(crate) struct Place {
+    pub folder: PathBuf,
+}
+
+impl Place {
+    /// Finds the folder, and makes it where there is none.
+    pub fn find(root: &Path, cache: &Path) -> Result<Self, IndexError> {
+        let inside = root.join(FOLDER);
+        if make(&inside).is_ok() {
+            return Ok(Self { folder: inside.join("index") });
+        }
+        let name = blake3::hash(root.as_os_str().as_bytes()).to_hex();
+        let folder = cache.join("index").join(name.get(..16).unwrap_or_default());
+        make(&folder).map_err(|error| IndexError::io(&folder, error))?;
+        Ok(Self { folder: folder.join("index") })
+    }
+
+    pub fn database(&self) -> PathBuf {
+        self.folder.join("index.db")
+    }
+
+    pub fn segment(&self, name: &str) -> PathBuf {
+        self.folder.join(name)
+    }
+
+    /// Waits until nobody else changes the index.
+    pub fn lock(&self, is_cancelled: &dyn Fn() -> bool) -> Result<Turn, IndexError> {
+        let path = self.folder.join("lock");
+        let begin = Instant::now();
+        let mut options = OpenOptions::new();
+        options.write(true).create(true).truncate(false).mode(0o600);
+        let mut file: File = options.open(&path).map_err(|error| IndexError::io(&path, error))?;
+        loop {
+            match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+                Ok(lock) => return Ok(Turn { _lock: lock }),
+                Err((back, Errno::EWOULDBLOCK | Errno::EINTR)) => file = back,
+                Err((_, error)) => return Err(IndexError::io(&path, error.into())),
+            }
+            if is_cancelled() {
+                return Err(IndexError::Cancelled);
+            }
+            if begin.elapsed() > PATIENCE {
+                return Err(IndexError::Busy);
+            }
+            std::thread::sleep(LOOK_EVERY);
+        }
+    }
+}
+
+/// The right to change the index; given back when dropped, and when the process dies.
+#[derive(Debug)]
+pub(crate) struct Turn {
+    _lock: Flock<File>,
+}
+
+/// Makes the folder with what keeps it out of git, and sees that it can be written.
+fn make(folder: &Path) -> io::Result<()> {
+    fs::create_dir_all(folder.join("index"))?;
+    let ignore = folder.join(".gitignore");
+    if !ignore.exists() {
+        fs::write(&ignore, "*\n")?;
+    }
+    // The folder may be older than its being read-only.
+    let probe = folder.join("index").join("lock");
+    OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(probe).map(|_| ())
+}

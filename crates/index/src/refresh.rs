@@ -1,0 +1,314 @@
+//! Bringing the index up to date.
+
+mod read;
+mod tidy;
+
+use std::collections::HashMap;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use distiq_base::atomic;
+use distiq_store::{Database, StoreError};
+
+use crate::error::IndexError;
+use crate::place::Place;
+use crate::segment::{Damaged, Segment};
+use crate::snapshot::Snapshot;
+use crate::table::{self, FileRow};
+use crate::walk::{Found, walk};
+
+/// What an index must have been made by: raised whenever the same text would give other contents.
+const VERSION: i64 = 1;
+/// Most bytes of text that go into the index at once; what was read before a cancellation stays.
+const BATCH_BYTES: u64 = 64 << 20;
+const BATCH_FILES: usize = 20_000;
+/// How often a reader looks again whose segment went away meanwhile.
+const LOOKS: u32 = 5;
+
+/// The index of one project.
+#[derive(Debug)]
+pub struct Index {
+    root: PathBuf,
+    place: Place,
+    db: Database,
+    /// Segments that are open, so that a change does not open the others anew.
+    open: Mutex<HashMap<String, Arc<Segment>>>,
+    /// Why it was built anew when it was opened.
+    was_rebuilt: Option<&'static str>,
+}
+
+/// How a caller follows a long work and ends it.
+#[derive(Clone, Copy, Default)]
+pub struct Control<'a> {
+    /// Told now and then how far it is.
+    pub progress: Option<&'a (dyn Fn(Progress) + Sync)>,
+    /// Asked often whether to give up.
+    pub is_cancelled: Option<&'a (dyn Fn() -> bool + Sync)>,
+}
+
+impl std::fmt::Debug for Control<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Control")
+    }
+}
+
+impl Control<'_> {
+    pub(crate) fn is_cancelled(&self) -> bool {
+        self.is_cancelled.is_some_and(|is_cancelled| is_cancelled())
+    }
+}
+
+/// How far a refresh is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// Files read.
+    pub done: u64,
+    /// Files to read.
+    pub total: u64,
+}
+
+/// What a refresh did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Refreshed {
+    /// Files seen.
+    pub files: u64,
+    /// Files read anew: new ones and those that changed.
+    pub read: u64,
+    /// Files that are gone.
+    pub removed: u64,
+    /// Files that were left out, for their names or because there are too many.
+    pub left_out: u64,
+}
+
+impl Index {
+    /// Opens a project's index, making it where there is none; it lies in `.distiq/` of the root, or below
+    /// `cache` where that cannot be written. One that is damaged or of another version is emptied.
+    ///
+    /// # Errors
+    /// When neither folder can be used.
+    pub fn open(root: &Path, cache: &Path) -> Result<Self, IndexError> {
+        let place = Place::find(root, cache)?;
+        match Self::open_at(&place) {
+            Ok((db, VERSION)) => Ok(Self::of(root, place, db, None)),
+            Ok((db, version)) => {
+                // 0 is a new one.
+                drop(db);
+                let why = (version != 0).then_some("another version made it");
+                Self::anew(root, place, why)
+            }
+            Err(
+                StoreError::Corrupt { .. }
+                | StoreError::Foreign { .. }
+                | StoreError::Newer { .. }
+                | StoreError::Sql { .. },
+            ) => Self::anew(root, place, Some("it was damaged")),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn open_at(place: &Place) -> Result<(Database, i64), StoreError> {
+        let db = Database::open(&place.database(), &table::INDEX)?;
+        let version = db.read(|tx| table::fact(tx, "version"))?.unwrap_or(0);
+        Ok((db, version))
+    }
+
+    fn of(root: &Path, place: Place, db: Database, was_rebuilt: Option<&'static str>) -> Self {
+        Self { root: root.to_path_buf(), place, db, open: Mutex::default(), was_rebuilt }
+    }
+
+    fn anew(
+        root: &Path,
+        place: Place,
+        was_rebuilt: Option<&'static str>,
+    ) -> Result<Self, IndexError> {
+        let turn = place.lock(&|| false)?;
+        // Somebody else may have done it while this one waited.
+        let db = match Self::open_at(&place) {
+            Ok((db, VERSION)) => db,
+            Ok((db, 0)) => db,
+            other => {
+                drop(other);
+                clear(&place.folder)?;
+                Database::open(&place.database(), &table::INDEX)?
+            }
+        };
+        db.write(|tx| table::set_fact(tx, "version", VERSION))?;
+        drop(turn);
+        Ok(Self::of(root, place, db, was_rebuilt))
+    }
+
+    /// Opens a project's index and empties it.
+    ///
+    /// # Errors
+    /// As [`Index::open`].
+    pub fn rebuild(root: &Path, cache: &Path) -> Result<Self, IndexError> {
+        let place = Place::find(root, cache)?;
+        let turn = place.lock(&|| false)?;
+        clear(&place.folder)?;
+        drop(turn);
+        Self::open(root, cache)
+    }
+
+    /// Returns why it was emptied when it was opened, where it was.
+    pub fn was_rebuilt(&self) -> Option<&'static str> {
+        self.was_rebuilt
+    }
+
+    /// Returns the folder that holds it.
+    pub fn folder(&self) -> &Path {
+        &self.place.folder
+    }
+
+    /// Reads what changed in the project. Where another process does so, it is waited for.
+    ///
+    /// # Errors
+    /// When the index cannot be written, another process takes too long, or the caller gave up; what was
+    /// read until then is kept.
+    pub fn refresh(&self, control: &Control<'_>) -> Result<Refreshed, IndexError> {
+        let is_cancelled = || control.is_cancelled();
+        let _turn = self.place.lock(&is_cancelled)?;
+        let walked = walk(&self.root, &is_cancelled);
+        if control.is_cancelled() {
+            return Err(IndexError::Cancelled);
+        }
+        let known = table::files(&self.db)?;
+        let mut refreshed = Refreshed {
+            files: u64::try_from(walked.files.len()).unwrap_or(u64::MAX),
+            left_out: u64::try_from(walked.left_out).unwrap_or(u64::MAX),
+            ..Refreshed::default()
+        };
+        let removed = removed(&known, &walked.files);
+        let changed: Vec<Found> = walked
+            .files
+            .into_iter()
+            .filter(|file| has_changed(file, known.get(&file.path)))
+            .collect();
+        if !removed.is_empty() {
+            self.db.write(|tx| removed.iter().try_for_each(|path| table::remove(tx, path)))?;
+            refreshed.removed = u64::try_from(removed.len()).unwrap_or(u64::MAX);
+        }
+        let total = u64::try_from(changed.len()).unwrap_or(u64::MAX);
+        for batch in batches(&changed) {
+            let report = |done: usize| {
+                let done = refreshed.read + u64::try_from(done).unwrap_or(0);
+                if let Some(progress) = control.progress {
+                    progress(Progress { done, total });
+                }
+            };
+            self.read_batch(batch, &known, control, &report)?;
+            refreshed.read += u64::try_from(batch.len()).unwrap_or(0);
+        }
+        if refreshed.read > 0 || refreshed.removed > 0 {
+            self.tidy()?;
+        }
+        Ok(refreshed)
+    }
+
+    fn read_batch(
+        &self,
+        batch: &[Found],
+        known: &HashMap<String, FileRow>,
+        control: &Control<'_>,
+        report: &(dyn Fn(usize) + Sync),
+    ) -> Result<(), IndexError> {
+        let root = File::open(&self.root).map_err(|error| IndexError::io(&self.root, error))?;
+        let now_ns = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_nanos());
+        let work = read::Work {
+            root: &root,
+            files: batch,
+            known,
+            now_ns: i64::try_from(now_ns).unwrap_or(i64::MAX),
+            report,
+            control,
+        };
+        let read = work.run();
+        let mut named = Vec::with_capacity(read.parts.len());
+        for part in read.parts {
+            let name = match part.image.is_empty() {
+                true => None,
+                false => Some(self.write_segment(&part.image)?),
+            };
+            named.push((name, part.rows));
+        }
+        self.db.write(|tx| {
+            for (name, rows) in &named {
+                let id = name.as_deref().map(|name| table::add_segment(tx, name)).transpose()?;
+                rows.iter().try_for_each(|row| table::put(tx, row, id))?;
+            }
+            read.touched.iter().try_for_each(|(path, at)| table::touch(tx, path, *at))
+        })?;
+        if control.is_cancelled() { Err(IndexError::Cancelled) } else { Ok(()) }
+    }
+
+    /// Writes a segment's file, to the disk, and returns its name.
+    fn write_segment(&self, image: &[u8]) -> Result<String, IndexError> {
+        let name = format!("{}.seg", distiq_base::RequestId::generate());
+        let path = self.place.segment(&name);
+        atomic::write(&path, image, None).map_err(|error| IndexError::io(&path, error))?;
+        Ok(name)
+    }
+
+    /// Opens the index's present state.
+    ///
+    /// # Errors
+    /// When it is damaged.
+    pub fn snapshot(&self) -> Result<Snapshot, IndexError> {
+        let mut last = IndexError::Damaged;
+        for _ in 0..LOOKS {
+            // Between a look at the table and the opening of a segment another process may merge it away.
+            match Snapshot::open(&self.root, &self.db, &|name| self.open_segment(name)) {
+                Err(IndexError::Damaged) => last = IndexError::Damaged,
+                other => return other,
+            }
+        }
+        Err(last)
+    }
+
+    fn open_segment(&self, name: &str) -> Result<Arc<Segment>, Damaged> {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(segment) = open.get(name) {
+            return Ok(Arc::clone(segment));
+        }
+        let segment = Arc::new(Segment::open(&self.place.segment(name))?);
+        open.insert(name.to_owned(), Arc::clone(&segment));
+        Ok(segment)
+    }
+}
+
+/// Empties an index's folder, but for the lock that the caller holds.
+fn clear(folder: &Path) -> Result<(), IndexError> {
+    let io = |error| IndexError::io(folder, error);
+    for entry in fs::read_dir(folder).map_err(io)? {
+        let entry = entry.map_err(io)?;
+        if entry.file_name() != "lock" {
+            fs::remove_file(entry.path()).map_err(io)?;
+        }
+    }
+    Ok(())
+}
+
+fn removed(known: &HashMap<String, FileRow>, found: &[Found]) -> Vec<String> {
+    let is_gone = |path: &&String| found.binary_search_by(|file| file.path.cmp(path)).is_err();
+    known.keys().filter(is_gone).cloned().collect()
+}
+
+fn has_changed(file: &Found, row: Option<&FileRow>) -> bool {
+    row.is_none_or(|row| row.bytes != file.bytes || row.modified_ns != file.modified_ns)
+}
+
+/// Cuts the files into batches of bounded size.
+fn batches(mut files: &[Found]) -> impl Iterator<Item = &[Found]> {
+    std::iter::from_fn(move || {
+        let mut bytes = 0;
+        let fits = |file: &&Found| {
+            bytes += file.bytes.min(crate::walk::MAX_BYTES);
+            bytes <= BATCH_BYTES
+        };
+        let count = files.iter().take(BATCH_FILES).take_while(fits).count().max(1);
+        let (batch, rest) = files.split_at_checked(count)?;
+        files = rest;
+        Some(batch)
+    })
+}

@@ -1,0 +1,136 @@
+//! Reading files side by side.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::Control;
+use crate::files::{self, Skip};
+use crate::segment::Builder;
+use crate::table::{FileRow, NewRow};
+use crate::walk::Found;
+
+/// Most threads.
+const MAX_THREADS: usize = 8;
+/// Fewest files that are worth a thread.
+const FILES_A_THREAD: usize = 8;
+/// Text of one segment under construction.
+const SEGMENT_BYTES: u64 = 24 << 20;
+/// A file that was changed this lately may change again without its time showing it.
+const YOUNG_NS: i64 = 50_000_000;
+
+/// Files to be read.
+pub(super) struct Work<'a> {
+    pub root: &'a File,
+    pub files: &'a [Found],
+    pub known: &'a HashMap<String, FileRow>,
+    pub now_ns: i64,
+    pub report: &'a (dyn Fn(usize) + Sync),
+    pub control: &'a Control<'a>,
+}
+
+/// What was read.
+#[derive(Debug, Default)]
+pub(super) struct Read {
+    pub parts: Vec<ReadPart>,
+    /// Files whose text is what it was, with their times.
+    pub touched: Vec<(String, i64)>,
+}
+
+/// A segment's bytes, none where no file of it has text, and the rows of its files.
+#[derive(Debug, Default)]
+pub(super) struct ReadPart {
+    pub image: Vec<u8>,
+    pub rows: Vec<NewRow>,
+}
+
+impl Work<'_> {
+    /// Reads until all is read or the caller gives up.
+    pub fn run(&self) -> Read {
+        let next = AtomicUsize::new(0);
+        let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
+        let threads = cores.min(MAX_THREADS).min(self.files.len() / FILES_A_THREAD + 1);
+        if threads == 1 {
+            return self.work(&next);
+        }
+        std::thread::scope(|scope| {
+            let workers: Vec<_> = (0..threads).map(|_| scope.spawn(|| self.work(&next))).collect();
+            let mut all = Read::default();
+            for worker in workers {
+                // A worker that panicked leaves its files unread; the next refresh takes them up.
+                let Ok(read) = worker.join() else { continue };
+                all.parts.extend(read.parts);
+                all.touched.extend(read.touched);
+            }
+            all
+        })
+    }
+
+    fn work(&self, next: &AtomicUsize) -> Read {
+        let mut read = Read::default();
+        let mut builder = Builder::default();
+        let mut rows = Vec::new();
+        while !self.control.is_cancelled() {
+            let at = next.fetch_add(1, Ordering::Relaxed);
+            let Some(file) = self.files.get(at) else { break };
+            (self.report)(at + 1);
+            match self.read_one(file, &mut builder) {
+                Some(row) => rows.push(row),
+                None => read.touched.push((file.path.clone(), self.time_of(file))),
+            }
+            if builder.bytes() > SEGMENT_BYTES {
+                read.parts.push(part(std::mem::take(&mut builder), std::mem::take(&mut rows)));
+            }
+        }
+        if !rows.is_empty() {
+            read.parts.push(part(builder, rows));
+        }
+        read
+    }
+
+    /// Returns the time by which a file's change will be seen: none for a young one, so that it is read again.
+    fn time_of(&self, file: &Found) -> i64 {
+        if self.now_ns.saturating_sub(file.modified_ns) < YOUNG_NS { -1 } else { file.modified_ns }
+    }
+
+    /// Returns a file's new row; `None` where its text is what it was.
+    fn read_one(&self, file: &Found, builder: &mut Builder) -> Option<NewRow> {
+        let mut row = NewRow {
+            path: file.path.clone(),
+            bytes: file.bytes,
+            modified_ns: self.time_of(file),
+            hash: Vec::new(),
+            slot: None,
+            note: None,
+        };
+        let text = match files::skip_by_name(&file.path, file.bytes) {
+            Some(skip) => Err(skip),
+            None => files::read(self.root, &file.path),
+        };
+        match text {
+            Ok(text) => {
+                let hash = blake3::hash(text.as_bytes());
+                row.hash = hash.as_bytes().get(..16).unwrap_or_default().to_vec();
+                let known = self.known.get(&file.path);
+                if known.is_some_and(|known| known.hash == row.hash && known.bytes == row.bytes) {
+                    return None;
+                }
+                row.slot = u32::try_from(builder.files()).ok();
+                builder.add(&file.path, &text);
+            }
+            Err(skip) => {
+                // What could not be read may be readable the next time.
+                if skip == Skip::Unreadable {
+                    row.modified_ns = -1;
+                }
+                row.note = Some(skip.as_str());
+            }
+        }
+        Some(row)
+    }
+}
+
+fn part(builder: Builder, rows: Vec<NewRow>) -> ReadPart {
+    let image = if builder.files() == 0 { Vec::new() } else { builder.finish() };
+    ReadPart { image, rows }
+}

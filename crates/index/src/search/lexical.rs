@@ -1,0 +1,211 @@
+//! BM25F: words by the fields they stand in.
+//!
+//! S. Robertson, H. Zaragoza, "The Probabilistic Relevance Framework: BM25 and Beyond" (2009), section 3.6.
+
+use crate::chunk::FIELDS;
+use crate::error::IndexError;
+use crate::segment::{Postings, decode_length};
+use crate::snapshot::{Part, Snapshot};
+
+/// Most different terms of a query.
+const MAX_TERMS: usize = 400;
+/// Most reasons of a hit.
+const MAX_REASONS: usize = 6;
+
+/// How much a word counts in each field, and how much the field's length takes from that.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Weights {
+    /// When further occurrences stop to count.
+    pub k1: f32,
+    pub fields: [f32; FIELDS],
+    pub lengths: [f32; FIELDS],
+}
+
+impl Weights {
+    /// Fitted to descriptions of functions.
+    pub const FUNCTIONS: Self = Self {
+        k1: 2.4,
+        fields: [8.0, 4.0, 2.0, 2.0, 2.0, 0.5, 1.0, 0.25],
+        lengths: [0.9, 0.9, 0.75, 0.0, 0.75, 0.9, 0.5, 0.5],
+    };
+}
+
+/// A term of a query and how often it stands there.
+pub(crate) type QueryTerm = (String, f32);
+
+/// Returns the terms, each once, in the order of their first places.
+pub(crate) fn terms(words: &[String]) -> Vec<QueryTerm> {
+    let mut terms: Vec<QueryTerm> = Vec::new();
+    let mut places = std::collections::HashMap::new();
+    for word in words {
+        let place = *places.entry(word.as_str()).or_insert(terms.len());
+        if let Some((_, count)) = terms.get_mut(place) {
+            *count += 1.0;
+        } else if terms.len() < MAX_TERMS {
+            terms.push((word.clone(), 1.0));
+        }
+    }
+    terms
+}
+
+/// Where a term was found.
+#[derive(Clone, Debug)]
+pub(crate) struct TermHits {
+    pub text: String,
+    pub idf: f32,
+    /// Chunks by rising number, each with the term's weighted frequency and its fields.
+    pub chunks: Vec<(u32, f32, u8)>,
+}
+
+/// What the words of a query found.
+#[derive(Debug)]
+pub(crate) struct Lexical {
+    pub terms: Vec<TermHits>,
+    /// By chunk number.
+    scores: Vec<f32>,
+    /// Chunks with a score.
+    touched: Vec<u32>,
+}
+
+impl Lexical {
+    /// Reads the terms' lists and sums up the scores.
+    pub fn read(
+        snapshot: &Snapshot,
+        terms: &[QueryTerm],
+        weights: &Weights,
+    ) -> Result<Self, IndexError> {
+        let tables = Tables::new(snapshot, weights);
+        let mut lexical = Self {
+            terms: Vec::with_capacity(terms.len()),
+            scores: vec![0.0; usize::try_from(snapshot.numbers()).unwrap_or(0)],
+            touched: Vec::new(),
+        };
+        for (text, count) in terms {
+            let mut chunks = Vec::new();
+            for part in snapshot.parts() {
+                read_list(part, text, &tables, &mut chunks)?;
+            }
+            if chunks.is_empty() {
+                continue;
+            }
+            let idf = idf(snapshot.stats().chunks, chunks.len());
+            lexical.add(&chunks, idf * count.min(3.0), weights.k1);
+            lexical.terms.push(TermHits { text: text.clone(), idf, chunks });
+        }
+        Ok(lexical)
+    }
+
+    fn add(&mut self, chunks: &[(u32, f32, u8)], weight: f32, k1: f32) {
+        for (number, frequency, _) in chunks {
+            let score = usize::try_from(*number).ok().and_then(|at| self.scores.get_mut(at));
+            let Some(score) = score else { continue };
+            if *score == 0.0 {
+                self.touched.push(*number);
+            }
+            *score += weight * frequency / (k1 + frequency);
+        }
+    }
+
+    /// Returns a chunk's score.
+    pub fn score(&self, number: u32) -> f32 {
+        usize::try_from(number).ok().and_then(|at| self.scores.get(at)).copied().unwrap_or(0.0)
+    }
+
+    /// Returns the best chunks with their scores, best first; equal ones by their numbers.
+    pub fn best(&self, limit: usize) -> Vec<(u32, f32)> {
+        let mut all: Vec<(u32, f32)> =
+            self.touched.iter().map(|number| (*number, self.score(*number))).collect();
+        let by_score = |a: &(u32, f32), b: &(u32, f32)| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0));
+        if all.len() > limit && limit > 0 {
+            all.select_nth_unstable_by(limit - 1, by_score);
+        }
+        all.truncate(limit);
+        all.sort_unstable_by(by_score);
+        all
+    }
+
+    /// Returns a chunk's fields that hold a term, with the term's weighted frequency.
+    pub fn at(&self, term: &TermHits, number: u32) -> Option<(f32, u8)> {
+        let at = term.chunks.binary_search_by_key(&number, |(number, ..)| *number).ok()?;
+        term.chunks.get(at).map(|(_, frequency, mask)| (*frequency, *mask))
+    }
+
+    /// Tells by which words a chunk was found, the most telling ones first.
+    pub fn reasons(&self, number: u32) -> Vec<String> {
+        let mut found: Vec<(f32, String)> = Vec::new();
+        for term in &self.terms {
+            let Some((frequency, mask)) = self.at(term, number) else { continue };
+            found.push((term.idf * frequency, format!("{} `{}`", best_field(mask), term.text)));
+        }
+        found.sort_by(|a, b| b.0.total_cmp(&a.0));
+        found.into_iter().take(MAX_REASONS).map(|(_, reason)| reason).collect()
+    }
+}
+
+/// Names the most telling of the fields.
+fn best_field(mask: u8) -> &'static str {
+    const NAMES: [&str; FIELDS] =
+        ["name", "class", "signature", "path", "documentation", "code", "string", "comment"];
+    let field = usize::try_from(mask.trailing_zeros()).unwrap_or(FIELDS);
+    NAMES.get(field).copied().unwrap_or("code")
+}
+
+/// How telling a term is that stands in `found` of `all` chunks.
+#[allow(clippy::cast_precision_loss)]
+fn idf(all: u64, found: usize) -> f32 {
+    let (all, found) = (all as f32, found as f32);
+    (1.0 + (all - found + 0.5).max(0.0) / (found + 0.5)).ln()
+}
+
+/// For each field what one occurrence counts, by the byte of the field's length.
+struct Tables {
+    by_field: Box<[[f32; 256]; FIELDS]>,
+}
+
+impl Tables {
+    #[allow(clippy::cast_precision_loss)]
+    fn new(snapshot: &Snapshot, weights: &Weights) -> Self {
+        let mut by_field = Box::new([[0.0; 256]; FIELDS]);
+        let averages = snapshot.averages();
+        let rows = by_field.iter_mut().zip(weights.fields).zip(weights.lengths).zip(averages);
+        for (((row, weight), b), average) in rows {
+            for (byte, value) in (0..=u8::MAX).zip(row.iter_mut()) {
+                let length = decode_length(byte) as f32 / average.max(f32::MIN_POSITIVE);
+                *value = weight / (1.0 - b + b * length);
+            }
+        }
+        Self { by_field }
+    }
+
+    #[inline]
+    fn frequency(&self, counts: &[u8; FIELDS], lengths: &[u8; FIELDS]) -> f32 {
+        let mut sum = 0.0;
+        for ((row, count), length) in self.by_field.iter().zip(counts).zip(lengths) {
+            if *count > 0 {
+                sum += f32::from(*count) * row.get(usize::from(*length)).copied().unwrap_or(0.0);
+            }
+        }
+        sum
+    }
+}
+
+fn read_list(
+    part: &Part,
+    text: &str,
+    tables: &Tables,
+    chunks: &mut Vec<(u32, f32, u8)>,
+) -> Result<(), IndexError> {
+    let Some(place) = part.segment.terms().find(text) else { return Ok(()) };
+    let bytes = part.segment.list(place)?;
+    chunks.reserve(usize::try_from(place.documents).unwrap_or(0));
+    let mut postings = Postings::new(&bytes);
+    for found in postings.by_ref() {
+        if !part.holds(found.document) {
+            continue;
+        }
+        let lengths = part.segment.lengths(found.document).ok_or(IndexError::Damaged)?;
+        let frequency = tables.frequency(&found.counts, lengths);
+        chunks.push((part.base + found.document, frequency, found.mask));
+    }
+    Ok(postings.check()?)
+}

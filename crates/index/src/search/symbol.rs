@@ -1,0 +1,84 @@
+//! Searching the names of definitions.
+
+use super::{Hit, Lexical, Query, Tests, Weights, is_test, lexical};
+use crate::error::IndexError;
+use crate::segment::{NAME, Postings};
+use crate::snapshot::Snapshot;
+use crate::words::Analyzer;
+
+/// Most names that begin like the one that is searched.
+const MAX_PREFIXED: usize = 500;
+/// What a name is worth that is the searched one, or begins with it; words of it are worth less.
+const SAME: f32 = 100.0;
+const PREFIX: f32 = 50.0;
+
+/// Counts words in names and classes alone.
+const NAMES: Weights = Weights {
+    k1: 2.0,
+    fields: [4.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0],
+    lengths: [0.75, 0.75, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0],
+};
+
+pub(super) fn search(
+    snapshot: &Snapshot,
+    query: &Query<'_>,
+    limit: usize,
+) -> Result<Vec<Hit>, IndexError> {
+    let name = query.text().trim().trim_end_matches("()");
+    // `Class.method`, `module::function`: the last part is the name, what stands before it the class.
+    let (class, last) = match name.rsplit_once(['.', ':', '#']) {
+        Some((class, last)) if !last.is_empty() => (class.trim_end_matches(':'), last),
+        _ => ("", name),
+    };
+    let mut found: Vec<(u32, f32, &str)> = Vec::new();
+    for (number, is_same) in named(snapshot, &last.to_lowercase())? {
+        found.push(match is_same {
+            true => (number, SAME, "its name"),
+            false => (number, PREFIX, "its name begins so"),
+        });
+    }
+    let words = Analyzer::default().analyze(query.text());
+    let lexical = Lexical::read(snapshot, &lexical::terms(&words), &NAMES)?;
+    for (number, score) in lexical.best(4 * limit) {
+        if score > 0.0 && !found.iter().any(|(other, ..)| *other == number) {
+            found.push((number, score, "words of its name"));
+        }
+    }
+    let mut hits = Vec::new();
+    for (number, score, reason) in found {
+        let mut hit = snapshot.hit(number, score, vec![reason.to_owned()])?;
+        if query.tests == Tests::Exclude && is_test(&hit.path) {
+            continue;
+        }
+        if hit.name == last {
+            hit.score += 10.0;
+        }
+        if !class.is_empty()
+            && hit.class.ends_with(class.rsplit(['.', ':']).next().unwrap_or(class))
+        {
+            hit.score += 20.0;
+        }
+        hits.push(hit);
+    }
+    let key = |hit: &Hit| (hit.path.len(), hit.path.clone(), hit.start_line);
+    hits.sort_by(|a, b| b.score.total_cmp(&a.score).then_with(|| key(a).cmp(&key(b))));
+    hits.truncate(limit);
+    Ok(hits)
+}
+
+/// Returns the chunks whose name is, or begins with, `name` in lower case, and which of both.
+fn named(snapshot: &Snapshot, name: &str) -> Result<Vec<(u32, bool)>, IndexError> {
+    let mut found = Vec::new();
+    if name.is_empty() {
+        return Ok(found);
+    }
+    let term = format!("{NAME}{name}");
+    for part in snapshot.parts() {
+        for (text, place) in part.segment.terms().with_prefix(&term).take(MAX_PREFIXED) {
+            let bytes = part.segment.list(place)?;
+            let chunks = Postings::new(&bytes).filter(|found| part.holds(found.document));
+            found.extend(chunks.map(|found| (part.base + found.document, text == term)));
+        }
+    }
+    Ok(found)
+}

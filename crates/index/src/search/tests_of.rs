@@ -1,0 +1,55 @@
+//! Which files are tests.
+
+/// Tells by a file's path whether it holds tests.
+pub fn is_test(path: &str) -> bool {
+    let path = path.to_lowercase();
+    let (folders, name) = path.rsplit_once('/').unwrap_or(("", &path));
+    let stem = name.split('.').next().unwrap_or(name);
+    folders.split('/').any(|folder| {
+        matches!(folder, "test" | "tests" | "testing" | "__tests__" | "spec" | "specs" | "e2e")
+            || folder.ends_with("_test")
+            || folder.ends_with("-tests")
+    }) || stem.starts_with("test_")
+        || stem.ends_with("_test")
+        || stem.ends_with("_tests")
+        || stem.ends_with("-test")
+        || stem.ends_with("_spec")
+        || name.contains(".test.")
+        || name.contains(".spec.")
+        || matches!(stem, "conftest" | "tests" | "test")
+        || is_java_test(&path)
+}
+
+/// `FooTest.java`: in lower case only the ending tells it from `latest`.
+fn is_java_test(path: &str) -> bool {
+    [".java", ".kt", ".cs", ".scala"].iter().any(|ending| {
+        path.strip_suffix(ending)
+            .is_some_and(|stem| stem.ends_with("test") || stem.ends_with("tests"))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tests_are_known_by_their_paths() {
+        for path in [
+            "tests/a.py",
+            "src/test/java/A.java",
+            "test_a.py",
+            "a_test.go",
+            "a.test.ts",
+            "b.spec.js",
+            "pkg/__tests__/x.js",
+            "conftest.py",
+            "src/FooTest.java",
+            "src/tests.rs",
+        ] {
+            assert!(is_test(path), "{path}");
+        }
+        for path in ["src/a.py", "contest.py", "latest.go", "attest/a.rs", "testimony.md"] {
+            assert!(!is_test(path), "{path}");
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! A segment: some files of the project, cut into chunks, with the words of each. Never changed once
+//! written; a file that changes is read into a new segment and dead in its old one.
+//!
+//! ```text
+//! postings ┊ chunks ┊ facts ┊ terms ┊ files ┊ lengths ┊ places ┊ footer
+//! ```
+//! A record of the first three parts is read when it is asked for, and carries its own checksum; the
+//! other parts are read when the segment is opened. Numbers are little-endian.
+
+mod build;
+mod facts;
+mod image;
+mod merge;
+mod postings;
+mod read;
+mod terms;
+
+pub(crate) use build::{Builder, decode_length};
+pub use facts::{FileFacts, ImportFact, Mention, UnitFact};
+pub(crate) use merge::{Input, merge};
+pub(crate) use postings::Postings;
+pub(crate) use read::Segment;
+
+/// What leads a name in lower case: the chunks that are called so.
+pub(crate) const NAME: char = '\u{1}';
+/// What leads an identifier as written: the files, by their places in the segment, that mention it.
+pub(crate) const MENTION: char = '\u{2}';
+/// What leads a path's last part in lower case: the files called so.
+pub(crate) const FILE: char = '\u{3}';
+
+/// What a segment keeps of a file beside its chunks.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub(crate) struct FileEntry {
+    /// Relative to the root, with `/`.
+    pub path: String,
+    /// Its first chunk in the segment.
+    pub first_chunk: u32,
+    pub chunks: u32,
+    /// How many terms each field of its chunks has, all together.
+    pub lengths: [u64; crate::chunk::FIELDS],
+    pub lines: u32,
+    pub bytes: u64,
+}
+
+/// A segment's bytes are not what was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("The index is damaged")]
+pub(crate) struct Damaged;

@@ -1,0 +1,137 @@
+//! An open segment.
+
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+
+use super::image::{FOOTER, PARTS, Part, Span, check_record, length, read_footer};
+use super::terms::{ListPlace, TermTable};
+use super::{Damaged, FileEntry, FileFacts};
+use crate::chunk::{Chunk, FIELDS};
+
+/// Longest record that is read.
+const MAX_RECORD: u64 = 1 << 30;
+
+/// An open segment; its file may be removed meanwhile.
+#[derive(Debug)]
+pub(crate) struct Segment {
+    file: File,
+    spans: [Span; PARTS],
+    terms: TermTable,
+    files: Vec<FileEntry>,
+    lengths: Vec<u8>,
+    places: Vec<u8>,
+    chunks: u32,
+}
+
+fn read(file: &File, start: u64, len: u64) -> Result<Vec<u8>, Damaged> {
+    if len > MAX_RECORD {
+        return Err(Damaged);
+    }
+    let mut bytes = vec![0; usize::try_from(len).map_err(|_| Damaged)?];
+    file.read_exact_at(&mut bytes, start).map_err(|_| Damaged)?;
+    Ok(bytes)
+}
+
+impl Segment {
+    /// Opens a segment's file.
+    pub fn open(path: &Path) -> Result<Self, Damaged> {
+        let file = File::open(path).map_err(|_| Damaged)?;
+        let len = file.metadata().map_err(|_| Damaged)?.len();
+        let footer = len.checked_sub(length(FOOTER)).ok_or(Damaged)?;
+        let spans = read_footer(&read(&file, footer, length(FOOTER))?)?;
+        let part = |part: Part| {
+            let span = spans.get(part as usize).ok_or(Damaged)?;
+            if span.start.checked_add(span.len).is_none_or(|end| end > len) {
+                return Err(Damaged);
+            }
+            let bytes = read(&file, span.start, span.len)?;
+            if crc32fast::hash(&bytes) == span.checksum { Ok(bytes) } else { Err(Damaged) }
+        };
+        let terms = TermTable::new(part(Part::Terms)?)?;
+        let files: Vec<FileEntry> = decode(&part(Part::Files)?)?;
+        let (lengths, places) = (part(Part::Lengths)?, part(Part::Places)?);
+        let chunks = u32::try_from(lengths.len() / FIELDS).map_err(|_| Damaged)?;
+        if places.len() != (lengths.len() / FIELDS + files.len() + 2) * 4 {
+            return Err(Damaged);
+        }
+        Ok(Self { file, spans, terms, files, lengths, places, chunks })
+    }
+
+    /// Returns how many chunks it has, dead ones too.
+    pub fn chunks(&self) -> u32 {
+        self.chunks
+    }
+
+    /// Returns its files, dead ones too.
+    pub fn files(&self) -> &[FileEntry] {
+        &self.files
+    }
+
+    pub fn terms(&self) -> &TermTable {
+        &self.terms
+    }
+
+    /// Returns the place of the file that a chunk is in.
+    pub fn file_of(&self, chunk: u32) -> usize {
+        self.files.partition_point(|file| file.first_chunk.saturating_add(file.chunks) <= chunk)
+    }
+
+    /// Returns a chunk's lengths by field, each in a byte.
+    pub fn lengths(&self, chunk: u32) -> Option<&[u8; FIELDS]> {
+        let at = usize::try_from(chunk).ok()?.checked_mul(FIELDS)?;
+        self.lengths.get(at..)?.first_chunk::<FIELDS>()
+    }
+
+    /// Reads a term's list.
+    pub fn list(&self, place: ListPlace) -> Result<Vec<u8>, Damaged> {
+        self.record(
+            Part::Postings,
+            place.start,
+            place.start.saturating_add(u64::from(place.len) + 4),
+        )
+    }
+
+    fn record(&self, part: Part, from: u64, to: u64) -> Result<Vec<u8>, Damaged> {
+        let span = self.spans.get(part as usize).ok_or(Damaged)?;
+        let len = to.checked_sub(from).filter(|_| to <= span.len).ok_or(Damaged)?;
+        check_record(read(&self.file, span.start.checked_add(from).ok_or(Damaged)?, len)?)
+    }
+
+    fn place(&self, at: usize) -> Result<u64, Damaged> {
+        let bytes = self.places.get(at * 4..).and_then(|rest| rest.first_chunk::<4>());
+        Ok(u64::from(u32::from_le_bytes(*bytes.ok_or(Damaged)?)))
+    }
+
+    /// Reads a chunk's record.
+    pub fn chunk_record(&self, chunk: u32) -> Result<Vec<u8>, Damaged> {
+        let at = usize::try_from(chunk).map_err(|_| Damaged)?;
+        if chunk >= self.chunks {
+            return Err(Damaged);
+        }
+        self.record(Part::Chunks, self.place(at)?, self.place(at + 1)?)
+    }
+
+    /// Reads a chunk.
+    pub fn chunk(&self, chunk: u32) -> Result<Chunk, Damaged> {
+        decode(&self.chunk_record(chunk)?)
+    }
+
+    /// Reads the record of a file's facts.
+    pub fn facts_record(&self, file: usize) -> Result<Vec<u8>, Damaged> {
+        if file >= self.files.len() {
+            return Err(Damaged);
+        }
+        let at = usize::try_from(self.chunks).map_err(|_| Damaged)? + 1 + file;
+        self.record(Part::Facts, self.place(at)?, self.place(at + 1)?)
+    }
+
+    /// Reads what a file defines, mentions and imports.
+    pub fn facts(&self, file: usize) -> Result<FileFacts, Damaged> {
+        decode(&self.facts_record(file)?)
+    }
+}
+
+fn decode<T: serde::de::DeserializeOwned>(bytes: &[u8]) -> Result<T, Damaged> {
+    postcard::from_bytes(bytes).map_err(|_| Damaged)
+}

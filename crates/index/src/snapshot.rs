@@ -1,0 +1,233 @@
+//! A state of the index, for reading.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use distiq_store::{Database, StoreError};
+
+use crate::chunk::{Chunk, FIELDS};
+use crate::error::IndexError;
+use crate::segment::{Damaged, FileFacts, Segment};
+use crate::table::{self, SegmentRow};
+
+/// A state of the index that no later change touches. Chunks have numbers, from 0 on, of which some stand for
+/// nothing any more.
+#[derive(Debug)]
+pub struct Snapshot {
+    root: PathBuf,
+    parts: Vec<Part>,
+    /// How many numbers chunks have.
+    numbers: u32,
+    stats: Stats,
+    averages: [f32; FIELDS],
+}
+
+/// A segment, and what lives in it.
+#[derive(Debug)]
+pub(crate) struct Part {
+    pub segment: Arc<Segment>,
+    /// The number of its first chunk.
+    pub base: u32,
+    pub lives: Vec<bool>,
+    /// By chunk; empty where all live.
+    dead: Vec<bool>,
+}
+
+/// How much is in the index.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// Files whose text was read.
+    pub files: u64,
+    /// Chunks of them.
+    pub chunks: u64,
+    /// Lines of them.
+    pub lines: u64,
+    /// Bytes of them.
+    pub bytes: u64,
+    /// Segments on the disk.
+    pub segments: u64,
+    /// Why files were not read, each reason with its count.
+    pub skipped: Vec<(String, u64)>,
+}
+
+/// A file of a snapshot.
+#[derive(Clone, Copy, Debug)]
+pub struct FileView<'a> {
+    /// Relative to the root, with `/`.
+    pub path: &'a str,
+    /// How many lines it had when it was read.
+    pub lines: u32,
+    part: &'a Part,
+    place: usize,
+}
+
+impl FileView<'_> {
+    /// Reads what it defines, mentions and imports.
+    ///
+    /// # Errors
+    /// When the index is damaged.
+    pub fn facts(&self) -> Result<FileFacts, IndexError> {
+        Ok(self.part.segment.facts(self.place)?)
+    }
+
+    /// Returns the numbers of its chunks.
+    pub fn chunks(&self) -> std::ops::Range<u32> {
+        let Some(file) = self.part.segment.files().get(self.place) else { return 0..0 };
+        let first = self.part.base.saturating_add(file.first_chunk);
+        first..first.saturating_add(file.chunks)
+    }
+}
+
+impl Part {
+    /// Tells whether a chunk, by its place in the segment, lives.
+    #[inline]
+    pub fn holds(&self, chunk: u32) -> bool {
+        let is_dead = || self.dead.get(usize::try_from(chunk).ok()?).copied();
+        self.dead.is_empty() || !is_dead().unwrap_or(true)
+    }
+
+    fn new(segment: Arc<Segment>, row: &SegmentRow, base: u32) -> Self {
+        let mut lives = vec![true; segment.files().len()];
+        let mut dead = Vec::new();
+        for slot in &row.dead {
+            let Ok(slot) = usize::try_from(*slot) else { continue };
+            let (Some(life), Some(file)) = (lives.get_mut(slot), segment.files().get(slot)) else {
+                continue;
+            };
+            *life = false;
+            if dead.is_empty() {
+                dead = vec![false; usize::try_from(segment.chunks()).unwrap_or(0)];
+            }
+            let first = usize::try_from(file.first_chunk).unwrap_or(usize::MAX);
+            let count = usize::try_from(file.chunks).unwrap_or(0);
+            dead.iter_mut().skip(first).take(count).for_each(|chunk| *chunk = true);
+        }
+        Self { segment, base, lives, dead }
+    }
+}
+
+impl Snapshot {
+    /// Opens what the table names; `open` opens a segment.
+    pub(crate) fn open(
+        root: &Path,
+        db: &Database,
+        open: &dyn Fn(&str) -> Result<Arc<Segment>, Damaged>,
+    ) -> Result<Self, IndexError> {
+        let (rows, skipped) =
+            db.read(|tx| Ok::<_, StoreError>((table::segments(tx)?, table::notes(tx)?)))?;
+        let mut parts = Vec::with_capacity(rows.len());
+        let mut base = 0_u32;
+        let mut stats = Stats { skipped, ..Stats::default() };
+        let mut sums = [0_u64; FIELDS];
+        for row in &rows {
+            let part = Part::new(open(&row.name)?, row, base);
+            base = base.checked_add(part.segment.chunks()).ok_or(IndexError::Damaged)?;
+            let files = part.segment.files().iter().zip(&part.lives);
+            for (file, _) in files.filter(|(_, lives)| **lives) {
+                stats.files += 1;
+                stats.chunks += u64::from(file.chunks);
+                stats.lines += u64::from(file.lines);
+                stats.bytes += file.bytes;
+                sums.iter_mut().zip(file.lengths).for_each(|(sum, length)| *sum += length);
+            }
+            stats.segments += 1;
+            parts.push(part);
+        }
+        // Averages decide by their proportions; the last digits do not matter.
+        #[allow(clippy::cast_precision_loss)]
+        let averages = sums.map(|sum| sum as f32 / stats.chunks.max(1) as f32);
+        Ok(Self { root: root.to_path_buf(), parts, numbers: base, stats, averages })
+    }
+
+    /// Returns the project's root.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Tells how much there is.
+    pub fn stats(&self) -> &Stats {
+        &self.stats
+    }
+
+    pub(crate) fn parts(&self) -> &[Part] {
+        &self.parts
+    }
+
+    /// Returns how many numbers chunks have.
+    pub fn numbers(&self) -> u32 {
+        self.numbers
+    }
+
+    /// Returns how many terms each field of a chunk has on average.
+    pub fn averages(&self) -> [f32; FIELDS] {
+        self.averages
+    }
+
+    fn part_of(&self, chunk: u32) -> Result<(&Part, u32), Damaged> {
+        let at = self.parts.partition_point(|part| part.base <= chunk);
+        let part = at.checked_sub(1).and_then(|at| self.parts.get(at)).ok_or(Damaged)?;
+        Ok((part, chunk - part.base))
+    }
+
+    /// Reads a chunk.
+    ///
+    /// # Errors
+    /// When there is none of that number, or the index is damaged.
+    pub fn chunk(&self, chunk: u32) -> Result<Chunk, IndexError> {
+        let (part, place) = self.part_of(chunk)?;
+        Ok(part.segment.chunk(place)?)
+    }
+
+    /// Returns the file that a chunk is in.
+    ///
+    /// # Errors
+    /// When there is no chunk of that number.
+    pub fn file_of(&self, chunk: u32) -> Result<FileView<'_>, IndexError> {
+        let (part, place) = self.part_of(chunk)?;
+        let at = part.segment.file_of(place);
+        let file = part.segment.files().get(at).ok_or(Damaged)?;
+        Ok(FileView { path: &file.path, lines: file.lines, part, place: at })
+    }
+
+    /// Returns the files, in no order.
+    pub fn files(&self) -> impl Iterator<Item = FileView<'_>> {
+        self.parts.iter().flat_map(|part| {
+            let files = part.segment.files().iter().enumerate();
+            files
+                .filter(|(place, _)| part.lives.get(*place) == Some(&true))
+                .map(|(place, file)| FileView { path: &file.path, lines: file.lines, part, place })
+        })
+    }
+
+    /// Returns the files that mention an identifier, written exactly so.
+    ///
+    /// # Errors
+    /// When the index is damaged.
+    pub fn files_that_mention(&self, name: &str) -> Result<Vec<FileView<'_>>, IndexError> {
+        self.files_listed(&format!("{}{name}", crate::segment::MENTION))
+    }
+
+    /// Returns the files with a name, such as `mod.rs`, whatever its case.
+    ///
+    /// # Errors
+    /// When the index is damaged.
+    pub fn files_called(&self, name: &str) -> Result<Vec<FileView<'_>>, IndexError> {
+        self.files_listed(&format!("{}{}", crate::segment::FILE, name.to_lowercase()))
+    }
+
+    fn files_listed(&self, term: &str) -> Result<Vec<FileView<'_>>, IndexError> {
+        let mut views = Vec::new();
+        for part in &self.parts {
+            let Some(place) = part.segment.terms().find(term) else { continue };
+            let bytes = part.segment.list(place)?;
+            for found in crate::segment::Postings::new(&bytes) {
+                let place = usize::try_from(found.document).map_err(|_| Damaged)?;
+                if part.lives.get(place) == Some(&true) {
+                    let file = part.segment.files().get(place).ok_or(Damaged)?;
+                    views.push(FileView { path: &file.path, lines: file.lines, part, place });
+                }
+            }
+        }
+        Ok(views)
+    }
+}

@@ -1,0 +1,180 @@
+//! The table of an index: its segments, and where each file's text is.
+
+use std::collections::HashMap;
+
+use distiq_store::{Database, Schema, StoreError, Tx, params};
+
+pub(crate) static INDEX: Schema = Schema { name: "index", steps: &[STEP_1] };
+
+// `segment` and `slot` say where a file's text is, NULL where it was not read and `note` says why.
+// A slot in `dead` belongs to a file that has changed since or is gone. `fact` has what is known of the whole.
+const STEP_1: &str = "
+CREATE TABLE file(
+    path TEXT PRIMARY KEY,
+    bytes INTEGER NOT NULL,
+    modified_ns INTEGER NOT NULL,
+    hash BLOB NOT NULL,
+    segment INTEGER,
+    slot INTEGER,
+    note TEXT
+) STRICT, WITHOUT ROWID;
+CREATE TABLE segment(id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE) STRICT;
+CREATE TABLE dead(segment INTEGER NOT NULL, slot INTEGER NOT NULL, PRIMARY KEY (segment, slot))
+    STRICT, WITHOUT ROWID;
+CREATE TABLE fact(name TEXT PRIMARY KEY, value ANY NOT NULL) STRICT, WITHOUT ROWID;
+";
+
+/// What the table knows of a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct FileRow {
+    pub bytes: u64,
+    pub modified_ns: i64,
+    pub hash: Vec<u8>,
+    /// The segment and the place in it.
+    pub slot: Option<(i64, u32)>,
+}
+
+/// A file's new row.
+#[derive(Clone, Debug)]
+pub(crate) struct NewRow {
+    pub path: String,
+    pub bytes: u64,
+    pub modified_ns: i64,
+    pub hash: Vec<u8>,
+    pub slot: Option<u32>,
+    pub note: Option<&'static str>,
+}
+
+/// A segment as the table names it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct SegmentRow {
+    pub id: i64,
+    pub name: String,
+    pub dead: Vec<u32>,
+}
+
+/// Returns what is known of each file, by path.
+pub(crate) fn files(db: &Database) -> Result<HashMap<String, FileRow>, StoreError> {
+    let sql = "SELECT path, bytes, modified_ns, hash, segment, slot FROM file";
+    let rows = db.read(|tx| {
+        tx.all(sql, params![], |row| {
+            let segment: Option<i64> = row.get(4)?;
+            let slot: Option<u32> = row.get(5)?;
+            Ok((
+                row.get(0)?,
+                FileRow {
+                    bytes: count(row.get(1)?),
+                    modified_ns: row.get(2)?,
+                    hash: row.get(3)?,
+                    slot: segment.zip(slot),
+                },
+            ))
+        })
+    })?;
+    Ok(rows.into_iter().collect())
+}
+
+/// Returns the segments, oldest first.
+pub(crate) fn segments(tx: &Tx<'_>) -> Result<Vec<SegmentRow>, StoreError> {
+    let mut rows = tx.all("SELECT id, name FROM segment ORDER BY id", params![], |row| {
+        Ok(SegmentRow { id: row.get(0)?, name: row.get(1)?, dead: Vec::new() })
+    })?;
+    let dead: Vec<(i64, u32)> =
+        tx.all("SELECT segment, slot FROM dead", params![], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    for (segment, slot) in dead {
+        if let Some(row) = rows.iter_mut().find(|row| row.id == segment) {
+            row.dead.push(slot);
+        }
+    }
+    Ok(rows)
+}
+
+/// Adds a segment and returns its number.
+pub(crate) fn add_segment(tx: &Tx<'_>, name: &str) -> Result<i64, StoreError> {
+    tx.execute("INSERT INTO segment(name) VALUES (?1)", params![name])?;
+    let sql = "SELECT id FROM segment WHERE name = ?1";
+    Ok(tx.one(sql, params![name], |row| row.get(0))?.unwrap_or_default())
+}
+
+/// Forgets a file; its text is dead.
+pub(crate) fn remove(tx: &Tx<'_>, path: &str) -> Result<(), StoreError> {
+    bury(tx, path)?;
+    tx.execute("DELETE FROM file WHERE path = ?1", params![path])?;
+    Ok(())
+}
+
+fn bury(tx: &Tx<'_>, path: &str) -> Result<(), StoreError> {
+    let sql = "INSERT OR IGNORE INTO dead
+               SELECT segment, slot FROM file WHERE path = ?1 AND segment IS NOT NULL";
+    tx.execute(sql, params![path])?;
+    Ok(())
+}
+
+/// Writes a file's row anew; its old text is dead.
+pub(crate) fn put(tx: &Tx<'_>, row: &NewRow, segment: Option<i64>) -> Result<(), StoreError> {
+    bury(tx, &row.path)?;
+    let sql = "INSERT OR REPLACE INTO file(path, bytes, modified_ns, hash, segment, slot, note)
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+    let slot = row.slot.filter(|_| segment.is_some());
+    let segment = segment.filter(|_| slot.is_some());
+    tx.execute(
+        sql,
+        params![
+            row.path,
+            i64::try_from(row.bytes).unwrap_or(i64::MAX),
+            row.modified_ns,
+            row.hash,
+            segment,
+            slot,
+            row.note
+        ],
+    )?;
+    Ok(())
+}
+
+/// Notes that a file was touched, not changed.
+pub(crate) fn touch(tx: &Tx<'_>, path: &str, modified_ns: i64) -> Result<(), StoreError> {
+    let sql = "UPDATE file SET modified_ns = ?2 WHERE path = ?1";
+    tx.execute(sql, params![path, modified_ns])?;
+    Ok(())
+}
+
+/// Replaces segments by one that holds what lived in them.
+pub(crate) fn replace(
+    tx: &Tx<'_>,
+    old: &[i64],
+    name: &str,
+    paths: &[String],
+) -> Result<(), StoreError> {
+    let id = add_segment(tx, name)?;
+    for (slot, path) in (0_u32..).zip(paths) {
+        let sql = "UPDATE file SET segment = ?2, slot = ?3 WHERE path = ?1";
+        tx.execute(sql, params![path, id, slot])?;
+    }
+    for segment in old {
+        tx.execute("DELETE FROM segment WHERE id = ?1", params![segment])?;
+        tx.execute("DELETE FROM dead WHERE segment = ?1", params![segment])?;
+    }
+    Ok(())
+}
+
+/// Writes a fact of the whole index.
+pub(crate) fn set_fact(tx: &Tx<'_>, name: &str, value: i64) -> Result<(), StoreError> {
+    tx.execute("INSERT OR REPLACE INTO fact VALUES (?1, ?2)", params![name, value])?;
+    Ok(())
+}
+
+/// Reads a fact of the whole index.
+pub(crate) fn fact(tx: &Tx<'_>, name: &str) -> Result<Option<i64>, StoreError> {
+    tx.one("SELECT value FROM fact WHERE name = ?1", params![name], |row| row.get(0))
+}
+
+/// Returns why files were not read, each reason with its count.
+pub(crate) fn notes(tx: &Tx<'_>) -> Result<Vec<(String, u64)>, StoreError> {
+    let sql = "SELECT note, count(*) FROM file WHERE note IS NOT NULL GROUP BY note ORDER BY note";
+    tx.all(sql, params![], |row| Ok((row.get(0)?, count(row.get(1)?))))
+}
+
+fn count(number: i64) -> u64 {
+    u64::try_from(number).unwrap_or(0)
+}

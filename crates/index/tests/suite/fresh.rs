@@ -1,0 +1,195 @@
+//! An index that was kept up to date is the one that would be built anew.
+
+use std::fs;
+
+use distiq_index::{Control, Index, Mode, Query};
+
+use crate::{Project, SHOP, names};
+
+/// All that an index says, whatever way it came to it.
+fn contents(project: &Project) -> Vec<String> {
+    let snapshot = project.snapshot();
+    let mut lines = vec![format!("{:?}", snapshot.averages())];
+    for file in snapshot.files() {
+        lines.push(format!("{} {:?}", file.path, file.facts().unwrap()));
+        for number in file.chunks() {
+            lines.push(format!("{} {:?}", file.path, snapshot.chunk(number).unwrap()));
+        }
+    }
+    for query in ["article cart", "price", "function of word seven", "total amount bank"] {
+        for mode in [Mode::Text, Mode::Symbol] {
+            let query = Query { limit: 200, mode, ..Query::new(query) };
+            let hits = snapshot.search(&query).unwrap();
+            lines.extend(
+                hits.iter()
+                    .map(|hit| format!("{} {} {:.3}", query.text, crate::shown(hit), hit.score)),
+            );
+        }
+    }
+    lines.sort();
+    lines
+}
+
+fn assert_as_if_fresh(project: &Project) {
+    let kept = contents(project);
+    let fresh = Project { folder: tempfile::tempdir().unwrap() };
+    copy(&project.root(), &fresh.root());
+    similar_asserts(&kept, &contents(&fresh));
+}
+
+fn similar_asserts(kept: &[String], fresh: &[String]) {
+    let lost: Vec<_> = fresh.iter().filter(|line| !kept.contains(line)).take(5).collect();
+    let stale: Vec<_> = kept.iter().filter(|line| !fresh.contains(line)).take(5).collect();
+    assert!(
+        lost.is_empty() && stale.is_empty() && kept.len() == fresh.len(),
+        "lost: {lost:#?}\nstale: {stale:#?}"
+    );
+}
+
+fn copy(from: &std::path::Path, to: &std::path::Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        if entry.file_name() == ".distiq" {
+            continue;
+        }
+        if entry.file_type().unwrap().is_dir() {
+            copy(&entry.path(), &to.join(entry.file_name()));
+        } else {
+            fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
+        }
+    }
+}
+
+#[test]
+fn only_what_changed_is_read() {
+    let project = Project::new(SHOP);
+    let refreshed = project.refresh();
+    assert_eq!((refreshed.files, refreshed.read, refreshed.removed), (4, 4, 0));
+    // Files as young as these are looked at again, and found unchanged.
+    project.refresh();
+    project.write("shop/money.py", "def refund(): pass\n");
+    fs::rename(project.root().join("README.md"), project.root().join("INTRO.md")).unwrap();
+    let refreshed = project.refresh();
+    assert_eq!(refreshed.removed, 1);
+    assert_eq!(project.found("refund").len(), 1);
+    assert_eq!(project.found("discount"), [""; 0]);
+    assert_as_if_fresh(&project);
+}
+
+#[test]
+fn many_changes_leave_what_a_new_index_has() {
+    let project = Project::new(SHOP);
+    let index = project.index();
+    let mut random = 7_u64;
+    let mut next = move |below: u64| {
+        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        (random >> 33) % below
+    };
+    for step in 0..60 {
+        for _ in 0..=next(4) {
+            let path = format!("src/m{}/f{}.py", next(3), next(8));
+            match next(5) {
+                0 => {
+                    let _ = fs::remove_file(project.root().join(path));
+                }
+                1 => {
+                    let to = project.root().join(format!("src/m0/g{}.py", next(5)));
+                    fs::create_dir_all(to.parent().unwrap()).unwrap();
+                    let _ = fs::rename(project.root().join(path), to);
+                }
+                _ => {
+                    let words: Vec<_> =
+                        (0..next(9)).map(|_| format!("word_{}", next(12))).collect();
+                    let name = next(20);
+                    project.write(
+                        &path,
+                        format!("def fun_{name}():\n    return {}\n", words.join(" + ")),
+                    );
+                }
+            }
+        }
+        index.refresh(&Control::default()).unwrap();
+        if step % 20 == 19 {
+            assert_as_if_fresh(&project);
+        }
+    }
+    let segments = names(index.folder()).iter().filter(|name| name.ends_with(".seg")).count();
+    assert!(segments <= 11, "{segments} segments");
+}
+
+#[test]
+fn two_processes_may_change_one_index() {
+    let project = Project::new(SHOP);
+    std::thread::scope(|scope| {
+        for worker in 0..4 {
+            let project = &project;
+            scope.spawn(move || {
+                let index = project.index();
+                for step in 0..8 {
+                    project
+                        .write(&format!("w{worker}/f{step}.py"), format!("def f{step}(): pass\n"));
+                    index.refresh(&Control::default()).unwrap();
+                    let hits =
+                        index.snapshot().unwrap().search(&Query::new(&format!("f{step}"))).unwrap();
+                    assert!(hits.iter().any(|hit| hit.path == format!("w{worker}/f{step}.py")));
+                }
+            });
+        }
+    });
+    assert_as_if_fresh(&project);
+}
+
+#[test]
+fn a_snapshot_stays_as_it_was() {
+    let project = Project::new(SHOP);
+    let snapshot = project.snapshot();
+    for step in 0..30 {
+        project.write("shop/money.py", format!("def step_{step}(): pass\n"));
+        project.refresh();
+    }
+    let hits = snapshot.search(&Query::new("discount")).unwrap();
+    assert_eq!(
+        hits.iter().map(crate::shown).collect::<Vec<_>>(),
+        ["shop/money.py:4 with_discount"]
+    );
+}
+
+#[test]
+fn what_is_cancelled_is_gone_on_with() {
+    let project = Project::new(SHOP);
+    let index = project.index();
+    let control = Control { is_cancelled: Some(&|| true), ..Control::default() };
+    assert!(index.refresh(&control).is_err());
+    assert_eq!(index.refresh(&Control::default()).unwrap().read, 4);
+    assert_as_if_fresh(&project);
+}
+
+#[test]
+fn a_damaged_index_is_told_and_built_anew() {
+    let project = Project::new(SHOP);
+    let expected = contents(&project);
+    let folder = project.index().folder().to_path_buf();
+    for name in names(&folder).iter().filter(|name| *name != "lock") {
+        let path = folder.join(name);
+        let Ok(bytes) = fs::read(&path) else { continue };
+        for damaged in
+            [bytes[..bytes.len() / 2].to_vec(), vec![0x55; bytes.len().max(100)], Vec::new()]
+        {
+            fs::write(&path, damaged).unwrap();
+            let index = Index::open(&project.root(), &project.cache()).unwrap();
+            let is_whole = index.refresh(&Control::default()).is_ok()
+                && index
+                    .snapshot()
+                    .is_ok_and(|snapshot| snapshot.search(&Query::new("cart price")).is_ok());
+            if !is_whole {
+                drop(index);
+                Index::rebuild(&project.root(), &project.cache()).unwrap();
+            }
+            assert_eq!(contents(&project), expected, "{name}");
+            if !path.exists() {
+                break;
+            }
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! Trees that are not made by friends.
+
+use std::ffi::OsStr;
+use std::fs::{self, File};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{PermissionsExt, symlink};
+
+use nix::sys::stat::Mode;
+
+use crate::{Project, SHOP};
+
+#[test]
+fn odd_files_harm_nobody() {
+    let project = Project::new(SHOP);
+    let root = project.root();
+    File::create(root.join("huge.py")).unwrap().set_len(4 << 30).unwrap();
+    project.write("one_line.js", format!("var minified='{}';", "x=1;".repeat(200_000)));
+    project.write("binary.dat", b"\x00\x01\x02def hidden_in_binary(): pass");
+    project.write("latin1.py", b"# caf\xe9\ndef coffee_break(): pass\n");
+    project.write("broken.py", "def broken(:\n  class ((((\ndef afterwards():\n    pass\n");
+    project.write("empty.py", "");
+    project.write(&format!("{}deep.py", "d/".repeat(80)), "def deeply_nested(): pass\n");
+    project.write("nested.py", format!("x = {}1{}\n", "(".repeat(5_000), ")".repeat(5_000)));
+    nix::unistd::mkfifo(&root.join("pipe.py"), Mode::from_bits_truncate(0o600)).unwrap();
+    symlink("/etc", root.join("outside")).unwrap();
+    symlink(&root, root.join("circle")).unwrap();
+    symlink("nowhere", root.join("dangling.py")).unwrap();
+    File::create(root.join(OsStr::from_bytes(b"bad\xff.py"))).unwrap();
+    project.write("closed.py", "def closed(): pass\n");
+    fs::set_permissions(root.join("closed.py"), fs::Permissions::from_mode(0o000)).unwrap();
+    let snapshot = project.snapshot();
+    assert!(project.found("deeply_nested")[0].ends_with(" deeply_nested"));
+    assert_eq!(project.found("coffee").len(), 1);
+    assert_eq!(project.found("hidden_in_binary"), [""; 0]);
+    assert!(
+        !snapshot.files().any(|file| file.path.contains("outside") || file.path.contains("circle"))
+    );
+    let skipped = &snapshot.stats().skipped;
+    for reason in ["binary", "generated", "large"] {
+        assert!(skipped.iter().any(|(name, _)| name == reason), "{reason}: {skipped:?}");
+    }
+    assert_eq!(project.refresh().left_out, 1);
+}
+
+#[test]
+fn secrets_are_not_in_it() {
+    let project = Project::new(SHOP);
+    project.write(".env", "PASSWORD_OF_THE_BANK=hunter2hunter\n");
+    project.write("deploy/id_rsa", "PRIVATE hunter2hunter\n");
+    let key = "ghp_16C7e42F292c6912E7710c838347Ae178B4a";
+    project.write("config.py", format!("TOKEN = '{key}'\n"));
+    project.snapshot();
+    assert_eq!(project.found("hunter2hunter"), [""; 0]);
+    assert_eq!(project.found(key), [""; 0]);
+    for entry in fs::read_dir(project.index().folder()).unwrap() {
+        let bytes = fs::read(entry.unwrap().path()).unwrap();
+        let holds = |text: &str| bytes.windows(text.len()).any(|window| window == text.as_bytes());
+        assert!(!holds(key) && !holds("hunter2hunter") && !holds(key.trim_start_matches("ghp_")));
+    }
+}
+
+#[test]
+fn what_is_ignored_is_not_in_it() {
+    let project = Project::new(SHOP);
+    project.write(".gitignore", "build/\n*.gen.py\n");
+    project.write(".distiqignore", "private/\n");
+    for path in
+        ["build/a.py", "x.gen.py", "private/b.py", "node_modules/c.py", ".venv/d.py", "out/e.py"]
+    {
+        project.write(path, "def ignored_thing(): pass\n");
+    }
+    project.write("out/CACHEDIR.TAG", "Signature: 8a477f597d28d172789f06886806bc55");
+    assert_eq!(project.found("ignored thing"), [""; 0]);
+}
+
+#[test]
+fn a_project_that_cannot_be_written_has_its_index_in_the_cache() {
+    let project = Project::new(SHOP);
+    // A file where the folder would be stops root too.
+    project.write(".distiq", "");
+    assert!(project.index().folder().starts_with(project.cache()));
+    assert_eq!(project.found("discount").len(), 1);
+}
+
+#[test]
+fn git_does_not_see_it() {
+    let project = Project::new(SHOP);
+    project.refresh();
+    assert_eq!(fs::read_to_string(project.root().join(".distiq/.gitignore")).unwrap(), "*\n");
+}

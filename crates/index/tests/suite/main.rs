@@ -1,0 +1,151 @@
+//! The index on projects that the tests make.
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, missing_docs)]
+
+mod fresh;
+mod hostile;
+
+use std::fs;
+use std::path::Path;
+
+use distiq_index::{Control, Hit, Index, Mode, Query, Refreshed, Snapshot};
+
+/// A project in a folder of its own.
+struct Project {
+    folder: tempfile::TempDir,
+}
+
+impl Project {
+    /// Makes a project of `--- path` lines, each before its file's text.
+    fn new(files: &str) -> Self {
+        let project = Self { folder: tempfile::tempdir().unwrap() };
+        for file in files.split("--- ").skip(1) {
+            let (path, text) = file.split_once('\n').unwrap();
+            project.write(path, text);
+        }
+        project
+    }
+
+    fn root(&self) -> std::path::PathBuf {
+        self.folder.path().join("project")
+    }
+
+    fn cache(&self) -> std::path::PathBuf {
+        self.folder.path().join("cache")
+    }
+
+    fn write(&self, path: &str, text: impl AsRef<[u8]>) {
+        let path = self.root().join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+
+    fn index(&self) -> Index {
+        Index::open(&self.root(), &self.cache()).unwrap()
+    }
+
+    fn refresh(&self) -> Refreshed {
+        self.index().refresh(&Control::default()).unwrap()
+    }
+
+    fn snapshot(&self) -> Snapshot {
+        let index = self.index();
+        index.refresh(&Control::default()).unwrap();
+        index.snapshot().unwrap()
+    }
+
+    fn find(&self, text: &str, mode: Mode) -> Vec<Hit> {
+        let query = Query { limit: 50, mode, ..Query::new(text) };
+        self.snapshot().search(&query).unwrap()
+    }
+
+    /// Returns what is found, each as `path:line name`.
+    fn found(&self, text: &str) -> Vec<String> {
+        self.find(text, Mode::Hybrid).iter().map(shown).collect()
+    }
+}
+
+fn shown(hit: &Hit) -> String {
+    format!("{}:{} {}", hit.path, hit.start_line, hit.name)
+}
+
+const SHOP: &str = "--- shop/cart.py
+\"\"\"What a customer wants to buy.\"\"\"
+from shop.money import Price
+
+class Cart:
+    def __init__(self):
+        self.lines = []
+
+    def add_line(self, article, count=1):
+        \"\"\"Puts an article into the cart.\"\"\"
+        self.lines.append((article, count))
+
+    def total(self):
+        return sum(a.price * n for a, n in self.lines)
+--- shop/money.py
+class Price:
+    \"\"\"An amount in cents.\"\"\"
+
+    def with_discount(self, percent):
+        # Rounds half up, as the tax office wants it.
+        return self
+--- web/src/checkout.ts
+export function payInvoice(invoice: Invoice): Receipt {
+  return sendToBank(invoice.amount);
+}
+--- README.md
+# The shop
+
+Sells articles.
+";
+
+#[test]
+fn words_find_functions_by_name_documentation_and_code() {
+    let project = Project::new(SHOP);
+    for (query, first) in [
+        ("how is an article put into the cart", "shop/cart.py:8 add_line"),
+        ("total", "shop/cart.py:12 total"),
+        ("discounted prices", "shop/money.py:4 with_discount"),
+        ("rounding half up for the tax office", "shop/money.py:4 with_discount"),
+        ("pay_invoice", "web/src/checkout.ts:1 payInvoice"),
+        ("PayInvoices", "web/src/checkout.ts:1 payInvoice"),
+        ("checkout", "web/src/checkout.ts:1 payInvoice"),
+    ] {
+        assert_eq!(project.found(query).first().map(String::as_str), Some(first), "{query}");
+    }
+    assert_eq!(project.found("zebra"), [""; 0]);
+    assert_eq!(project.found(""), [""; 0]);
+}
+
+#[test]
+fn symbols_are_found_by_their_names_alone() {
+    let project = Project::new(SHOP);
+    for (query, first) in [
+        ("Cart.total", "shop/cart.py:12 total"),
+        ("total()", "shop/cart.py:12 total"),
+        ("with_disc", "shop/money.py:4 with_discount"),
+        ("price", "shop/money.py:1 Price"),
+    ] {
+        let hits = project.find(query, Mode::Symbol);
+        assert_eq!(hits.first().map(shown).as_deref(), Some(first), "{query}");
+    }
+}
+
+#[test]
+fn an_index_of_nothing_finds_nothing() {
+    let project = Project::new("");
+    fs::create_dir_all(project.root()).unwrap();
+    assert_eq!(project.found("anything"), [""; 0]);
+    assert_eq!(project.snapshot().stats().files, 0);
+}
+
+/// Returns the names of what lies in a folder.
+fn names(folder: &Path) -> Vec<String> {
+    let mut names: Vec<_> = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names
+}
