@@ -5,6 +5,7 @@ use std::path::Path;
 use tree_sitter::Node;
 
 use crate::languages;
+use crate::source::Source;
 use crate::source::rules::Rules;
 
 /// A language that Distiq can parse.
@@ -26,6 +27,16 @@ pub enum Language {
     Toml,
     Yaml,
     Bash,
+    CSharp,
+    Ruby,
+    Php,
+    Kotlin,
+    Swift,
+    Scala,
+    Lua,
+    Sql,
+    Markdown,
+    Html,
 }
 
 impl Language {
@@ -37,9 +48,15 @@ impl Language {
         self.spec().name
     }
 
-    /// Tells whether it holds data, not code.
+    /// Tells whether it holds data or a document, not code.
     pub const fn is_data(self) -> bool {
         matches!(self, Language::Json | Language::Jsonc | Language::Toml | Language::Yaml)
+            || self.is_document()
+    }
+
+    /// Tells whether it is text for people.
+    pub const fn is_document(self) -> bool {
+        matches!(self, Language::Markdown | Language::Html)
     }
 
     pub(crate) fn spec(self) -> &'static Spec {
@@ -58,6 +75,16 @@ impl Language {
             Language::Toml => &languages::toml::SPEC,
             Language::Yaml => &languages::yaml::SPEC,
             Language::Bash => &languages::bash::SPEC,
+            Language::CSharp => &languages::c_sharp::SPEC,
+            Language::Ruby => &languages::ruby::SPEC,
+            Language::Php => &languages::php::SPEC,
+            Language::Kotlin => &languages::kotlin::SPEC,
+            Language::Swift => &languages::swift::SPEC,
+            Language::Scala => &languages::scala::SPEC,
+            Language::Lua => &languages::lua::SPEC,
+            Language::Sql => &languages::sql::SPEC,
+            Language::Markdown => &languages::markdown::SPEC,
+            Language::Html => &languages::html::SPEC,
         }
     }
 }
@@ -78,6 +105,16 @@ const ALL: &[Language] = &[
     Language::Toml,
     Language::Yaml,
     Language::Bash,
+    Language::CSharp,
+    Language::Ruby,
+    Language::Php,
+    Language::Kotlin,
+    Language::Swift,
+    Language::Scala,
+    Language::Lua,
+    Language::Sql,
+    Language::Markdown,
+    Language::Html,
 ];
 
 /// What one language's file says of it.
@@ -87,13 +124,21 @@ pub(crate) struct Spec {
     pub(crate) extensions: &'static [&'static str],
     /// Whole file names; a `*` stands for any text.
     pub(crate) file_names: &'static [&'static str],
-    pub(crate) grammar: fn() -> tree_sitter::Language,
+    pub(crate) reader: Reader,
     /// Nodes that are in the outline.
     pub(crate) items: &'static [Item],
     /// Nodes that are passed through on the way to items, at the same depth.
     pub(crate) through: &'static [&'static str],
     /// How the whole tree is read for [`source`](crate::source()).
     pub(crate) rules: &'static Rules,
+}
+
+/// How a language's texts are read.
+#[derive(Clone, Copy)]
+pub(crate) enum Reader {
+    Grammar(fn() -> tree_sitter::Language),
+    /// By hand: documents, and languages whose dialects no grammar covers.
+    Text(fn(&str) -> Source),
 }
 
 /// A kind of node that is in the outline.
@@ -162,13 +207,20 @@ pub const LICENCES: &[(&str, &str, &str)] = &[
     ("tree-sitter", "0.27.1", "MIT"),
     ("tree-sitter-bash", "0.25.1", "MIT"),
     ("tree-sitter-c", "0.24.2", "MIT"),
+    ("tree-sitter-c-sharp", "0.23.5", "MIT"),
     ("tree-sitter-cpp", "0.23.4", "MIT"),
     ("tree-sitter-go", "0.25.0", "MIT"),
     ("tree-sitter-java", "0.23.5", "MIT"),
     ("tree-sitter-javascript", "0.25.0", "MIT"),
     ("tree-sitter-json", "0.24.8", "MIT"),
+    ("tree-sitter-kotlin-ng", "1.1.0", "MIT"),
+    ("tree-sitter-lua", "0.5.0", "MIT"),
+    ("tree-sitter-php", "0.25.1", "MIT"),
     ("tree-sitter-python", "0.25.0", "MIT"),
+    ("tree-sitter-ruby", "0.23.1", "MIT"),
     ("tree-sitter-rust", "0.24.2", "MIT"),
+    ("tree-sitter-scala", "0.26.4", "MIT"),
+    ("tree-sitter-swift", "0.7.4", "MIT"),
     ("tree-sitter-toml-ng", "0.7.0", "MIT"),
     ("tree-sitter-typescript", "0.23.2", "MIT"),
     ("tree-sitter-yaml", "0.7.2", "MIT"),
@@ -200,7 +252,7 @@ mod tests {
             ("a.yml", Some(Language::Yaml)),
             (".bashrc", Some(Language::Bash)),
             ("run.sh", Some(Language::Bash)),
-            ("README.md", None),
+            ("README.md", Some(Language::Markdown)),
             ("Makefile", None),
             (".rs", None),
             ("rs", None),

@@ -4,8 +4,10 @@ use std::path::Path;
 
 use tree_sitter::Node;
 
-use crate::language::{Item, Spec, language_of_text};
+use crate::Language;
+use crate::language::{Item, Reader, Spec, language_of_text};
 use crate::parse::parse;
+use crate::source::source;
 
 /// The longest signature, in characters.
 const SIGNATURE_CHARS: usize = 160;
@@ -40,6 +42,9 @@ pub struct OutlineItem {
 /// classes and the like. `None` where the language goes unknown by `path` or the text is over 4 MB.
 pub fn outline(path: &Path, text: &str) -> Option<Vec<OutlineItem>> {
     let language = language_of_text(path, text)?;
+    if let Some(items) = read_by_hand(path, text, language) {
+        return Some(items);
+    }
     let tree = parse(language, text)?;
     let mut outline = Outline { spec: language.spec(), text, items: Vec::new() };
     outline.visit(tree.root_node(), 0, 0);
@@ -50,6 +55,10 @@ pub fn outline(path: &Path, text: &str) -> Option<Vec<OutlineItem>> {
 /// it is nested. Its `depth` counts all items around it.
 pub fn enclosing(path: &Path, text: &str, line: u32) -> Option<OutlineItem> {
     let language = language_of_text(path, text)?;
+    if let Some(items) = read_by_hand(path, text, language) {
+        let around = |item: &OutlineItem| item.start_line <= line && line <= item.end_line;
+        return items.into_iter().rfind(around);
+    }
     let tree = parse(language, text)?;
     let outline = Outline { spec: language.spec(), text, items: Vec::new() };
     let row = usize::try_from(line.checked_sub(1)?).ok()?;
@@ -79,6 +88,25 @@ pub fn enclosing(path: &Path, text: &str, line: u32) -> Option<OutlineItem> {
         }
     }
     found
+}
+
+/// Returns the outline of a text that no grammar reads.
+fn read_by_hand(path: &Path, text: &str, language: Language) -> Option<Vec<OutlineItem>> {
+    matches!(language.spec().reader, Reader::Text(_)).then_some(())?;
+    let units = source(path, text)?.units;
+    let mut items: Vec<OutlineItem> = Vec::new();
+    for unit in units.into_iter().take(MAX_ITEMS) {
+        let parent = unit.parent.and_then(|parent| items.get(parent as usize));
+        items.push(OutlineItem {
+            kind: unit.kind,
+            depth: parent.map_or(0, |parent| parent.depth + 1),
+            name: unit.name,
+            signature: unit.signature,
+            start_line: unit.start_line,
+            end_line: unit.end_line,
+        });
+    }
+    Some(items)
 }
 
 /// Kinds that hold code, rather than name a value.
@@ -217,7 +245,12 @@ pub(crate) fn signature(node: Node<'_>, start: usize, end: usize, text: &str) ->
             node.child_by_field_name("value").or_else(|| node.child_by_field_name("right"))?;
         value.child_by_field_name("body")
     };
-    let body = node.child_by_field_name("body").or_else(value);
+    // Kotlin's bodies are no fields.
+    let last = || {
+        let last = u32::try_from(node.named_child_count().checked_sub(1)?).ok()?;
+        node.named_child(last).filter(|child| child.kind().ends_with("_body"))
+    };
+    let body = node.child_by_field_name("body").or_else(value).or_else(last);
     let mut end = body.map_or(end, |body| body.start_byte()).min(start + HEAD_BYTES);
     let mut before = body.and_then(|body| body.prev_sibling());
     while let Some(comment) = before.filter(|node| node.kind().ends_with("comment")) {
@@ -227,7 +260,12 @@ pub(crate) fn signature(node: Node<'_>, start: usize, end: usize, text: &str) ->
     let head = text.get(start..text.floor_char_boundary(end)).unwrap_or("");
     let spans = body.is_none() && head.contains('\n');
     // Parameters may stand on several lines; a value on several lines is cut at its first.
-    let head = if spans && !head.contains('(') { head.lines().next().unwrap_or("") } else { head };
+    let is_call = node.kind().starts_with("call");
+    let head = if spans && (is_call || !head.contains('(')) {
+        head.lines().next().unwrap_or("")
+    } else {
+        head
+    };
     let words = head.split_whitespace().take(SIGNATURE_CHARS).collect::<Vec<_>>().join(" ");
     let words = words.trim_end_matches([' ', '{', '[', ';', ',', '\\']);
     shorten(words.strip_suffix(':').or_else(|| words.strip_suffix("=")).unwrap_or(words).trim_end())

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use tree_sitter::{ParseOptions, Parser, Tree};
 
 use crate::Language;
+use crate::language::Reader;
 
 /// The largest text that is parsed.
 const MAX_BYTES: usize = 4 * 1024 * 1024;
@@ -28,12 +29,15 @@ pub(crate) const fn can_parse(text: &str) -> bool {
 
 /// Parses a text; `None` where it is too large, takes too long or nests too deep.
 pub(crate) fn parse(language: Language, text: &str) -> Option<Tree> {
+    let Reader::Grammar(grammar) = language.spec().reader else {
+        return None;
+    };
     if !can_parse(text) || overruns(language, text) {
         return None;
     }
     PARSER.with_borrow_mut(|slot| {
         let parser = slot.get_or_insert_with(Parser::new);
-        parser.set_language(&(language.spec().grammar)()).ok()?;
+        parser.set_language(&grammar()).ok()?;
         let end = Instant::now() + MAX_TIME;
         let mut progress = |_: &tree_sitter::ParseState| {
             if Instant::now() < end { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }

@@ -4,11 +4,12 @@ use std::ops::Range;
 use std::path::Path;
 
 use crate::Language;
-use crate::language::language_of_text;
-use crate::parse::parse;
+use crate::language::{Reader, language_of_text};
+use crate::parse::{can_parse, parse};
 
 pub(crate) mod rules;
 mod table;
+pub(crate) mod text;
 mod unit;
 mod walk;
 
@@ -136,8 +137,15 @@ pub struct ImportedName {
 /// over 4 MB, nests too deep or takes too long; a text with syntax errors gives what it can.
 pub fn source(path: &Path, text: &str) -> Option<Source> {
     let language = language_of_text(path, text)?;
-    let tree = parse(language, text)?;
-    Some(walk::source(language, &tree, text))
+    match language.spec().reader {
+        Reader::Grammar(grammar) => {
+            let tree = parse(language, text)?;
+            Some(walk::source(language, grammar, &tree, text))
+        }
+        Reader::Text(read) => {
+            can_parse(text).then(|| Source { language: Some(language), ..read(text) })
+        }
+    }
 }
 
 /// Returns a byte offset; texts are far below 4 GB.
@@ -146,6 +154,6 @@ fn offset(at: usize) -> u32 {
 }
 
 /// Returns the 1-based line of a row.
-fn line(row: usize) -> u32 {
+pub(crate) fn line(row: usize) -> u32 {
     offset(row).saturating_add(1)
 }

@@ -1,6 +1,6 @@
 //! Shell scripts.
 
-use crate::language::{ITEM, Item, Spec};
+use crate::language::{ITEM, Item, Reader, Spec};
 use crate::source::rules::{NO_RULES, Place, Rules, field, module, unquoted};
 use crate::source::{Import, Role};
 use tree_sitter::Node;
@@ -9,7 +9,7 @@ pub(crate) static SPEC: Spec = Spec {
     name: "Bash",
     extensions: &["sh", "bash", "bats"],
     file_names: &[".bashrc", ".bash_profile", ".bash_aliases", ".profile", "pkgbuild", "apkbuild"],
-    grammar: || tree_sitter_bash::LANGUAGE.into(),
+    reader: Reader::Grammar(|| tree_sitter_bash::LANGUAGE.into()),
     items: &[Item { node: "function_definition", kind: "function", ..ITEM }],
     through: &[],
     rules: &RULES,

@@ -2,7 +2,7 @@
 
 use tree_sitter::Node;
 
-use crate::language::{ITEM, Item, Spec, name_field, node_text};
+use crate::language::{ITEM, Item, Reader, Spec, name_field, node_text};
 use crate::source::rules::{NO_RULES, Place, Rules, Shown, module};
 use crate::source::{Import, Role};
 
@@ -10,7 +10,7 @@ pub(crate) static SPEC: Spec = Spec {
     name: "C",
     extensions: &["c", "h"],
     file_names: &[],
-    grammar: || tree_sitter_c::LANGUAGE.into(),
+    reader: Reader::Grammar(|| tree_sitter_c::LANGUAGE.into()),
     items: &[
         Item { node: "function_definition", kind: "function", name: declarator_name, ..ITEM },
         Item { node: "declaration", kind: "function", name: declared_function, ..ITEM },

@@ -1,6 +1,6 @@
 //! C++.
 
-use crate::language::{ITEM, Item, Spec};
+use crate::language::{ITEM, Item, Reader, Spec};
 use crate::languages::c::C_RULES;
 use crate::languages::c::{declarator_name, declared_function, defined};
 use crate::source::Role;
@@ -12,7 +12,7 @@ pub(crate) static SPEC: Spec = Spec {
         "cc", "cpp", "cxx", "c++", "hh", "hpp", "hxx", "h++", "ipp", "inl", "tpp", "cu", "cuh",
     ],
     file_names: &[],
-    grammar: || tree_sitter_cpp::LANGUAGE.into(),
+    reader: Reader::Grammar(|| tree_sitter_cpp::LANGUAGE.into()),
     items: &[
         Item {
             node: "function_definition",

@@ -2,7 +2,7 @@
 
 use tree_sitter::Node;
 
-use crate::language::{ITEM, Item, Spec, name_field, node_text};
+use crate::language::{ITEM, Item, Reader, Spec, name_field, node_text};
 use crate::source::rules::{NO_RULES, Place, Rules, field, module, unquoted};
 use crate::source::{Import, Role};
 
@@ -10,7 +10,7 @@ pub(crate) static SPEC: Spec = Spec {
     name: "Go",
     extensions: &["go"],
     file_names: &[],
-    grammar: || tree_sitter_go::LANGUAGE.into(),
+    reader: Reader::Grammar(|| tree_sitter_go::LANGUAGE.into()),
     items: &[
         Item { node: "function_declaration", kind: "function", ..ITEM },
         Item { node: "method_declaration", kind: "method", name: method_name, ..ITEM },

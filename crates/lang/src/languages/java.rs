@@ -2,7 +2,7 @@
 
 use tree_sitter::Node;
 
-use crate::language::{ITEM, Item, Spec, name_field, node_text};
+use crate::language::{ITEM, Item, Reader, Spec, name_field, node_text};
 use crate::source::rules::{NO_RULES, Place, Rules, Shown, imported, is_javadoc, module};
 use crate::source::{Import, Role};
 
@@ -10,7 +10,7 @@ pub(crate) static SPEC: Spec = Spec {
     name: "Java",
     extensions: &["java"],
     file_names: &[],
-    grammar: || tree_sitter_java::LANGUAGE.into(),
+    reader: Reader::Grammar(|| tree_sitter_java::LANGUAGE.into()),
     items: &[
         Item { node: "class_declaration", kind: "class", members: true, ..ITEM },
         Item { node: "interface_declaration", kind: "interface", members: true, ..ITEM },

@@ -2,7 +2,7 @@
 
 use tree_sitter::Node;
 
-use crate::language::{ITEM, Item, Spec, name_field, node_text};
+use crate::language::{ITEM, Item, Reader, Spec, name_field, node_text};
 use crate::source::rules::{
     NO_RULES, Place, Rules, Shown, field, imported, is_javadoc, module, unquoted,
 };
@@ -12,7 +12,7 @@ pub(crate) static SPEC: Spec = Spec {
     name: "JavaScript",
     extensions: &["js", "mjs", "cjs", "jsx"],
     file_names: &[],
-    grammar: || tree_sitter_javascript::LANGUAGE.into(),
+    reader: Reader::Grammar(|| tree_sitter_javascript::LANGUAGE.into()),
     items: &[
         Item { node: "function_declaration", kind: "function", ..ITEM },
         Item { node: "generator_function_declaration", kind: "function", ..ITEM },

@@ -2,7 +2,7 @@
 
 use tree_sitter::Node;
 
-use crate::language::{ITEM, Item, Spec, node_text};
+use crate::language::{ITEM, Item, Reader, Spec, node_text};
 use crate::source::Role;
 use crate::source::rules::{NO_RULES, Place, Rules};
 
@@ -12,7 +12,7 @@ pub(crate) static SPEC: Spec = Spec {
     name: "JSON",
     extensions: &["json", "geojson", "ipynb", "har", "webmanifest", "avsc"],
     file_names: &["composer.lock", "pipfile.lock"],
-    grammar: || tree_sitter_json::LANGUAGE.into(),
+    reader: Reader::Grammar(|| tree_sitter_json::LANGUAGE.into()),
     items: ITEMS,
     through: &["object"],
     rules: &RULES,
@@ -55,7 +55,7 @@ const SPEC_JSON: Spec = Spec {
     name: "",
     extensions: &[],
     file_names: &[],
-    grammar: || tree_sitter_json::LANGUAGE.into(),
+    reader: Reader::Grammar(|| tree_sitter_json::LANGUAGE.into()),
     items: ITEMS,
     through: &["object"],
     rules: &RULES,

@@ -2,7 +2,7 @@
 
 use tree_sitter::Node;
 
-use crate::language::{ITEM, Item, Spec, node_text};
+use crate::language::{ITEM, Item, Reader, Spec, node_text};
 use crate::source::rules::{NO_RULES, Place, Rules, Shown, field, imported, module};
 use crate::source::{Import, Role};
 use std::ops::Range;
@@ -11,7 +11,7 @@ pub(crate) static SPEC: Spec = Spec {
     name: "Rust",
     extensions: &["rs"],
     file_names: &[],
-    grammar: || tree_sitter_rust::LANGUAGE.into(),
+    reader: Reader::Grammar(|| tree_sitter_rust::LANGUAGE.into()),
     items: &[
         Item { node: "function_item", kind: "function", nested_kind: "method", ..ITEM },
         Item { node: "function_signature_item", kind: "function", nested_kind: "method", ..ITEM },

@@ -2,7 +2,7 @@
 
 use tree_sitter::Node;
 
-use crate::language::{ITEM, Item, Spec, node_text};
+use crate::language::{ITEM, Item, Reader, Spec, node_text};
 use crate::source::Role;
 use crate::source::rules::{NO_RULES, Rules};
 
@@ -10,7 +10,7 @@ pub(crate) static SPEC: Spec = Spec {
     name: "TOML",
     extensions: &["toml"],
     file_names: &["cargo.lock", "poetry.lock", "uv.lock", "pdm.lock", "pipfile"],
-    grammar: || tree_sitter_toml_ng::LANGUAGE.into(),
+    reader: Reader::Grammar(|| tree_sitter_toml_ng::LANGUAGE.into()),
     items: &[
         Item { node: "table", kind: "table", name: first, ..ITEM },
         Item { node: "table_array_element", kind: "table", name: first, ..ITEM },

@@ -1,6 +1,6 @@
 //! TypeScript and TSX.
 
-use crate::language::{ITEM, Item, Spec};
+use crate::language::{ITEM, Item, Reader, Spec};
 use crate::languages::javascript::JS_RULES;
 use crate::languages::javascript::{constant, exported, function_value, pair_function, test_name};
 use crate::source::Role;
@@ -45,7 +45,7 @@ pub(crate) static SPEC: Spec = Spec {
     name: "TypeScript",
     extensions: &["ts", "mts", "cts"],
     file_names: &[],
-    grammar: || tree_sitter_typescript::LANGUAGE_TYPESCRIPT.into(),
+    reader: Reader::Grammar(|| tree_sitter_typescript::LANGUAGE_TYPESCRIPT.into()),
     items: ITEMS,
     through: THROUGH,
     rules: &RULES,
@@ -55,7 +55,7 @@ pub(crate) static TSX: Spec = Spec {
     name: "TSX",
     extensions: &["tsx"],
     file_names: &[],
-    grammar: || tree_sitter_typescript::LANGUAGE_TSX.into(),
+    reader: Reader::Grammar(|| tree_sitter_typescript::LANGUAGE_TSX.into()),
     items: ITEMS,
     through: THROUGH,
     rules: &RULES,

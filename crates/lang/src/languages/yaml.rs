@@ -2,7 +2,7 @@
 
 use tree_sitter::Node;
 
-use crate::language::{ITEM, Item, Spec, node_text};
+use crate::language::{ITEM, Item, Reader, Spec, node_text};
 use crate::source::Role;
 use crate::source::rules::{NO_RULES, Place, Rules};
 
@@ -10,7 +10,7 @@ pub(crate) static SPEC: Spec = Spec {
     name: "YAML",
     extensions: &["yaml", "yml"],
     file_names: &[".clang-format", ".clang-tidy", ".clangd", "citation.cff"],
-    grammar: || tree_sitter_yaml::LANGUAGE.into(),
+    reader: Reader::Grammar(|| tree_sitter_yaml::LANGUAGE.into()),
     items: &[Item { node: "block_mapping_pair", kind: "key", name: key, ..ITEM }],
     through: &["document", "block_node", "block_mapping"],
     rules: &RULES,

@@ -66,6 +66,8 @@ pub(crate) enum Place {
     Same,
     /// The same, if that is a type or a base.
     SameType,
+    /// A type, or a base where the node around is one.
+    TypeOrBase,
     /// What is assigned to: its members are defined there, names are used.
     Target,
     /// A definition if the node around it is a unit.

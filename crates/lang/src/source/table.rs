@@ -68,8 +68,7 @@ impl Table {
         self.kinds.get(usize::from(id)).unwrap_or(&self.error)
     }
 
-    fn new(spec: &'static Spec) -> Self {
-        let grammar = (spec.grammar)();
+    fn new(spec: &'static Spec, grammar: &tree_sitter::Language) -> Self {
         let rules = spec.rules;
         let mut places: HashMap<&str, Vec<(Option<u16>, Place)>> = HashMap::new();
         for (at, place) in rules.places {
@@ -130,10 +129,10 @@ fn kind_of(
 }
 
 /// Returns a language's table, made when it is first needed.
-pub(super) fn table(language: Language) -> &'static Table {
+pub(super) fn table(language: Language, grammar: fn() -> tree_sitter::Language) -> &'static Table {
     static TABLES: [OnceLock<Table>; Language::COUNT] =
         [const { OnceLock::new() }; Language::COUNT];
     static NONE: OnceLock<Table> = OnceLock::new();
     let slot = TABLES.get(language as usize).unwrap_or(&NONE);
-    slot.get_or_init(|| Table::new(language.spec()))
+    slot.get_or_init(|| Table::new(language.spec(), &grammar()))
 }

@@ -13,12 +13,17 @@ use crate::outline::last_row;
 
 /// How deep a tree is followed: beyond it a text is no source that somebody wrote.
 const MAX_DEPTH: usize = 10_000;
-const MAX_PIECES: usize = 12 * MAX_UNITS;
+pub(super) const MAX_PIECES: usize = 12 * MAX_UNITS;
 
 /// Returns what a tree holds.
-pub(super) fn source(language: Language, tree: &Tree, text: &str) -> Source {
+pub(super) fn source(
+    language: Language,
+    grammar: fn() -> tree_sitter::Language,
+    tree: &Tree,
+    text: &str,
+) -> Source {
     let mut walk = Walk {
-        table: table(language),
+        table: table(language, grammar),
         spec: language.spec(),
         text,
         source: Source { language: Some(language), ..Source::default() },
@@ -137,7 +142,7 @@ impl Walk<'_> {
         if kind.is_package {
             self.package(node);
         }
-        let lead = self.lead(node, kind);
+        let (lead, before) = self.lead(node, kind);
         let mut frame = match self.frames.last() {
             Some(parent) => Frame {
                 kind,
@@ -167,8 +172,12 @@ impl Walk<'_> {
         if !kind.items.is_empty() && self.source.units.len() < MAX_UNITS {
             self.unit(node, &kind.items, &lead, &mut frame);
         }
-        let passes_on = kind.is_wrapper || kind.is_single && node.named_child_count() == 1;
+        let passes_on = kind.is_wrapper || kind.is_single && self.has_one_item(node);
         frame.lead = passes_on.then_some(lead);
+        // Some grammars put the comment above a body's first item above the body.
+        if kind.is_through && !frame.makes_unit {
+            frame.before = before;
+        }
         self.frames.push(frame);
         true
     }
@@ -192,33 +201,38 @@ impl Walk<'_> {
     }
 
     /// Returns where an item at this node would begin and end, and clears what stood before it.
-    fn lead(&mut self, node: Node<'_>, kind: &Kind) -> Lead {
+    fn lead(&mut self, node: Node<'_>, kind: &Kind) -> (Lead, Before) {
         let (own, own_row) = (node.start_byte(), node.start_position().row);
         let mut lead =
             Lead { start: own, row: own_row, end: node.end_byte(), head: None, doc: None };
         let Some(parent) = self.frames.last_mut() else {
-            return lead;
+            return (lead, Before::default());
         };
         if kind.is_attribute {
             parent.before.attribute.get_or_insert((own, own_row));
             if parent.before.doc_row + 1 >= own_row {
                 parent.before.doc_row = last_row(node);
             }
-            return lead;
+            return (lead, Before::default());
         }
         let row = Some(last_row(node));
         let before = std::mem::replace(&mut parent.before, Before { row, ..Before::default() });
         if let Some(around) = &parent.lead {
-            return around.clone();
+            return (around.clone(), Before::default());
         }
         if let Some((start, row)) = before.attribute {
             (lead.start, lead.row) = (start, row);
         }
         // Attributes count as the item's lines: its comment may stand above or below them.
         let touches = before.doc_row + 1 >= lead.row;
-        lead.doc = before.doc.filter(|_| touches);
+        lead.doc = before.doc.clone().filter(|_| touches);
         lead.head = (kind.is_wrapper && !kind.is_decorated || kind.is_single).then_some(own);
-        lead
+        (lead, before)
+    }
+
+    fn has_one_item(&self, node: Node<'_>) -> bool {
+        let is_item = |child: &Node<'_>| !self.table.kind(child.kind_id()).items.is_empty();
+        node.named_children(&mut node.walk()).filter(is_item).take(2).count() == 1
     }
 
     fn access(&mut self, node: Node<'_>) {
@@ -280,11 +294,14 @@ impl Walk<'_> {
         let (unit, in_function, in_import) = (parent.unit, parent.in_function, parent.in_import);
         let makes_unit = parent.makes_unit && matches!(place, Place::Is(_));
         let is_base = kind.is_base && !parent.base_taken;
+        let assigned = parent.role == Some(Role::Local);
         let role = match (role_of(place, parent), own) {
             _ if place == Place::Tokens => self.role_by_text(node.byte_range()),
             _ if place == Place::Target => own,
             _ if place == Place::Named && parent.makes_unit => Role::Definition,
             (None, own) => own,
+            (Some(Role::Local), Role::Member) => Role::Definition,
+            (Some(Role::Local), Role::Type) if makes_unit => Role::Definition,
             (Some(Role::Local | Role::Plain | Role::Key | Role::Member), Role::Type) => Role::Type,
             (Some(role), _) => role,
         };
@@ -297,7 +314,15 @@ impl Walk<'_> {
             Role::Local if self.spec.rules.has_constant_patterns && self.is_capital(node) => own,
             Role::Local if !in_function || makes_unit => Role::Definition,
             Role::Call if is_member(before) => Role::MemberCall,
-            Role::Definition if place == Place::Member && !is_own(before) => Role::Member,
+            Role::Definition if place == Place::Member && assigned && !is_own(before) => {
+                Role::Member
+            }
+            // Grammars without fields show the object of a member in the member's place.
+            Role::Member | Role::MemberCall
+                if matches!(place, Place::Member | Place::Path) && !is_member(before) =>
+            {
+                own
+            }
             role => role,
         };
         let kind = if self.is_text(node) { PieceKind::Text } else { PieceKind::Identifier(role) };
@@ -389,7 +414,7 @@ impl Frame {
 
 /// Tells whether a name behind this text is a member.
 fn is_member(before: &str) -> bool {
-    let before = before.as_bytes();
+    let before = before.trim_ascii_end().as_bytes();
     before.ends_with(b"::")
         || before.ends_with(b"->")
         || before.ends_with(b".") && !before.ends_with(b"..")
@@ -408,6 +433,8 @@ fn role_of(place: Place, parent: &Frame) -> Option<Role> {
         Place::Is(role) => Some(role),
         Place::Same => parent.role,
         Place::SameType => parent.role.filter(|role| matches!(role, Role::Type | Role::Base)),
+        Place::TypeOrBase if parent.role == Some(Role::Base) => Some(Role::Base),
+        Place::TypeOrBase => Some(Role::Type),
         Place::Target => Some(Role::Local),
         Place::Free | Place::Tokens | Place::Named => None,
         Place::Path => Some(match parent.role {
