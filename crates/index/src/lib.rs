@@ -30,6 +30,7 @@ mod segment;
 mod snapshot;
 mod table;
 mod walk;
+mod watch;
 pub mod words;
 
 pub use chunk::{Chunk, FIELDS, Field};
@@ -38,3 +39,4 @@ pub use refresh::{Control, Index, Progress, Refreshed};
 pub use search::{Hit, Mode, Query, Tests};
 pub use segment::{FileFacts, ImportFact, Mention, UnitFact};
 pub use snapshot::{FileView, Snapshot, Stats};
+pub use watch::Seen;

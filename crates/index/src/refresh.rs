@@ -161,6 +161,11 @@ impl Index {
         &self.place.folder
     }
 
+    /// Returns the project's root.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
     /// Reads what changed in the project. Where another process does so, it is waited for.
     ///
     /// # Errors
@@ -190,15 +195,16 @@ impl Index {
             refreshed.removed = u64::try_from(removed.len()).unwrap_or(u64::MAX);
         }
         let total = u64::try_from(changed.len()).unwrap_or(u64::MAX);
+        let mut looked_at = 0;
         for batch in batches(&changed) {
             let report = |done: usize| {
-                let done = refreshed.read + u64::try_from(done).unwrap_or(0);
+                let done = looked_at + u64::try_from(done).unwrap_or(0);
                 if let Some(progress) = control.progress {
                     progress(Progress { done, total });
                 }
             };
-            self.read_batch(batch, &known, control, &report)?;
-            refreshed.read += u64::try_from(batch.len()).unwrap_or(0);
+            refreshed.read += self.read_batch(batch, &known, control, &report)?;
+            looked_at += u64::try_from(batch.len()).unwrap_or(0);
         }
         if refreshed.read > 0 || refreshed.removed > 0 {
             self.tidy()?;
@@ -206,13 +212,14 @@ impl Index {
         Ok(refreshed)
     }
 
+    /// Returns how many files were new or had changed.
     fn read_batch(
         &self,
         batch: &[Found],
         known: &HashMap<String, FileRow>,
         control: &Control<'_>,
         report: &(dyn Fn(usize) + Sync),
-    ) -> Result<(), IndexError> {
+    ) -> Result<u64, IndexError> {
         let root = File::open(&self.root).map_err(|error| IndexError::io(&self.root, error))?;
         let now_ns = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_nanos());
         let work = read::Work {
@@ -224,12 +231,14 @@ impl Index {
             control,
         };
         let read = work.run();
+        let mut rows = 0;
         let mut named = Vec::with_capacity(read.parts.len());
         for part in read.parts {
             let name = match part.image.is_empty() {
                 true => None,
                 false => Some(self.write_segment(&part.image)?),
             };
+            rows += u64::try_from(part.rows.len()).unwrap_or(0);
             named.push((name, part.rows));
         }
         self.db.write(|tx| {
@@ -239,7 +248,7 @@ impl Index {
             }
             read.touched.iter().try_for_each(|(path, at)| table::touch(tx, path, *at))
         })?;
-        if control.is_cancelled() { Err(IndexError::Cancelled) } else { Ok(()) }
+        if control.is_cancelled() { Err(IndexError::Cancelled) } else { Ok(rows) }
     }
 
     /// Writes a segment's file, to the disk, and returns its name.

@@ -2,13 +2,13 @@
 
 use std::time::Instant;
 
-use distiq_index::{Index, Refreshed};
+use distiq_index::{Control, Index, Refreshed, Seen};
 use serde_json::json;
 
 use crate::cli::Global;
 use crate::failure::Failure;
 use crate::world::World;
-use crate::{code_index, output};
+use crate::{code_index, output, terminal};
 
 /// Arguments of `index`.
 #[derive(Debug, clap::Args)]
@@ -16,6 +16,9 @@ pub struct Args {
     /// Empty it first
     #[arg(long)]
     rebuild: bool,
+    /// Follow the project's changes until interrupted
+    #[arg(long)]
+    watch: bool,
     /// Print what was done as JSON; `distiq schema index` prints its shape
     #[arg(long)]
     json: bool,
@@ -30,7 +33,31 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
         false => code_index::open(&world)?,
     };
     let refreshed = code_index::refresh(&index)?;
-    let Refreshed { files, read, removed, left_out } = refreshed;
+    tell(&index, args, &refreshed, begin)?;
+    if args.watch {
+        watch(&index, args);
+    }
+    Ok(())
+}
+
+/// Tells of each change until the process is ended.
+fn watch(index: &Index, args: &Args) {
+    index.watch(&Control::default(), &mut |seen| match seen {
+        Seen::Following(true) => terminal::say("following changes"),
+        Seen::Following(false) => terminal::say(
+            "note: the kernel tells of no changes here, or of too few folders; looking every 2 s",
+        ),
+        Seen::Refreshed(Ok(refreshed)) => {
+            if let Err(error) = tell(index, args, &refreshed, Instant::now()) {
+                terminal::say(&format!("error: {}", error.message));
+            }
+        }
+        Seen::Refreshed(Err(error)) => terminal::say(&format!("error: {error}")),
+    });
+}
+
+fn tell(index: &Index, args: &Args, refreshed: &Refreshed, begin: Instant) -> Result<(), Failure> {
+    let Refreshed { files, read, removed, left_out } = *refreshed;
     let stats = index.snapshot()?.stats().clone();
     let ms = u64::try_from(begin.elapsed().as_millis()).unwrap_or(u64::MAX);
     if args.json {

@@ -30,7 +30,7 @@ fn contents(project: &Project) -> Vec<String> {
     lines
 }
 
-fn assert_as_if_fresh(project: &Project) {
+pub fn assert_as_if_fresh(project: &Project) {
     let kept = contents(project);
     let fresh = Project { folder: tempfile::tempdir().unwrap() };
     copy(&project.root(), &fresh.root());

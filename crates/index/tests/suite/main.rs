@@ -4,6 +4,7 @@
 
 mod fresh;
 mod hostile;
+mod watch;
 
 use std::fs;
 use std::path::Path;
