@@ -122,14 +122,19 @@ async fn dispatch(
     let codec = found.codec;
     let dialect = codec.dialect();
     let asked = |route, body| Asked { shared, call, watch, caller, codec, route, body };
+    // Boxed: each takes kilobytes, which are copied wherever its future is handed on.
     let value = match found.endpoint {
-        Endpoint::Chat(route) => return chat::answer(asked(&route, body)).await,
+        Endpoint::Chat(route) => return Box::pin(chat::answer(asked(&route, body))).await,
         Endpoint::Complete => {
-            return completions::answer(asked(&Route::default(), body)).await;
+            return Box::pin(completions::answer(asked(&Route::default(), body))).await;
         }
-        Endpoint::Count(route) => return count::count(asked(&route, body)).await,
-        Endpoint::Embed(door, route) => return embed::answer(door, asked(&route, body)).await,
-        Endpoint::Unknown => return unknown::answer(asked(&Route::default(), body)).await,
+        Endpoint::Count(route) => return Box::pin(count::count(asked(&route, body))).await,
+        Endpoint::Embed(door, route) => {
+            return Box::pin(embed::answer(door, asked(&route, body))).await;
+        }
+        Endpoint::Unknown => {
+            return Box::pin(unknown::answer(asked(&Route::default(), body))).await;
+        }
         Endpoint::Models => Ok(models::list(shared, caller, dialect)),
         Endpoint::Model(id) => models::one(shared, caller, dialect, &id),
         Endpoint::ShowModel => models::show(shared, caller, &body),
@@ -169,12 +174,11 @@ fn identify(shared: &Shared, call: &Call, watch: &Watch) -> Result<Caller, Refus
                        create` makes one";
         return Err(Refusal::new(Kind::Auth, message));
     };
-    if let Some(own) = &shared.options.operator_key
-        && keys::same(&keys::hash(&text), &keys::hash(own.expose()))
-    {
+    let given = keys::hash(&text);
+    if shared.operator.is_some_and(|own| keys::same(&given, &own)) {
         return Ok(Caller::Operator);
     }
-    if let Some(key) = shared.keys.find(&text) {
+    if let Some(key) = shared.keys.find_hashed(&text, &given) {
         return Ok(Caller::Key(key));
     }
     match shared.guesses.note(call.peer) {

@@ -1,5 +1,7 @@
 //! Texts as vectors, between the dialects that have them.
 
+use std::sync::Arc;
+
 use distiq_base::{Dialect, EmbedRequest, EmbedResponse, RequestKind};
 use distiq_llm::ProviderErrorKind as Kind;
 use distiq_llm::provider::RawRequest;
@@ -8,6 +10,7 @@ use distiq_llm::wire::ollama::{self, EmbedForm};
 use distiq_llm::wire::{WireError, openai};
 use distiq_router::{Call as Passed, ForwardBody, Reads};
 use hyper::Response;
+use hyper::header::{HeaderMap, HeaderName};
 use serde_json::Value;
 
 use crate::answer::json;
@@ -32,8 +35,10 @@ pub(crate) async fn answer(door: EmbedDoor, asked: Asked<'_>) -> Result<Response
     let (purpose, model) = purpose(&asked, RequestKind::Embed, route);
     request.model.clone_from(&model);
     let (path, body) = encode(dialect, &request)?;
+    let name = |name: String| HeaderName::try_from(name).ok();
     let trace = asked.call.trace().into_iter();
-    let headers = trace.map(|(name, value)| (name, value.into_bytes())).collect();
+    let headers: HeaderMap =
+        trace.filter_map(|(n, value)| Some((name(n)?, value.parse().ok()?))).collect();
     let passed = Passed {
         dialect,
         reads: Reads::Count,
@@ -41,7 +46,7 @@ pub(crate) async fn answer(door: EmbedDoor, asked: Asked<'_>) -> Result<Response
         request: RawRequest {
             path: path.into(),
             body: body.into(),
-            headers,
+            headers: Arc::new(headers),
             ..RawRequest::default()
         },
     };

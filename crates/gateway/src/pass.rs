@@ -1,6 +1,7 @@
 //! Passing through: the caller's own bytes to a vendor that speaks the caller's dialect, and back.
 
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::{Bytes, BytesMut};
@@ -12,7 +13,7 @@ use distiq_router::{
     ReceiptHandle, Refused,
 };
 use futures::{Stream, StreamExt};
-use hyper::header::{CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue};
+use hyper::header::{HeaderValue, ORIGIN};
 use hyper::{Response, StatusCode};
 use tokio_util::sync::WaitForCancellationFutureOwned;
 
@@ -106,13 +107,13 @@ pub(crate) async fn count(
     let json: serde_json::Value = serde_json::from_slice(&body).ok()?;
     ["input_tokens", "totalTokens"].iter().find_map(|field| json.get(field)?.as_u64())?;
     let mut response = Response::new(body.into());
-    *response.headers_mut() = given(&answer.headers);
+    *response.headers_mut() = answer.headers;
     Some(response)
 }
 
 fn raw(call: &Call, path: String, body: Bytes) -> RawRequest {
-    let ours = |name: &HeaderName| name.as_str().starts_with("x-distiq-") || name == "origin";
-    let headers = call.headers.iter().filter(|(name, _)| !ours(name));
+    let mut headers = call.headers.clone();
+    headers.remove(ORIGIN);
     let query = call.uri.query().map(|query| {
         let kept = query.split('&').filter(|pair| !pair.starts_with("key="));
         kept.collect::<Vec<_>>().join("&")
@@ -121,7 +122,7 @@ fn raw(call: &Call, path: String, body: Bytes) -> RawRequest {
         method: call.method.to_string(),
         path,
         query: query.filter(|query| !query.is_empty()),
-        headers: headers.map(|(n, v)| (n.to_string(), v.as_bytes().to_vec())).collect(),
+        headers: Arc::new(headers),
         body,
         is_whole: true,
     }
@@ -151,7 +152,7 @@ async fn send(
     let told = Started { request_id, provider, model };
     let mut response = Response::new(Out::Full(None));
     *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::OK);
-    *response.headers_mut() = given(&headers);
+    *response.headers_mut() = headers;
     started(response.headers_mut(), Some(&told), codec);
     *response.body_mut() = match body {
         ForwardBody::Whole(bytes) => {
@@ -184,24 +185,11 @@ fn refuse(refused: Refused) -> Result<Response<Out>, Refusal> {
     }
     let mut response = Response::new(Out::Full(Some(reply.body)));
     *response.status_mut() = StatusCode::from_u16(reply.status).unwrap_or(StatusCode::BAD_GATEWAY);
-    *response.headers_mut() = given(&reply.headers);
+    *response.headers_mut() = reply.headers;
     if let Ok(id) = HeaderValue::try_from(receipt.request_id.as_str()) {
         response.headers_mut().insert("x-distiq-request-id", id);
     }
     Ok(response)
-}
-
-fn given(headers: &[(String, Vec<u8>)]) -> HeaderMap {
-    let pair = |(name, value): &(String, Vec<u8>)| {
-        let name = HeaderName::from_bytes(name.as_bytes()).ok()?;
-        Some((name, HeaderValue::from_bytes(value).ok()?))
-    };
-    let mut given = HeaderMap::with_capacity(headers.len() + 4);
-    for (name, value) in headers.iter().filter_map(pair) {
-        given.append(name, value);
-    }
-    given.remove(CONTENT_LENGTH);
-    given
 }
 
 /// What of a stream is there at once, so that it goes out at once. One piece is not copied.

@@ -5,7 +5,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use tokio_util::sync::CancellationToken;
 
 use crate::guard::Guesses;
-use crate::keys::{Keys, Rates};
+use crate::keys::{self, Keys, Rates};
 use crate::seeing::Seeing;
 use crate::setup::{Options, Setup};
 
@@ -13,6 +13,8 @@ use crate::setup::{Options, Setup};
 pub(crate) struct Shared {
     pub options: Options,
     pub keys: Keys,
+    /// The hash of the operator's key.
+    pub operator: Option<[u8; 32]>,
     pub rates: Rates,
     pub guesses: Guesses,
     pub seeing: Arc<Seeing>,
@@ -26,6 +28,7 @@ pub(crate) struct Shared {
 impl Shared {
     pub fn new(options: Options, keys: Keys, setup: Setup, seeing: Arc<Seeing>) -> Self {
         Self {
+            operator: options.operator_key.as_ref().map(|key| keys::hash(key.expose())),
             options,
             keys,
             rates: Rates::default(),

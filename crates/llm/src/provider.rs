@@ -20,12 +20,13 @@ use std::time::Duration;
 
 use distiq_base::{Dialect, Request, Secret};
 use jiff::Timestamp;
-use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use reqwest::header::{HeaderName, HeaderValue};
 use url::{Host, Url};
 
 pub use models::ModelListing;
 pub use raw::{RawAnswer, RawBody, RawRefusal, RawReply, RawRequest};
 pub use reading::AnswerReader;
+pub use reqwest::header::HeaderMap;
 pub use stream::ModelStream;
 
 use crate::error::{ProviderError, ProviderErrorKind};

@@ -13,7 +13,7 @@ mod strip;
 use std::sync::Arc;
 
 use distiq_base::{Dialect, RequestId};
-use distiq_llm::provider::{RawRefusal, RawRequest};
+use distiq_llm::provider::{HeaderMap, RawRefusal, RawRequest};
 
 use crate::receipt::{Receipt, SendError};
 use crate::router::{Purpose, Router};
@@ -59,7 +59,7 @@ pub struct Forwarded {
     /// The status.
     pub status: u16,
     /// The vendor's headers, but for those of one hop and of the body's packing.
-    pub headers: Vec<(String, Vec<u8>)>,
+    pub headers: HeaderMap,
     /// The body.
     pub body: ForwardBody,
     /// The receipt, once there is one.
@@ -92,7 +92,7 @@ pub struct ReceiptHandle(Arc<Ticket>);
 
 impl ReceiptHandle {
     /// Returns the receipt; `None` while the request is under way.
-    pub fn get(&self) -> Option<Receipt> {
+    pub fn get(&self) -> Option<Arc<Receipt>> {
         self.0.receipt()
     }
 }

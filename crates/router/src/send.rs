@@ -105,7 +105,7 @@ impl Reply {
         self.events = None;
         // The caller is told what is known; a row that could not be closed is closed at the next
         // start.
-        self.ticket.close(Some(SendError::Cancelled)).await.0
+        Arc::unwrap_or_clone(self.ticket.close(Some(SendError::Cancelled)).await.0)
     }
 }
 
@@ -443,7 +443,7 @@ impl Sending {
         if complete {
             self.ready.push_back(RouterEvent::Model(StreamEvent::End));
         }
-        self.ready.push_back(RouterEvent::Finished(receipt));
+        self.ready.push_back(RouterEvent::Finished(Arc::unwrap_or_clone(receipt)));
     }
 }
 

@@ -21,7 +21,7 @@ pub struct ReceiptSlot(Arc<OnceLock<Arc<Ticket>>>);
 
 impl ReceiptSlot {
     /// Returns the receipt; `None` where the request is under way or was never made.
-    pub fn get(&self) -> Option<Receipt> {
+    pub fn get(&self) -> Option<Arc<Receipt>> {
         self.0.get()?.receipt()
     }
 }
@@ -43,7 +43,7 @@ enum Stage {
     /// A row is on the ledger, or about to be.
     Open,
     /// The row is closed.
-    Closed(Box<Receipt>),
+    Closed(Arc<Receipt>),
 }
 
 impl Ticket {
@@ -71,14 +71,14 @@ impl Ticket {
     pub fn refuse(&self, error: SendError) -> Receipt {
         let mut state = self.state();
         let (_, receipt) = state.account.close(Some(error));
-        state.stage = Stage::Closed(Box::new(receipt.clone()));
+        state.stage = Stage::Closed(Arc::new(receipt.clone()));
         receipt
     }
 
     /// Returns the receipt of a request that is over.
-    pub fn receipt(&self) -> Option<Receipt> {
+    pub fn receipt(&self) -> Option<Arc<Receipt>> {
         match &self.state().stage {
-            Stage::Closed(receipt) => Some((**receipt).clone()),
+            Stage::Closed(receipt) => Some(Arc::clone(receipt)),
             Stage::New | Stage::Open => None,
         }
     }
@@ -89,15 +89,16 @@ impl Ticket {
     pub fn close(
         &self,
         error: Option<SendError>,
-    ) -> impl Future<Output = (Receipt, Vec<Alert>)> + use<> {
+    ) -> impl Future<Output = (Arc<Receipt>, Vec<Alert>)> + use<> {
         let (written, mut receipt) = {
             let mut state = self.state();
             if let Stage::Closed(receipt) = &state.stage {
-                (None, (**receipt).clone())
+                (None, Arc::clone(receipt))
             } else {
                 let is_open = matches!(state.stage, Stage::Open);
                 let (row, receipt) = state.account.close(error);
-                state.stage = Stage::Closed(Box::new(receipt.clone()));
+                let receipt = Arc::new(receipt);
+                state.stage = Stage::Closed(Arc::clone(&receipt));
                 let (ledger, account) = (&self.desk.config.ledger, &state.account);
                 let written = is_open.then(|| ledger.finish(&account.id, row, &account.limits));
                 (written, receipt)
@@ -109,7 +110,9 @@ impl Ticket {
                 None => Ok(Vec::new()),
             };
             let alerts = alerts.unwrap_or_else(|error: LedgerError| {
-                receipt.error = receipt.error.take().or(Some(error.into()));
+                if receipt.error.is_none() {
+                    Arc::make_mut(&mut receipt).error = Some(error.into());
+                }
                 Vec::new()
             });
             (receipt, alerts)
@@ -123,7 +126,7 @@ impl Ticket {
             let (row, receipt) = state.account.close(Some(SendError::Cancelled));
             let account = &state.account;
             self.desk.config.ledger.finish_later(&account.id, row, &account.limits);
-            state.stage = Stage::Closed(Box::new(receipt));
+            state.stage = Stage::Closed(Arc::new(receipt));
         }
     }
 }

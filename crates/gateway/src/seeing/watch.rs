@@ -81,7 +81,7 @@ pub(crate) struct Record {
     /// 0 until the answer's head is known.
     pub status: u16,
     pub denial: Option<Denial>,
-    pub receipt: Option<Receipt>,
+    pub receipt: Option<Arc<Receipt>>,
     pub trace: Option<Trace>,
 }
 

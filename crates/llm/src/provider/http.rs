@@ -177,7 +177,7 @@ impl Provider {
 
     /// Wraps an answer's body.
     pub(super) fn answer(&self, response: Exchange) -> stream::ModelStream {
-        let request_id = request_id(&view(&response));
+        let request_id = request_id(response.headers());
         let guard = self.guard(request_id);
         stream::ModelStream::new(response, self.reader(), self.config.timeouts, guard)
     }
@@ -308,8 +308,9 @@ pub(super) fn view(response: &Exchange) -> HeaderView {
 }
 
 /// Returns the vendor's id of a request.
-pub(super) fn request_id(headers: &HeaderView) -> Option<String> {
-    headers.get("request-id").or_else(|| headers.get("x-request-id")).map(str::to_owned)
+pub(super) fn request_id(headers: &HeaderMap) -> Option<String> {
+    let id = headers.get("request-id").or_else(|| headers.get("x-request-id"))?;
+    id.to_str().ok().map(|id| id.trim().to_owned())
 }
 
 /// Makes the error of a wait that was too long.

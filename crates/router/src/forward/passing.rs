@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use distiq_base::{Dialect, Money, Scope};
-use distiq_llm::provider::{RawAnswer, RawRefusal, RawReply, RawRequest};
+use distiq_llm::provider::{HeaderMap, RawAnswer, RawRefusal, RawReply, RawRequest};
 use distiq_llm::wire::{anthropic, openai};
 use distiq_llm::{PriceContext, ProviderError, ProviderErrorKind};
 use futures::StreamExt;
@@ -17,7 +17,7 @@ use super::strip::StripUsage;
 use super::{Call, ForwardBody, Forwarded, Reads, ReceiptHandle, Refused};
 use crate::course::{After, Course, Leg};
 use crate::ledger::rows::OpenRow;
-use crate::receipt::{Receipt, SendError};
+use crate::receipt::SendError;
 use crate::route::Candidate;
 use crate::router::{Desk, Purpose};
 use crate::send::account::Account;
@@ -44,7 +44,6 @@ pub(super) struct Passing {
     course: Course,
     /// Whether a server may be asked for usage that the caller did not ask for.
     asks_usage: bool,
-    row: Option<OpenRow>,
     /// Whether the answer's stream has the row from here on.
     is_handed_out: bool,
 }
@@ -78,7 +77,7 @@ impl Passing {
         let tokens = estimate(&desk, &call, &body);
         let account = Account::new(Arc::clone(&desk), purpose, call.model.clone(), context, tokens);
         let ticket = Ticket::new(desk, account);
-        Self { ticket, call, body, course, asks_usage: true, row: None, is_handed_out: false }
+        Self { ticket, call, body, course, asks_usage: true, is_handed_out: false }
     }
 
     pub async fn run(mut self) -> Result<Forwarded, Refused> {
@@ -103,7 +102,6 @@ impl Passing {
         self.take(leg);
         let row = self.open_row(leg);
         self.ticket.open();
-        self.row = Some(row.clone());
         let limits = self.ticket.state().account.limits.clone();
         let wanted = row.wanted_tokens;
         let granted = self.ticket.desk.config.ledger.reserve(row, &limits).await?;
@@ -213,7 +211,8 @@ impl Passing {
     ) -> Result<Forwarded, Failure> {
         let RawAnswer { status, headers, body, reader, patience } = answer;
         self.ticket.state().account.answered_with(Some(status));
-        let is_stream = header(&headers, "content-type").is_some_and(|kind| {
+        let is_stream = headers.get("content-type").is_some_and(|kind| {
+            let kind = String::from_utf8_lossy(kind.as_bytes()).to_ascii_lowercase();
             ["text/event-stream", "ndjson", "octet-stream"].iter().any(|word| kind.contains(word))
         });
         let is_read = self.call.reads == Reads::Answer;
@@ -264,7 +263,7 @@ impl Passing {
     fn forwarded(
         &mut self,
         status: u16,
-        headers: Vec<(String, Vec<u8>)>,
+        headers: HeaderMap,
         through: Option<Through>,
         whole: Option<Bytes>,
     ) -> Forwarded {
@@ -320,10 +319,7 @@ impl Passing {
             (account.candidate().clone(), already, account.limits.clone())
         };
         self.take(leg);
-        if before != leg.candidate {
-            self.row = Some(self.open_row(leg));
-        }
-        let Some(row) = self.row.clone() else { return Ok(()) };
+        let row = self.open_row(leg);
         let (wanted, mut granted) = (row.wanted_tokens, self.ticket.state().account.max_tokens);
         if before != leg.candidate || already != Money::ZERO {
             let ledger = Arc::clone(&self.ticket.desk.config.ledger);
@@ -334,8 +330,8 @@ impl Passing {
     }
 
     async fn give_up(&self, error: SendError, reply: Option<Box<RawRefusal>>) -> Refused {
-        let (receipt, _): (Receipt, _) = self.ticket.close(Some(error.clone())).await;
-        Refused { error, receipt: Box::new(receipt), reply }
+        let (receipt, _) = self.ticket.close(Some(error.clone())).await;
+        Refused { error, receipt: Box::new(Arc::unwrap_or_clone(receipt)), reply }
     }
 }
 
@@ -363,11 +359,6 @@ async fn whole(through: &mut Through) -> Result<Bytes, ProviderError> {
 
 fn traits(leg: &Leg) -> RawTraits {
     leg.flight.upstream().map(|upstream| upstream.traits()).unwrap_or_default()
-}
-
-fn header(headers: &[(String, Vec<u8>)], name: &str) -> Option<String> {
-    let (_, value) = headers.iter().find(|(n, _)| n.eq_ignore_ascii_case(name))?;
-    Some(String::from_utf8_lossy(value).to_ascii_lowercase())
 }
 
 /// Tells whether a server refuses the question for usage, and not the caller's request.

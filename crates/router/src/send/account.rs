@@ -135,21 +135,21 @@ impl Account {
         wanted_tokens: u64,
         most_prompt_tokens: u64,
     ) -> OpenRow {
-        let Purpose { session, project, reasons, key, .. } = self.purpose.clone();
+        let Purpose { session, project, reasons, key, .. } = &self.purpose;
         let Candidate { provider, model, tier } = self.candidate.clone();
         let worst = self.desk.worst_case(&provider, &model, most_prompt_tokens, &self.context);
-        let (key, owner) = key.map(|key| (key.id, key.owner)).unzip();
+        let (key, owner) = key.as_ref().map(|key| (key.id.clone(), key.owner.clone())).unzip();
         OpenRow {
             id: self.id.clone(),
-            session,
-            project,
+            session: session.clone(),
+            project: project.clone(),
             run: self.desk.config.run.clone(),
             key,
             owner: owner.flatten(),
             client: self.purpose.client.map(|client| client.as_str().to_owned()),
             tier: tier.map(|tier| tier.as_str().to_owned()),
             route: self.purpose.route.to_owned(),
-            reasons: reasons.into_iter().chain(self.notes.iter().cloned()).collect(),
+            reasons: reasons.iter().chain(&self.notes).cloned().collect(),
             scope: scope.clone(),
             worst,
             wanted_tokens,

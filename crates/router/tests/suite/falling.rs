@@ -11,7 +11,9 @@ use distiq_base::{
     BlockStart, Content, Delta, Dialect, Message, Money, Price, Request, RequestKind, Role,
     StopReason, StreamEvent, Usage,
 };
-use distiq_llm::provider::{AnswerReader, RawAnswer, RawBody, RawRefusal, RawReply, RawRequest};
+use distiq_llm::provider::{
+    AnswerReader, HeaderMap, RawAnswer, RawBody, RawRefusal, RawReply, RawRequest,
+};
 use distiq_llm::retry::Policy;
 use distiq_llm::wire::Quirks;
 use distiq_llm::{
@@ -153,7 +155,8 @@ impl Upstream for Played {
                     None => return Err(error),
                     Some(status) => {
                         let body = Bytes::from(format!("refused: {}", error.message));
-                        let headers = vec![("x-vendor".to_owned(), b"1".to_vec())];
+                        let mut headers = HeaderMap::new();
+                        headers.insert("x-vendor", "1".parse().unwrap());
                         let refusal = RawRefusal { status, headers, body, error };
                         return Ok(RawReply::Refusal(refusal));
                     }
@@ -174,9 +177,11 @@ impl Upstream for Played {
                 false => RawBody::new(pieces),
                 true => RawBody::new(pieces.chain(stream::pending())),
             };
+            let mut headers = HeaderMap::new();
+            headers.insert("content-type", kind.parse().unwrap());
             Ok(RawReply::Answer(RawAnswer {
                 status: 200,
-                headers: vec![("content-type".to_owned(), kind.as_bytes().to_vec())],
+                headers,
                 body,
                 reader: AnswerReader::new(self.dialect, &Quirks::default()),
                 patience: Duration::from_secs(600),
