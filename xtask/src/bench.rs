@@ -9,6 +9,7 @@ pub mod gateway;
 mod model;
 pub mod process;
 mod report;
+pub mod retrieval;
 mod sessions;
 
 use std::fs;

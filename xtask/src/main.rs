@@ -1,7 +1,7 @@
 //! Distiq's own checks and generators: `cargo xtask check|arrows|env|docs`.
 //!
-//! It must never be needed by a user, and it knows the crates only through their files and
-//! through `cargo metadata`.
+//! It must never be needed by a user. Checks know the crates only through their files and through
+//! `cargo metadata`; what measures and trains the index uses its doors.
 
 #![allow(clippy::print_stdout, clippy::print_stderr)] // A terminal program.
 
@@ -13,6 +13,7 @@ mod env_table;
 mod fuzz;
 mod licenses;
 mod real;
+mod train;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
@@ -28,6 +29,9 @@ Usage: cargo xtask COMMAND
   env                  every environment variable that code reads, held against its table
   bench                what Distiq's own work costs, each figure beside a baseline
   bench gateway        what the gateway adds to a request, beside nginx, Portkey and LiteLLM
+  bench retrieval      does a sentence find its function, a commit's message its files (--repos DIR)
+  train words|ranker FOLDER
+                       what `search` has learned, from the questions of `bench retrieval`
   soak                 a thousand streams through the gateway for five minutes, with random faults
   real llama           the gateway before llama.cpp's server, which is built once
   fuzz [TARGET...]     the fuzz targets by coverage, two minutes each
@@ -51,7 +55,9 @@ fn run(arguments: &[String]) -> Result<()> {
         ["check"] => check::run("HEAD"),
         ["check", "--since", revision] => check::run(revision),
         ["bench"] => bench::run(),
+        ["bench", "retrieval", rest @ ..] => bench::retrieval::run(rest),
         ["bench", "gateway", rest @ ..] => bench::gateway::run(rest),
+        ["train", rest @ ..] => train::run(rest),
         ["soak"] => soak(),
         ["real", rest @ ..] => real::run(rest),
         ["fuzz", rest @ ..] => fuzz::run(rest),

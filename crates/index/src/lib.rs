@@ -24,6 +24,7 @@ mod chunk;
 mod error;
 mod files;
 mod place;
+mod rank;
 mod refresh;
 pub mod search;
 mod segment;
@@ -35,6 +36,7 @@ pub mod words;
 
 pub use chunk::{Chunk, FIELDS, Field};
 pub use error::IndexError;
+pub use rank::{Candidate, FEATURES};
 pub use refresh::{Control, Index, Progress, Refreshed};
 pub use search::{Hit, Mode, Query, Tests};
 pub use segment::{FileFacts, ImportFact, Mention, UnitFact};

@@ -101,6 +101,9 @@ impl Snapshot {
         if query.mode == Mode::Symbol {
             return symbol::search(self, query, limit);
         }
+        if query.mode == Mode::Hybrid {
+            return crate::rank::search(self, query, limit);
+        }
         let analyzer = Analyzer::default();
         let terms = lexical::terms(&analyzer.analyze(query.text()));
         let lexical = Lexical::read(self, &terms, &Weights::FUNCTIONS)?;

@@ -1,6 +1,6 @@
-//! What runs in this process instead of at a vendor: for now, counting tokens.
+//! What runs in this process instead of at a vendor: counting tokens, walking boosted trees.
 //!
-//! The door is [`Tokenizer`]. Nothing is loaded before the first count; loading takes a good tenth
+//! The doors are [`Tokenizer`] and [`Trees`]. Nothing is loaded before the first count; loading takes a good tenth
 //! of a second and about 40 MB, so it is kept off the way to the first request (`llm` estimates).
 //!
 //! ```
@@ -13,5 +13,7 @@
 //! This crate must never know a network, a vendor or a file of the user.
 
 mod tokenizer;
+mod trees;
 
 pub use tokenizer::Tokenizer;
+pub use trees::{Split, Tree, Trees, TreesError};

@@ -4,6 +4,7 @@
 
 mod fresh;
 mod hostile;
+mod ranking;
 mod watch;
 
 use std::fs;

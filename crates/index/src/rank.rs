@@ -1,0 +1,104 @@
+//! Finds what a request means: words first, then a small learned ranker over the best of them.
+//!
+//! A first look gives every chunk and every file its BM25F ([`recall`]); the best hundred chunks, the
+//! best chunk of each of the best files and what the request names are looked at again ([`matches`]),
+//! told in numbers ([`features`]) and put in order by boosted trees ([`model`]).
+
+mod features;
+mod matches;
+mod model;
+mod query;
+mod reasons;
+mod recall;
+mod related;
+mod shelf;
+mod weights;
+
+pub use features::FEATURES;
+
+use features::Row;
+use shelf::{Shard, Shelf};
+
+use crate::error::IndexError;
+use crate::search::{Hit, Query, Tests, is_test};
+use crate::snapshot::Snapshot;
+use crate::words::Analyzer;
+
+/// Where tests are left out, so many times as many chunks are looked at.
+const LEFT_OUT: usize = 8;
+
+/// A hit with what the ranker is told of it, for the ranker's training.
+#[derive(Clone, Debug)]
+pub struct Candidate {
+    /// The hit, with its score by words alone.
+    pub hit: Hit,
+    /// In the order of [`FEATURES`].
+    pub features: Vec<f32>,
+}
+
+impl Snapshot {
+    /// Returns the chunks that the ranker would put in order for a request, best by words first.
+    ///
+    /// # Errors
+    /// When the index is damaged.
+    pub fn candidates(&self, text: &str) -> Result<Vec<Candidate>, IndexError> {
+        let shelf = self.shelf();
+        let query = query::Query::new(text, &shelf, &Analyzer::default());
+        let recall = recall::recall(&shelf, &query, 0);
+        let rows = features::rows(&shelf, &query, &recall).into_iter();
+        rows.map(|row| {
+            let number = self.number(row.candidate.shard, row.candidate.chunk);
+            let hit = self.hit(number, row.candidate.score, Vec::new())?;
+            Ok(Candidate { hit, features: row.values })
+        })
+        .collect()
+    }
+
+    fn shelf(&self) -> Shelf<'_> {
+        Shelf::new(self.parts().iter().map(Shard::new).collect())
+    }
+
+    fn number(&self, shard: usize, chunk: u32) -> u32 {
+        self.parts().get(shard).map_or(0, |part| part.base).saturating_add(chunk)
+    }
+}
+
+/// Returns the chunks that fit a request, best first.
+pub(crate) fn search(
+    snapshot: &Snapshot,
+    asked: &Query<'_>,
+    limit: usize,
+) -> Result<Vec<Hit>, IndexError> {
+    let without_tests = asked.tests == Tests::Exclude;
+    let shelf = snapshot.shelf();
+    let query = query::Query::new(asked.text, &shelf, &Analyzer::default());
+    let most = if without_tests { limit * LEFT_OUT } else { limit };
+    let recall = recall::recall(&shelf, &query, most);
+    let mut rows: Vec<(f32, Row)> = features::rows(&shelf, &query, &recall)
+        .into_iter()
+        .map(|row| (model::score(&row.values), row))
+        .collect();
+    rows.sort_by(|(a, first), (b, second)| {
+        b.total_cmp(a).then_with(|| first.candidate.rank.cmp(&second.candidate.rank))
+    });
+    let mut hits: Vec<Hit> = Vec::with_capacity(limit);
+    let lowest = rows.last().map_or(0.0, |(score, _)| *score);
+    for (score, row) in rows {
+        if hits.len() < limit && !(without_tests && is_test(&row.path)) {
+            let number = snapshot.number(row.candidate.shard, row.candidate.chunk);
+            hits.push(snapshot.hit(number, score, row.reasons)?);
+        }
+    }
+    // What the ranker did not look at stands behind all that it did.
+    for (place, candidate) in (1_u16..).zip(&recall.rest) {
+        if hits.len() >= limit {
+            break;
+        }
+        let number = snapshot.number(candidate.shard, candidate.chunk);
+        if !(without_tests && is_test(snapshot.file_of(number)?.path)) {
+            let score = lowest - f32::from(place) / 1000.0;
+            hits.push(snapshot.hit(number, score, vec!["words".to_owned()])?);
+        }
+    }
+    Ok(hits)
+}

@@ -1,0 +1,354 @@
+//! What is told of a candidate in numbers: the ranker's row.
+//!
+//! Scores are divided by what the request could reach at most, so that they mean the same for short
+//! and long requests. How long, how public or how often called something is stays out: documented
+//! functions, of which the training questions are made, differ in that from those that users want.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use super::matches::Matches;
+use super::query::{Query, grams};
+use super::reasons;
+use super::recall::{Candidate, FileLook, Recall, strength};
+use super::shelf::Shelf;
+use super::weights::{FILES, UNITS};
+use crate::chunk::{Chunk, FIELDS, Field};
+use crate::search::is_test;
+use crate::segment::decode_length;
+use crate::words::tokens;
+
+/// A candidate with what is told of it.
+#[derive(Clone, Debug)]
+pub(crate) struct Row {
+    pub candidate: Candidate,
+    pub path: String,
+    /// In the order of [`FEATURES`].
+    pub values: Vec<f32>,
+    /// Why it was found.
+    pub reasons: Vec<String>,
+}
+
+macro_rules! features {
+    ($($name:ident),* $(,)?) => {
+        /// The features' names, in the order of their places.
+        pub const FEATURES: &[&str] = &[$(stringify!($name)),*];
+
+        /// The features of a candidate.
+        #[derive(Clone, Debug, Default)]
+        struct Features { $($name: f32),* }
+
+        impl Features {
+            fn values(&self) -> Vec<f32> {
+                vec![$(self.$name),*]
+            }
+        }
+    };
+}
+
+features! {
+    unit_score, unit_share, unit_rank, name, class, signature, path, doc, identifiers, strings,
+    comments, coverage, head_coverage, matched, rarest, name_held, related_head, related_any,
+    name_grams, name_grams_of_query, class_grams, name_mentioned, name_is_word, class_mentioned,
+    path_mentioned, file_is_word, file_identifiers, rank_in_file, share_of_file, file_score,
+    file_share, file_rank, file_best, file_three, file_coverage, file_path, file_head, file_doc,
+    file_identifiers_part, file_strings, is_function, is_head, is_block, is_text, is_test,
+    tests_asked, query_length, query_unknown, query_lines, query_change, query_identifiers,
+    query_whole, other_in_file, dir_path,
+}
+
+/// What is found out once for a file.
+struct FileFacts {
+    path: String,
+    is_test: bool,
+    mentioned: f32,
+    is_word: f32,
+    score: f32,
+    share: f32,
+    rank: f32,
+    look: FileLook,
+    coverage: f32,
+    parts: [f32; FIELDS],
+    head: f32,
+    identifiers: f32,
+}
+
+/// Returns the rows of all candidates that can be read, in the candidates' order.
+pub(crate) fn rows(shelf: &Shelf<'_>, query: &Query, recall: &Recall) -> Vec<Row> {
+    let matches = Matches::new(shelf, query, recall);
+    let top = recall.candidates.first().map_or(1e-6, |candidate| candidate.score.max(1e-6));
+    let top_file = recall.files.values().map(|look| look.score).fold(1e-6, f32::max);
+    let mut files: BTreeMap<(usize, usize), FileFacts> = BTreeMap::new();
+    let mut in_file: HashMap<(usize, usize), Vec<f32>> = HashMap::new();
+    for candidate in &recall.candidates {
+        in_file.entry((candidate.shard, candidate.file)).or_default().push(candidate.score);
+    }
+    for (key, look) in &recall.files {
+        files.insert(*key, file_facts(shelf, query, &matches, *key, *look, top_file));
+    }
+    let mut rows = Vec::with_capacity(recall.candidates.len());
+    for (slot, candidate) in recall.candidates.iter().enumerate() {
+        let Some(view) = shelf.shards.get(candidate.shard) else { continue };
+        let Ok(chunk) = view.segment.chunk(candidate.chunk) else { continue };
+        let Some(file) = files.get(&(candidate.shard, candidate.file)) else { continue };
+        let lengths = view.segment.lengths(candidate.chunk).copied().unwrap_or_default();
+        let mut features = Features::default();
+        unit(&mut features, shelf, query, &matches, slot, &lengths);
+        let score = candidate.score / query.whole;
+        features.unit_score = score / (UNITS.k1 + 1.0);
+        features.unit_share = candidate.score / top;
+        features.unit_rank = place(candidate.rank);
+        let others =
+            in_file.get(&(candidate.shard, candidate.file)).map(Vec::as_slice).unwrap_or_default();
+        let better = others.iter().filter(|other| **other > candidate.score).count();
+        features.rank_in_file = better.min(10) as f32;
+        features.share_of_file = candidate.score / file.look.best.max(1e-6);
+        features.other_in_file = others.len().min(20) as f32;
+        of_file(&mut features, file, query);
+        names(&mut features, &chunk, query);
+        kind(&mut features, &chunk, file, query);
+        asked(&mut features, query);
+        let reasons = reasons::of(
+            query,
+            matches.unit(slot),
+            &[
+                ("its name is mentioned", features.name_mentioned > 0.0),
+                ("its path is mentioned", features.path_mentioned > 0.0),
+            ],
+        );
+        rows.push(Row {
+            candidate: *candidate,
+            path: file.path.clone(),
+            values: features.values(),
+            reasons,
+        });
+    }
+    rows
+}
+
+/// A place, counted ever more roughly.
+fn place(rank: usize) -> f32 {
+    (1.0 + rank as f32).ln()
+}
+
+fn unit(
+    features: &mut Features,
+    shelf: &Shelf<'_>,
+    query: &Query,
+    matches: &Matches,
+    slot: usize,
+    lengths: &[u8; FIELDS],
+) {
+    let mut factors = [0.0; FIELDS];
+    for (field, ((factor, length), mean)) in
+        factors.iter_mut().zip(lengths).zip(&shelf.chunk_lengths).enumerate()
+    {
+        let weight = UNITS.fields.get(field).copied().unwrap_or(1.0);
+        *factor = UNITS.factor(field, decode_length(*length) as f32, *mean) / weight;
+    }
+    let mut parts = [0.0_f32; FIELDS];
+    let (mut covered, mut head, mut count, mut rarest, mut in_name) = (0.0, 0.0, 0, 0.0_f32, 0_u32);
+    let mut head_terms = vec![0.0_f32; query.terms.len()];
+    let mut any_terms = vec![0.0_f32; query.terms.len()];
+    for (at, (term, counts)) in query.terms.iter().zip(matches.unit(slot)).enumerate() {
+        for ((part, count), factor) in parts.iter_mut().zip(counts).zip(factors) {
+            if *count > 0 {
+                *part += term.weight * strength(&UNITS, f32::from(*count) * factor * 2.0);
+            }
+        }
+        if counts.iter().all(|count| *count == 0) {
+            continue;
+        }
+        count += 1;
+        covered += term.weight;
+        rarest = rarest.max(term.weight);
+        if let Some(any) = any_terms.get_mut(at) {
+            *any = 1.0;
+        }
+        if is_head(counts) {
+            head += term.weight;
+            if let Some(held) = head_terms.get_mut(at) {
+                *held = 1.0;
+            }
+        }
+        in_name += u32::from(counts.first().is_some_and(|count| *count > 0));
+    }
+    for (related, counts) in query.related.iter().zip(matches.related(slot)) {
+        if counts.iter().any(|count| *count > 0) {
+            if let Some(any) = any_terms.get_mut(related.term) {
+                *any = any.max(related.share * 0.8);
+            }
+            if is_head(counts)
+                && let Some(held) = head_terms.get_mut(related.term)
+            {
+                *held = held.max(related.share);
+            }
+        }
+    }
+    let sum = |terms: &[f32]| {
+        query.terms.iter().zip(terms).map(|(term, held)| term.weight * held).sum::<f32>()
+            / query.whole
+    };
+    let part = |field: Field| parts.get(field as usize).copied().unwrap_or(0.0) / query.whole;
+    features.name = part(Field::Name);
+    features.class = part(Field::Class);
+    features.signature = part(Field::Signature);
+    features.path = part(Field::Path);
+    features.doc = part(Field::Doc);
+    features.identifiers = part(Field::Identifiers);
+    features.strings = part(Field::Strings);
+    features.comments = part(Field::Comments);
+    features.coverage = covered / query.whole;
+    features.head_coverage = head / query.whole;
+    features.matched = count as f32 / query.terms.len().max(1) as f32;
+    let most = query.terms.first().map_or(1.0, |term| term.weight);
+    features.rarest = rarest / most.max(1e-6);
+    let name_length = lengths.first().map_or(0, |length| decode_length(*length));
+    features.name_held = in_name as f32 / name_length.max(1) as f32;
+    features.related_head = sum(&head_terms);
+    features.related_any = sum(&any_terms);
+}
+
+/// Tells whether a term stands in name, class or signature.
+fn is_head(counts: &[u8; FIELDS]) -> bool {
+    counts.iter().take(Field::Signature as usize + 1).any(|count| *count > 0)
+}
+
+fn file_facts(
+    shelf: &Shelf<'_>,
+    query: &Query,
+    matches: &Matches,
+    (shard, file): (usize, usize),
+    look: FileLook,
+    top: f32,
+) -> FileFacts {
+    let entry = shelf.shards.get(shard).and_then(|view| view.segment.files().get(file));
+    let path = entry.map(|entry| entry.path.clone()).unwrap_or_default();
+    let lengths = entry.map(|entry| entry.lengths).unwrap_or_default();
+    let mut parts = [0.0_f32; FIELDS];
+    let (mut covered, mut head) = (0.0, 0.0);
+    let mut identifiers = 0.0;
+    for (term, counts) in query.terms.iter().zip(matches.file(shard, file)) {
+        let each = parts.iter_mut().zip(counts).zip(lengths).zip(&shelf.file_lengths).enumerate();
+        for (field, (((part, count), length), mean)) in each {
+            if *count > 0 {
+                let weight = FILES.fields.get(field).copied().unwrap_or(1.0);
+                let factor = FILES.factor(field, length as f32, *mean) / weight;
+                *part += term.weight * strength(&FILES, *count as f32 * factor * 2.0);
+            }
+        }
+        if counts.iter().any(|count| *count > 0) {
+            covered += term.weight;
+            identifiers += f32::from(u8::from(query.identifiers.contains(&term.text)));
+        }
+        if counts.iter().take(Field::Path as usize).any(|count| *count > 0) {
+            head += term.weight;
+        }
+    }
+    let lower = path.to_lowercase();
+    let name = lower.rsplit('/').next().unwrap_or(&lower);
+    let stem = name.split('.').next().unwrap_or(name);
+    let mentioned = query.paths.iter().any(|path| lower.ends_with(path.as_str()));
+    let is_word = query.words.contains(stem) || query.identifiers.contains(stem);
+    FileFacts {
+        is_test: is_test(&path),
+        path,
+        mentioned: f32::from(u8::from(mentioned)),
+        is_word: f32::from(u8::from(is_word)),
+        score: look.score / query.whole / (FILES.k1 + 1.0),
+        share: look.score / top,
+        rank: place(look.rank),
+        look,
+        coverage: covered / query.whole,
+        parts: parts.map(|part| part / query.whole),
+        head: head / query.whole,
+        identifiers: identifiers.min(5.0),
+    }
+}
+
+fn of_file(features: &mut Features, file: &FileFacts, query: &Query) {
+    let part = |field: Field| file.parts.get(field as usize).copied().unwrap_or(0.0);
+    features.path_mentioned = file.mentioned;
+    features.file_is_word = file.is_word;
+    features.file_identifiers = file.identifiers;
+    features.file_score = file.score;
+    features.file_share = file.share;
+    features.file_rank = file.rank;
+    features.file_best = file.look.best / query.whole / (UNITS.k1 + 1.0);
+    features.file_three = file.look.best_three / query.whole / (UNITS.k1 + 1.0);
+    features.file_coverage = file.coverage;
+    features.file_path = part(Field::Path);
+    features.file_head = file.head;
+    features.file_doc = part(Field::Doc);
+    features.file_identifiers_part = part(Field::Identifiers);
+    features.file_strings = part(Field::Strings);
+    let folder = file.path.rsplit_once('/').map_or("", |(folder, _)| folder).to_lowercase();
+    let mut words: Vec<&str> = tokens(&folder).collect();
+    words.dedup();
+    let held = words.iter().filter(|word| query.words.contains(**word)).count();
+    features.dir_path = held as f32 / words.len().max(1) as f32;
+}
+
+fn names(features: &mut Features, chunk: &Chunk, query: &Query) {
+    let name = chunk.name.to_lowercase();
+    let class = chunk.class.to_lowercase();
+    if name.is_empty() {
+        return;
+    }
+    features.name_mentioned = f32::from(u8::from(query.identifiers.contains(&name)));
+    features.name_is_word = f32::from(u8::from(query.words.contains(&name)));
+    let last = class.rsplit('.').next().unwrap_or_default();
+    let is_known = !last.is_empty() && query.identifiers.contains(last);
+    features.class_mentioned = if is_known {
+        1.0
+    } else if query.words.contains(last) {
+        0.5
+    } else {
+        0.0
+    };
+    let of_name = all_grams(&chunk.name);
+    let shared = of_name.iter().filter(|gram| query.grams.contains(gram)).count() as f32;
+    features.name_grams = shared / of_name.len().max(1) as f32;
+    features.name_grams_of_query = shared / (query.grams.len().max(1) as f32).sqrt();
+    let of_class = all_grams(&chunk.class);
+    let shared = of_class.iter().filter(|gram| query.grams.contains(gram)).count() as f32;
+    features.class_grams = shared / of_class.len().max(1) as f32;
+}
+
+fn all_grams(name: &str) -> HashSet<u64> {
+    let mut all = HashSet::new();
+    for token in tokens(name) {
+        for part in crate::words::parts(token) {
+            grams(&part.to_lowercase(), |gram| {
+                all.insert(gram);
+            });
+        }
+    }
+    all
+}
+
+fn kind(features: &mut Features, chunk: &Chunk, file: &FileFacts, query: &Query) {
+    let is_function = matches!(chunk.kind.as_str(), "function" | "method" | "constructor");
+    let flag = |is: bool| f32::from(u8::from(is));
+    features.is_function = flag(is_function);
+    features.is_head = flag(
+        chunk.is_head
+            || matches!(
+                chunk.kind.as_str(),
+                "class" | "struct" | "impl" | "trait" | "interface" | "enum"
+            ),
+    );
+    features.is_block = flag(chunk.kind == "block");
+    features.is_text = flag(matches!(chunk.kind.as_str(), "text" | "section"));
+    let is_test = file.is_test || chunk.kind == "test";
+    features.is_test = flag(is_test);
+    features.tests_asked = flag(is_test && query.tells_of_tests);
+}
+
+fn asked(features: &mut Features, query: &Query) {
+    features.query_length = place(query.length);
+    features.query_unknown = query.unknown;
+    features.query_lines = f32::from(u8::from(query.has_lines));
+    features.query_change = f32::from(u8::from(query.tells_a_change));
+    features.query_identifiers = query.identifiers.len().min(10) as f32;
+    features.query_whole = query.whole / query.terms.len().max(1) as f32;
+}

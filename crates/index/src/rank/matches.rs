@@ -1,0 +1,123 @@
+//! The second look: which terms each candidate and its file hold, field by field.
+
+use std::collections::BTreeMap;
+
+use super::query::Query;
+use super::recall::{FileWalk, Recall, lists};
+use super::shelf::Shelf;
+use crate::chunk::FIELDS;
+use crate::segment::Postings;
+
+/// What candidates and their files hold.
+#[derive(Debug)]
+pub(crate) struct Matches {
+    terms: usize,
+    related: usize,
+    /// Candidate after candidate, term after term.
+    units: Vec<[u8; FIELDS]>,
+    related_units: Vec<[u8; FIELDS]>,
+    files: Vec<[u32; FIELDS]>,
+    /// By shard and file, its place in `files`.
+    file_places: BTreeMap<(usize, usize), usize>,
+}
+
+impl Matches {
+    /// Looks the candidates up.
+    pub fn new(shelf: &Shelf<'_>, query: &Query, recall: &Recall) -> Self {
+        let (terms, related) = (query.terms.len(), query.related.len());
+        let file_places: BTreeMap<(usize, usize), usize> =
+            recall.files.keys().enumerate().map(|(place, key)| (*key, place)).collect();
+        let mut matches = Self {
+            terms,
+            related,
+            units: vec![[0; FIELDS]; recall.candidates.len() * terms],
+            related_units: vec![[0; FIELDS]; recall.candidates.len() * related],
+            files: vec![[0; FIELDS]; file_places.len() * terms],
+            file_places,
+        };
+        let slots = Slots::new(shelf, recall);
+        for (term, lists) in recall.lists.iter().enumerate() {
+            for (shard, list) in lists.iter().enumerate() {
+                matches.read(shelf, &slots, shard, term, list);
+            }
+        }
+        for (at, other) in query.related.iter().enumerate() {
+            for (shard, list) in lists(shelf, &other.text).iter().enumerate() {
+                for found in Postings::new(list) {
+                    let Some(slot) = slots.unit(shard, found.document) else { continue };
+                    if let Some(counts) = matches.related_units.get_mut(slot * related + at) {
+                        *counts = found.counts;
+                    }
+                }
+            }
+        }
+        matches
+    }
+
+    fn read(&mut self, shelf: &Shelf<'_>, slots: &Slots, shard: usize, term: usize, list: &[u8]) {
+        let Some(view) = shelf.shards.get(shard) else { return };
+        let mut walk = FileWalk::new(view.segment);
+        let mut over = Vec::new();
+        for found in Postings::new(list) {
+            if let Some(slot) = slots.unit(shard, found.document)
+                && let Some(counts) = self.units.get_mut(slot * self.terms + term)
+            {
+                *counts = found.counts;
+            }
+            over.extend(walk.step(found.document, &found.counts));
+        }
+        over.extend(walk.end());
+        for (file, counts) in over {
+            if let Some(place) = self.file_places.get(&(shard, file))
+                && let Some(sums) = self.files.get_mut(place * self.terms + term)
+            {
+                *sums = counts;
+            }
+        }
+    }
+
+    /// Returns a candidate's counts of each term.
+    pub fn unit(&self, candidate: usize) -> &[[u8; FIELDS]] {
+        self.units.get(candidate * self.terms..(candidate + 1) * self.terms).unwrap_or_default()
+    }
+
+    /// Returns a candidate's counts of each related term.
+    pub fn related(&self, candidate: usize) -> &[[u8; FIELDS]] {
+        let range = candidate * self.related..(candidate + 1) * self.related;
+        self.related_units.get(range).unwrap_or_default()
+    }
+
+    /// Returns a file's counts of each term.
+    pub fn file(&self, shard: usize, file: usize) -> &[[u32; FIELDS]] {
+        let place = self.file_places.get(&(shard, file)).copied().unwrap_or(usize::MAX / 2);
+        self.files.get(place * self.terms..(place + 1) * self.terms).unwrap_or_default()
+    }
+}
+
+/// For each chunk of each shard the candidate that it is, plus one.
+struct Slots {
+    units: Vec<Vec<u16>>,
+}
+
+impl Slots {
+    fn new(shelf: &Shelf<'_>, recall: &Recall) -> Self {
+        let sizes =
+            shelf.shards.iter().map(|view| usize::try_from(view.segment.chunks()).unwrap_or(0));
+        let mut units: Vec<Vec<u16>> = sizes.map(|size| vec![0; size]).collect();
+        for (slot, candidate) in (1..).zip(&recall.candidates) {
+            let place = units
+                .get_mut(candidate.shard)
+                .and_then(|units| units.get_mut(usize::try_from(candidate.chunk).ok()?));
+            if let Some(place) = place {
+                *place = slot;
+            }
+        }
+        Self { units }
+    }
+
+    #[inline]
+    fn unit(&self, shard: usize, chunk: u32) -> Option<usize> {
+        let slot = self.units.get(shard)?.get(usize::try_from(chunk).ok()?)?;
+        usize::from(*slot).checked_sub(1)
+    }
+}

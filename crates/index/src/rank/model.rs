@@ -1,0 +1,58 @@
+//! The learned ranker, and a plain sum for when its bytes do not fit these features.
+
+use std::sync::LazyLock;
+
+use distiq_ml::Trees;
+
+use super::features::FEATURES;
+
+static TREES: LazyLock<Option<Trees>> = LazyLock::new(|| {
+    let trees = Trees::read(include_bytes!("ranker.bin")).ok()?;
+    (usize::from(trees.features) == FEATURES.len()).then_some(trees)
+});
+
+/// What the plain sum adds up.
+const SUM: &[(&str, f32)] = &[
+    ("unit_score", 1.0),
+    ("related_head", 0.15),
+    ("name_grams", 0.05),
+    ("file_score", 0.6),
+    ("name_mentioned", 0.2),
+    ("path_mentioned", 0.3),
+    ("rank_in_file", -0.01),
+    ("is_test", -0.03),
+];
+
+/// Returns a row's score.
+pub(crate) fn score(values: &[f32]) -> f32 {
+    match &*TREES {
+        Some(trees) => trees.score(values),
+        None => sum(values),
+    }
+}
+
+/// Returns a row's plain sum.
+pub(crate) fn sum(values: &[f32]) -> f32 {
+    let value = |name: &str| {
+        let place = FEATURES.iter().position(|feature| *feature == name);
+        place.and_then(|place| values.get(place)).copied().unwrap_or(0.0)
+    };
+    SUM.iter().map(|(name, weight)| weight * value(name)).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_trees_fit_the_features_and_the_sum_names_features() {
+        assert!(TREES.is_some(), "train it anew: `cargo xtask train ranker`");
+        for (name, _) in SUM {
+            assert!(FEATURES.contains(name), "{name}");
+        }
+        let mut better = vec![0.0; FEATURES.len()];
+        let worse = better.clone();
+        better[0] = 0.5;
+        assert!(sum(&better) > sum(&worse));
+    }
+}

@@ -1,0 +1,345 @@
+//! The first look: every chunk and every file gets its BM25F; the best become candidates.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::query::Query;
+use super::shelf::{Shard, Shelf};
+use super::weights::{FILES, Factors, UNITS, Weights};
+use crate::chunk::{FIELDS, Field};
+use crate::segment::{FILE, NAME, Postings, Segment};
+
+/// How many chunks are looked at again for their own score.
+const BEST_UNITS: usize = 100;
+/// How many files give their best chunk.
+const BEST_FILES: usize = 60;
+/// How many chunks are taken for each name that the request mentions.
+const NAMED: usize = 20;
+/// Most names of a request that are looked up.
+const MAX_NAMES: usize = 32;
+
+/// A chunk that may be what is wanted.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Candidate {
+    pub shard: usize,
+    pub chunk: u32,
+    /// The file's place in the segment.
+    pub file: usize,
+    /// Its BM25F as a function.
+    pub score: f32,
+    /// Its place by that score, from 0.
+    pub rank: usize,
+}
+
+/// What the first look tells of a candidate's file.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct FileLook {
+    pub score: f32,
+    /// Its place by that score, from 0.
+    pub rank: usize,
+    /// The best of its chunks' scores.
+    pub best: f32,
+    /// The three best, added up.
+    pub best_three: f32,
+}
+
+/// The lists of a term, one for each shard.
+pub(crate) type Lists = Vec<Vec<u8>>;
+
+/// What the first look found.
+#[derive(Debug, Default)]
+pub(crate) struct Recall {
+    pub candidates: Vec<Candidate>,
+    /// By shard and file.
+    pub files: BTreeMap<(usize, usize), FileLook>,
+    /// By the query's terms.
+    pub lists: Vec<Lists>,
+    /// Chunks behind the candidates, by falling score.
+    pub rest: Vec<Candidate>,
+}
+
+/// Returns a term's lists.
+pub(crate) fn lists(shelf: &Shelf<'_>, term: &str) -> Lists {
+    let list = |segment: &Segment| {
+        let place = segment.terms().find(term)?;
+        // A damaged list is told of where the index is checked; here it holds nothing.
+        segment.list(place).ok()
+    };
+    shelf.shards.iter().map(|shard| list(shard.segment).unwrap_or_default()).collect()
+}
+
+/// Scores of one shard.
+struct Scores {
+    units: Vec<f32>,
+    files: Vec<f32>,
+}
+
+/// Finds the candidates of a request; `most` chunks in all.
+pub(crate) fn recall(shelf: &Shelf<'_>, query: &Query, most: usize) -> Recall {
+    let lists: Vec<Lists> = query.terms.iter().map(|term| lists(shelf, &term.text)).collect();
+    let factors = Factors::new(&UNITS, &shelf.chunk_lengths);
+    let scores: Vec<Scores> = shelf
+        .shards
+        .iter()
+        .enumerate()
+        .map(|(at, shard)| {
+            let lists = lists.iter().map(|lists| lists.get(at).map_or(&[][..], Vec::as_slice));
+            let weights = query.terms.iter().map(|term| term.weight);
+            score(shard, weights.zip(lists), &factors, &shelf.file_lengths)
+        })
+        .collect();
+    let mut recall = Recall { lists, ..Recall::default() };
+    let units = best_units(shelf, &scores, most.max(BEST_UNITS));
+    let files = best_files(shelf, &scores);
+    let mut taken: BTreeSet<(usize, u32)> = BTreeSet::new();
+    let mut rest = Vec::new();
+    for (rank, candidate) in units.iter().enumerate() {
+        let candidate = Candidate { rank, ..*candidate };
+        if rank < BEST_UNITS {
+            taken.insert((candidate.shard, candidate.chunk));
+            recall.candidates.push(candidate);
+        } else {
+            rest.push(candidate);
+        }
+    }
+    let of_files = files
+        .iter()
+        .take(BEST_FILES)
+        .filter_map(|(shard, file, _)| best_of_file(shelf, &scores, *shard, *file));
+    for candidate in of_files.chain(named(shelf, query, &scores)).collect::<Vec<_>>() {
+        if taken.insert((candidate.shard, candidate.chunk)) {
+            let better = units.partition_point(|unit| unit.score > candidate.score);
+            recall.candidates.push(Candidate { rank: better, ..candidate });
+        }
+    }
+    rest.retain(|candidate| !taken.contains(&(candidate.shard, candidate.chunk)));
+    recall.rest = rest;
+    let ranks: BTreeMap<(usize, usize), (usize, f32)> = files
+        .iter()
+        .enumerate()
+        .map(|(rank, (shard, file, score))| ((*shard, *file), (rank, *score)))
+        .collect();
+    for candidate in &recall.candidates {
+        recall.files.entry((candidate.shard, candidate.file)).or_insert_with(|| {
+            let (rank, score) = ranks
+                .get(&(candidate.shard, candidate.file))
+                .copied()
+                .unwrap_or((files.len(), 0.0));
+            let mut best = unit_scores(shelf, &scores, candidate.shard, candidate.file);
+            best.sort_by(|a, b| b.1.total_cmp(&a.1));
+            FileLook {
+                score,
+                rank,
+                best: best.first().map_or(0.0, |(_, score)| *score),
+                best_three: best.iter().take(3).map(|(_, score)| score).sum(),
+            }
+        });
+    }
+    recall
+}
+
+fn score<'l>(
+    shard: &Shard<'_>,
+    terms: impl Iterator<Item = (f32, &'l [u8])>,
+    factors: &Factors,
+    file_lengths: &[f32; FIELDS],
+) -> Scores {
+    let segment = shard.segment;
+    let mut units = vec![0.0_f32; usize::try_from(segment.chunks()).unwrap_or(0)];
+    let mut files = vec![0.0_f32; segment.files().len()];
+    let file_factors: Vec<[f32; FIELDS]> =
+        segment.files().iter().map(|file| file_factors(&file.lengths, file_lengths)).collect();
+    for (weight, list) in terms {
+        let mut walk = FileWalk::new(segment);
+        for found in Postings::new(list) {
+            let Some(lengths) = segment.lengths(found.document) else { continue };
+            let mut sum = 0.0;
+            for (field, (count, length)) in found.counts.iter().zip(lengths).enumerate() {
+                if found.mask >> field & 1 == 1 {
+                    sum += f32::from(*count) * factors.get(field, *length);
+                }
+            }
+            if let Some(unit) =
+                usize::try_from(found.document).ok().and_then(|at| units.get_mut(at))
+            {
+                *unit += weight * UNITS.saturate(sum);
+            }
+            if let Some((file, counts)) = walk.step(found.document, &found.counts) {
+                add_file(&mut files, &file_factors, file, weight, &counts);
+            }
+        }
+        if let Some((file, counts)) = walk.end() {
+            add_file(&mut files, &file_factors, file, weight, &counts);
+        }
+    }
+    Scores { units, files }
+}
+
+fn add_file(
+    files: &mut [f32],
+    factors: &[[f32; FIELDS]],
+    file: usize,
+    weight: f32,
+    counts: &[u32; FIELDS],
+) {
+    if let (Some(score), Some(factors)) = (files.get_mut(file), factors.get(file)) {
+        let sum: f32 =
+            counts.iter().zip(factors).map(|(count, factor)| *count as f32 * factor).sum();
+        *score += weight * FILES.saturate(sum);
+    }
+}
+
+fn file_factors(lengths: &[u64; FIELDS], means: &[f32; FIELDS]) -> [f32; FIELDS] {
+    let mut factors = [0.0; FIELDS];
+    for (field, ((factor, length), mean)) in factors.iter_mut().zip(lengths).zip(means).enumerate()
+    {
+        *factor = FILES.factor(field, *length as f32, *mean);
+    }
+    factors
+}
+
+/// Adds up the counts of each file's chunks while a list is walked.
+pub(crate) struct FileWalk<'a> {
+    segment: &'a Segment,
+    file: usize,
+    counts: [u32; FIELDS],
+    is_open: bool,
+}
+
+impl<'a> FileWalk<'a> {
+    pub fn new(segment: &'a Segment) -> Self {
+        Self { segment, file: 0, counts: [0; FIELDS], is_open: false }
+    }
+
+    /// Takes a chunk's counts; returns the file before where the chunk begins another.
+    #[inline]
+    pub fn step(&mut self, chunk: u32, counts: &[u8; FIELDS]) -> Option<(usize, [u32; FIELDS])> {
+        let is_past = |file: &crate::segment::FileEntry| chunk >= file.first_chunk + file.chunks;
+        let mut over = None;
+        if self.segment.files().get(self.file).is_some_and(is_past) {
+            over = self.end();
+            while self.segment.files().get(self.file).is_some_and(is_past) {
+                self.file += 1;
+            }
+        }
+        self.is_open = true;
+        for (field, (sum, count)) in self.counts.iter_mut().zip(counts).enumerate() {
+            // The path stands on every chunk of the file.
+            if field == Field::Path as usize {
+                *sum = u32::from(*count);
+            } else {
+                *sum += u32::from(*count);
+            }
+        }
+        over
+    }
+
+    /// Returns the file that is open and closes it.
+    pub fn end(&mut self) -> Option<(usize, [u32; FIELDS])> {
+        let over = self.is_open.then_some((self.file, self.counts));
+        self.is_open = false;
+        self.counts = [0; FIELDS];
+        over
+    }
+}
+
+fn best_units(shelf: &Shelf<'_>, scores: &[Scores], most: usize) -> Vec<Candidate> {
+    let mut best: Vec<Candidate> = Vec::new();
+    for (shard, (view, scores)) in shelf.shards.iter().zip(scores).enumerate() {
+        for (file, entry) in view.segment.files().iter().enumerate() {
+            if view.live.get(file) != Some(&true) {
+                continue;
+            }
+            for chunk in entry.first_chunk..entry.first_chunk.saturating_add(entry.chunks) {
+                let score = usize::try_from(chunk).ok().and_then(|at| scores.units.get(at));
+                if let Some(score) = score.filter(|score| **score > 0.0) {
+                    best.push(Candidate { shard, chunk, file, score: *score, rank: 0 });
+                }
+            }
+        }
+    }
+    let order = |a: &Candidate, b: &Candidate| {
+        let place = |c: &Candidate| (c.shard, c.chunk);
+        b.score.total_cmp(&a.score).then_with(|| place(a).cmp(&place(b)))
+    };
+    if best.len() > most {
+        best.select_nth_unstable_by(most, order);
+        best.truncate(most);
+    }
+    best.sort_by(order);
+    best
+}
+
+/// Returns the live files with a score, best first.
+fn best_files(shelf: &Shelf<'_>, scores: &[Scores]) -> Vec<(usize, usize, f32)> {
+    let mut files = Vec::new();
+    for (shard, (view, scores)) in shelf.shards.iter().zip(scores).enumerate() {
+        for (file, (score, live)) in scores.files.iter().zip(view.live).enumerate() {
+            if *live && *score > 0.0 {
+                files.push((shard, file, *score));
+            }
+        }
+    }
+    files.sort_by(|a, b| b.2.total_cmp(&a.2).then_with(|| (a.0, a.1).cmp(&(b.0, b.1))));
+    files
+}
+
+/// Returns the scores above 0 of a file's chunks.
+fn unit_scores(shelf: &Shelf<'_>, scores: &[Scores], shard: usize, file: usize) -> Vec<(u32, f32)> {
+    let entry = shelf.shards.get(shard).and_then(|view| view.segment.files().get(file));
+    let (Some(entry), Some(scores)) = (entry, scores.get(shard)) else { return Vec::new() };
+    (entry.first_chunk..entry.first_chunk.saturating_add(entry.chunks))
+        .filter_map(|chunk| Some((chunk, *scores.units.get(usize::try_from(chunk).ok()?)?)))
+        .filter(|(_, score)| *score > 0.0)
+        .collect()
+}
+
+fn best_of_file(
+    shelf: &Shelf<'_>,
+    scores: &[Scores],
+    shard: usize,
+    file: usize,
+) -> Option<Candidate> {
+    let units = unit_scores(shelf, scores, shard, file);
+    let (chunk, score) = units.into_iter().rev().max_by(|a, b| a.1.total_cmp(&b.1))?;
+    Some(Candidate { shard, chunk, file, score, rank: 0 })
+}
+
+/// Returns chunks that are called, and files that are named, as the request mentions.
+fn named(shelf: &Shelf<'_>, query: &Query, scores: &[Scores]) -> Vec<Candidate> {
+    let mut found = Vec::new();
+    let mut names: Vec<&String> = query.identifiers.iter().collect();
+    names.sort();
+    for name in names.into_iter().take(MAX_NAMES) {
+        for (shard, (list, view)) in
+            lists(shelf, &format!("{NAME}{name}")).iter().zip(&shelf.shards).enumerate()
+        {
+            for posting in Postings::new(list).take(NAMED) {
+                let (chunk, file) = (posting.document, view.segment.file_of(posting.document));
+                let score = scores
+                    .get(shard)
+                    .and_then(|scores| scores.units.get(usize::try_from(chunk).ok()?));
+                if view.live.get(file) == Some(&true) {
+                    let score = score.copied().unwrap_or(0.0);
+                    found.push(Candidate { shard, chunk, file, score, rank: 0 });
+                }
+            }
+        }
+    }
+    for path in query.paths.iter().take(MAX_NAMES) {
+        let name = path.rsplit('/').next().unwrap_or(path);
+        for (shard, list) in lists(shelf, &format!("{FILE}{name}")).iter().enumerate() {
+            for posting in Postings::new(list).take(NAMED) {
+                let Ok(file) = usize::try_from(posting.document) else { continue };
+                let is_live =
+                    shelf.shards.get(shard).is_some_and(|view| view.live.get(file) == Some(&true));
+                found.extend(best_of_file(shelf, scores, shard, file).filter(|_| is_live));
+            }
+        }
+    }
+    found
+}
+
+/// How strongly each field of a chunk or file holds a term, from counts and factors.
+pub(crate) fn strength(weights: &Weights, sum: f32) -> f32 {
+    weights.saturate(sum) / (weights.k1 + 1.0)
+}

@@ -1,0 +1,88 @@
+//! What a request finds first.
+
+use std::fs;
+
+use distiq_index::{Control, FEATURES, Hit, Index, Mode, Query, Snapshot, Tests};
+
+const PROJECT: &[(&str, &str)] = &[
+    (
+        "src/wire.py",
+        "class Frame:\n    def encode(self, body):\n        return pack(len(body)) + body\n\n    def decode(self, raw):\n        \
+         size = unpack(raw)\n        return raw[4:4 + size]\n\ndef new_frame(kind):\n    frame = Frame()\n    frame.kind = kind\n    return frame\n",
+    ),
+    (
+        "src/retry.py",
+        "import time\n\ndef backoff(attempt):\n    return min(60, 2 ** attempt)\n\ndef with_retries(call, limit):\n    \
+         for attempt in range(limit):\n        try:\n            return call()\n        except TimeoutError:\n            time.sleep(backoff(attempt))\n",
+    ),
+    (
+        "tests/test_retry.py",
+        "from src.retry import backoff\n\ndef test_backoff():\n    assert backoff(1) == 2\n",
+    ),
+    ("README.md", "# Frames\n\nFrames are sent and calls are tried again.\n"),
+];
+
+fn snapshot(folder: &tempfile::TempDir) -> Snapshot {
+    for (path, text) in PROJECT {
+        let path = folder.path().join("tree").join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+    let index = Index::open(&folder.path().join("tree"), &folder.path().join("cache")).unwrap();
+    index.refresh(&Control::default()).unwrap();
+    index.snapshot().unwrap()
+}
+
+fn first(hits: &[Hit]) -> (&str, &str) {
+    hits.first().map_or(("", ""), |hit| (hit.path.as_str(), hit.name.as_str()))
+}
+
+#[test]
+fn requests_find_what_they_mean() {
+    let folder = tempfile::tempdir().unwrap();
+    let snapshot = snapshot(&folder);
+    for (text, expected) in [
+        ("Waits ever longer before each further attempt (backoff)", ("src/retry.py", "backoff")),
+        ("create a frame of a kind", ("src/wire.py", "new_frame")),
+        ("decode the raw bytes of a frame", ("src/wire.py", "decode")),
+        (
+            "call again after a timeout error, up to a limit of retries",
+            ("src/retry.py", "with_retries"),
+        ),
+        ("encoed a body", ("src/wire.py", "encode")),
+    ] {
+        let hits = snapshot.search(&Query::new(text)).unwrap();
+        assert_eq!(first(&hits), expected, "{text}: {hits:#?}");
+        assert!(hits.iter().all(|hit| !hit.reasons.is_empty()), "{text}");
+        assert!(hits.windows(2).all(|pair| pair[0].score >= pair[1].score), "{text}");
+    }
+}
+
+#[test]
+fn tests_are_left_out_and_nothing_is_found_for_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let snapshot = snapshot(&folder);
+    let query = Query { tests: Tests::Exclude, ..Query::new("backoff of an attempt") };
+    let hits = snapshot.search(&query).unwrap();
+    assert!(
+        !hits.is_empty() && hits.iter().all(|hit| !hit.path.starts_with("tests/")),
+        "{hits:#?}"
+    );
+    for text in ["", "zzzzqqqq", "the of a", "\u{0}"] {
+        for mode in [Mode::Hybrid, Mode::Text] {
+            let query = Query { mode, ..Query::new(text) };
+            assert_eq!(snapshot.search(&query).unwrap(), [], "{text:?}");
+        }
+    }
+}
+
+#[test]
+fn candidates_have_every_feature() {
+    let folder = tempfile::tempdir().unwrap();
+    let candidates = snapshot(&folder).candidates("Fix `backoff` in src/retry.py").unwrap();
+    assert!(!candidates.is_empty());
+    for candidate in candidates {
+        assert_eq!(candidate.features.len(), FEATURES.len());
+        assert!(candidate.features.iter().all(|value| value.is_finite()), "{candidate:?}");
+    }
+}

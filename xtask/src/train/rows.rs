@@ -1,0 +1,126 @@
+//! The rows of all questions of a split, as the product itself tells them.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use anyhow::{Context, Result, anyhow};
+use distiq_index::{Candidate, Control, FEATURES, Index};
+use serde_json::Value;
+
+use super::boost::Rows;
+
+const THREADS: usize = 3;
+
+/// A question with its rows' files, for measuring.
+pub struct Asked {
+    pub is_files: bool,
+    /// How many files or functions are wanted, found or not.
+    pub wanted: usize,
+    /// Each row's file.
+    pub paths: Vec<String>,
+}
+
+/// The rows of a split.
+#[derive(Default)]
+pub struct Split {
+    pub rows: Rows,
+    /// As `rows.questions`.
+    pub asked: Vec<Asked>,
+}
+
+/// Reads the questions of a split and what the index tells of each candidate.
+pub fn read(folder: &Path, split: &str) -> Result<Split> {
+    let mut groups: BTreeMap<(String, String), Vec<Value>> = BTreeMap::new();
+    let text = fs::read_to_string(folder.join("questions.jsonl"))
+        .context("No questions: `cargo xtask bench retrieval --repos DIR` makes them")?;
+    for line in text.lines() {
+        let row: Value = serde_json::from_str(line)?;
+        if text_of(&row, "split") == split {
+            let key = (text_of(&row, "repo").to_owned(), text_of(&row, "kind").to_owned());
+            groups.entry(key).or_default().push(row);
+        }
+    }
+    let groups: Vec<_> = groups.into_iter().collect();
+    let (next, done) = (AtomicUsize::new(0), Mutex::new(BTreeMap::new()));
+    std::thread::scope(|scope| {
+        for _ in 0..THREADS {
+            scope.spawn(|| {
+                while let Some((at, ((repo, kind), questions))) = {
+                    let at = next.fetch_add(1, Ordering::Relaxed);
+                    groups.get(at).map(|group| (at, group))
+                } {
+                    let read = group(folder, repo, kind, questions);
+                    if let Ok(mut done) = done.lock() {
+                        done.insert(at, read);
+                    }
+                }
+            });
+        }
+    });
+    let done = done.into_inner().map_err(|_| anyhow!("A thread failed"))?;
+    let mut all =
+        Split { rows: Rows { features: FEATURES.len(), ..Rows::default() }, ..Split::default() };
+    for read in done.into_values() {
+        for (asked, gains, values) in read? {
+            let start = all.rows.gains.len();
+            all.rows.gains.extend(gains);
+            all.rows.values.extend(values);
+            all.rows.questions.push(start..all.rows.gains.len());
+            all.rows.weights.push(1.0);
+            all.asked.push(asked);
+        }
+    }
+    Ok(all)
+}
+
+type Read = (Asked, Vec<f32>, Vec<f32>);
+
+fn group(folder: &Path, repo: &str, kind: &str, questions: &[Value]) -> Result<Vec<Read>> {
+    let name = repo.replace('/', "+");
+    let tree = folder.join(&name).join(kind);
+    let index = Index::open(&tree, &folder.join("cache").join(format!("{name}-{kind}")))?;
+    index.refresh(&Control::default())?;
+    let snapshot = index.snapshot()?;
+    questions
+        .iter()
+        .map(|question| {
+            let candidates = snapshot.candidates(text_of(question, "query"))?;
+            let (gains, wanted) = gains(question, &candidates);
+            let values = candidates.iter().flat_map(|row| row.features.iter().copied()).collect();
+            let paths = candidates.into_iter().map(|row| row.hit.path).collect();
+            Ok((Asked { is_files: kind == "b", wanted, paths }, gains, values))
+        })
+        .collect()
+}
+
+/// Returns what each candidate is worth: the function itself; of each wanted file the best chunk.
+fn gains(question: &Value, candidates: &[Candidate]) -> (Vec<f32>, usize) {
+    let mut gains = vec![0.0; candidates.len()];
+    if let Some(files) = question.get("files").and_then(Value::as_array) {
+        for file in files.iter().filter_map(Value::as_str) {
+            let best = candidates
+                .iter()
+                .enumerate()
+                .filter(|(_, row)| row.hit.path == file)
+                .max_by(|(_, a), (_, b)| a.hit.score.total_cmp(&b.hit.score));
+            if let Some(gain) = best.and_then(|(at, _)| gains.get_mut(at)) {
+                *gain = 1.0;
+            }
+        }
+        return (gains, files.len());
+    }
+    for (gain, row) in gains.iter_mut().zip(candidates) {
+        let hit = &row.hit;
+        if crate::bench::retrieval::is_function(question, &hit.path, hit.start_line, hit.end_line) {
+            *gain = 1.0;
+        }
+    }
+    (gains, 1)
+}
+
+fn text_of<'a>(row: &'a Value, key: &str) -> &'a str {
+    row.get(key).and_then(Value::as_str).unwrap_or_default()
+}
