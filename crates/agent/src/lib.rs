@@ -17,6 +17,7 @@
 //! This crate must never know a terminal, an HTTP server or a vendor's dialect.
 
 pub mod checkpoint;
+mod code;
 pub mod export;
 mod facts;
 pub mod history;
@@ -28,5 +29,6 @@ pub mod sessions;
 mod turn;
 pub mod workbench;
 
+pub use code::ProjectCode;
 pub use turn::TurnError;
 pub use workbench::{AgentError, CheckAnswer, Config, TurnLimits, Workbench};

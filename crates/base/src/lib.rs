@@ -41,7 +41,9 @@ pub use event::{Event, Failure, Mode, Op, Record, TurnStatus};
 pub use ids::{RequestId, SessionId};
 pub use message::{Content, Dialect, DocumentSource, ImageSource, Message, Role};
 pub use money::{Money, Price};
-pub use ports::{Answer, Ask, CountTokens, Question, SyntaxCheck, SyntaxError};
+pub use ports::{
+    Answer, Ask, CodeIndex, CodeView, CountTokens, Question, SyntaxCheck, SyntaxError,
+};
 pub use request::{
     CacheMark, CachePlan, CacheTtl, Effort, MarkPlace, OutputFormat, Request, RequestKind, Scope,
     SystemBlock, ThinkingMode, ToolChoice, ToolDef,

@@ -18,6 +18,47 @@ pub trait SyntaxCheck: Send + Sync {
     fn check(&self, path: &Path, text: &str) -> Option<Vec<SyntaxError>>;
 }
 
+/// By what code is looked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CodeView {
+    /// Where something is defined, by its name.
+    Symbol,
+    /// Where a name is used.
+    References,
+    /// What depends on a name.
+    Impact,
+    /// What there is: the most important definitions, by file.
+    Map,
+    /// What does something, by words.
+    Meaning,
+}
+
+impl CodeView {
+    /// Every view with its name.
+    pub const ALL: [(&'static str, CodeView); 5] = [
+        ("symbol", CodeView::Symbol),
+        ("references", CodeView::References),
+        ("impact", CodeView::Impact),
+        ("map", CodeView::Map),
+        ("meaning", CodeView::Meaning),
+    ];
+}
+
+/// Answers questions about the project's code out of its index.
+pub trait CodeIndex: Send + Sync {
+    /// Returns the answer as a model reads it, in at most `max_bytes` bytes; `accepts` tells which files count, by their
+    /// paths relative to the root. An error says in words why there is none.
+    ///
+    /// The answer is of the files as they are now. The call may take a while and blocks.
+    fn answer(
+        &self,
+        view: CodeView,
+        question: &str,
+        accepts: &dyn Fn(&str) -> bool,
+        max_bytes: usize,
+    ) -> Result<String, String>;
+}
+
 /// One place where a parser gave up.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SyntaxError {

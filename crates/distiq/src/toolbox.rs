@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use distiq_agent::ProjectCode;
 use distiq_base::config::Sandbox;
 use distiq_base::{ErrorKind, Mode};
 use distiq_llm::Registry;
@@ -22,6 +23,7 @@ pub fn open(world: &World, mode: Mode, watch: Option<Arc<dyn Watch>>) -> Result<
         sandbox: sandbox::config(world)?,
         rules: Arc::clone(&world.rules),
         memory: Some(Arc::new(Grants::of(world))),
+        code: Some(Arc::new(ProjectCode::new(&world.root, &world.home.cache))),
         secret_env: Registry::key_variables(&world.settings),
         launcher: launcher(),
         ..ToolboxConfig::new(&world.root, Arc::new(TerminalAsk::default()), world.home.outputs())

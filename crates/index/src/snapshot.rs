@@ -189,6 +189,13 @@ impl Snapshot {
         Ok(FileView { path: &file.path, lines: file.lines, part, place: at })
     }
 
+    /// Reads a file of the project as it is now; `None` where it cannot be read or holds no text. No link in its path is
+    /// followed.
+    pub fn text(&self, path: &str) -> Option<String> {
+        let root = std::fs::File::open(&self.root).ok()?;
+        crate::files::read(&root, path).ok()
+    }
+
     /// Returns the files, in no order.
     pub fn files(&self) -> impl Iterator<Item = FileView<'_>> {
         self.parts.iter().flat_map(|part| {

@@ -1,9 +1,10 @@
 //! The `search` tool: ripgrep's engine in this process; few hits come with the code around them.
 
+mod indexed;
 mod scan;
 mod show;
 
-use distiq_base::ToolDef;
+use distiq_base::{CodeView, ToolDef};
 use grep_regex::{RegexMatcher, RegexMatcherBuilder};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
@@ -20,12 +21,13 @@ const MAX_PATTERN: usize = 10_000;
 pub(crate) fn definition() -> ToolDef {
     crate::toolbox::define(
         "search",
-        "Search file contents by regex (smart case). Few hits come with the function around them.",
+        "Search file contents by regex (smart case), or the code index (`in`). Few hits come with the function around them.",
         json!({
             "pattern": {"type": "string"},
             "path": {"type": "string"},
             "glob": {"type": "string"},
             "case": {"type": "boolean", "description": "exact case"},
+            "in": {"enum": ["text", "symbol", "references", "impact", "map", "meaning"]},
         }),
         &["pattern"],
     )
@@ -39,24 +41,45 @@ pub(crate) struct Input {
     glob: Option<String>,
     exact_case: bool,
     ignore_case: bool,
+    /// By what the index is asked; `None` is a search of the text.
+    view: Option<CodeView>,
 }
 
 pub(crate) fn parse(input: &Value) -> Result<Input, Refusal> {
     let mut fields = Fields::new("search", input)?;
-    let pattern = fields.need_text(("pattern", &["query", "regex", "search"]))?;
+    let view = view(fields.text(("in", &["mode", "kind"]))?.as_deref())?;
+    let pattern = match view {
+        // A map needs no word.
+        Some(CodeView::Map) => {
+            fields.text(("pattern", &["query", "regex", "search"]))?.unwrap_or_default()
+        }
+        _ => fields.need_text(("pattern", &["query", "regex", "search"]))?,
+    };
     let path = fields.text(("path", &["dir", "directory", "folder"]))?;
     let glob = fields.text(("glob", &["include"]))?;
     let exact_case = fields.switch(("case", &["case_sensitive"]))?;
     let ignore_case = fields.switch(("ignore_case", &["-i"]))?;
     fields.finish()?;
-    if pattern.is_empty() || pattern.len() > MAX_PATTERN {
+    if pattern.is_empty() && view != Some(CodeView::Map) || pattern.len() > MAX_PATTERN {
         return Err(Refusal::invalid(format!(
             "search: `pattern` must have 1 to {MAX_PATTERN} characters"
         )));
     }
     let path = path.filter(|path| !path.is_empty()).unwrap_or_else(|| ".".to_owned());
     let glob = glob.filter(|glob| !glob.is_empty());
-    Ok(Input { pattern, path, glob, exact_case, ignore_case })
+    Ok(Input { pattern, path, glob, exact_case, ignore_case, view })
+}
+
+fn view(name: Option<&str>) -> Result<Option<CodeView>, Refusal> {
+    let Some(name) = name.filter(|name| !matches!(*name, "" | "text")) else { return Ok(None) };
+    match CodeView::ALL.into_iter().find(|(known, _)| *known == name) {
+        Some((_, view)) => Ok(Some(view)),
+        None => {
+            let known: Vec<_> = CodeView::ALL.iter().map(|(name, _)| *name).collect();
+            let message = format!("search: `in` must be text, {}", known.join(", "));
+            Err(Refusal::invalid(message))
+        }
+    }
 }
 
 /// A compiled pattern, and whether it had to be taken literally.
@@ -94,6 +117,9 @@ pub(crate) fn run(
 ) -> Result<Outcome, Refusal> {
     let place = bench.grounds.readable(&input.path)?;
     find::must_exist(&place)?;
+    if let Some(view) = input.view {
+        return indexed::run(bench, input, &place, view);
+    }
     let pattern = compile(input)?;
     let request = scan::Request {
         place: &place,
@@ -129,6 +155,12 @@ pub(crate) fn page() -> Page {
             ),
             parameter("path", "string", "a file or folder; the root where it is not given"),
             parameter("glob", "string", "only files whose names match"),
+            parameter(
+                "in",
+                "string",
+                "`text` (usual), or out of the index: `symbol` (where a name is defined), `references` (where it is used), `impact` \
+                 (what depends on it), `map` (the most important definitions), `meaning` (code that does what the words say)",
+            ),
             parameter("case", "boolean", "exact case; otherwise capitals in the pattern decide"),
             parameter("ignore_case", "boolean", "ignore case, whatever the pattern"),
         ],

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use distiq_base::{Answer, Ask, Mode, Question, ToolDef};
+use distiq_base::{Answer, Ask, CodeIndex, Mode, Question, ToolDef};
 use serde_json::{Map, Value, json};
 use tokio_util::sync::CancellationToken;
 
@@ -56,6 +56,8 @@ pub struct ToolboxConfig {
     pub rules: Arc<Rules>,
     /// Who remembers what the user allows for good.
     pub memory: Option<Arc<dyn Memory>>,
+    /// Who knows the project's definitions and finds code by its meaning.
+    pub code: Option<Arc<dyn CodeIndex>>,
     /// Who is told of every change, such as the session's checkpoints.
     pub watch: Option<Arc<dyn Watch>>,
 }
@@ -76,6 +78,7 @@ impl ToolboxConfig {
             launcher: None,
             rules: Arc::default(),
             memory: None,
+            code: None,
             watch: None,
         }
     }

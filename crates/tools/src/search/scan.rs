@@ -123,7 +123,7 @@ pub(super) fn scan(bench: &Bench, request: &Request<'_>) -> Result<Scanned, Refu
     })
 }
 
-fn glob(pattern: &str) -> Result<GlobMatcher, Refusal> {
+pub(super) fn glob(pattern: &str) -> Result<GlobMatcher, Refusal> {
     let plain = pattern.trim_start_matches("./");
     let anywhere = if plain.contains('/') { plain.to_owned() } else { format!("**/{plain}") };
     let glob = globset::GlobBuilder::new(&anywhere).literal_separator(true).build();

@@ -1,0 +1,116 @@
+//! Answers of the index as a model reads them: grouped by file, bounded, without what repeats.
+
+use std::collections::HashMap;
+use std::fmt::Write as _;
+
+use distiq_index::{Hit, Snapshot};
+
+/// Most lines of one hit's code.
+const CODE_LINES: usize = 60;
+/// Longest line that is shown.
+const LINE_CHARS: usize = 200;
+
+/// An answer under construction.
+pub(super) struct Page<'a> {
+    snapshot: &'a Snapshot,
+    text: String,
+    max_bytes: usize,
+    /// What did not fit.
+    left_out: usize,
+    files: HashMap<String, Option<String>>,
+}
+
+impl<'a> Page<'a> {
+    pub fn new(snapshot: &'a Snapshot, max_bytes: usize) -> Self {
+        Self { snapshot, text: String::new(), max_bytes, left_out: 0, files: HashMap::new() }
+    }
+
+    /// Adds a line of words.
+    pub fn say(&mut self, words: &str) {
+        self.add(&format!("{words}\n"));
+    }
+
+    /// Adds hits, the first `with_code` of them with their code.
+    pub fn hits(&mut self, hits: &[Hit], with_code: usize) {
+        let mut last = "";
+        for (at, hit) in hits.iter().enumerate() {
+            let code = if at < with_code { self.code(hit) } else { None };
+            let is_same_file = last == hit.path;
+            let text = match code {
+                Some(code) => format!("{}:{}-{}\n{code}", hit.path, hit.start_line, hit.end_line),
+                None if is_same_file => head(hit),
+                None => format!("{}\n{}", hit.path, head(hit)),
+            };
+            last = if at < with_code { "" } else { &hit.path };
+            self.add(&text);
+        }
+    }
+
+    /// Adds lines of a file.
+    pub fn lines(&mut self, path: &str, numbers: &[u32]) {
+        if numbers.is_empty() {
+            return;
+        }
+        let Some(text) = self.file(path) else { return };
+        let all: Vec<&str> = text.lines().collect();
+        let mut shown = format!("{path}\n");
+        for number in numbers {
+            let at = usize::try_from(*number).unwrap_or(0).wrapping_sub(1);
+            let line = all.get(at).map_or("", |line| line.trim());
+            let _ = writeln!(shown, "{number}: {}", cut(line));
+        }
+        self.add(&shown);
+    }
+
+    /// Returns the answer.
+    pub fn finish(mut self) -> String {
+        if self.left_out > 0 {
+            let _ = writeln!(
+                self.text,
+                "[{} more did not fit; narrow it by `path` or `glob`]",
+                self.left_out
+            );
+        }
+        self.text
+    }
+
+    fn add(&mut self, text: &str) {
+        // Room for the last line is kept.
+        if self.text.len() + text.len() + 80 > self.max_bytes {
+            self.left_out += 1;
+            return;
+        }
+        self.text.push_str(text);
+    }
+
+    fn code(&mut self, hit: &Hit) -> Option<String> {
+        let (start, end) =
+            (usize::try_from(hit.start_line).ok()?, usize::try_from(hit.end_line).ok()?);
+        let text = self.file(&hit.path)?;
+        let count = (end + 1).checked_sub(start)?;
+        let mut code = String::new();
+        for line in text.lines().skip(start - 1).take(count.min(CODE_LINES)) {
+            code.push_str(cut(line));
+            code.push('\n');
+        }
+        if count > CODE_LINES {
+            let _ = writeln!(code, "[{} more lines]", count - CODE_LINES);
+        }
+        Some(code)
+    }
+
+    fn file(&mut self, path: &str) -> Option<String> {
+        let read = || self.snapshot.text(path);
+        self.files.entry(path.to_owned()).or_insert_with(read).clone()
+    }
+}
+
+fn head(hit: &Hit) -> String {
+    let head = if hit.signature.is_empty() { hit.kind.as_str() } else { hit.signature.as_str() };
+    format!("{}-{}: {}\n", hit.start_line, hit.end_line, cut(head))
+}
+
+fn cut(line: &str) -> &str {
+    let end = line.char_indices().nth(LINE_CHARS).map_or(line.len(), |(at, _)| at);
+    line.get(..end).unwrap_or(line)
+}

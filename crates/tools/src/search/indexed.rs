@@ -1,0 +1,40 @@
+//! Searches that the project's index answers.
+
+use std::path::Path;
+
+use distiq_base::CodeView;
+use serde_json::json;
+
+use super::{Input, scan};
+use crate::bench::Bench;
+use crate::measure::RESULT_TOKENS;
+use crate::outcome::{Outcome, Refusal, RefusalKind};
+use crate::place::Place;
+
+/// What a token has at least in code, in bytes.
+const BYTES_A_TOKEN: usize = 3;
+
+pub(super) fn run(
+    bench: &Bench,
+    input: &Input,
+    place: &Place,
+    view: CodeView,
+) -> Result<Outcome, Refusal> {
+    let Some(code) = &bench.config.code else {
+        return Err(Refusal::invalid("search: no index here; search by text"));
+    };
+    let glob = input.glob.as_deref().map(scan::glob).transpose()?;
+    // The index knows paths by the root; a pattern is meant by the folder that is searched.
+    let inside = place.path.strip_prefix(&bench.grounds.root).unwrap_or(Path::new(""));
+    let accepts = |path: &str| {
+        let path = Path::new(path);
+        let Ok(below) = path.strip_prefix(inside) else { return false };
+        glob.as_ref().is_none_or(|glob| below.as_os_str().is_empty() || glob.is_match(below))
+    };
+    let most = RESULT_TOKENS * BYTES_A_TOKEN;
+    let answer = code
+        .answer(view, &input.pattern, &accepts, most)
+        .map_err(|message| Refusal::new(RefusalKind::Failed, format!("search: {message}")))?;
+    let text = if answer.is_empty() { "nothing found".to_owned() } else { answer };
+    Ok(Outcome::done(text.clone()).with_data(json!({ "text": text })))
+}
