@@ -6,6 +6,8 @@
 mod batch;
 mod edits;
 pub mod gateway;
+pub mod index;
+mod installs;
 mod model;
 pub mod process;
 mod report;

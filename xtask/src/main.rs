@@ -29,6 +29,7 @@ Usage: cargo xtask COMMAND
   env                  every environment variable that code reads, held against its table
   bench                what Distiq's own work costs, each figure beside a baseline
   bench gateway        what the gateway adds to a request, beside nginx, Portkey and LiteLLM
+  bench index          what indexing and searching cost, beside ctags, grep and (--aider) aider's repo map (--project DIR)
   bench retrieval      does a sentence find its function, a commit's message its files (--repos DIR)
   train words|ranker FOLDER
                        what `search` has learned, from the questions of `bench retrieval`
@@ -57,6 +58,7 @@ fn run(arguments: &[String]) -> Result<()> {
         ["bench"] => bench::run(),
         ["bench", "retrieval", rest @ ..] => bench::retrieval::run(rest),
         ["bench", "gateway", rest @ ..] => bench::gateway::run(rest),
+        ["bench", "index", rest @ ..] => bench::index::run(rest),
         ["train", rest @ ..] => train::run(rest),
         ["soak"] => soak(),
         ["real", rest @ ..] => real::run(rest),

@@ -5,8 +5,9 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 
+use super::super::installs;
 use super::client::Target;
 use super::upstream::MODEL;
 
@@ -100,18 +101,8 @@ fn distiq(place: &Place) -> Result<Start> {
 }
 
 fn install_nginx() -> Result<PathBuf> {
-    if let Some(path) = ["/usr/sbin/nginx", "/usr/bin/nginx"].iter().find(|p| Path::new(p).exists())
-    {
-        return Ok(PathBuf::from(path));
-    }
     // Out of its package: installing that would start a server.
-    let folder = cache("nginx")?;
-    let program = folder.join("usr/sbin/nginx");
-    if !program.exists() {
-        run_in(&folder, "apt-get", &["download", "-qq", "nginx"])?;
-        run_in(&folder, "sh", &["-c", "dpkg-deb -x nginx_*.deb ."])?;
-    }
-    Ok(program)
+    installs::debian("nginx", "usr/sbin/nginx")
 }
 
 /// Keeps its connections to the upstream and holds nothing back, as one sets it up before a model.
@@ -144,12 +135,12 @@ const PORTKEY: &str = r#"{"name":"portkey-bench","private":true,
 "#;
 
 fn install_portkey() -> Result<PathBuf> {
-    let folder = cache("portkey")?;
+    let folder = installs::cache("portkey")?;
     let program = folder.join("node_modules/@portkey-ai/gateway/build/start-server.js");
     if !program.exists() {
         fs::write(folder.join("package.json"), PORTKEY)?;
         let words = ["install", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"];
-        run_in(&folder, "npm", &words)?;
+        installs::run_in(&folder, "npm", &words)?;
     }
     Ok(program)
 }
@@ -195,21 +186,4 @@ fn litellm(place: &Place) -> Result<Start> {
         .arg(config)
         .args(["--host", "127.0.0.1", "--port", &place.port.to_string()]);
     Ok(place.started_by(command, format!("authorization: Bearer {key}\r\n")))
-}
-
-/// Returns a folder below the ignored `.cache`.
-fn cache(name: &str) -> Result<PathBuf> {
-    let folder = crate::root().join(".cache").join(name);
-    fs::create_dir_all(&folder)?;
-    Ok(folder)
-}
-
-fn run_in(folder: &Path, program: &str, arguments: &[&str]) -> Result<()> {
-    eprintln!("$ {program} {}", arguments.join(" "));
-    let status = Command::new(program).args(arguments).current_dir(folder).status();
-    let status = status.with_context(|| format!("Cannot run `{program}`"))?;
-    if !status.success() {
-        bail!("`{program} {}` failed", arguments.join(" "));
-    }
-    Ok(())
 }
