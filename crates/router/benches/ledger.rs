@@ -37,7 +37,7 @@ async fn requests(ledger: Arc<Ledger>, task: usize, limits: Limits) {
         let id = row.id.clone();
         ledger.reserve(row, &limits).await.unwrap();
         let end = FinalRow { cost: Some(Money::from_nanos(700)), ..FinalRow::default() };
-        ledger.finish(&id, end, &limits).await.unwrap();
+        ledger.settle(&id, end, &limits).await.unwrap();
     }
 }
 

@@ -263,6 +263,26 @@ impl Ledger {
         }
     }
 
+    /// Does as [`Ledger::finish`] for who need not know which limits came near: that takes no transaction.
+    ///
+    /// # Errors
+    /// As [`Ledger::finish`].
+    pub fn settle(
+        &self,
+        id: &RequestId,
+        row: FinalRow,
+        limits: &Limits,
+    ) -> impl Future<Output = Result<(), LedgerError>> + Send + use<> {
+        let answer = match self.append_end(id, &row, limits) {
+            true => None,
+            false => Some(self.queue_end(id, row, limits, oneshot_reply)),
+        };
+        async move {
+            let Some(answer) = answer else { return Ok(()) };
+            answer?.await.map_err(|_| LedgerError::Stopped)?.map(drop)
+        }
+    }
+
     /// Writes the end of a request without waiting; for a caller that is going away.
     pub fn finish_later(&self, id: &RequestId, row: FinalRow, limits: &Limits) {
         if self.append_end(id, &row, limits) {
@@ -315,15 +335,13 @@ impl Ledger {
 
     fn append_end(&self, id: &RequestId, row: &FinalRow, limits: &Limits) -> bool {
         let Some(journals) = self.writer.journals() else { return false };
-        if limits.any() {
-            // Which limits come near is a question for the database.
-            journals.forget(id.as_str());
-            return false;
-        }
         kill_point("before_final_row");
         let is_appended = journals.end(id.as_str(), row);
         if is_appended {
             self.writer.appended(journals);
+            if limits.any() {
+                self.writer.ends()();
+            }
             kill_point("after_final_row");
         }
         is_appended
@@ -344,11 +362,14 @@ impl Ledger {
         let (shared, limits) = (Arc::clone(&self.shared), limits.clone());
         let written = || kill_point("after_open_row");
         let (reply, receiver) = reply();
-        let ends = self.writer.ends();
+        let (ends, id) = (self.writer.ends(), row.id.clone());
+        let journals = self.writer.journals().cloned();
         let reply = Box::new(move |outcome: Result<Reservation, BudgetError>| {
-            // What is refused never comes to its end.
-            if outcome.is_err() {
-                ends();
+            match (&outcome, journals) {
+                (Ok(_), Some(journals)) => journals.admit(id.as_str()),
+                (Ok(_), None) => {}
+                // What is refused never comes to its end.
+                (Err(_), _) => ends(),
             }
             reply(outcome);
         });
@@ -387,12 +408,25 @@ impl Ledger {
         limits: &Limits,
         reply: impl FnOnce() -> (Reply<Result<Vec<Alert>, LedgerError>>, R),
     ) -> Result<Answer<Vec<Alert>, R>, LedgerError> {
-        if self.append_end(id, &row, limits) {
-            return Ok(Answer::Now(Vec::new()));
+        match (limits.any(), self.writer.journals()) {
+            // Which limits come near is a question for the database.
+            (true, Some(journals)) => journals.forget(id.as_str()),
+            (false, _) if self.append_end(id, &row, limits) => return Ok(Answer::Now(Vec::new())),
+            _ => {}
         }
+        self.queue_end(id, row, limits, reply).map(Answer::Later)
+    }
+
+    fn queue_end<R>(
+        &self,
+        id: &RequestId,
+        row: FinalRow,
+        limits: &Limits,
+        reply: impl FnOnce() -> (Reply<Result<Vec<Alert>, LedgerError>>, R),
+    ) -> Result<R, LedgerError> {
         let (reply, receiver) = reply();
         match self.writer.run(self.finish_task(id, row, limits, reply)) {
-            true => Ok(Answer::Later(receiver)),
+            true => Ok(receiver),
             false => Err(LedgerError::Stopped),
         }
     }

@@ -2,8 +2,9 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use crate::ledger::LedgerError;
 use crate::ledger::limits::Alert;
+use crate::ledger::rows::FinalRow;
+use crate::ledger::{Ledger, LedgerError};
 use crate::receipt::{Receipt, SendError};
 use crate::router::Desk;
 use crate::send::account::Account;
@@ -90,33 +91,51 @@ impl Ticket {
         &self,
         error: Option<SendError>,
     ) -> impl Future<Output = (Arc<Receipt>, Vec<Alert>)> + use<> {
-        let (written, mut receipt) = {
-            let mut state = self.state();
-            if let Stage::Closed(receipt) = &state.stage {
-                (None, Arc::clone(receipt))
-            } else {
-                let is_open = matches!(state.stage, Stage::Open);
-                let (row, receipt) = state.account.close(error);
-                let receipt = Arc::new(receipt);
-                state.stage = Stage::Closed(Arc::clone(&receipt));
-                let (ledger, account) = (&self.desk.config.ledger, &state.account);
-                let written = is_open.then(|| ledger.finish(&account.id, row, &account.limits));
-                (written, receipt)
-            }
-        };
+        let (written, receipt) = self
+            .end(error, |ledger, account, row| ledger.finish(&account.id, row, &account.limits));
         async move {
             let alerts = match written {
                 Some(written) => written.await,
                 None => Ok(Vec::new()),
             };
-            let alerts = alerts.unwrap_or_else(|error: LedgerError| {
-                if receipt.error.is_none() {
-                    Arc::make_mut(&mut receipt).error = Some(error.into());
-                }
-                Vec::new()
-            });
-            (receipt, alerts)
+            match alerts {
+                Ok(alerts) => (receipt, alerts),
+                Err(error) => (failed(receipt, error), Vec::new()),
+            }
         }
+    }
+
+    /// Does as [`Ticket::close`] where nobody is told of limits.
+    pub fn settle(&self, error: Option<SendError>) -> impl Future<Output = Arc<Receipt>> + use<> {
+        let (written, receipt) = self
+            .end(error, |ledger, account, row| ledger.settle(&account.id, row, &account.limits));
+        async move {
+            match written {
+                Some(written) => match written.await {
+                    Ok(()) => receipt,
+                    Err(error) => failed(receipt, error),
+                },
+                None => receipt,
+            }
+        }
+    }
+
+    /// Closes the request, and has its end written where a row is open.
+    fn end<W>(
+        &self,
+        error: Option<SendError>,
+        write: impl FnOnce(&Ledger, &Account, FinalRow) -> W,
+    ) -> (Option<W>, Arc<Receipt>) {
+        let mut state = self.state();
+        if let Stage::Closed(receipt) = &state.stage {
+            return (None, Arc::clone(receipt));
+        }
+        let is_open = matches!(state.stage, Stage::Open);
+        let (row, receipt) = state.account.close(error);
+        let receipt = Arc::new(receipt);
+        state.stage = Stage::Closed(Arc::clone(&receipt));
+        let written = is_open.then(|| write(&self.desk.config.ledger, &state.account, row));
+        (written, receipt)
     }
 
     /// Gives the request up, if it is not over, without waiting for the ledger.
@@ -129,4 +148,12 @@ impl Ticket {
             state.stage = Stage::Closed(Arc::new(receipt));
         }
     }
+}
+
+/// Tells that the ledger failed, where nothing else did.
+fn failed(mut receipt: Arc<Receipt>, error: LedgerError) -> Arc<Receipt> {
+    if receipt.error.is_none() {
+        Arc::make_mut(&mut receipt).error = Some(error.into());
+    }
+    receipt
 }

@@ -32,7 +32,7 @@ const HELP: &str = "\
 Usage: cargo xtask bench gateway [--quick] [--only NAME,NAME] [--binary PATH]
 
   --quick        a fifth of the repetitions
-  --only NAMES   some of distiq, nginx, portkey, litellm
+  --only NAMES   some of distiq, budgeted (the same with a key's budget), nginx, portkey, litellm
   --binary PATH  this build of distiq, in place of one that is made
 ";
 
@@ -99,7 +99,7 @@ pub fn run(arguments: &[&str]) -> Result<()> {
         }
         let size = Size::FULL.divided(choice.by * peer.share);
         let program = match (&choice.binary, peer.name) {
-            (Some(path), "distiq") => Ok(path.clone()),
+            (Some(path), "distiq" | "budgeted") => Ok(path.clone()),
             _ => (peer.install)(),
         };
         let column = program.and_then(|program| {

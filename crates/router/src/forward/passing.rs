@@ -235,7 +235,7 @@ impl Passing {
             Ok(body) => {
                 let now_ms = self.ticket.desk.config.clock.now_ms();
                 through.leg.flight.answered(&through.leg.candidate.model, now_ms);
-                self.ticket.close(None).await;
+                self.ticket.settle(None).await;
                 Ok(self.forwarded(status, headers, Some(through), Some(body)))
             }
         }
@@ -330,7 +330,7 @@ impl Passing {
     }
 
     async fn give_up(&self, error: SendError, reply: Option<Box<RawRefusal>>) -> Refused {
-        let (receipt, _) = self.ticket.close(Some(error.clone())).await;
+        let receipt = self.ticket.settle(Some(error.clone())).await;
         Refused { error, receipt: Box::new(Arc::unwrap_or_clone(receipt)), reply }
     }
 }

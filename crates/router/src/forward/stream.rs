@@ -273,7 +273,7 @@ impl Through {
 
     async fn close(&mut self, error: Option<SendError>) {
         let failed = error.is_some();
-        let (receipt, _) = self.ticket.close(error).await;
+        let receipt = self.ticket.settle(error).await;
         if let Some(error) = receipt.error.clone().filter(|_| !failed) {
             self.fault = Some(Broken { error, is_told: false });
         }

@@ -133,6 +133,11 @@ impl Journals {
             && self.append(&mut writing, &Record::End(id, Cow::Borrowed(row)))
     }
 
+    /// Lets the end of a request whose row a transaction has written be appended.
+    pub fn admit(&self, id: &str) {
+        self.writing().under_way.insert(id.to_owned());
+    }
+
     /// Leaves a request's end to a transaction.
     pub fn forget(&self, id: &str) {
         self.writing().under_way.remove(id);

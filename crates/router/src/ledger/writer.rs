@@ -196,8 +196,8 @@ impl Writer {
     }
 
     /// Returns the journals, where rows may go there.
-    pub fn journals(&self) -> Option<&Journals> {
-        self.journals.as_deref()
+    pub fn journals(&self) -> Option<&Arc<Journals>> {
+        self.journals.as_ref()
     }
 
     /// Notes that something was appended to a journal.
@@ -243,7 +243,7 @@ impl Writer {
                 break;
             }
             drop(state);
-            let left = write_batch(&self.db, self.journals(), batch, Way::Now);
+            let left = write_batch(&self.db, self.journals.as_deref(), batch, Way::Now);
             self.unsynced.note();
             state = self.queue.state();
             if !left.is_empty() {

@@ -12,7 +12,7 @@ use distiq_router::{
 };
 use jiff::tz::TimeZone;
 
-use crate::support::{Desk, again, cents, paid, row};
+use crate::support::{Desk, again, block_on, cents, paid, row};
 
 const FREE: fn() -> Limits = Limits::default;
 
@@ -90,6 +90,26 @@ fn a_limit_counts_what_requests_without_one_cost_and_hold() {
 }
 
 #[test]
+fn what_a_settled_request_held_is_free_at_once_also_for_others() {
+    let desk = Desk::new();
+    let other = Ledger::open(&desk.path()).unwrap();
+    let session = Limits { session: Some(cents(26)), ..FREE() };
+    for n in 0..12 {
+        let (mine, theirs) =
+            if n % 2 == 0 { (&desk.ledger, &other) } else { (&other, &desk.ledger) };
+        mine.reserve_blocking(numbered(n), &session).unwrap();
+        assert!(theirs.reserve_blocking(row("s"), &session).is_err(), "25 of 26 cents are held");
+        let usage = distiq_base::Usage { output: 9, ..Default::default() };
+        mine.progress(&id(n), Progress { usage, cost: Some(cents(0)) });
+        block_on(mine.settle(&id(n), paid(Money::ZERO), &session)).unwrap();
+        assert_eq!(theirs.request(&id(n)).unwrap().unwrap().state, RowState::Final);
+        // The truth that comes late takes a transaction, and is seen all the same.
+        mine.finish_blocking(&id(n), paid(Money::from_nanos(1)), &session).unwrap();
+    }
+    assert_eq!(spent(&other), Money::from_nanos(12));
+}
+
+#[test]
 fn a_ledger_that_is_closed_leaves_no_journal() {
     let desk = Desk::new();
     let path = desk.path();
@@ -110,13 +130,15 @@ fn work(path: &Path, requests: usize) {
     };
     let ledger = Ledger::open(path).unwrap();
     for n in 0..requests {
-        ledger.reserve_blocking(numbered(n), &FREE()).unwrap();
+        // Each other one is held to a limit: a transaction writes its row, the journal its end.
+        let limits = Limits { day: (n % 2 == 1).then(|| cents(1_000)), ..FREE() };
+        ledger.reserve_blocking(numbered(n), &limits).unwrap();
         tell(n, "open");
         if n % 3 == 1 {
             // It folds, as the ledger's thread does in time.
             rows(&ledger);
         }
-        ledger.finish_blocking(&id(n), paid(cents(2)), &FREE()).unwrap();
+        block_on(ledger.settle(&id(n), paid(cents(2)), &limits)).unwrap();
         tell(n, "final");
     }
     drop(ledger);

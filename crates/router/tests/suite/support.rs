@@ -88,3 +88,12 @@ pub fn again(test: &str) -> Command {
     command.args(["--exact", test, "--nocapture"]);
     command
 }
+
+/// Waits for a future on a thread that has no runtime.
+pub fn block_on<T>(future: impl Future<Output = T>) -> T {
+    thread_local! {
+        static RUNTIME: tokio::runtime::Runtime =
+            tokio::runtime::Builder::new_current_thread().build().unwrap();
+    }
+    RUNTIME.with(|runtime| runtime.block_on(future))
+}

@@ -37,9 +37,10 @@ pub struct Start {
     pub target: Target,
 }
 
-/// All of them; the first is ours, the second the floor.
-pub const PEERS: [Peer; 4] = [
+/// All of them; the first is ours, the second with a budget to hold, the third the floor.
+pub const PEERS: [Peer; 5] = [
     Peer { name: "distiq", share: 1, install: our_own, start: distiq },
+    Peer { name: "budgeted", share: 1, install: our_own, start: distiq_with_budget },
     Peer { name: "nginx", share: 1, install: install_nginx, start: nginx },
     Peer { name: "portkey", share: 8, install: install_portkey, start: portkey },
     Peer { name: "litellm", share: 40, install: install_litellm, start: litellm },
@@ -81,15 +82,24 @@ fn our_own() -> Result<PathBuf> {
     Ok(crate::target_dir()?.join("release/distiq"))
 }
 
-/// As it is used: a key that is held to a budget, the ledger, the figures.
+/// As it is used: a key, the ledger, the figures.
 fn distiq(place: &Place) -> Result<Start> {
+    distiq_with_key(place, &[])
+}
+
+/// The same with a key whose spending each request is held against.
+fn distiq_with_budget(place: &Place) -> Result<Start> {
+    distiq_with_key(place, &["--day", "1000"])
+}
+
+fn distiq_with_key(place: &Place, more: &[&str]) -> Result<Start> {
     let with_home = || {
         let mut command = place.command();
         command.env("DISTIQ_HOME", place.folder);
         command
     };
     let mut keys = with_home();
-    keys.args(["keys", "create", "--json", "--owner", "bench", "--day", "1000"]);
+    keys.args(["keys", "create", "--json", "--owner", "bench"]).args(more);
     let made = keys.stdout(Stdio::piped()).output().context("Cannot run distiq")?;
     let made: serde_json::Value = serde_json::from_slice(&made.stdout).context("no key")?;
     let key = made.get("key").and_then(|key| key.as_str()).context("no key")?;
