@@ -5,8 +5,9 @@
 //! killed process; a power cut takes at most the last 100 ms. A row whose process died is closed
 //! as `estimated`, with the cost last known of it or else the one estimated before the send.
 //!
-//! A request under a limit is held against what is spent in one transaction with its row. The rows of others are
-//! appended to a journal, which is folded into the database soon after, and before anything is read or held against a limit.
+//! A request under a limit is held against what is spent in one transaction with its row. The rows of others, and all
+//! ends of which nobody asks whether a limit came near, are appended to a journal, which is folded into the database
+//! soon after, and before anything is read or held against a limit.
 
 mod book;
 mod journal;

@@ -270,6 +270,7 @@ pub(crate) fn finish(
     zone: &TimeZone,
 ) -> Result<Option<Vec<Alert>>, StoreError> {
     let Some((settled, change)) = settle(tx, id, row)? else { return Ok(None) };
+    add(tx, &settled, change)?;
     let account = Account {
         at: Timestamp::from_millisecond(settled.at_ms).unwrap_or_default(),
         session: settled.session,
@@ -288,8 +289,7 @@ pub(crate) fn finish(
     Ok(Some(alerts))
 }
 
-/// Writes the end of a request into its row and the sums; returns what the sums changed by, or `None` where no such
-/// row is.
+/// Writes the end of a request into its row; returns what its sums change by, or `None` where no such row is.
 pub(crate) fn settle(
     tx: &Tx<'_>,
     id: &str,
@@ -298,7 +298,6 @@ pub(crate) fn settle(
     let Some(settled) = find(tx, id)? else { return Ok(None) };
     write_end(tx, id, row)?;
     let change = row.cost.unwrap_or(Money::ZERO).minus(settled.counted);
-    add(tx, &settled, change)?;
     Ok(Some((settled, change)))
 }
 
@@ -370,11 +369,15 @@ fn write_end(tx: &Tx<'_>, id: &str, row: &FinalRow) -> Result<(), StoreError> {
 }
 
 fn add(tx: &Tx<'_>, settled: &Settled, change: Money) -> Result<(), StoreError> {
-    let Settled { at_ms, session, run, key, .. } = settled;
-    for sum in Sum::all(*at_ms, key.as_deref(), session.as_deref(), run.as_deref()) {
-        sum.add(tx, change)?;
+    settled.sums().try_for_each(|sum| sum.add(tx, change))
+}
+
+impl Settled {
+    /// Returns the running sums that it is part of.
+    pub fn sums(&self) -> impl Iterator<Item = Sum<'_>> {
+        let Self { at_ms, session, run, key, .. } = self;
+        Sum::all(*at_ms, key.as_deref(), session.as_deref(), run.as_deref())
     }
-    Ok(())
 }
 
 /// A running sum that a request is part of.

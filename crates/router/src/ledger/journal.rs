@@ -1,6 +1,6 @@
-//! Journals: rows of requests that no limit holds, appended to a file before they are in the database.
+//! Journals: rows of requests that no limit holds, and ends of all, appended to a file before they are in the database.
 //!
-//! Each process that sends such requests has a file beside the ledger, which it alone appends to and holds a lock on.
+//! Each process that sends requests has a file beside the ledger, which it alone appends to and holds a lock on.
 //! What is appended survives a killed process, as a commit does. Any process folds any journal into the database,
 //! up to its last whole record, in a transaction that also notes how far it came: so each record is
 //! folded once, and whoever reads, or asks what is spent, folds before. A journal goes once it is folded, that is synced, and its

@@ -6,7 +6,7 @@ use distiq_base::Money;
 use distiq_store::{StoreError, Tx};
 
 use super::record::Record;
-use crate::ledger::book::{self, Sum};
+use crate::ledger::book::{self, Settled, Sum};
 use crate::ledger::owner::Owner;
 use crate::ledger::rows::{FinalRow, Opening, Progress};
 
@@ -15,6 +15,8 @@ use crate::ledger::rows::{FinalRow, Opening, Progress};
 pub(super) struct Batch<'a> {
     entries: Vec<Entry<'a>>,
     places: HashMap<&'a str, usize>,
+    /// Rows that the database had and that have ended, and what their sums change by.
+    settled: Vec<(Settled, Money)>,
 }
 
 /// A request that was opened in this batch, and what became of it since.
@@ -54,7 +56,7 @@ impl<'a> Batch<'a> {
             },
             Record::End(id, row) => match self.under_way(id) {
                 Some(entry) => entry.end = Some(row.into_owned()),
-                None => drop(book::settle(tx, id, &row)?),
+                None => self.settled.extend(book::settle(tx, id, &row)?),
             },
         }
         Ok(())
@@ -65,22 +67,35 @@ impl<'a> Batch<'a> {
     }
 
     /// Writes the rows and adds what they cost to the sums.
-    pub fn write(self, tx: &Tx<'_>) -> Result<(), StoreError> {
-        let mut sums: HashMap<Sum<'_>, Money> = HashMap::new();
+    pub fn write(mut self, tx: &Tx<'_>) -> Result<(), StoreError> {
+        let mut sums = Sums::default();
         for Entry { opening, owner, progress, end } in &self.entries {
             let is_new = book::insert(tx, opening, progress.as_ref(), end.as_ref(), owner)?;
             let Some(end) = end else { continue };
             if !is_new {
-                book::settle(tx, opening.id, end)?;
+                self.settled.extend(book::settle(tx, opening.id, end)?);
                 continue;
             }
-            let cost = end.cost.unwrap_or(Money::ZERO);
-            for sum in Sum::all(opening.at_ms, opening.key, opening.session, opening.run) {
-                let all = sums.entry(sum).or_default();
-                *all = all.plus(cost);
-            }
+            let parts = Sum::all(opening.at_ms, opening.key, opening.session, opening.run);
+            sums.add(parts, end.cost.unwrap_or(Money::ZERO));
         }
-        sums.into_iter().try_for_each(|(sum, cost)| sum.add(tx, cost))
+        for (settled, change) in &self.settled {
+            sums.add(settled.sums(), *change);
+        }
+        sums.0.into_iter().try_for_each(|(sum, cost)| sum.add(tx, cost))
+    }
+}
+
+/// What the running sums change by.
+#[derive(Default)]
+struct Sums<'a>(HashMap<Sum<'a>, Money>);
+
+impl<'a> Sums<'a> {
+    fn add(&mut self, parts: impl Iterator<Item = Sum<'a>>, cost: Money) {
+        for part in parts {
+            let all = self.0.entry(part).or_default();
+            *all = all.plus(cost);
+        }
     }
 }
 
