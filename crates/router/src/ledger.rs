@@ -441,9 +441,12 @@ impl Ledger {
     ) -> impl Job + 'static + use<> {
         let (shared, id, limits) = (Arc::clone(&self.shared), id.clone(), limits.clone());
         let written = || kill_point("after_final_row");
-        let ends = self.writer.ends();
+        let (ends, journals) = (self.writer.ends(), self.writer.journals().cloned());
+        let over = id.clone();
         let reply = Box::new(move |outcome| {
             ends();
+            // Who gave up before the row was there.
+            journals.iter().for_each(|journals| journals.forget(over.as_str()));
             reply(outcome);
         });
         task(reply, written, move |tx: &Tx<'_>| {
@@ -534,6 +537,29 @@ mod tests {
 
     use super::limits::WorstCase;
     use super::*;
+
+    #[test]
+    fn who_gives_up_before_its_row_is_there_leaves_nothing_behind() {
+        let folder = tempfile::tempdir().unwrap();
+        let ledger = Ledger::open(&folder.path().join("ledger.db")).unwrap();
+        let free = WorstCase { prompt: Money::ZERO, output: Price(0) };
+        let limited = Limits { day: Some(Money::from_nanos(1)), ..Limits::default() };
+        let row = || OpenRow { worst: Some(free), ..OpenRow::new(RequestKind::Gateway, "p", "m") };
+        for limits in [&limited, &Limits::default()] {
+            let open = row();
+            let id = open.id.clone();
+            drop(ledger.reserve(open, limits));
+            ledger.finish_later(&id, FinalRow::default(), limits);
+        }
+        // Behind them in the queue.
+        let last = row();
+        let id = last.id.clone();
+        ledger.reserve_blocking(last, &limited).unwrap();
+        ledger.finish_blocking(&id, FinalRow::default(), &limited).unwrap();
+        assert_eq!(ledger.writer.journals().unwrap().under_way(), 0);
+        let all = ledger.requests(&query::RowFilter::default(), 10).unwrap();
+        assert!(all.len() == 3 && all.iter().all(|row| row.state == rows::RowState::Final));
+    }
 
     #[test]
     fn who_was_refused_is_not_waited_for() {

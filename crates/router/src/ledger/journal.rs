@@ -143,6 +143,12 @@ impl Journals {
         self.writing().under_way.remove(id);
     }
 
+    /// Returns how many requests' ends are still to be appended.
+    #[cfg(test)]
+    pub fn under_way(&self) -> usize {
+        self.writing().under_way.len()
+    }
+
     /// Returns how many bytes are not known to be folded.
     pub fn behind(&self) -> u64 {
         let folded = self.folded.load(Ordering::Acquire);
