@@ -6,9 +6,9 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    completions, config, cost, cursor_custom, cursor_test, data, demo, doctor, index, index_stats,
-    keys, metrics, models, permissions, redo, reference, run, schema, search, sessions, setup,
-    start, stats, tool, trust, undo, version,
+    completions, config, context, cost, cursor_custom, cursor_test, data, demo, doctor, index,
+    index_stats, keys, metrics, models, permissions, redo, reference, run, schema, search,
+    sessions, setup, start, stats, tool, trust, undo, version,
 };
 use crate::terminal::Color;
 
@@ -92,6 +92,8 @@ pub enum Command {
     Trust(trust::Args),
     /// Find code and documents by what they say and do
     Search(search::Args),
+    /// Pack what a request needs to see of the project into few tokens
+    Context(context::Args),
     /// Bring the index of the project up to date
     Index(index::Args),
     /// Tell what is in the index

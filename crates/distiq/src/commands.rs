@@ -2,6 +2,7 @@
 
 pub mod completions;
 pub mod config;
+pub mod context;
 pub mod cost;
 pub mod cursor_custom;
 pub mod cursor_test;
@@ -62,6 +63,7 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
         Command::Stats(args) => stats::run(&global, &args),
         Command::Metrics(args) => metrics::run(&global, &args),
         Command::Search(args) => search::run(&global, &args),
+        Command::Context(args) => context::run(&global, &args),
         Command::Index(args) => index::run(&global, &args),
         Command::IndexStats(args) => index_stats::run(&global, &args),
         Command::Tool(args) => tool::run(&global, &args),

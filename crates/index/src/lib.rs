@@ -36,7 +36,7 @@ pub mod words;
 
 pub use chunk::{Chunk, FIELDS, Field};
 pub use error::IndexError;
-pub use rank::{Candidate, FEATURES};
+pub use rank::{Candidate, FEATURES, Retrieved};
 pub use refresh::{Control, Index, Progress, Refreshed};
 pub use search::{Hit, Mode, Query, Tests};
 pub use segment::{FileFacts, ImportFact, Mention, UnitFact};

@@ -20,7 +20,7 @@ use features::Row;
 use shelf::{Shard, Shelf};
 
 use crate::error::IndexError;
-use crate::search::{Hit, Query, Tests, is_test};
+use crate::search::{Hit, MAX_HITS, Query, Tests, is_test};
 use crate::snapshot::Snapshot;
 use crate::words::Analyzer;
 
@@ -36,6 +36,15 @@ pub struct Candidate {
     pub features: Vec<f32>,
 }
 
+/// What a request found, for whoever packs it.
+#[derive(Clone, Debug, Default)]
+pub struct Retrieved {
+    /// The best chunks, best first.
+    pub hits: Vec<Hit>,
+    /// The files with words of the request, best first.
+    pub files: Vec<String>,
+}
+
 impl Snapshot {
     /// Returns the chunks that the ranker would put in order for a request, best by words first.
     ///
@@ -43,15 +52,29 @@ impl Snapshot {
     /// When the index is damaged.
     pub fn candidates(&self, text: &str) -> Result<Vec<Candidate>, IndexError> {
         let shelf = self.shelf();
-        let query = query::Query::new(text, &shelf, &Analyzer::default());
-        let recall = recall::recall(&shelf, &query, 0);
-        let rows = features::rows(&shelf, &query, &recall).into_iter();
+        let query = query::Query::new(text, &shelf, &Analyzer::default())?;
+        let recall = recall::recall(&shelf, &query, 0)?;
+        let rows = features::rows(&shelf, &query, &recall)?.into_iter();
         rows.map(|row| {
             let number = self.number(row.candidate.shard, row.candidate.chunk);
             let hit = self.hit(number, row.candidate.score, Vec::new())?;
             Ok(Candidate { hit, features: row.values })
         })
         .collect()
+    }
+
+    /// Returns the best chunks, and the files by the words of each as a whole, best first.
+    ///
+    /// # Errors
+    /// When the index is damaged.
+    pub fn retrieve(&self, text: &str) -> Result<Retrieved, IndexError> {
+        let asked = Query { limit: MAX_HITS, ..Query::new(text) };
+        let (hits, recall) = find(self, &asked, MAX_HITS)?;
+        let path = |(shard, file): &(usize, usize)| {
+            let part = self.parts().get(*shard)?;
+            Some(part.segment.files().get(*file)?.path.clone())
+        };
+        Ok(Retrieved { hits, files: recall.best_files.iter().filter_map(path).collect() })
     }
 
     fn shelf(&self) -> Shelf<'_> {
@@ -69,12 +92,20 @@ pub(crate) fn search(
     asked: &Query<'_>,
     limit: usize,
 ) -> Result<Vec<Hit>, IndexError> {
+    Ok(find(snapshot, asked, limit)?.0)
+}
+
+fn find(
+    snapshot: &Snapshot,
+    asked: &Query<'_>,
+    limit: usize,
+) -> Result<(Vec<Hit>, recall::Recall), IndexError> {
     let without_tests = asked.tests == Tests::Exclude;
     let shelf = snapshot.shelf();
-    let query = query::Query::new(asked.text, &shelf, &Analyzer::default());
+    let query = query::Query::new(asked.text, &shelf, &Analyzer::default())?;
     let most = if without_tests { limit * LEFT_OUT } else { limit };
-    let recall = recall::recall(&shelf, &query, most);
-    let mut rows: Vec<(f32, Row)> = features::rows(&shelf, &query, &recall)
+    let recall = recall::recall(&shelf, &query, most)?;
+    let mut rows: Vec<(f32, Row)> = features::rows(&shelf, &query, &recall)?
         .into_iter()
         .map(|row| (model::score(&row.values), row))
         .collect();
@@ -100,5 +131,5 @@ pub(crate) fn search(
             hits.push(snapshot.hit(number, score, vec!["words".to_owned()])?);
         }
     }
-    Ok(hits)
+    Ok((hits, recall))
 }

@@ -8,6 +8,7 @@ use crate::output;
 /// The schemas; each describes an output with `--json` (or `--output-format`), which only grows.
 pub const SCHEMAS: &[(&str, &str)] = &[
     ("config", include_str!("../../schemas/config.json")),
+    ("context", include_str!("../../schemas/context.json")),
     ("cost", include_str!("../../schemas/cost.json")),
     ("cursor-custom", include_str!("../../schemas/cursor-custom.json")),
     ("cursor-test", include_str!("../../schemas/cursor-test.json")),

@@ -8,6 +8,7 @@ mod bad_input;
 mod bad_input_canaries;
 mod bad_input_disk;
 mod basics;
+mod context;
 mod data;
 mod demo;
 mod docs;

@@ -14,7 +14,7 @@ use super::shelf::Shelf;
 use super::weights::{FILES, UNITS};
 use crate::chunk::{Chunk, FIELDS, Field};
 use crate::search::is_test;
-use crate::segment::decode_length;
+use crate::segment::{Damaged, decode_length};
 use crate::words::tokens;
 
 /// A candidate with what is told of it.
@@ -72,9 +72,9 @@ struct FileFacts {
     identifiers: f32,
 }
 
-/// Returns the rows of all candidates that can be read, in the candidates' order.
-pub(crate) fn rows(shelf: &Shelf<'_>, query: &Query, recall: &Recall) -> Vec<Row> {
-    let matches = Matches::new(shelf, query, recall);
+/// Returns the rows of all candidates, in the candidates' order.
+pub(crate) fn rows(shelf: &Shelf<'_>, query: &Query, recall: &Recall) -> Result<Vec<Row>, Damaged> {
+    let matches = Matches::new(shelf, query, recall)?;
     let top = recall.candidates.first().map_or(1e-6, |candidate| candidate.score.max(1e-6));
     let top_file = recall.files.values().map(|look| look.score).fold(1e-6, f32::max);
     let mut files: BTreeMap<(usize, usize), FileFacts> = BTreeMap::new();
@@ -88,7 +88,7 @@ pub(crate) fn rows(shelf: &Shelf<'_>, query: &Query, recall: &Recall) -> Vec<Row
     let mut rows = Vec::with_capacity(recall.candidates.len());
     for (slot, candidate) in recall.candidates.iter().enumerate() {
         let Some(view) = shelf.shards.get(candidate.shard) else { continue };
-        let Ok(chunk) = view.segment.chunk(candidate.chunk) else { continue };
+        let chunk = view.segment.chunk(candidate.chunk)?;
         let Some(file) = files.get(&(candidate.shard, candidate.file)) else { continue };
         let lengths = view.segment.lengths(candidate.chunk).copied().unwrap_or_default();
         let mut features = Features::default();
@@ -122,7 +122,7 @@ pub(crate) fn rows(shelf: &Shelf<'_>, query: &Query, recall: &Recall) -> Vec<Row
             reasons,
         });
     }
-    rows
+    Ok(rows)
 }
 
 /// A place, counted ever more roughly.

@@ -6,7 +6,7 @@ use super::query::Query;
 use super::recall::{FileWalk, Recall, lists};
 use super::shelf::Shelf;
 use crate::chunk::FIELDS;
-use crate::segment::Postings;
+use crate::segment::{Damaged, Postings};
 
 /// What candidates and their files hold.
 #[derive(Debug)]
@@ -23,7 +23,7 @@ pub(crate) struct Matches {
 
 impl Matches {
     /// Looks the candidates up.
-    pub fn new(shelf: &Shelf<'_>, query: &Query, recall: &Recall) -> Self {
+    pub fn new(shelf: &Shelf<'_>, query: &Query, recall: &Recall) -> Result<Self, Damaged> {
         let (terms, related) = (query.terms.len(), query.related.len());
         let file_places: BTreeMap<(usize, usize), usize> =
             recall.files.keys().enumerate().map(|(place, key)| (*key, place)).collect();
@@ -42,7 +42,7 @@ impl Matches {
             }
         }
         for (at, other) in query.related.iter().enumerate() {
-            for (shard, list) in lists(shelf, &other.text).iter().enumerate() {
+            for (shard, list) in lists(shelf, &other.text)?.iter().enumerate() {
                 for found in Postings::new(list) {
                     let Some(slot) = slots.unit(shard, found.document) else { continue };
                     if let Some(counts) = matches.related_units.get_mut(slot * related + at) {
@@ -51,7 +51,7 @@ impl Matches {
                 }
             }
         }
-        matches
+        Ok(matches)
     }
 
     fn read(&mut self, shelf: &Shelf<'_>, slots: &Slots, shard: usize, term: usize, list: &[u8]) {

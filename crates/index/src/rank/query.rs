@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::related;
 use super::shelf::Shelf;
+use crate::segment::Damaged;
 use crate::words::{Analyzer, tokens};
 
 /// Most different terms of a request; the rarest are kept.
@@ -125,7 +126,7 @@ const CHANGE_WORDS: &[&str] = &[
 
 impl Query {
     /// Reads a request.
-    pub fn new(text: &str, shelf: &Shelf<'_>, analyzer: &Analyzer) -> Self {
+    pub fn new(text: &str, shelf: &Shelf<'_>, analyzer: &Analyzer) -> Result<Self, Damaged> {
         let text = text.get(..text.floor_char_boundary(MAX_BYTES)).unwrap_or_default();
         let mut query = Self { has_lines: text.trim().contains('\n'), ..Self::default() };
         query.read_names(text);
@@ -145,11 +146,11 @@ impl Query {
         let mut unknown = 0;
         for (term, count) in counts {
             let weight = (1.0 + (count as f32).ln()).min(2.0);
-            let documents = shelf.documents(&term);
+            let documents = shelf.documents(&term)?;
             if documents > 0 {
                 query.terms.push(Term { weight: weight * shelf.rarity(documents), text: term });
             } else if let Some(repaired) = shelf.repair(&term, REPAIR_LETTERS) {
-                let rarity = shelf.rarity(shelf.documents(&repaired));
+                let rarity = shelf.rarity(shelf.documents(&repaired)?);
                 query.terms.push(Term { weight: weight * REPAIRED * rarity, text: repaired });
             } else {
                 unknown += 1;
@@ -160,7 +161,7 @@ impl Query {
         query.terms.truncate(MAX_TERMS);
         query.whole = query.terms.iter().map(|term| term.weight).sum::<f32>().max(1e-6);
         query.relate();
-        query
+        Ok(query)
     }
 
     fn relate(&mut self) {

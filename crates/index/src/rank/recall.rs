@@ -6,7 +6,7 @@ use super::query::Query;
 use super::shelf::{Shard, Shelf};
 use super::weights::{FILES, Factors, UNITS, Weights};
 use crate::chunk::{FIELDS, Field};
-use crate::segment::{FILE, NAME, Postings, Segment};
+use crate::segment::{Damaged, FILE, NAME, Postings, Segment};
 
 /// How many chunks are looked at again for their own score.
 const BEST_UNITS: usize = 100;
@@ -55,16 +55,17 @@ pub(crate) struct Recall {
     pub lists: Vec<Lists>,
     /// Chunks behind the candidates, by falling score.
     pub rest: Vec<Candidate>,
+    /// Shard and place of each file with a score, best first.
+    pub best_files: Vec<(usize, usize)>,
 }
 
 /// Returns a term's lists.
-pub(crate) fn lists(shelf: &Shelf<'_>, term: &str) -> Lists {
-    let list = |segment: &Segment| {
-        let place = segment.terms().find(term)?;
-        // A damaged list is told of where the index is checked; here it holds nothing.
-        segment.list(place).ok()
+pub(crate) fn lists(shelf: &Shelf<'_>, term: &str) -> Result<Lists, Damaged> {
+    let list = |segment: &Segment| match segment.terms().find(term) {
+        Some(place) => segment.list(place),
+        None => Ok(Vec::new()),
     };
-    shelf.shards.iter().map(|shard| list(shard.segment).unwrap_or_default()).collect()
+    shelf.shards.iter().map(|shard| list(shard.segment)).collect()
 }
 
 /// Scores of one shard.
@@ -74,8 +75,9 @@ struct Scores {
 }
 
 /// Finds the candidates of a request; `most` chunks in all.
-pub(crate) fn recall(shelf: &Shelf<'_>, query: &Query, most: usize) -> Recall {
-    let lists: Vec<Lists> = query.terms.iter().map(|term| lists(shelf, &term.text)).collect();
+pub(crate) fn recall(shelf: &Shelf<'_>, query: &Query, most: usize) -> Result<Recall, Damaged> {
+    let lists: Vec<Lists> =
+        query.terms.iter().map(|term| lists(shelf, &term.text)).collect::<Result<_, _>>()?;
     let factors = Factors::new(&UNITS, &shelf.chunk_lengths);
     let scores: Vec<Scores> = shelf
         .shards
@@ -105,7 +107,7 @@ pub(crate) fn recall(shelf: &Shelf<'_>, query: &Query, most: usize) -> Recall {
         .iter()
         .take(BEST_FILES)
         .filter_map(|(shard, file, _)| best_of_file(shelf, &scores, *shard, *file));
-    for candidate in of_files.chain(named(shelf, query, &scores)).collect::<Vec<_>>() {
+    for candidate in of_files.chain(named(shelf, query, &scores)?).collect::<Vec<_>>() {
         if taken.insert((candidate.shard, candidate.chunk)) {
             let better = units.partition_point(|unit| unit.score > candidate.score);
             recall.candidates.push(Candidate { rank: better, ..candidate });
@@ -113,6 +115,7 @@ pub(crate) fn recall(shelf: &Shelf<'_>, query: &Query, most: usize) -> Recall {
     }
     rest.retain(|candidate| !taken.contains(&(candidate.shard, candidate.chunk)));
     recall.rest = rest;
+    recall.best_files = files.iter().map(|(shard, file, _)| (*shard, *file)).collect();
     let ranks: BTreeMap<(usize, usize), (usize, f32)> = files
         .iter()
         .enumerate()
@@ -134,7 +137,7 @@ pub(crate) fn recall(shelf: &Shelf<'_>, query: &Query, most: usize) -> Recall {
             }
         });
     }
-    recall
+    Ok(recall)
 }
 
 fn score<'l>(
@@ -305,13 +308,13 @@ fn best_of_file(
 }
 
 /// Returns chunks that are called, and files that are named, as the request mentions.
-fn named(shelf: &Shelf<'_>, query: &Query, scores: &[Scores]) -> Vec<Candidate> {
+fn named(shelf: &Shelf<'_>, query: &Query, scores: &[Scores]) -> Result<Vec<Candidate>, Damaged> {
     let mut found = Vec::new();
     let mut names: Vec<&String> = query.identifiers.iter().collect();
     names.sort();
     for name in names.into_iter().take(MAX_NAMES) {
         for (shard, (list, view)) in
-            lists(shelf, &format!("{NAME}{name}")).iter().zip(&shelf.shards).enumerate()
+            lists(shelf, &format!("{NAME}{name}"))?.iter().zip(&shelf.shards).enumerate()
         {
             for posting in Postings::new(list).take(NAMED) {
                 let (chunk, file) = (posting.document, view.segment.file_of(posting.document));
@@ -327,7 +330,7 @@ fn named(shelf: &Shelf<'_>, query: &Query, scores: &[Scores]) -> Vec<Candidate> 
     }
     for path in query.paths.iter().take(MAX_NAMES) {
         let name = path.rsplit('/').next().unwrap_or(path);
-        for (shard, list) in lists(shelf, &format!("{FILE}{name}")).iter().enumerate() {
+        for (shard, list) in lists(shelf, &format!("{FILE}{name}"))?.iter().enumerate() {
             for posting in Postings::new(list).take(NAMED) {
                 let Ok(file) = usize::try_from(posting.document) else { continue };
                 let is_live =
@@ -336,7 +339,7 @@ fn named(shelf: &Shelf<'_>, query: &Query, scores: &[Scores]) -> Vec<Candidate> 
             }
         }
     }
-    found
+    Ok(found)
 }
 
 /// How strongly each field of a chunk or file holds a term, from counts and factors.

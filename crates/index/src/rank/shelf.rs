@@ -1,7 +1,7 @@
 //! What is looked through: the segments, with what is dead in them left out.
 
 use crate::chunk::FIELDS;
-use crate::segment::{Postings, Segment};
+use crate::segment::{Damaged, Postings, Segment};
 use crate::snapshot::Part;
 
 /// A segment and which of its files are alive.
@@ -51,20 +51,20 @@ impl<'a> Shelf<'a> {
     }
 
     /// Returns how many living chunks hold a term.
-    pub fn documents(&self, term: &str) -> u32 {
+    pub fn documents(&self, term: &str) -> Result<u32, Damaged> {
         let mut documents = 0_u32;
         for shard in &self.shards {
             let Some(place) = shard.segment.terms().find(term) else { continue };
             let held = if shard.live.iter().all(|live| *live) {
                 place.documents
             } else {
-                let list = shard.segment.list(place).unwrap_or_default();
+                let list = shard.segment.list(place)?;
                 let living = Postings::new(&list).filter(|found| shard.part.holds(found.document));
                 u32::try_from(living.count()).unwrap_or(u32::MAX)
             };
             documents = documents.saturating_add(held);
         }
-        documents
+        Ok(documents)
     }
 
     /// Returns how much a term says that so many chunks hold.

@@ -1,0 +1,143 @@
+//! The shortlist: many places in few tokens, grouped by file, the best file first.
+
+use std::collections::{HashMap, HashSet};
+
+use distiq_index::words::Analyzer;
+use distiq_index::{Hit, Retrieved};
+
+use crate::lines::Lines;
+use crate::pack::Pack;
+use crate::{Item, Shape};
+
+/// The files that show several hits each, and how many.
+const OPEN_FILES: usize = 6;
+const HITS_A_FILE: usize = 2;
+/// The hits that show their most telling line too.
+const TELLING: usize = 5;
+/// The files from which on heads are cut shorter.
+const LONG_HEADS: usize = 12;
+/// Files behind those with hits are named alone from here on.
+const HEADS: usize = 60;
+/// Longest line, in characters, of the first files and of the others.
+const MAX_CHARS: usize = 100;
+const SHORT_CHARS: usize = 56;
+
+/// Adds a shortlist of at most `most` tokens.
+pub(crate) fn shortlist(
+    found: &Retrieved,
+    request: &str,
+    most: u64,
+    lines: &mut Lines,
+    pack: &mut Pack<'_>,
+) {
+    if most == 0 {
+        return;
+    }
+    let terms: HashSet<String> = Analyzer::default().analyze(request).into_iter().collect();
+    let mut order: Vec<&str> = Vec::new();
+    let mut files: HashMap<&str, Vec<&Hit>> = HashMap::new();
+    for hit in &found.hits {
+        let hits = files.entry(hit.path.as_str()).or_default();
+        if hits.is_empty() {
+            order.push(&hit.path);
+        }
+        hits.push(hit);
+    }
+    let mut told = 0;
+    for (place, path) in order.iter().enumerate().take(HEADS) {
+        let hits = files.get(path).map(Vec::as_slice).unwrap_or_default();
+        let shown = if place < OPEN_FILES { HITS_A_FILE } else { 1 };
+        let chars = if place < LONG_HEADS { MAX_CHARS } else { SHORT_CHARS };
+        let mut text = format!("{path}\n");
+        let mut items = Vec::new();
+        for hit in hits.iter().take(shown) {
+            let telling = if told < TELLING { telling(hit, &terms, lines) } else { None };
+            told += 1;
+            let item = item(hit, telling, chars, lines);
+            text.push_str(&item.text);
+            items.push(item);
+        }
+        if !pack.add(items, text, most) {
+            // A file may still be named where its heads are too long.
+            let Some(hit) = hits.first() else { continue };
+            let named = Item { text: String::new(), ..item(hit, None, chars, lines) };
+            if !pack.add(vec![named], format!("{path}\n"), most) {
+                return;
+            }
+        }
+    }
+    let named: HashSet<&str> = order.iter().take(HEADS).copied().collect();
+    let rest = order.iter().skip(HEADS).copied().chain(found.files.iter().map(String::as_str));
+    let mut seen = HashSet::new();
+    for path in rest.filter(|path| !named.contains(path)) {
+        if seen.insert(path) {
+            let item = Item {
+                path: path.to_owned(),
+                start_line: 1,
+                end_line: 1,
+                shape: Shape::Hits,
+                text: String::new(),
+                reasons: vec!["words of the whole file".to_owned()],
+            };
+            if !pack.add(vec![item], format!("{path}\n"), most) {
+                return;
+            }
+        }
+    }
+}
+
+fn item(hit: &Hit, telling: Option<(u32, String)>, chars: usize, lines: &mut Lines) -> Item {
+    let head = match hit.signature.as_str() {
+        "" => first_line(hit, chars, lines).unwrap_or_default(),
+        signature => cut(signature, chars),
+    };
+    let range = if hit.start_line == hit.end_line {
+        hit.start_line.to_string()
+    } else {
+        format!("{}-{}", hit.start_line, hit.end_line)
+    };
+    let mut text = format!("  {range} {head}\n");
+    if let Some((number, line)) = telling {
+        text.push_str(&format!("  {number}: {line}\n"));
+    }
+    Item {
+        path: hit.path.clone(),
+        start_line: hit.start_line,
+        end_line: hit.end_line,
+        shape: Shape::Hits,
+        text,
+        reasons: hit.reasons.clone(),
+    }
+}
+
+fn first_line(hit: &Hit, chars: usize, lines: &mut Lines) -> Option<String> {
+    let lines = lines.get(&hit.path, hit.start_line, hit.end_line)?;
+    lines
+        .iter()
+        .map(|line| line.trim())
+        .find(|line| line.chars().any(char::is_alphanumeric))
+        .map(|line| cut(line, chars))
+}
+
+/// Returns the line behind the head that holds most of the request's terms.
+fn telling(hit: &Hit, terms: &HashSet<String>, lines: &mut Lines) -> Option<(u32, String)> {
+    let analyzer = Analyzer::default();
+    let mut best: Option<(usize, u32, &str)> = None;
+    let from = hit.start_line.checked_add(1)?;
+    for (number, line) in (from..).zip(lines.get(&hit.path, from, hit.end_line)?).take(400) {
+        let found: HashSet<String> =
+            analyzer.analyze(line).into_iter().filter(|term| terms.contains(term)).collect();
+        if found.len() > best.map_or(0, |(count, ..)| count) {
+            best = Some((found.len(), number, line));
+        }
+    }
+    best.map(|(_, number, line)| (number, cut(line, MAX_CHARS)))
+}
+
+fn cut(line: &str, chars: usize) -> String {
+    let line = line.trim();
+    match line.char_indices().nth(chars) {
+        Some((at, _)) => format!("{}…", line.get(..at).unwrap_or_default()),
+        None => line.to_owned(),
+    }
+}

@@ -1,0 +1,90 @@
+use std::fs;
+
+use distiq_base::CountTokens;
+use distiq_index::{Control, Index, Snapshot};
+use distiq_ml::Tokenizer;
+
+use super::*;
+
+/// A project of several files; one has a long function and lines in other scripts.
+fn snapshot(folder: &tempfile::TempDir) -> Snapshot {
+    let tree = folder.path().join("tree");
+    fs::create_dir_all(tree.join("src")).unwrap();
+    for file in 0..30 {
+        let functions: String = (0..6)
+            .map(|n| format!("def load_{n}_of_{file}(path):\n    '''Читает файл'''\n\n    return open(path).read() + '{file}'\n\n\n"))
+            .collect();
+        fs::write(tree.join(format!("src/part_{file}.py")), functions).unwrap();
+    }
+    let body: String = (0..300).map(|n| format!("    total += weigh(item, {n})\n")).collect();
+    fs::write(
+        tree.join("src/weigh.py"),
+        format!("def weigh_all(items):\n    total = 0\n{body}    return total\n"),
+    )
+    .unwrap();
+    let index = Index::open(&tree, &folder.path().join("cache")).unwrap();
+    index.refresh(&Control::default()).unwrap();
+    index.snapshot().unwrap()
+}
+
+#[test]
+fn no_budget_is_passed_and_lines_are_exact() {
+    let folder = tempfile::tempdir().unwrap();
+    let snapshot = snapshot(&folder);
+    let counter = Tokenizer::o200k();
+    for shape in [Shape::Hits, Shape::Code, Shape::Mixed] {
+        for tokens in [1, 7, 20, 60, 200, 1_000, 4_000] {
+            for text in ["load the file at a path", "weigh all items", "nothing of this kind"] {
+                let context = build(&snapshot, &Request { text, tokens, shape }, counter).unwrap();
+                assert!(context.tokens_used <= tokens, "{shape:?} {tokens} {text}");
+                assert_eq!(context.tokens_used, counter.count(&context.text));
+                for item in &context.items {
+                    assert!(context.text.contains(&item.text), "{item:?}");
+                    if item.shape == Shape::Code {
+                        let text = fs::read_to_string(snapshot.root().join(&item.path)).unwrap();
+                        let (from, to) = (item.start_line as usize - 1, item.end_line as usize);
+                        let lines = text.lines().collect::<Vec<_>>()[from..to].join("\n") + "\n";
+                        assert_eq!(item.text, lines);
+                        let head = format!("{}:{}-{}\n", item.path, item.start_line, item.end_line);
+                        assert!(context.text.contains(&head));
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn shapes_show_what_they_say() {
+    let folder = tempfile::tempdir().unwrap();
+    let snapshot = snapshot(&folder);
+    let check = |shape, tokens| {
+        let request = Request { text: "weigh all items", tokens, shape };
+        build(&snapshot, &request, Tokenizer::o200k()).unwrap()
+    };
+    let hits = check(Shape::Hits, 400);
+    assert!(hits.text.starts_with("src/weigh.py\n  1-303 def weigh_all(items)\n"), "{}", hits.text);
+    let code = check(Shape::Code, 4_000);
+    let first = code.items.first().unwrap();
+    assert_eq!((first.path.as_str(), first.start_line), ("src/weigh.py", 1));
+    assert!(first.end_line < 303, "a unit that would take all shows its beginning");
+    let mixed = check(Shape::Mixed, 1_000);
+    let shapes: Vec<Shape> = mixed.items.iter().map(|item| item.shape).collect();
+    assert!(shapes.contains(&Shape::Hits) && shapes.contains(&Shape::Code), "{shapes:?}");
+    assert!(shapes.is_sorted_by_key(|shape| *shape == Shape::Code), "the shortlist comes first");
+}
+
+#[test]
+fn files_that_vanish_or_lead_outside_show_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let snapshot = snapshot(&folder);
+    let secret = folder.path().join("secret.py");
+    fs::write(&secret, "def weigh_all(items):\n    return 'outside'\n".repeat(200)).unwrap();
+    let weigh = folder.path().join("tree/src/weigh.py");
+    fs::remove_file(&weigh).unwrap();
+    std::os::unix::fs::symlink(&secret, &weigh).unwrap();
+    let request = Request { text: "weigh all items", tokens: 2_000, shape: Shape::Code };
+    let context = build(&snapshot, &request, Tokenizer::o200k()).unwrap();
+    assert!(!context.text.contains("outside"));
+    assert!(context.items.iter().all(|item| item.path != "src/weigh.py"));
+}

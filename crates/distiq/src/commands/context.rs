@@ -1,0 +1,134 @@
+//! `distiq context`
+
+use std::time::Instant;
+
+use distiq_base::{CountTokens, ErrorKind};
+use distiq_context::{Context, Request, Shape, build};
+use distiq_index::{IndexError, Snapshot};
+use distiq_ml::Tokenizer;
+use serde_json::{Value, json};
+
+use crate::cli::Global;
+use crate::code_index::{self, Refresh};
+use crate::failure::Failure;
+use crate::world::World;
+use crate::{output, rows, terminal};
+
+/// Longest request.
+const MAX_REQUEST_BYTES: usize = 64 * 1024;
+/// Most tokens that are packed.
+const MAX_TOKENS: u64 = 200_000;
+
+/// Arguments of `context`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// What is to be done or known
+    #[arg(value_name = "REQUEST", required_unless_present = "jsonl")]
+    request: Vec<String>,
+    /// The most tokens of the text, counted as o200k does
+    #[arg(long, value_name = "N", default_value_t = 4_000)]
+    tokens: u64,
+    /// What is shown: a shortlist, whole units, or both
+    #[arg(long, value_enum, default_value_t)]
+    shape: ShapeName,
+    /// Take what is in the index without a look at what changed since
+    #[arg(long)]
+    no_refresh: bool,
+    /// Print JSON; `distiq schema context` prints its shape
+    #[arg(long)]
+    json: bool,
+    /// Read rows `{id, request}` from standard input and print a row for each
+    #[arg(long, conflicts_with_all = ["json", "request"])]
+    jsonl: bool,
+}
+
+/// What is shown.
+#[derive(Clone, Copy, Debug, Default, clap::ValueEnum)]
+enum ShapeName {
+    Hits,
+    Code,
+    #[default]
+    Mixed,
+}
+
+impl Args {
+    fn request<'a>(&self, text: &'a str) -> Request<'a> {
+        let shape = match self.shape {
+            ShapeName::Hits => Shape::Hits,
+            ShapeName::Code => Shape::Code,
+            ShapeName::Mixed => Shape::Mixed,
+        };
+        Request { text, tokens: self.tokens, shape }
+    }
+}
+
+/// Packs what a request needs to see.
+pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
+    let text = args.request.join(" ");
+    if text.len() > MAX_REQUEST_BYTES {
+        return Err(Failure::new(ErrorKind::Usage, "The request is longer than 64 KB")
+            .with_hint("Ask with its most telling part"));
+    }
+    if args.tokens == 0 || args.tokens > MAX_TOKENS {
+        let message = format!("`--tokens` must be 1 to {MAX_TOKENS}");
+        return Err(Failure::new(ErrorKind::Usage, message));
+    }
+    let world = World::open(global, &[])?;
+    let refresh = if args.no_refresh { Refresh::No } else { Refresh::Yes };
+    if args.jsonl {
+        return answer_rows(&world, args, refresh);
+    }
+    let context = code_index::with(&world, refresh, |_, snapshot| pack(snapshot, args, &text))?;
+    if args.json {
+        output::json_line(&Value::Object(fields(&context)));
+        return Ok(());
+    }
+    if context.items.is_empty() {
+        terminal::say("nothing found");
+    }
+    output::raw(&context.text);
+    Ok(())
+}
+
+fn pack(snapshot: &Snapshot, args: &Args, text: &str) -> Result<Context, IndexError> {
+    build(snapshot, &args.request(text), Tokenizer::o200k())
+}
+
+fn answer_rows(world: &World, args: &Args, refresh: Refresh) -> Result<(), Failure> {
+    code_index::with(world, refresh, |_, snapshot| {
+        Ok(rows::answer("{\"id\": …, \"request\": \"…\"}", |row| {
+            // Rows that were made for `search` are understood too.
+            let text = row.text("request").or_else(|error| row.text("query").map_err(|_| error))?;
+            if text.len() > MAX_REQUEST_BYTES {
+                return Err("`request` is longer than 64 KB".to_owned());
+            }
+            let begin = Instant::now();
+            let context = pack(snapshot, args, text).map_err(|error| error.to_string())?;
+            let ms = (begin.elapsed().as_secs_f64() * 1_000_000.0).round() / 1000.0;
+            let mut answer = serde_json::Map::new();
+            answer.insert("id".into(), row.id.clone());
+            answer.insert("ms".into(), json!(ms));
+            answer.extend(fields(&context));
+            Ok(Value::Object(answer))
+        }))
+    })?
+}
+
+fn fields(context: &Context) -> serde_json::Map<String, Value> {
+    let items = context.items.iter().map(|item| {
+        json!({
+            "path": item.path,
+            "start_line": item.start_line,
+            "end_line": item.end_line,
+            "shape": item.shape.name(),
+            "text": item.text,
+            "reasons": item.reasons,
+        })
+    });
+    let mut fields = serde_json::Map::new();
+    fields.insert("tokens_used".into(), context.tokens_used.into());
+    fields.insert("counter".into(), Tokenizer::o200k().name().into());
+    fields.insert("items".into(), items.collect());
+    fields.insert("text".into(), context.text.as_str().into());
+    fields
+}
