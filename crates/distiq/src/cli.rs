@@ -6,9 +6,9 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    completions, config, context, cost, cursor_custom, cursor_test, data, demo, doctor, index,
-    index_stats, keys, metrics, models, permissions, redo, reference, run, schema, search,
-    sessions, setup, start, stats, tool, trust, undo, version,
+    completions, config, context, cost, cursor_custom, cursor_test, data, demo, doctor, graph,
+    index, index_stats, keys, map, metrics, models, permissions, redo, reference, run, schema,
+    search, sessions, setup, start, stats, tool, trust, undo, version,
 };
 use crate::terminal::Color;
 
@@ -98,6 +98,10 @@ pub enum Command {
     Index(index::Args),
     /// Tell what is in the index
     IndexStats(index_stats::Args),
+    /// Show the signatures that matter most, within a budget of tokens
+    Map(map::Args),
+    /// Tell who uses whom: definitions, references, calls, impact, paths, circles
+    Graph(graph::Args),
     /// Call one tool, without a model
     Tool(tool::Args),
     /// Tell what may be done without asking

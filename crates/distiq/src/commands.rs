@@ -9,9 +9,11 @@ pub mod cursor_test;
 pub mod data;
 pub mod demo;
 pub mod doctor;
+pub mod graph;
 pub mod index;
 pub mod index_stats;
 pub mod keys;
+pub mod map;
 pub mod metrics;
 pub mod models;
 pub mod permissions;
@@ -66,6 +68,8 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
         Command::Context(args) => context::run(&global, &args),
         Command::Index(args) => index::run(&global, &args),
         Command::IndexStats(args) => index_stats::run(&global, &args),
+        Command::Map(args) => map::run(&global, &args),
+        Command::Graph(args) => graph::run(&global, &args),
         Command::Tool(args) => tool::run(&global, &args),
         Command::Trust(args) => trust::run(&global, &args),
         Command::Permissions(args) => permissions::run(&global, &args),

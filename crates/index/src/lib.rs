@@ -23,6 +23,7 @@
 mod chunk;
 mod error;
 mod files;
+pub mod graph;
 mod place;
 mod rank;
 mod refresh;
@@ -36,6 +37,7 @@ pub mod words;
 
 pub use chunk::{Chunk, FIELDS, Field};
 pub use error::IndexError;
+pub use graph::Graph;
 pub use rank::{Candidate, FEATURES, Retrieved};
 pub use refresh::{Control, Index, Progress, Refreshed};
 pub use search::{Hit, Mode, Query, Tests};

@@ -112,7 +112,8 @@ pub enum Role {
 pub struct Import {
     /// The 1-based line on which it begins.
     pub line: u32,
-    /// The module's path as written, without quotes. C's system headers keep their angles.
+    /// The module's path as written, without quotes. C's system headers keep their angles. Empty where
+    /// JavaScript exports the file's own names.
     pub from: String,
     /// The local name of the module as a whole, where it is not the last part of its path.
     pub alias: Option<String>,

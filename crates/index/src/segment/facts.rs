@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use distiq_lang::{PieceKind, Role, Source};
 use serde::{Deserialize, Serialize};
 
+use crate::graph::hints::{self, Hint, Owner};
 use crate::words::without_keys;
 
 /// What one file defines, mentions and imports.
@@ -20,6 +21,10 @@ pub struct FileFacts {
     pub mentions: Vec<Mention>,
     /// What it imports.
     pub imports: Vec<ImportFact>,
+    /// The package or namespace that it tells.
+    pub package: Option<String>,
+    /// What the text next to a definition tells of its type, by the mentions' order.
+    pub hints: Vec<Hint>,
 }
 
 /// A definition, as [`distiq_lang::Unit`] tells it.
@@ -48,6 +53,8 @@ pub struct Mention {
     pub role: u8,
     /// Whether it follows the mention before it behind a `.`, `->` or `::`.
     pub is_joined: bool,
+    /// Whose member it is, where a name does not tell.
+    pub owner: Owner,
 }
 
 /// An import, as [`distiq_lang::Import`] tells it.
@@ -98,10 +105,12 @@ impl FileFacts {
                 .unwrap_or_default(),
             units: source.units.iter().map(UnitFact::of).collect(),
             imports: source.imports.iter().map(ImportFact::of).collect(),
+            package: source.package.clone(),
             ..Self::default()
         };
         let mut places: HashMap<&str, u32> = HashMap::new();
         let mut last_end = 0;
+        let mut hints = hints::Reader::new(text);
         for piece in &source.pieces {
             let PieceKind::Identifier(role) = piece.kind else { continue };
             let (Ok(start), Ok(end)) =
@@ -124,9 +133,12 @@ impl FileFacts {
                 line: piece.line,
                 role: role_number(role),
                 is_joined,
+                owner: hints::owner(between, text.get(..start).unwrap_or_default()),
             });
+            hints.add(start..end, role);
             last_end = end;
         }
+        facts.hints = hints.finish();
         facts
     }
 }

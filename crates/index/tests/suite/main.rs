@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, missing_docs)]
 
 mod fresh;
+mod graph;
 mod hostile;
 mod ranking;
 mod watch;

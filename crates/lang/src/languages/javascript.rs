@@ -262,11 +262,26 @@ fn specifiers(node: Node<'_>, text: &str, import: &mut Import) {
     }
 }
 
+/// `export { a as b }` and `export default a` of the file's own names: exported from no module.
+fn own_exports(node: Node<'_>, text: &str, imports: &mut Vec<Import>) {
+    let mut import = Import { is_reexport: true, ..module(node, String::new()) };
+    let value = node.child_by_field_name("value").filter(|value| value.kind() == "identifier");
+    if let Some(name) = value.and_then(|value| node_text(value, text)) {
+        import.names.push(imported(name, Some("default".to_owned())));
+    }
+    for part in node.named_children(&mut node.walk()).filter(|p| p.kind() == "export_clause") {
+        specifiers(part, text, &mut import);
+    }
+    if !import.names.is_empty() {
+        imports.push(import);
+    }
+}
+
 /// `export { a as b } from "m"`, `export * from "m"`.
 fn reexports(node: Node<'_>, text: &str, imports: &mut Vec<Import>) {
     let Some(from) = node.child_by_field_name("source").and_then(|node| unquoted(node, text))
     else {
-        return;
+        return own_exports(node, text, imports);
     };
     let mut import = Import { is_reexport: true, ..module(node, from) };
     for part in node.named_children(&mut node.walk()) {

@@ -22,7 +22,7 @@ impl Walk<'_> {
             .iter()
             .filter(|item| is_open || !names_value(item.kind))
             .find_map(|item| (item.name)(node, self.text).map(|name| (*item, name)))
-            .filter(|(_, name)| !name.is_empty());
+            .filter(|(_, name)| !(self.spec.rules.split)(name).1.is_empty());
         let Some((item, name)) = found else {
             return;
         };

@@ -1,0 +1,273 @@
+//! Imports resolved to files, by each language's rules.
+
+use std::collections::HashMap;
+
+use distiq_lang::Language;
+
+use super::{File, Graph, offset};
+
+mod rust;
+mod script;
+
+/// What tells of packages and where their modules are.
+#[derive(Debug, Default)]
+pub(crate) struct Paths {
+    by_path: HashMap<String, u32>,
+    /// Paths by the files' numbers.
+    numbered: Vec<String>,
+    /// By folder, the files in it.
+    pub(crate) folders: HashMap<String, Vec<u32>>,
+    /// By a path's last part.
+    called: HashMap<String, Vec<u32>>,
+    /// Python modules by their dotted names.
+    python: HashMap<String, Vec<u32>>,
+    /// By package or namespace.
+    pub(crate) packages: HashMap<String, Vec<u32>>,
+    /// Go modules: path, folder.
+    go: Vec<(String, String)>,
+    pub(crate) rust: rust::Crates,
+    script: script::Configs,
+}
+
+/// Tells whether a file's text is needed to find modules.
+pub(super) fn is_manifest(path: &str) -> bool {
+    let name = path.rsplit('/').next().unwrap_or(path);
+    matches!(name, "go.mod" | "Cargo.toml" | "package.json" | "jsconfig.json")
+        || name.starts_with("tsconfig") && name.ends_with(".json")
+}
+
+/// Tells whether definitions of one language may be meant by names of the other.
+pub(super) fn are_kin(one: Option<Language>, other: Option<Language>) -> bool {
+    let family = |language: Option<Language>| match language {
+        Some(Language::TypeScript | Language::Tsx | Language::JavaScript) => 1,
+        Some(Language::C | Language::Cpp) => 2,
+        Some(Language::Java | Language::Kotlin | Language::Scala) => 3,
+        Some(language) => 10 + language as u32,
+        None => 0,
+    };
+    family(one) == family(other) && one.is_some()
+}
+
+/// Returns the folder of a path; the root's is empty.
+pub(super) fn folder(path: &str) -> &str {
+    path.rsplit_once('/').map_or("", |(folder, _)| folder)
+}
+
+/// Joins a relative path to a folder; `None` where it leaves the root.
+pub(super) fn join(folder: &str, path: &str) -> Option<String> {
+    let mut parts: Vec<&str> = folder.split('/').filter(|part| !part.is_empty()).collect();
+    for part in path.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => drop(parts.pop()?),
+            part => parts.push(part),
+        }
+    }
+    Some(parts.join("/"))
+}
+
+impl Paths {
+    pub(super) fn new(files: &[File], manifests: &[(String, String)]) -> Self {
+        let mut paths = Self::default();
+        for (at, file) in files.iter().enumerate() {
+            let at = offset(at);
+            paths.by_path.insert(file.path.clone(), at);
+            paths.numbered.push(file.path.clone());
+            paths.folders.entry(folder(&file.path).to_owned()).or_default().push(at);
+            let name = file.path.rsplit('/').next().unwrap_or(&file.path);
+            paths.called.entry(name.to_owned()).or_default().push(at);
+            if let Some(package) = &file.facts.package
+                && file.language != Some(Language::Go)
+            {
+                let package = package.replace('\\', ".");
+                paths.packages.entry(package).or_default().push(at);
+            }
+        }
+        for (at, file) in files.iter().enumerate() {
+            if file.language == Some(Language::Python) {
+                paths.add_python(&file.path, offset(at));
+            }
+        }
+        for (path, text) in manifests.iter().filter(|(path, _)| path.ends_with("go.mod")) {
+            let module = text.lines().find_map(|line| line.trim().strip_prefix("module "));
+            if let Some(module) = module {
+                let module = module.split_whitespace().next().unwrap_or("").trim_matches('"');
+                paths.go.push((module.to_owned(), folder(path).to_owned()));
+            }
+        }
+        paths.go.sort_by_key(|(module, _)| std::cmp::Reverse(module.len()));
+        paths.rust = rust::Crates::new(files, manifests);
+        paths.script = script::Configs::new(manifests);
+        paths
+    }
+
+    pub(super) fn file(&self, path: &str) -> Option<u32> {
+        self.by_path.get(path).copied()
+    }
+
+    /// A module goes by its name from the folder above its outermost package, from the root, and from
+    /// a folder that holds sources.
+    fn add_python(&mut self, path: &str, at: u32) {
+        let Some((stem, _)) = path.rsplit_once('.') else { return };
+        let stem = stem.strip_suffix("/__init__").unwrap_or(stem);
+        let parts: Vec<&str> = stem.split('/').collect();
+        let mut starts = vec![0];
+        let is_package = |length: usize| {
+            let folder = parts.get(..length).unwrap_or(&[]).join("/");
+            ["py", "pyi"]
+                .iter()
+                .any(|end| self.by_path.contains_key(&format!("{folder}/__init__.{end}")))
+        };
+        let mut start = parts.len().saturating_sub(1);
+        while start > 0 && is_package(start) {
+            start -= 1;
+        }
+        starts.push(start);
+        starts.extend(
+            parts.iter().position(|p| matches!(*p, "src" | "lib" | "python")).map(|p| p + 1),
+        );
+        starts.sort_unstable();
+        starts.dedup();
+        for start in starts {
+            let name = parts.get(start..).unwrap_or(&[]).join(".");
+            if !name.is_empty() {
+                self.python.entry(name).or_default().push(at);
+            }
+        }
+    }
+
+    /// Returns the files of a Python module; those that are neither stubs nor of another tree first.
+    pub(super) fn python_module(&self, from: &str, name: &str) -> Vec<u32> {
+        let beside = join(folder(from), &name.replace('.', "/"));
+        let beside = beside.and_then(|path| {
+            let own = [format!("{path}.py"), format!("{path}/__init__.py")];
+            own.iter().find_map(|path| self.file(path))
+        });
+        match self.python.get(name) {
+            Some(found) => found.clone(),
+            None => beside.into_iter().collect(),
+        }
+    }
+
+    /// Returns the module that Python's `from` means, dots resolved.
+    pub(super) fn python_name(&self, path: &str, from: &str) -> Option<String> {
+        let dots = from.bytes().take_while(|byte| *byte == b'.').count();
+        if dots == 0 {
+            return Some(from.to_owned());
+        }
+        let mut base = folder(path);
+        for _ in 1..dots {
+            base = folder(base);
+        }
+        let rest = from.get(dots..).unwrap_or("").replace('.', "/");
+        // The path itself stands for the module: no name of it need be known.
+        Some(format!("/{}", join(base, &rest)?))
+    }
+
+    fn python(&self, path: &str, from: &str) -> Vec<u32> {
+        let Some(name) = self.python_name(path, from) else { return Vec::new() };
+        self.python_files(path, &name)
+    }
+
+    /// Returns a module's files by its dotted name or, behind a `/`, its path.
+    pub(super) fn python_files(&self, path: &str, name: &str) -> Vec<u32> {
+        let Some(own) = name.strip_prefix('/') else {
+            return self.python_module(path, name);
+        };
+        let own = own.replace('.', "/");
+        let ends = [".py", "/__init__.py", ".pyi", "/__init__.pyi"];
+        let found =
+            ends.iter().find_map(|end| self.file(format!("{own}{end}").trim_start_matches('/')));
+        found.into_iter().collect()
+    }
+
+    /// Returns the files of a Go package.
+    fn go(&self, from: &str) -> Vec<u32> {
+        let found = self.go.iter().find_map(|(module, folder)| {
+            let rest = from.strip_prefix(module.as_str())?;
+            (rest.is_empty() || rest.starts_with('/')).then(|| join(folder, rest))?
+        });
+        found.and_then(|folder| self.folders.get(&folder)).cloned().unwrap_or_default()
+    }
+
+    /// Returns the file that an include means: beside the file, else the one whose path ends so.
+    fn include(&self, path: &str, from: &str) -> Vec<u32> {
+        let own = from.trim_matches(['<', '>']);
+        if let Some(found) = join(folder(path), own).and_then(|path| self.file(&path)) {
+            return vec![found];
+        }
+        self.ending(own)
+    }
+
+    /// Returns the files whose path ends with another.
+    fn ending(&self, path: &str) -> Vec<u32> {
+        let path = path.trim_start_matches("./").trim_start_matches("../");
+        let name = path.rsplit('/').next().unwrap_or(path);
+        let ends = |at: &u32| {
+            self.by_number(*at).is_some_and(|full| {
+                full == path || full.strip_suffix(path).is_some_and(|head| head.ends_with('/'))
+            })
+        };
+        self.called.get(name).into_iter().flatten().copied().filter(ends).take(4).collect()
+    }
+
+    fn by_number(&self, at: u32) -> Option<&str> {
+        self.numbered.get(at as usize).map(String::as_str)
+    }
+
+    /// Returns the files of a class's package, where a class of the name may be.
+    fn package(&self, from: &str, names: &[(String, Option<String>)]) -> Vec<u32> {
+        let from = from.replace('\\', ".");
+        if let Some(found) = self.packages.get(&from) {
+            return found.clone();
+        }
+        // `import static a.b.C.f`, and members of an object.
+        let (package, class) = from.rsplit_once('.').unwrap_or(("", &from));
+        let found = self.packages.get(package).cloned().unwrap_or_default();
+        if names.is_empty() && class.is_empty() { Vec::new() } else { found }
+    }
+}
+
+impl Graph {
+    /// Finds the files of all imports.
+    pub(super) fn resolve_imports(&mut self) {
+        let mut resolved: Vec<Vec<Vec<u32>>> = Vec::with_capacity(self.files.len());
+        for (number, file) in self.files.iter().enumerate() {
+            let paths = &self.paths;
+            let of = |import: &crate::segment::ImportFact| -> Vec<u32> {
+                let from = import.from.as_str();
+                match file.language {
+                    Some(Language::Python) => paths.python(&file.path, from),
+                    Some(Language::JavaScript | Language::TypeScript | Language::Tsx) => {
+                        if from.is_empty() {
+                            return vec![offset(number)];
+                        }
+                        paths.script.resolve(paths, &file.path, from).into_iter().collect()
+                    }
+                    Some(Language::Go) => paths.go(from),
+                    Some(Language::Rust) => {
+                        paths.rust.module(paths, offset(number), from).into_iter().collect()
+                    }
+                    Some(Language::C | Language::Cpp) => paths.include(&file.path, from),
+                    Some(Language::Ruby | Language::Lua | Language::Bash) => {
+                        let end = match file.language {
+                            Some(Language::Ruby) if !from.ends_with(".rb") => ".rb",
+                            Some(Language::Lua) => ".lua",
+                            _ => "",
+                        };
+                        let dotted = file.language == Some(Language::Lua);
+                        let path = if dotted { from.replace('.', "/") } else { from.to_owned() };
+                        paths.include(&file.path, &format!("{path}{end}"))
+                    }
+                    Some(Language::Php) if from.starts_with('.') => paths.include(&file.path, from),
+                    Some(_) => paths.package(from, &import.names),
+                    None => Vec::new(),
+                }
+            };
+            resolved.push(file.facts.imports.iter().map(of).collect());
+        }
+        for (file, imports) in self.files.iter_mut().zip(resolved) {
+            file.imports = imports;
+        }
+    }
+}

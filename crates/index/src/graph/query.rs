@@ -1,0 +1,297 @@
+//! Questions to the graph.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+
+use distiq_lang::Role;
+
+use super::{Edge, EdgeKind, Graph, SymbolId, Target, offset};
+
+/// The most symbols that one question reaches.
+const MAX_REACHED: usize = 10_000;
+
+/// Which way ties are followed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// To what a symbol needs.
+    Needs,
+    /// To what needs it.
+    NeededBy,
+}
+
+/// A symbol or file that was reached.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Reached {
+    /// Its number: a symbol's, or behind them a file's.
+    pub node: u32,
+    /// How many ties away.
+    pub depth: u32,
+    /// The last tie.
+    pub edge: Edge,
+}
+
+impl Graph {
+    /// Returns the symbols that a text means: a name, a qualified name, `PATH:LINE`, `PATH:NAME`.
+    pub fn find(&self, text: &str) -> Vec<SymbolId> {
+        if let Some((path, rest)) = text.rsplit_once(':').filter(|(path, _)| !path.ends_with(':')) {
+            if let Some(file) = self.by_path.get(path) {
+                return self.in_file(*file, rest);
+            }
+        }
+        let dotted = text.replace("::", ".").replace('#', ".");
+        let own = dotted.rsplit('.').next().unwrap_or(&dotted);
+        let named = self.by_name.get(own).cloned().unwrap_or_default();
+        if dotted == own {
+            return named;
+        }
+        let ends = |id: &SymbolId| {
+            let mut full = self.qualified(*id);
+            if let Some(symbol) = self.symbol(*id) {
+                let path = self.path_of(symbol).replace('/', ".");
+                let stem = path.rsplit_once('.').map_or(path.as_str(), |(stem, _)| stem);
+                full = format!("{stem}.{full}");
+            }
+            full == dotted || full.ends_with(&format!(".{dotted}"))
+        };
+        named.into_iter().filter(ends).collect()
+    }
+
+    fn in_file(&self, file: u32, what: &str) -> Vec<SymbolId> {
+        let of = |id: &SymbolId| self.symbol(*id).is_some_and(|symbol| symbol.file == file);
+        let all = (0..offset(self.symbols.len())).filter(of);
+        let Ok(line) = what.parse::<u32>() else {
+            return all
+                .filter(|id| {
+                    self.qualified(*id) == what || self.symbol(*id).is_some_and(|s| s.name == what)
+                })
+                .collect();
+        };
+        // The innermost one around the line.
+        let around: Vec<SymbolId> = all
+            .filter(|id| {
+                self.symbol(*id).is_some_and(|s| s.start_line <= line && line <= s.end_line)
+            })
+            .collect();
+        let size = |id: &SymbolId| self.symbol(*id).map_or(0, |s| s.end_line - s.start_line);
+        around.into_iter().min_by_key(|id| (size(id), std::cmp::Reverse(*id))).into_iter().collect()
+    }
+
+    /// Returns the number of a file among the nodes.
+    pub fn file_node(&self, path: &str) -> Option<u32> {
+        self.by_path.get(path).map(|file| offset(self.symbols.len()) + file)
+    }
+
+    /// Returns what a name on a 1-based line of a file means, the likeliest first.
+    pub fn definition(&self, path: &str, line: u32, name: &str) -> Vec<(Target, f32)> {
+        let Some(number) = self.by_path.get(path) else { return Vec::new() };
+        let Some(file) = self.files.get(*number as usize) else { return Vec::new() };
+        let mut found: Vec<(Target, f32)> = Vec::new();
+        for (at, mention) in file.facts.mentions.iter().enumerate() {
+            if mention.line == line && file.name(at) == Some(name) {
+                for (target, weight) in self.resolve(*number, at) {
+                    if found.iter().all(|(known, _)| *known != target) {
+                        found.push((target, weight));
+                    }
+                }
+            }
+        }
+        found
+    }
+
+    /// Returns the places that mean a symbol, its definition left out: file, 1-based line, how sure.
+    pub fn references(&self, id: SymbolId) -> Vec<(u32, u32, f32)> {
+        let Some(symbol) = self.symbol(id) else { return Vec::new() };
+        let mut found = Vec::new();
+        for (number, file) in self.files.iter().enumerate().filter(|(_, file)| !file.is_data()) {
+            let Some(name) = file.facts.names.iter().position(|name| *name == symbol.name) else {
+                // A name may be used under another one here.
+                self.aliased(id, number, &mut found);
+                continue;
+            };
+            let name = offset(name);
+            for (at, mention) in file.facts.mentions.iter().enumerate() {
+                let is_own =
+                    mention.role() == Role::Definition && Some(offset(at)) == symbol.mention;
+                if mention.name != name || is_own && symbol.file == offset(number) {
+                    continue;
+                }
+                let targets = self.resolve(offset(number), at);
+                let meant = targets.iter().find(|(target, _)| *target == Target::Symbol(id));
+                found.extend(meant.map(|(_, weight)| (offset(number), mention.line, *weight)));
+            }
+            self.aliased(id, number, &mut found);
+        }
+        found.sort_by_key(|(file, line, _)| (*file, *line));
+        found.dedup_by_key(|(file, line, _)| (*file, *line));
+        found
+    }
+
+    /// Adds the places where a file uses a symbol under an alias.
+    fn aliased(&self, id: SymbolId, number: usize, found: &mut Vec<(u32, u32, f32)>) {
+        let (Some(symbol), Some(file)) = (self.symbol(id), self.files.get(number)) else { return };
+        let aliases: Vec<&str> = file
+            .facts
+            .imports
+            .iter()
+            .flat_map(|import| &import.names)
+            .filter(|(name, _)| *name == symbol.name || name == "default")
+            .filter_map(|(_, alias)| alias.as_deref())
+            .filter(|alias| *alias != symbol.name)
+            .collect();
+        for alias in aliases {
+            let Some(name) = file.facts.names.iter().position(|name| name == alias) else {
+                continue;
+            };
+            for (at, mention) in file.facts.mentions.iter().enumerate() {
+                if mention.name == offset(name) {
+                    let targets = self.resolve(offset(number), at);
+                    let meant = targets.iter().find(|(target, _)| *target == Target::Symbol(id));
+                    found.extend(meant.map(|(_, weight)| (offset(number), mention.line, *weight)));
+                }
+            }
+        }
+    }
+
+    /// Returns the ties that leave a node.
+    pub fn outgoing(&self, node: u32) -> &[Edge] {
+        let from = self.outgoing.get(node as usize).copied().unwrap_or(0);
+        let to = self.outgoing.get(node as usize + 1).copied().unwrap_or(from);
+        self.edges.get(from..to).unwrap_or(&[])
+    }
+
+    /// Returns the ties that end at a node.
+    pub fn incoming(&self, node: u32) -> impl Iterator<Item = &Edge> {
+        let list = self.incoming.get(node as usize).into_iter().flatten();
+        list.filter_map(|at| self.edges.get(*at as usize))
+    }
+
+    /// Returns what is reached from nodes over ties of some kinds, nearest first.
+    pub fn reach(
+        &self,
+        from: &[u32],
+        direction: Direction,
+        kinds: &[EdgeKind],
+        depth: u32,
+    ) -> Vec<Reached> {
+        let mut seen: HashSet<u32> = from.iter().copied().collect();
+        let mut open: VecDeque<(u32, u32)> = from.iter().map(|node| (*node, 0)).collect();
+        let mut found = Vec::new();
+        while let Some((node, far)) = open.pop_front().filter(|_| found.len() < MAX_REACHED) {
+            if far >= depth {
+                continue;
+            }
+            let edges: Vec<Edge> = match direction {
+                Direction::Needs => self.outgoing(node).to_vec(),
+                Direction::NeededBy => self.incoming(node).copied().collect(),
+            };
+            for edge in edges.into_iter().filter(|edge| kinds.contains(&edge.kind)) {
+                let next = if direction == Direction::Needs { edge.to } else { edge.from };
+                if seen.insert(next) {
+                    found.push(Reached { node: next, depth: far + 1, edge });
+                    open.push_back((next, far + 1));
+                }
+            }
+        }
+        found
+    }
+
+    /// Returns a symbol with its members: what changes where one of them does.
+    pub fn with_members(&self, id: SymbolId) -> Vec<u32> {
+        let mut all = vec![id];
+        let mut at = 0;
+        while let Some(node) = all.get(at).copied() {
+            at += 1;
+            let inner = self.outgoing(node).iter().filter(|edge| edge.kind == EdgeKind::Define);
+            all.extend(inner.map(|edge| edge.to).take(MAX_REACHED.saturating_sub(all.len())));
+        }
+        all
+    }
+
+    /// Returns a shortest way between nodes along ties, as the edges of it.
+    pub fn path(&self, from: &[u32], to: &[u32]) -> Option<Vec<Edge>> {
+        let mut before: HashMap<u32, Option<Edge>> =
+            from.iter().map(|node| (*node, None)).collect();
+        let mut open: VecDeque<u32> = from.iter().copied().collect();
+        while let Some(node) = open.pop_front() {
+            if to.contains(&node) {
+                let mut way = Vec::new();
+                let mut next = node;
+                while let Some(Some(edge)) = before.get(&next) {
+                    way.push(*edge);
+                    next = edge.from;
+                }
+                way.reverse();
+                return Some(way);
+            }
+            for edge in self.outgoing(node) {
+                if let std::collections::hash_map::Entry::Vacant(entry) = before.entry(edge.to) {
+                    entry.insert(Some(*edge));
+                    open.push_back(edge.to);
+                }
+            }
+        }
+        None
+    }
+
+    /// Returns the groups of nodes that lead to each other over ties of some kinds, the largest first.
+    pub fn cycles(&self, kinds: &[EdgeKind]) -> Vec<Vec<u32>> {
+        let count = self.symbols.len() + self.files.len();
+        let mut order = vec![u32::MAX; count];
+        let mut low = vec![u32::MAX; count];
+        let mut is_open = vec![false; count];
+        let (mut stack, mut found, mut next) = (Vec::new(), Vec::new(), 0_u32);
+        let set = |list: &mut Vec<u32>, at: u32, value: u32| {
+            if let Some(slot) = list.get_mut(at as usize) {
+                *slot = value;
+            }
+        };
+        let get = |list: &[u32], at: u32| list.get(at as usize).copied().unwrap_or(u32::MAX);
+        for root in 0..offset(count) {
+            if get(&order, root) != u32::MAX {
+                continue;
+            }
+            let mut work: Vec<(u32, usize)> = vec![(root, 0)];
+            while let Some((node, at)) = work.pop() {
+                if at == 0 {
+                    set(&mut order, node, next);
+                    set(&mut low, node, next);
+                    next += 1;
+                    stack.push(node);
+                    is_open.get_mut(node as usize).into_iter().for_each(|open| *open = true);
+                }
+                let edges = self.outgoing(node);
+                let step =
+                    edges.iter().enumerate().skip(at).find(|(_, edge)| kinds.contains(&edge.kind));
+                if let Some((index, edge)) = step {
+                    work.push((node, index + 1));
+                    if get(&order, edge.to) == u32::MAX {
+                        work.push((edge.to, 0));
+                    } else if is_open.get(edge.to as usize) == Some(&true) {
+                        let least = get(&low, node).min(get(&order, edge.to));
+                        set(&mut low, node, least);
+                    }
+                    continue;
+                }
+                if get(&low, node) == get(&order, node) {
+                    let mut group = Vec::new();
+                    while let Some(member) = stack.pop() {
+                        is_open.get_mut(member as usize).into_iter().for_each(|open| *open = false);
+                        group.push(member);
+                        if member == node {
+                            break;
+                        }
+                    }
+                    if group.len() > 1 {
+                        group.sort_unstable();
+                        found.push(group);
+                    }
+                }
+                if let Some((parent, _)) = work.last() {
+                    let least = get(&low, *parent).min(get(&low, node));
+                    set(&mut low, *parent, least);
+                }
+            }
+        }
+        found.sort_by_key(|group| (std::cmp::Reverse(group.len()), group.first().copied()));
+        found
+    }
+}

@@ -1,0 +1,253 @@
+//! The graph on small projects: each line that ends with a mark must mean what its mark says.
+
+use distiq_index::Control;
+use distiq_index::graph::{Direction, EdgeKind, Graph, MapRequest, Seeds, Target, map};
+
+use crate::Project;
+
+fn graph_of(files: &str) -> Graph {
+    let project = Project::new(files);
+    let index = project.index();
+    index.refresh(&Control::default()).unwrap();
+    Graph::of(&index.snapshot().unwrap()).unwrap()
+}
+
+/// Shows what a graph says a name means.
+fn meant(graph: &Graph, path: &str, line: u32, name: &str) -> String {
+    match graph.definition(path, line, name).first() {
+        Some((Target::Symbol(id), _)) => {
+            let symbol = graph.symbol(*id).unwrap();
+            format!("{}:{}", graph.path_of(symbol), symbol.line)
+        }
+        Some((Target::Local(_, line), _)) => format!("{path}:{line}"),
+        Some((Target::File(file), _)) => {
+            graph.label(u32::try_from(graph.symbols().len()).unwrap() + file)
+        }
+        None => "nothing".to_owned(),
+    }
+}
+
+/// Holds `// NAME -> PLACE` marks (or `# …`) at the ends of lines against the graph.
+fn check(files: &str) {
+    let graph = graph_of(files);
+    let (mut path, mut line, mut wrong, mut count) = ("", 0, Vec::new(), 0);
+    for text in files.lines() {
+        if let Some(next) = text.strip_prefix("--- ") {
+            (path, line) = (next, 0);
+            continue;
+        }
+        line += 1;
+        let Some((_, marks)) = text.split_once("//=").or_else(|| text.split_once("#=")) else {
+            continue;
+        };
+        for mark in marks.split(';') {
+            let (name, place) = mark.split_once("->").unwrap();
+            let found = meant(&graph, path, line, name.trim());
+            count += 1;
+            if found != place.trim() {
+                wrong.push(format!("{path}:{line} {name} -> {found}, not {place}"));
+            }
+        }
+    }
+    assert!(count > 0 && wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn python_names() {
+    check(
+        "--- pkg/__init__.py
+from .models import User as Person  #= User -> pkg/models.py:4; models -> pkg/models.py
+--- pkg/models.py
+import os
+class Base:
+    def save(self): pass
+class User(Base):
+    limit = 3
+    def __init__(self, name: str, peer: \"User\" = None):
+        self.name = name
+        self.peer = peer
+    def save(self):
+        super().save()  #= save -> pkg/models.py:3
+        self.name  #= name -> pkg/models.py:7
+        return helper(self.limit)  #= helper -> pkg/models.py:13; limit -> pkg/models.py:5
+def helper(x):
+    name = x  #= x -> pkg/models.py:13
+    return name  #= name -> pkg/models.py:14
+--- app/main.py
+from pkg import Person  #= Person -> pkg/models.py:4
+import pkg.models as m
+from pkg.models import *
+def run(user: Person):
+    user.save()  #= save -> pkg/models.py:9; user -> app/main.py:4
+    other = m.User('x')  #= User -> pkg/models.py:4
+    other.peer  #= peer -> pkg/models.py:8
+    helper(1)  #= helper -> pkg/models.py:13
+    print(len(user))  #= print -> nothing
+",
+    );
+}
+
+#[test]
+fn typescript_names() {
+    check(
+        "--- tsconfig.json
+{ \"compilerOptions\": { \"baseUrl\": \".\", \"paths\": { \"@/*\": [\"src/*\"], }, }, }
+--- src/index.ts
+export * from './shapes';
+export { make as build } from './make';
+--- src/shapes.ts
+export interface Shape { area(): number }
+export class Square implements Shape {  //= Shape -> src/shapes.ts:1
+  constructor(private side: number) {}
+  area() { return this.size(); }  //= size -> src/shapes.ts:5
+  private size() { return this.side; }
+}
+--- src/make.ts
+import { Square } from '@/shapes';  //= Square -> src/shapes.ts:2
+export function make(): Square { return new Square(1); }  //= Square -> src/shapes.ts:2
+const later = 1;
+export default later;
+--- src/use.ts
+import { build, Square as S } from '.';
+import last from './make';
+const s = build();  //= build -> src/make.ts:2
+s.area();  //= area -> src/shapes.ts:4
+last;  //= last -> src/make.ts:3
+function g(q: S) { q.area(); }  //= area -> src/shapes.ts:4; q -> src/use.ts:6
+",
+    );
+}
+
+#[test]
+fn rust_names() {
+    check(
+        "--- Cargo.toml
+[package]
+name = \"my-app\"
+--- src/lib.rs
+mod store;
+pub use store::Store;  //= Store -> src/store.rs:2
+pub fn open() -> Store { Store::new() }  //= new -> src/store.rs:5
+--- src/store.rs
+use crate::open;
+pub struct Store { count: u32 }
+pub trait Read { fn read(&self) -> u32; }
+impl Store {
+    pub fn new() -> Self { Self { count: 0 } }
+    fn bump(&mut self) { self.count += 1; self.bump(); }  //= count -> src/store.rs:2
+}
+impl Read for Store {  //= Read -> src/store.rs:3
+    fn read(&self) -> u32 { let store = open(); store.bump(); inner::f() }  //= open -> src/lib.rs:3; bump -> src/store.rs:6
+}
+mod inner { pub fn f() -> u32 { 1 } }
+--- src/main.rs
+use my_app::Store;  //= Store -> src/store.rs:2
+fn main() { let s: Store = my_app::open(); s.read(); }  //= open -> src/lib.rs:3; read -> src/store.rs:9
+",
+    );
+}
+
+#[test]
+fn go_java_and_c_names() {
+    check(
+        "--- go.mod
+module example.com/app
+--- store/store.go
+package store
+type Store struct { count int }
+func New() *Store { return &Store{} }
+func (s *Store) Bump() { s.count++ }  //= count -> store/store.go:2; s -> store/store.go:4
+--- main.go
+package main
+import \"example.com/app/store\"
+func main() {
+    s := store.New()  //= New -> store/store.go:3
+    s.Bump()  //= Bump -> store/store.go:4
+    helper()  //= helper -> other.go:2
+}
+--- other.go
+package main
+func helper() {}
+--- src/a/b/Shape.java
+package a.b;
+public abstract class Shape { abstract int area(); protected int side; }
+--- src/a/c/Square.java
+package a.c;
+import a.b.Shape;
+class Square extends Shape {  //= Shape -> src/a/b/Shape.java:2
+    int area() { return side * twice(side); }  //= side -> src/a/b/Shape.java:2; twice -> src/a/c/Square.java:5
+    static int twice(int x) { return x; }  //= x -> src/a/c/Square.java:5
+    void f(Other o) { Shape s = new Square(); s.area(); o.go(); }  //= area -> src/a/b/Shape.java:2; go -> src/a/c/Other.java:2
+}
+--- src/a/c/Other.java
+package a.c;
+class Other { void go() {} }
+--- lib/list.h
+struct list { int size; };
+int list_add(struct list *l);
+--- lib/list.c
+#include \"list.h\"
+static int grow(struct list *l) { return l->size; }  //= size -> lib/list.h:1
+int list_add(struct list *l) { return grow(l); }  //= grow -> lib/list.c:2
+",
+    );
+}
+
+const CHAIN: &str = "--- a.py
+from b import two
+def one():
+    two()
+--- b.py
+from c import three
+class Base: pass
+class Derived(Base): pass
+def two():
+    three()
+--- c.py
+import a
+def three():
+    a.one()
+";
+
+#[test]
+fn questions_follow_ties() {
+    let graph = graph_of(CHAIN);
+    let id = |name: &str| graph.find(name)[0];
+    let names = |found: &[distiq_index::graph::Reached]| -> Vec<(String, u32)> {
+        found.iter().map(|at| (graph.label(at.node), at.depth)).collect()
+    };
+    let calls = [EdgeKind::Call];
+    let needs = graph.reach(&[id("one")], Direction::Needs, &calls, 2);
+    assert_eq!(names(&needs), [("b.py:two".to_owned(), 1), ("c.py:three".to_owned(), 2)]);
+    let impact = graph.reach(&[id("three")], Direction::NeededBy, &calls, 1);
+    assert_eq!(names(&impact), [("b.py:two".to_owned(), 1)]);
+    let bases = graph.reach(&[id("Derived")], Direction::Needs, &[EdgeKind::Inherit], 9);
+    assert_eq!(names(&bases), [("b.py:Base".to_owned(), 1)]);
+    let way = graph.path(&[id("one")], &[id("three")]).unwrap();
+    assert_eq!(way.len(), 2);
+    assert!(graph.path(&[id("Base")], &[id("one")]).is_none());
+    let cycles = graph.cycles(&calls);
+    assert_eq!(cycles.len(), 1);
+    assert_eq!(cycles[0].len(), 3);
+    let lines: Vec<u32> = graph.references(id("two")).iter().map(|(_, line, _)| *line).collect();
+    assert_eq!(lines, [1, 3]);
+    assert!(graph.to_dot(&way).contains("-> n"));
+    assert_eq!(graph.to_json(&way)["edges"].as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn a_map_keeps_its_budget_and_follows_the_request() {
+    let graph = graph_of(CHAIN);
+    let count = |text: &str| text.split_whitespace().count();
+    for budget in 0..40 {
+        let request =
+            MapRequest { seeds: Seeds::default(), budget, without: Vec::new(), count: &count };
+        assert!(count(&map(&graph, &request)) <= budget, "{budget}");
+    }
+    let seeds = Seeds::of("what is Derived of `b.py` for?");
+    let request = MapRequest { seeds, budget: 9, without: vec!["a.py".to_owned()], count: &count };
+    let shown = map(&graph, &request);
+    assert!(shown.contains("class Derived(Base)") && !shown.contains("a.py"), "{shown}");
+    let ranks: f32 = graph.ranks(&Seeds::default()).iter().sum();
+    assert!((ranks - 1.0).abs() < 0.01, "{ranks}");
+}
