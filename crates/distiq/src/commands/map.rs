@@ -2,7 +2,7 @@
 
 use distiq_base::CountTokens;
 use distiq_index::graph::{Graph, MapRequest, Seeds, map};
-use distiq_llm::Tokenizer;
+use distiq_ml::Tokenizer;
 use serde_json::json;
 
 use crate::cli::Global;
