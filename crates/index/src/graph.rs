@@ -14,6 +14,7 @@ use crate::segment::FileFacts;
 use crate::snapshot::Snapshot;
 
 mod export;
+mod guess;
 pub(crate) mod hints;
 mod imports;
 mod map;
@@ -21,6 +22,7 @@ mod members;
 mod query;
 mod rank;
 mod resolve;
+mod ties;
 
 pub use hints::{Hint, Owner, Told};
 pub use map::{MapRequest, map};
@@ -253,6 +255,12 @@ impl Graph {
                     }
                     let owner =
                         file.class_around(file.units.get(at).copied().flatten(), mention.owner);
+                    let is_unit = |unit: &crate::segment::UnitFact| {
+                        unit.parent == owner && unit.name == *name
+                    };
+                    if owner.is_some() && file.facts.units.iter().any(is_unit) {
+                        continue;
+                    }
                     let count = self.symbols.len();
                     let symbol = *fields.entry((owner, mention.name)).or_insert(offset(count));
                     if (symbol as usize) == count {
@@ -376,14 +384,16 @@ impl File {
     /// Returns the unit whose member a definition is: the class for `self.x`.
     fn class_around(&self, unit: Option<u32>, owner: Owner) -> Option<u32> {
         let mut next = unit;
-        while owner != Owner::None {
+        if owner == Owner::None {
+            return unit;
+        }
+        loop {
             let unit = self.facts.units.get(next? as usize)?;
             if is_class(&unit.kind) {
                 return next;
             }
             next = unit.parent;
         }
-        unit
     }
 }
 

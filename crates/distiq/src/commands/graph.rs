@@ -8,7 +8,7 @@ use crate::cli::Global;
 use crate::code_index::{self, Refresh};
 use crate::failure::Failure;
 use crate::world::World;
-use crate::{output, terminal};
+use crate::{output, rows, terminal};
 
 /// How far ties are followed where nobody says so.
 const DEPTH: u32 = 3;
@@ -96,6 +96,9 @@ enum Question {
     },
     /// All ties, as JSON or, with `--dot`, for Graphviz
     Export,
+    /// Read rows `{id, ask, at, name}` from standard input, `ask` being `definition` or `references` of the name on the
+    /// line `at`, and print rows `{id, results}`
+    Rows,
 }
 
 /// A row of an answer.
@@ -111,6 +114,7 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
     let refresh = if args.no_refresh { Refresh::No } else { Refresh::Yes };
     let graph = code_index::with(&world, refresh, |_, snapshot| Graph::of(snapshot))?;
     let rows = match &args.question {
+        Question::Rows => return answer_rows(&graph),
         Question::Export => {
             if args.dot {
                 output::raw(&graph.to_dot(graph.edges()));
@@ -236,10 +240,43 @@ fn reached_row(graph: &Graph, at: &Reached) -> Row {
     Row { text, edge: Some(at.edge), ..row }
 }
 
+fn answer_rows(graph: &Graph) -> Result<(), Failure> {
+    let shape = r#"{"id": 1, "ask": "definition", "at": "PATH:LINE", "name": "NAME"}"#;
+    rows::answer(shape, |row| {
+        let (place, name) = (row.text("at")?, row.text("name")?);
+        let (path, line) = parsed(place).ok_or_else(|| format!("`{place}` is no `PATH:LINE`"))?;
+        let results: Vec<Value> = match row.text("ask")? {
+            "definition" => {
+                meant(graph, name, path, line).into_iter().map(|row| row.json).collect()
+            }
+            "references" => {
+                let ids = graph.definition(path, line, name).into_iter().take(1).filter_map(
+                    |(target, _)| match target {
+                        Target::Symbol(id) => Some(id),
+                        _ => None,
+                    },
+                );
+                let ids: Vec<SymbolId> = ids.collect();
+                references(graph, &ids).into_iter().map(|row| row.json).collect()
+            }
+            other => return Err(format!("`{other}` cannot be asked")),
+        };
+        Ok(json!({ "id": row.id, "results": results }))
+    })
+}
+
+fn parsed(place: &str) -> Option<(&str, u32)> {
+    let (path, line) = place.rsplit_once(':')?;
+    Some((path, line.parse().ok()?))
+}
+
 fn definition(graph: &Graph, name: &str, place: &str) -> Result<Vec<Row>, Failure> {
-    let parsed = place.rsplit_once(':').and_then(|(path, line)| Some((path, line.parse().ok()?)));
-    let (path, line) = parsed
+    let (path, line) = parsed(place)
         .ok_or_else(|| Failure::new(ErrorKind::Usage, format!("`{place}` is no `PATH:LINE`")))?;
+    Ok(meant(graph, name, path, line))
+}
+
+fn meant(graph: &Graph, name: &str, path: &str, line: u32) -> Vec<Row> {
     let files = u32::try_from(graph.symbols().len()).unwrap_or(u32::MAX);
     let row = |(target, weight): (Target, f32)| match target {
         Target::Symbol(id) => node_row(graph, id, json!({ "weight": weight })),
@@ -252,7 +289,7 @@ fn definition(graph: &Graph, name: &str, place: &str) -> Result<Vec<Row>, Failur
             edge: None,
         },
     };
-    Ok(graph.definition(path, line, name).into_iter().map(row).collect())
+    graph.definition(path, line, name).into_iter().map(row).collect()
 }
 
 fn references(graph: &Graph, ids: &[SymbolId]) -> Vec<Row> {

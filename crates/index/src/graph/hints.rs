@@ -95,6 +95,9 @@ impl<'t> Reader<'t> {
                 self.push(definition, of.map(Told::Type));
             }
         }
+        if matches!(role, Role::Member | Role::MemberCall) {
+            self.receiver(mention, bytes.start);
+        }
         if matches!(role, Role::Local | Role::Definition) {
             self.open = None;
             let told = self.annotation(bytes.end);
@@ -121,6 +124,33 @@ impl<'t> Reader<'t> {
         if self.types.len() > 64 {
             self.types.drain(..32);
         }
+    }
+
+    /// Reads the `f(x)` of `f(x).name`, and texts.
+    fn receiver(&mut self, mention: u32, start: usize) {
+        let from = self.text.floor_char_boundary(start.saturating_sub(MAX_TEXT));
+        let head = self.text.get(from..start).unwrap_or("").trim_end();
+        let Some(head) = head.strip_suffix('.').or_else(|| head.strip_suffix("->")) else { return };
+        let head = head.trim_end().trim_end_matches(['?', '!']).trim_end();
+        if head.ends_with(['"', '\'', '`']) {
+            return self.push(mention, Some(Told::Type("str".to_owned())));
+        }
+        let head = head.strip_suffix(".await").unwrap_or(head);
+        let mut depth = 0_usize;
+        let open = head.char_indices().rev().find(|(_, c)| {
+            depth = match c {
+                ')' => depth + 1,
+                '(' => depth.saturating_sub(1),
+                _ => depth,
+            };
+            depth == 0
+        });
+        let Some((open, '(')) = open else { return };
+        let called = head.get(..open).unwrap_or("");
+        let path = called.rsplit(|c: char| !is_path(c)).next().unwrap_or("");
+        // A path behind an expression says nothing without it.
+        let is_whole = !path.starts_with(['.', ':']) && !path.is_empty();
+        self.push(mention, is_whole.then(|| Told::Call(path.replace("::", "."))));
     }
 
     fn push(&mut self, mention: u32, of: Option<Told>) {

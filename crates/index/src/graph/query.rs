@@ -32,10 +32,10 @@ pub struct Reached {
 impl Graph {
     /// Returns the symbols that a text means: a name, a qualified name, `PATH:LINE`, `PATH:NAME`.
     pub fn find(&self, text: &str) -> Vec<SymbolId> {
-        if let Some((path, rest)) = text.rsplit_once(':').filter(|(path, _)| !path.ends_with(':')) {
-            if let Some(file) = self.by_path.get(path) {
-                return self.in_file(*file, rest);
-            }
+        if let Some((path, rest)) = text.rsplit_once(':')
+            && let Some(file) = self.by_path.get(path)
+        {
+            return self.in_file(*file, rest);
         }
         let dotted = text.replace("::", ".").replace('#', ".");
         let own = dotted.rsplit('.').next().unwrap_or(&dotted);
@@ -100,11 +100,12 @@ impl Graph {
     /// Returns the places that mean a symbol, its definition left out: file, 1-based line, how sure.
     pub fn references(&self, id: SymbolId) -> Vec<(u32, u32, f32)> {
         let Some(symbol) = self.symbol(id) else { return Vec::new() };
+        let group = self.group(id);
         let mut found = Vec::new();
         for (number, file) in self.files.iter().enumerate().filter(|(_, file)| !file.is_data()) {
             let Some(name) = file.facts.names.iter().position(|name| *name == symbol.name) else {
                 // A name may be used under another one here.
-                self.aliased(id, number, &mut found);
+                self.aliased(id, &group, number, &mut found);
                 continue;
             };
             let name = offset(name);
@@ -115,18 +116,38 @@ impl Graph {
                     continue;
                 }
                 let targets = self.resolve(offset(number), at);
-                let meant = targets.iter().find(|(target, _)| *target == Target::Symbol(id));
+                let meant = targets.iter().find(|(target, _)| is_meant(target, &group));
                 found.extend(meant.map(|(_, weight)| (offset(number), mention.line, *weight)));
             }
-            self.aliased(id, number, &mut found);
+            self.aliased(id, &group, number, &mut found);
         }
         found.sort_by_key(|(file, line, _)| (*file, *line));
         found.dedup_by_key(|(file, line, _)| (*file, *line));
         found
     }
 
+    /// Returns the definitions that are one symbol: overloads, a property's getter and setter.
+    fn group(&self, id: SymbolId) -> Vec<SymbolId> {
+        let Some(symbol) = self.symbol(id) else { return Vec::new() };
+        let named = self.by_name.get(&symbol.name).map_or(&[][..], Vec::as_slice);
+        let is_same = |other: &&SymbolId| {
+            self.symbol(**other).is_some_and(|s| s.file == symbol.file && s.parent == symbol.parent)
+        };
+        let mut group: Vec<SymbolId> = named.iter().filter(is_same).copied().collect();
+        if !group.contains(&id) {
+            group.push(id);
+        }
+        group
+    }
+
     /// Adds the places where a file uses a symbol under an alias.
-    fn aliased(&self, id: SymbolId, number: usize, found: &mut Vec<(u32, u32, f32)>) {
+    fn aliased(
+        &self,
+        id: SymbolId,
+        group: &[SymbolId],
+        number: usize,
+        found: &mut Vec<(u32, u32, f32)>,
+    ) {
         let (Some(symbol), Some(file)) = (self.symbol(id), self.files.get(number)) else { return };
         let aliases: Vec<&str> = file
             .facts
@@ -144,7 +165,7 @@ impl Graph {
             for (at, mention) in file.facts.mentions.iter().enumerate() {
                 if mention.name == offset(name) {
                     let targets = self.resolve(offset(number), at);
-                    let meant = targets.iter().find(|(target, _)| *target == Target::Symbol(id));
+                    let meant = targets.iter().find(|(target, _)| is_meant(target, group));
                     found.extend(meant.map(|(_, weight)| (offset(number), mention.line, *weight)));
                 }
             }
@@ -294,4 +315,8 @@ impl Graph {
         found.sort_by_key(|group| (std::cmp::Reverse(group.len()), group.first().copied()));
         found
     }
+}
+
+fn is_meant(target: &Target, group: &[SymbolId]) -> bool {
+    matches!(target, Target::Symbol(id) if group.contains(id))
 }

@@ -4,16 +4,12 @@ use std::cell::Cell;
 
 use distiq_lang::{Language, Role};
 
-use super::{
-    EdgeKind, File, Graph, Owner, SymbolId, Told, hints, imports, is_class, is_function, offset,
-};
+use super::{File, Graph, Owner, SymbolId, Told, hints, imports, is_class, is_function, offset};
 
 /// How far one question leads to others: a value of a value, an export of an export.
 const MAX_DEPTH: u8 = 24;
 /// How many modules one question may look into: imports may lead in circles.
 const MAX_LOOKS: u32 = 400;
-/// The most definitions that a name alone may mean.
-const MAX_NAMED: usize = 4;
 
 thread_local! {
     /// How many modules the question under way may still look into.
@@ -42,157 +38,6 @@ enum Thing {
     /// Something that the project does not hold.
     Outside,
 }
-
-/// Methods of so many built-in types that a name alone says nothing.
-const COMMON: &[&str] = &[
-    "get",
-    "set",
-    "add",
-    "append",
-    "pop",
-    "keys",
-    "values",
-    "items",
-    "join",
-    "split",
-    "strip",
-    "format",
-    "push",
-    "map",
-    "filter",
-    "forEach",
-    "then",
-    "catch",
-    "len",
-    "close",
-    "read",
-    "write",
-    "open",
-    "clone",
-    "into",
-    "iter",
-    "unwrap",
-    "toString",
-    "equals",
-    "hashCode",
-    "size",
-    "length",
-    "name",
-    "update",
-    "copy",
-    "find",
-    "replace",
-    "test",
-    "call",
-    "apply",
-    "bind",
-    "next",
-    "send",
-    "start",
-    "stop",
-    "run",
-    "remove",
-    "insert",
-    "clear",
-    "sort",
-    "reverse",
-    "index",
-    "count",
-    "extend",
-    "encode",
-    "decode",
-    "lower",
-    "upper",
-    "slice",
-    "concat",
-    "reduce",
-    "some",
-    "every",
-    "includes",
-    "indexOf",
-    "contains",
-    "has",
-    "delete",
-    "put",
-    "isEmpty",
-    "as_str",
-    "to_string",
-    "to_owned",
-    "collect",
-    "unwrap_or",
-    "ok",
-    "err",
-    "is_some",
-    "is_none",
-    "map_err",
-    "and_then",
-    "default",
-    "new",
-    "from",
-    "fmt",
-    "eq",
-    "cmp",
-    "hash",
-    "drop",
-    "deref",
-    "lock",
-    "Error",
-    "String",
-    "Close",
-    "Read",
-    "Write",
-    "Lock",
-    "Unlock",
-    "Len",
-    "type",
-    "data",
-    "value",
-    "key",
-    "id",
-    "path",
-    "match",
-    "search",
-    "group",
-    "start",
-    "end",
-    "match",
-    "min",
-    "max",
-    "log",
-    "error",
-    "info",
-    "warn",
-    "debug",
-    "trim",
-    "parse",
-    "print",
-    "println",
-    "append",
-    "charAt",
-    "substring",
-    "startsWith",
-    "endsWith",
-    "wait",
-    "notify",
-    "apply",
-    "accept",
-    "of",
-    "build",
-    "text",
-    "json",
-    "status",
-    "headers",
-    "body",
-    "url",
-    "method",
-    "args",
-    "kwargs",
-    "resolve",
-    "reject",
-    "all",
-    "any",
-    "sum",
-];
 
 impl Graph {
     /// Returns what a mention of a file means, the likeliest first, with weights that say how sure that is.
@@ -241,20 +86,19 @@ impl Graph {
         let Some(of) = self.files.get(file as usize) else { return Vec::new() };
         let name = of.name(mention).unwrap_or("");
         let at = offset(mention);
-        let last = of.first + offset(of.facts.units.len());
         let unit =
             of.names.iter().find(|(_, names)| **names == at).map(|(unit, _)| of.first + unit);
         let own = unit.or_else(|| {
-            // Fields come behind the units; a later definition of one is the same symbol.
+            // A later definition of a field is the same symbol.
             let owner = of.class_around(
                 of.units.get(mention).copied().flatten(),
                 of.facts.mentions.get(mention)?.owner,
             );
             let parent = owner.map(|owner| of.first + owner);
-            (last..offset(self.symbols.len())).find(|id| {
-                self.symbol(*id)
-                    .is_some_and(|s| s.file == file && s.name == name && s.parent == parent)
-            })
+            let is_own = |id: &SymbolId| {
+                self.symbol(*id).is_some_and(|s| s.file == file && s.parent == parent)
+            };
+            self.by_name.get(name)?.iter().copied().find(is_own)
         });
         own.map(|id| (Target::Symbol(id), 1.0)).into_iter().collect()
     }
@@ -765,7 +609,11 @@ impl Graph {
                 }
                 return Some(members.into_iter().map(Thing::Symbol).collect());
             }
-            Owner::Value => return None,
+            Owner::Value => {
+                // What the value's text tells stands at the member.
+                let class = self.told_class(file, offset(mention), depth + 1)?;
+                return Some(self.members_of(&[class], file, name, depth + 1));
+            }
             Owner::None => {}
         }
         let before = mention.checked_sub(1).filter(|_| found.is_joined)?;
@@ -792,191 +640,6 @@ impl Graph {
             return None;
         }
         Some(members)
-    }
-
-    /// Returns the members that are called so, where few are.
-    fn by_member_name(&self, of: &File, name: &str) -> Vec<(Target, f32)> {
-        if COMMON.contains(&name) {
-            return Vec::new();
-        }
-        let is_member = |id: &SymbolId| {
-            self.symbol(*id).is_some_and(|symbol| {
-                let owner = symbol.parent.map(|parent| self.owner_of(parent));
-                let owner = owner.and_then(|owner| self.symbol(owner));
-                let other = self.files.get(symbol.file as usize);
-                (owner.is_some_and(|owner| is_class(&owner.kind)) || symbol.kind == "method")
-                    && other.is_some_and(|other| imports::are_kin(other.language, of.language))
-            })
-        };
-        self.weighted(
-            of,
-            self.by_name.get(name).into_iter().flatten().copied().filter(is_member),
-            0.6,
-        )
-    }
-
-    /// Returns the definitions that are called so, in languages without imports of names.
-    fn by_name_alone(&self, of: &File, name: &str) -> Vec<(Target, f32)> {
-        let is_open = matches!(
-            of.language,
-            Some(
-                Language::C
-                    | Language::Cpp
-                    | Language::Ruby
-                    | Language::Php
-                    | Language::Swift
-                    | Language::CSharp
-                    | Language::Kotlin
-                    | Language::Scala
-                    | Language::Lua
-                    | Language::Bash
-                    | Language::Sql
-            )
-        );
-        if !is_open {
-            return Vec::new();
-        }
-        let is_top = |id: &SymbolId| {
-            self.symbol(*id).is_some_and(|symbol| {
-                let other = self.files.get(symbol.file as usize);
-                (symbol.parent.is_none_or(|parent| self.is_module(parent))
-                    || is_class(&symbol.kind))
-                    && other.is_some_and(|other| imports::are_kin(other.language, of.language))
-                    && (symbol.is_exported || other.is_some_and(|other| other.path == of.path))
-            })
-        };
-        self.weighted(of, self.by_name.get(name).into_iter().flatten().copied().filter(is_top), 0.8)
-    }
-
-    /// Shares a weight among candidates, those near the file first; none where they are too many.
-    #[allow(clippy::cast_precision_loss)]
-    fn weighted(
-        &self,
-        of: &File,
-        ids: impl Iterator<Item = SymbolId>,
-        sure: f32,
-    ) -> Vec<(Target, f32)> {
-        let mut found: Vec<SymbolId> = ids.take(MAX_NAMED + 1).collect();
-        if found.len() > MAX_NAMED {
-            return Vec::new();
-        }
-        found.sort_by_key(|id| {
-            let path = self.symbol(*id).map_or("", |symbol| self.path_of(symbol));
-            let is_head = path.ends_with(".h") || path.ends_with(".hpp");
-            (path != of.path, is_head, imports::folder(path) != imports::folder(&of.path), *id)
-        });
-        let weight = sure / found.len().max(1) as f32;
-        found.into_iter().map(|id| (Target::Symbol(id), weight)).collect()
-    }
-
-    /// Makes the edges.
-    pub(super) fn tie(&mut self) {
-        let edges = self.ties();
-        self.edges = edges;
-        let nodes = self.symbols.len() + self.files.len();
-        self.edges.sort_by_key(|edge| (edge.from, edge.to, edge.kind));
-        let mut incoming = vec![Vec::new(); nodes];
-        let mut outgoing = vec![0_usize; nodes + 1];
-        for (at, edge) in self.edges.iter().enumerate() {
-            if let Some(list) = incoming.get_mut(edge.to as usize) {
-                list.push(offset(at));
-            }
-            if let Some(count) = outgoing.get_mut(edge.from as usize + 1) {
-                *count += 1;
-            }
-        }
-        for at in 1..outgoing.len() {
-            let before = outgoing.get(at - 1).copied().unwrap_or(0);
-            if let Some(count) = outgoing.get_mut(at) {
-                *count += before;
-            }
-        }
-        (self.incoming, self.outgoing) = (incoming, outgoing);
-    }
-
-    fn ties(&self) -> Vec<super::Edge> {
-        let mut found: std::collections::HashMap<(u32, u32, EdgeKind), (f32, u32)> =
-            std::collections::HashMap::new();
-        let nodes = offset(self.symbols.len());
-        let mut known: std::collections::HashMap<(Option<u32>, u32), Vec<(Target, f32)>> =
-            std::collections::HashMap::new();
-        for (number, file) in self.files.iter().enumerate().filter(|(_, file)| !file.is_data()) {
-            known.clear();
-            let number = offset(number);
-            for (at, mention) in file.facts.mentions.iter().enumerate() {
-                let role = mention.role();
-                if matches!(role, Role::Definition | Role::Local | Role::Key) {
-                    continue;
-                }
-                let unit = file.units.get(at).copied().flatten();
-                let is_bare = !mention.is_joined && mention.owner == Owner::None;
-                let targets = match known.get(&(unit, mention.name)).filter(|_| is_bare) {
-                    Some(targets) => targets.clone(),
-                    None => self.resolve(number, at),
-                };
-                if is_bare && role != Role::Import {
-                    known.insert((unit, mention.name), targets.clone());
-                }
-                let from = unit.map_or(nodes + number, |unit| file.first + unit);
-                for (target, weight) in targets {
-                    let to = match target {
-                        Target::Symbol(id) => id,
-                        Target::File(file) => nodes + file,
-                        Target::Local(..) => continue,
-                    };
-                    if to == from {
-                        continue;
-                    }
-                    let kind = self.edge_kind(role, to);
-                    let tie = found.entry((from, to, kind)).or_insert((0.0, mention.line));
-                    tie.0 += weight;
-                }
-            }
-            for (import, files) in file.facts.imports.iter().zip(&file.imports) {
-                for other in files.iter().filter(|other| **other != number).take(64) {
-                    let key = (nodes + number, nodes + other, EdgeKind::Import);
-                    found.entry(key).or_insert((1.0, import.line));
-                }
-            }
-        }
-        for (class, bases) in &self.bases {
-            for base in bases {
-                let is_trait = self.symbol(*base).is_some_and(|base| {
-                    matches!(base.kind.as_str(), "trait" | "interface" | "protocol")
-                });
-                let is_class = self.symbol(*class).is_some_and(|s| {
-                    !matches!(s.kind.as_str(), "trait" | "interface" | "protocol")
-                });
-                let kind =
-                    if is_trait && is_class { EdgeKind::Implement } else { EdgeKind::Inherit };
-                let line = self.symbol(*class).map_or(0, |symbol| symbol.line);
-                found.insert((*class, *base, kind), (1.0, line));
-            }
-        }
-        for (id, symbol) in self.symbols.iter().enumerate() {
-            let from = symbol.parent.unwrap_or(nodes + symbol.file);
-            let is_data = self.files.get(symbol.file as usize).is_none_or(File::is_data);
-            if !is_data {
-                found.insert((from, offset(id), EdgeKind::Define), (1.0, symbol.line));
-            }
-        }
-        found
-            .into_iter()
-            .map(|((from, to, kind), (weight, line))| super::Edge { from, to, kind, weight, line })
-            .collect()
-    }
-
-    fn edge_kind(&self, role: Role, to: u32) -> EdgeKind {
-        let is_trait = self.symbol(to).is_some_and(|symbol| {
-            matches!(symbol.kind.as_str(), "trait" | "interface" | "protocol")
-        });
-        match role {
-            Role::Call | Role::MemberCall => EdgeKind::Call,
-            Role::Import => EdgeKind::Import,
-            Role::Base if is_trait => EdgeKind::Implement,
-            Role::Base => EdgeKind::Inherit,
-            _ => EdgeKind::Use,
-        }
     }
 }
 

@@ -1,0 +1,224 @@
+"""Holds `distiq graph` against language servers, on seeded random symbols.
+
+    python tests/graph/check.py --distiq target/debug/distiq --server "pyright-langserver --stdio" --language python \
+        --symbols 67 PROJECT...
+
+Of each project that many symbols are drawn, 40 % of them methods. The server tells their references. Of each symbol one
+reference is drawn, and the graph must name its definition there; then the graph's references are held against all of the
+server's. Misses are listed. Projects are folders; nothing is written into them but Distiq's own index.
+"""
+
+import argparse
+import json
+import os
+import random
+import re
+import subprocess
+import sys
+import threading
+import urllib.parse
+
+ENDS = {
+    "python": [".py"],
+    "typescript": [".ts", ".tsx", ".js", ".mjs", ".jsx"],
+    "rust": [".rs"],
+}
+KINDS = {"method", "constructor", "function", "class", "struct", "enum", "trait", "interface", "type", "const", "field"}
+
+
+class Server:
+    """A language server over its standard streams."""
+
+    def __init__(self, command, root):
+        self.process = subprocess.Popen(command, cwd=root, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                        stderr=subprocess.DEVNULL)
+        self.answers, self.number, self.busy = {}, 0, {}
+        self.changed = threading.Condition()
+        threading.Thread(target=self.read, daemon=True).start()
+
+    def read(self):
+        stream = self.process.stdout
+        while True:
+            length = 0
+            while True:
+                line = stream.readline()
+                if not line:
+                    return
+                if line.lower().startswith(b"content-length:"):
+                    length = int(line.split(b":")[1])
+                if line in (b"\r\n", b"\n"):
+                    break
+            message = json.loads(stream.read(length))
+            if "method" in message and "id" in message:
+                params = message.get("params") or {}
+                result = [None] * len(params.get("items", [])) if message["method"] == "workspace/configuration" else None
+                self.write({"jsonrpc": "2.0", "id": message["id"], "result": result})
+                continue
+            with self.changed:
+                if message.get("method") == "$/progress":
+                    value = message["params"].get("value", {})
+                    self.busy[str(message["params"]["token"])] = value.get("kind") != "end"
+                elif "id" in message:
+                    self.answers[message["id"]] = message
+                self.changed.notify_all()
+
+    def write(self, message):
+        body = json.dumps(message).encode()
+        self.process.stdin.write(b"Content-Length: %d\r\n\r\n" % len(body) + body)
+        self.process.stdin.flush()
+
+    def tell(self, method, params):
+        self.write({"jsonrpc": "2.0", "method": method, "params": params})
+
+    def ask(self, method, params, seconds=120):
+        self.number += 1
+        number = self.number
+        self.write({"jsonrpc": "2.0", "id": number, "method": method, "params": params})
+        with self.changed:
+            if not self.changed.wait_for(lambda: number in self.answers, seconds):
+                return None
+            return self.answers.pop(number).get("result")
+
+    def settle(self, seconds):
+        """Waits until the server has nothing under way, or that long."""
+        with self.changed:
+            self.changed.wait_for(lambda: self.busy and not any(self.busy.values()), seconds)
+
+
+def uri(root, path):
+    return "file://" + urllib.parse.quote(os.path.join(root, path))
+
+
+def start(command, root, paths, language):
+    server = Server(command, root)
+    server.ask("initialize", {
+        "processId": os.getpid(), "rootUri": "file://" + root, "workspaceFolders": [{"uri": "file://" + root, "name": "p"}],
+        "capabilities": {"workspace": {"configuration": True}, "window": {"workDoneProgress": True}},
+    })
+    server.tell("initialized", {})
+    for path in paths:
+        with open(os.path.join(root, path), encoding="utf-8") as file:
+            text = file.read()
+        kind = "typescriptreact" if path.endswith("x") and language == "typescript" else language
+        if path.endswith((".js", ".mjs")):
+            kind = "javascript"
+        server.tell("textDocument/didOpen", {"textDocument": {
+            "uri": uri(root, path), "languageId": kind, "version": 1, "text": text}})
+    server.settle(120 if language == "rust" else 5)
+    return server
+
+
+def draw(symbols, count, chance):
+    """Draws symbols, 40 % of them methods."""
+    methods = [s for s in symbols if s["kind"] in ("method", "constructor")]
+    others = [s for s in symbols if s["kind"] not in ("method", "constructor")]
+    chance.shuffle(methods)
+    chance.shuffle(others)
+    share = round(count * 0.4)
+    # More than are needed: symbols without a use say nothing and are passed over.
+    return methods[: share * 6], others[: (count - share) * 6], share
+
+
+def check(options, root, chance):
+    env = dict(os.environ)
+    run = [os.path.abspath(options.distiq), "graph"]
+    whole = json.loads(subprocess.run(run + ["export"], cwd=root, env=env, check=True, capture_output=True).stdout)
+    ends = tuple(ENDS[options.language])
+    symbols = [s for s in whole["nodes"] if s.get("path", "").endswith(ends) and s["kind"] in KINDS]
+    paths = sorted({s["path"] for s in symbols})
+    server = start(options.server.split(), root, paths, options.language)
+    lines = {path: open(os.path.join(root, path), encoding="utf-8").read().split("\n") for path in paths}
+    graph = subprocess.Popen(run + ["rows", "--no-refresh"], cwd=root, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+
+    def asked(ask, path, line, name):
+        row = {"id": 1, "ask": ask, "at": f"{path}:{line}", "name": name}
+        graph.stdin.write(json.dumps(row).encode() + b"\n")
+        graph.stdin.flush()
+        return json.loads(graph.stdout.readline()).get("results", [])
+
+    tally = {"symbols": 0, "definitions": 0, "known": 0, "found": 0, "right": 0, "ours": 0}
+    misses = []
+    methods, others, share = draw(symbols, options.symbols, chance)
+    for pool, wanted in ((methods, share), (others, options.symbols - share)):
+        taken = 0
+        for symbol in pool:
+            if taken >= wanted:
+                break
+            name, path, line = symbol["name"].split(".")[-1], symbol["path"], symbol["line"]
+            match = re.search(rf"(?<![\w$]){re.escape(name)}(?![\w$])", lines[path][line - 1]) if line <= len(lines[path]) else None
+            if not match:
+                continue
+            place = {"line": line - 1, "character": match.start()}
+            found = server.ask("textDocument/references", {
+                "textDocument": {"uri": uri(root, path)}, "position": place, "context": {"includeDeclaration": False}})
+            known = set()
+            for at in found or []:
+                other = os.path.relpath(urllib.parse.unquote(urllib.parse.urlparse(at["uri"]).path), root)
+                row = at["range"]["start"]["line"] + 1
+                # What is called otherwise there (an alias) is no use by name.
+                if other in lines and (other, row) != (path, line):
+                    if re.search(rf"(?<![\w$]){re.escape(name)}(?![\w$])", lines[other][row - 1]):
+                        known.add((other, row))
+            if not known:
+                continue
+            taken += 1
+            tally["symbols"] += 1
+            use = chance.choice(sorted(known))
+            places = server.ask("textDocument/definition", {"textDocument": {"uri": uri(root, use[0])}, "position": {
+                "line": use[1] - 1, "character": re.search(rf"(?<![\w$]){re.escape(name)}(?![\w$])", lines[use[0]][use[1] - 1]).start()}})
+            places = places if isinstance(places, list) else [places] if places else []
+            truth = {(path, line)}
+            for at in places:
+                span = at.get("targetSelectionRange") or at.get("range")
+                target = at.get("targetUri") or at.get("uri")
+                other = os.path.relpath(urllib.parse.unquote(urllib.parse.urlparse(target).path), root)
+                truth.add((other, span["start"]["line"] + 1))
+            answers = [(a["path"], a.get("line") or a["start_line"]) for a in asked("definition", *use, name) if a["kind"] != "file"]
+            if answers and answers[0] in truth:
+                tally["definitions"] += 1
+            else:
+                misses.append(f"definition {use[0]}:{use[1]} {name}: {answers[:2]}, not {path}:{line} ({symbol['kind']})")
+            ours = {(a["path"], a["line"]) for a in asked("references", path, line, name)} - {(path, line)}
+            ours = {at for at in ours if at[0] in lines}
+            tally["known"] += len(known)
+            tally["found"] += len(known & ours)
+            tally["ours"] += len(ours)
+            tally["right"] += len(known & ours)
+            if len(known & ours) < 0.8 * len(known):
+                lost = sorted(known - ours)[:2]
+                misses.append(f"references {path}:{line} {name}: {len(known & ours)} of {len(known)}, not {lost} ({symbol['kind']})")
+            if len(known & ours) < 0.8 * len(ours):
+                extra = sorted(ours - known)[:2]
+                misses.append(f"too many {path}:{line} {name}: {len(ours)} for {len(known)}, such as {extra} ({symbol['kind']})")
+    server.process.terminate()
+    graph.stdin.close()
+    graph.wait()
+    return tally, misses
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--distiq", required=True)
+    parser.add_argument("--server", required=True)
+    parser.add_argument("--language", choices=ENDS, required=True)
+    parser.add_argument("--symbols", type=int, default=67)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--misses", type=int, default=40)
+    parser.add_argument("projects", nargs="+")
+    options = parser.parse_args()
+    total = {}
+    for project in options.projects:
+        tally, misses = check(options, os.path.realpath(project), random.Random(options.seed))
+        print(project, json.dumps(tally))
+        for miss in misses[: options.misses]:
+            print("  " + miss)
+        total = {key: total.get(key, 0) + value for key, value in tally.items()}
+    share = lambda part, whole: part / whole if whole else 0.0
+    definitions = share(total["definitions"], total["symbols"])
+    found, right = share(total["found"], total["known"]), share(total["right"], total["ours"])
+    print(f"{options.language}: {total['symbols']} symbols, definitions {definitions:.1%}, references found {found:.1%}, right {right:.1%}")
+    sys.exit(0 if definitions > 0.9 and found > 0.8 else 1)
+
+
+if __name__ == "__main__":
+    main()
