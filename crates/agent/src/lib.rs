@@ -26,6 +26,7 @@ pub mod log;
 pub mod memory;
 pub mod prompt;
 pub mod sessions;
+pub mod sources;
 mod turn;
 pub mod workbench;
 

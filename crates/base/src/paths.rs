@@ -68,6 +68,11 @@ impl Home {
         self.data.join("permissions")
     }
 
+    /// Returns the file of questions that were asked of sources, with their answers.
+    pub fn questions(&self) -> PathBuf {
+        self.data.join("questions.jsonl")
+    }
+
     /// Returns the list of folders whose own settings are trusted.
     pub fn trust(&self) -> PathBuf {
         self.data.join("trust.json")

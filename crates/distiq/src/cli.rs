@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    completions, config, context, cost, cursor_custom, cursor_test, data, demo, doctor, graph,
+    ask, completions, config, context, cost, cursor_custom, cursor_test, data, demo, doctor, graph,
     index, index_stats, keys, map, metrics, models, permissions, redo, reference, run, schema,
     search, sessions, setup, start, stats, tool, trust, undo, version,
 };
@@ -90,6 +90,8 @@ pub enum Command {
     Metrics(metrics::Args),
     /// Let a folder's own settings loosen yours
     Trust(trust::Args),
+    /// Answer a question from the project's code and documents
+    Ask(ask::Args),
     /// Find code and documents by what they say and do
     Search(search::Args),
     /// Pack what a request needs to see of the project into few tokens

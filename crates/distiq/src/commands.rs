@@ -1,5 +1,6 @@
 //! The commands, one file each, and their table.
 
+pub mod ask;
 pub mod completions;
 pub mod config;
 pub mod context;
@@ -64,6 +65,7 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
         Command::Cost(args) => cost::run(&global, &args),
         Command::Stats(args) => stats::run(&global, &args),
         Command::Metrics(args) => metrics::run(&global, &args),
+        Command::Ask(args) => ask::run(&global, args),
         Command::Search(args) => search::run(&global, &args),
         Command::Context(args) => context::run(&global, &args),
         Command::Index(args) => index::run(&global, &args),

@@ -16,6 +16,7 @@ mod ledger;
 mod output;
 mod panics;
 mod providers;
+mod router;
 mod rows;
 mod sandbox;
 mod terminal;

@@ -68,6 +68,8 @@ enum What {
     Ledger,
     /// The gateway's own keys, the answers that it keeps, and batches
     Gateway,
+    /// What `ask` was asked, and its answers
+    Questions,
     /// What can be made again
     Cache,
     /// All of these; settings and vendors' keys stay
@@ -210,6 +212,7 @@ fn erasable(home: &Home, what: What) -> Vec<Stored> {
         What::Snapshots => snapshots(home),
         What::Ledger => database("ledger."),
         What::Gateway => database("gateway."),
+        What::Questions => database("questions."),
         What::Cache => files(&home.cache),
         What::All => {
             let mut all = files(&home.data);

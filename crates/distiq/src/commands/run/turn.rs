@@ -6,10 +6,8 @@ use std::time::Duration;
 use distiq_agent::sessions;
 use distiq_agent::{AgentError, Config, TurnError, TurnLimits, Workbench};
 use distiq_base::clock::Clock;
-use distiq_base::{ErrorKind, Op, Record, RequestId};
-use distiq_llm::retry::Policy;
+use distiq_base::{ErrorKind, Op, Record};
 use distiq_llm::{Catalogue, Registry};
-use distiq_router::{Limits, Router, RouterConfig};
 use distiq_tools::Watch;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
@@ -19,7 +17,7 @@ use super::{Options, Place, schema};
 use crate::failure::Failure;
 use crate::providers::{self, Choice};
 use crate::world::World;
-use crate::{checkpoints, ledger, terminal, toolbox};
+use crate::{checkpoints, router, terminal, toolbox};
 
 /// The longest answer that is asked for, where the model can do more.
 const MAX_OUTPUT_TOKENS: u64 = 32_000;
@@ -167,22 +165,7 @@ fn config(
     let named = format!("{}/{}", choice.provider, choice.model);
     let route = providers::table(world, &registry)?.resolve(&named, None);
     let fallbacks = route.map(|route| route.candidates.into_iter().skip(1).collect());
-    let router = Router::new(RouterConfig {
-        registry: Arc::new(registry),
-        catalogue: Arc::new(catalogue),
-        ledger: ledger::open(world)?,
-        limits: Limits {
-            session: settings.limits.session,
-            day: settings.limits.day,
-            month: settings.limits.month,
-            run: settings.max_cost,
-            alert_share: settings.limits.alert_share,
-            ..Limits::default()
-        },
-        run: Some(RequestId::generate().to_string()),
-        retry: Policy::from_settings(&settings.retry),
-        clock: Clock::System,
-    });
+    let router = router::open(world, registry, catalogue)?;
     let checkpoints = if options.no_save { None } else { checkpoints::open(world) };
     let watch = checkpoints.clone().map(|watch| watch as Arc<dyn Watch>);
     Ok(Config {

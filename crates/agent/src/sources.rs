@@ -1,0 +1,236 @@
+//! Questions over code and documents: what a model gets to read, and whether its answer keeps to it.
+
+use std::collections::{BTreeSet, HashSet};
+use std::fmt::Write as _;
+
+use distiq_base::{Content, Message, Request, Role, SystemBlock};
+use distiq_index::words::Analyzer;
+use distiq_index::{IndexError, Query, Snapshot};
+
+/// Most passages.
+const MAX_PASSAGES: usize = 40;
+/// Most lines of one passage that is no whole file.
+const PASSAGE_LINES: u32 = 80;
+/// Bytes of a token, rather too few than too many.
+const BYTES_A_TOKEN: usize = 3;
+/// Longest line that is shown.
+const LINE_CHARS: usize = 400;
+
+const RULES: &str = "Answer the question from the sources below, and from nothing else. Put behind each statement where it \
+    stands, as [path:line] or [path:line-line], with paths and line numbers as the sources give them. If the sources do not tell, \
+    say so and what is missing; never guess. Answer in the question's language, briefly.";
+
+/// A piece of a source.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Passage {
+    /// Relative to the root, with `/`.
+    pub path: String,
+    /// 1-based first line.
+    pub start_line: u32,
+    /// 1-based last line.
+    pub end_line: u32,
+    /// Its lines.
+    pub text: String,
+}
+
+/// How much of a source is taken.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Extent {
+    /// What fits the question.
+    #[default]
+    Passages,
+    /// Whole files.
+    Files,
+}
+
+/// Returns what fits a question best, in at most `tokens` tokens, best first.
+///
+/// # Errors
+/// When the index is damaged.
+pub fn passages(
+    snapshot: &Snapshot,
+    query: &Query<'_>,
+    extent: Extent,
+    tokens: usize,
+) -> Result<Vec<Passage>, IndexError> {
+    let mut left = tokens.saturating_mul(BYTES_A_TOKEN);
+    let mut seen = HashSet::new();
+    let mut passages = Vec::new();
+    for hit in snapshot.search(query)? {
+        let (from, to) = match extent {
+            Extent::Passages => {
+                (hit.start_line, hit.end_line.min(hit.start_line + PASSAGE_LINES - 1))
+            }
+            Extent::Files => (1, u32::MAX),
+        };
+        if !seen.insert((hit.path.clone(), from)) {
+            continue;
+        }
+        let Some(text) = snapshot.text(&hit.path) else { continue };
+        let (start, count) = (place(from), place(to).saturating_sub(place(from)).saturating_add(1));
+        let lines: Vec<&str> = text.lines().skip(start).take(count).collect();
+        let text: String = lines.iter().flat_map(|line| [cut(line), "\n"]).collect();
+        // Each line gets a number of about six bytes.
+        let bytes = text.len() + 6 * lines.len() + hit.path.len() + 16;
+        if lines.is_empty() || bytes > left {
+            continue;
+        }
+        left -= bytes;
+        let end_line = from.saturating_add(u32::try_from(lines.len() - 1).unwrap_or(0));
+        passages.push(Passage { path: hit.path, start_line: from, end_line, text });
+        if passages.len() == MAX_PASSAGES {
+            break;
+        }
+    }
+    Ok(passages)
+}
+
+/// The index of a 1-based line.
+fn place(line: u32) -> usize {
+    usize::try_from(line.saturating_sub(1)).unwrap_or(usize::MAX)
+}
+
+fn cut(line: &str) -> &str {
+    let end = line.char_indices().nth(LINE_CHARS).map_or(line.len(), |(at, _)| at);
+    line.get(..end).unwrap_or(line)
+}
+
+/// Returns the request that asks a model; the caller adds the model and what it likes.
+pub fn request(question: &str, passages: &[Passage]) -> Request {
+    let mut text = String::from("Sources:\n");
+    for Passage { path, start_line, text: lines, .. } in passages {
+        let _ = writeln!(text, "\n{path}");
+        for (number, line) in (*start_line..).zip(lines.lines()) {
+            let _ = writeln!(text, "{number}: {line}");
+        }
+    }
+    let _ = write!(text, "\nQuestion: {question}");
+    Request {
+        system: vec![SystemBlock { text: RULES.to_owned() }],
+        messages: vec![Message { role: Role::User, content: vec![Content::Text { text }] }],
+        stream: true,
+        ..Request::default()
+    }
+}
+
+/// A place that an answer names, and whether it bears what the answer says.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Citation {
+    /// As it stands in the answer.
+    pub path: String,
+    /// 1-based.
+    pub start_line: u32,
+    /// 1-based.
+    pub end_line: u32,
+    /// Why it does not hold; `None` where it does.
+    pub fault: Option<&'static str>,
+}
+
+/// Returns the places that an answer names, each once, held against what its model was shown.
+pub fn citations(answer: &str, passages: &[Passage]) -> Vec<Citation> {
+    let analyzer = Analyzer::default();
+    let mut found: Vec<Citation> = Vec::new();
+    let mut from = 0;
+    for (at, _) in answer.match_indices('[') {
+        let Some(inside) = answer.get(at + 1..).and_then(|rest| rest.split_once(']')) else {
+            break;
+        };
+        let Some((path, start_line, end_line)) = parse(inside.0) else { continue };
+        let before = answer.get(from..at).unwrap_or_default();
+        let sentence = before.rsplit(['.', '\n', ';']).find(|part| !part.trim().is_empty());
+        let fault =
+            fault((path, start_line, end_line), sentence.unwrap_or_default(), passages, &analyzer);
+        from = at + 1 + inside.0.len() + 1;
+        let citation = Citation { path: path.to_owned(), start_line, end_line, fault };
+        let is_same = |other: &&mut Citation| {
+            (&other.path, other.start_line, other.end_line)
+                == (&citation.path, start_line, end_line)
+        };
+        match found.iter_mut().find(is_same) {
+            // One sentence that it bears is enough.
+            Some(other) if citation.fault.is_none() => other.fault = None,
+            Some(_) => {}
+            None => found.push(citation),
+        }
+    }
+    found
+}
+
+/// Reads `path:12` or `path:12-15`.
+fn parse(text: &str) -> Option<(&str, u32, u32)> {
+    let (path, lines) = text.rsplit_once(':')?;
+    let (start, end) = lines.split_once(['-', '–']).unwrap_or((lines, lines));
+    let number = |text: &str| text.trim().trim_start_matches('L').parse::<u32>().ok();
+    Some((path.trim().trim_matches('`'), number(start)?, number(end)?))
+        .filter(|it| !it.0.is_empty())
+}
+
+fn fault(
+    (path, start, end): (&str, u32, u32),
+    sentence: &str,
+    passages: &[Passage],
+    analyzer: &Analyzer,
+) -> Option<&'static str> {
+    let mut of_file = passages.iter().filter(|passage| passage.path == path).peekable();
+    if of_file.peek().is_none() {
+        return Some("no such source");
+    }
+    let Some(passage) =
+        of_file.find(|p| start <= end && start >= p.start_line && end <= p.end_line)
+    else {
+        return Some("no such lines");
+    };
+    let (first, last) =
+        (place(start - passage.start_line + 1), place(end - passage.start_line + 1));
+    let lines: Vec<&str> = passage.text.lines().skip(first).take(last - first + 1).collect();
+    let held: BTreeSet<String> = analyzer.analyze(&lines.join("\n")).into_iter().collect();
+    let said = analyzer.analyze(sentence);
+    let is_borne = said.is_empty() || said.iter().any(|term| held.contains(term));
+    (!is_borne).then_some("the lines hold none of the statement's words")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sources() -> Vec<Passage> {
+        vec![Passage {
+            path: "src/cart.py".into(),
+            start_line: 10,
+            end_line: 12,
+            text:
+                "def total(self):\n    \"\"\"Adds the prices.\"\"\"\n    return sum(self.prices)\n"
+                    .into(),
+        }]
+    }
+
+    #[test]
+    fn citations_are_held_against_the_sources() {
+        let check = |answer: &str, expected: &[Option<&str>]| {
+            let faults: Vec<_> = citations(answer, &sources()).iter().map(|it| it.fault).collect();
+            assert_eq!(faults, expected, "{answer}");
+        };
+        check("Prices are summed [src/cart.py:10-12].", &[None]);
+        check(
+            "The total adds prices [src/cart.py:11]. It is a sum [`src/cart.py`:12].",
+            &[None, None],
+        );
+        check(
+            "Taxes are paid to zebras [src/cart.py:10].",
+            &[Some("the lines hold none of the statement's words")],
+        );
+        check("Prices [src/cart.py:13].", &[Some("no such lines")]);
+        check("Prices [src/shop.py:1].", &[Some("no such source")]);
+        check("See [the manual] and [1:2:x] or [:3].", &[]);
+        check("Prices [src/cart.py:12-10].", &[Some("no such lines")]);
+        check("an open [bracket", &[]);
+    }
+
+    #[test]
+    fn what_is_asked_has_numbered_lines() {
+        let request = request("what is the total?", &sources());
+        let [Content::Text { text }] = request.messages[0].content.as_slice() else { panic!() };
+        assert!(text.contains("src/cart.py\n10: def total(self):\n11:"), "{text}");
+        assert!(text.ends_with("Question: what is the total?"), "{text}");
+    }
+}

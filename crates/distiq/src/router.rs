@@ -1,0 +1,34 @@
+//! The router of commands that ask a model themselves.
+
+use std::sync::Arc;
+
+use distiq_base::RequestId;
+use distiq_base::clock::Clock;
+use distiq_llm::retry::Policy;
+use distiq_llm::{Catalogue, Registry};
+use distiq_router::{Limits, Router, RouterConfig};
+
+use crate::failure::Failure;
+use crate::ledger;
+use crate::world::World;
+
+/// Makes the router of one run, under the limits of the settings.
+pub fn open(world: &World, registry: Registry, catalogue: Catalogue) -> Result<Router, Failure> {
+    let settings = &world.settings;
+    Ok(Router::new(RouterConfig {
+        registry: Arc::new(registry),
+        catalogue: Arc::new(catalogue),
+        ledger: ledger::open(world)?,
+        limits: Limits {
+            session: settings.limits.session,
+            day: settings.limits.day,
+            month: settings.limits.month,
+            run: settings.max_cost,
+            alert_share: settings.limits.alert_share,
+            ..Limits::default()
+        },
+        run: Some(RequestId::generate().to_string()),
+        retry: Policy::from_settings(&settings.retry),
+        clock: Clock::System,
+    }))
+}

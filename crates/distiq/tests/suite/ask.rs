@@ -1,0 +1,117 @@
+//! `distiq ask`: answers out of the project's sources, and what they do not tell.
+
+use distiq_testkit::{Answer, Script, ScriptedModel};
+use serde_json::Value;
+
+use crate::{Place, Ran};
+
+struct Desk {
+    place: Place,
+    model: ScriptedModel,
+}
+
+impl Desk {
+    fn saying(text: &str) -> Self {
+        let model = ScriptedModel::start(Script::by_turn([Answer::text(text)])).unwrap();
+        let place = Place::new();
+        place.write("src/http.py", "def parse_cookie(header):\n    \"\"\"Reads the cookies of a header.\"\"\"\n    return header.split(';')\n");
+        place.write(
+            "docs/guide.md",
+            "# Guide\n\n## Sessions\n\nA session ends after twenty minutes.\n",
+        );
+        Self { place, model }
+    }
+
+    fn ask(&self, arguments: &[&str]) -> Ran {
+        let mut command = self.place.command(&["ask"]);
+        command
+            .args(arguments)
+            .env("ANTHROPIC_BASE_URL", self.model.base_url_anthropic())
+            .env("DISTIQ_MODEL", "scripted-1")
+            .env("DISTIQ_RETRY_BASE_MS", "1");
+        Ran::of(command.output().unwrap())
+    }
+
+    fn requests(&self) -> usize {
+        self.model.requests().len()
+    }
+}
+
+fn row(text: &str) -> Value {
+    serde_json::from_str(text).unwrap()
+}
+
+#[test]
+fn a_model_answers_from_the_sources_and_its_citations_are_checked() {
+    let desk = Desk::saying(
+        "Cookies are read by splitting [src/http.py:1-3]. Zebras graze [src/http.py:1].",
+    );
+    let ran = desk.ask(&["how are cookies of a header parsed"]);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    assert!(ran.out.starts_with("Cookies are read by splitting"), "{}", ran.out);
+    assert!(ran.out.ends_with("Sources:\n  src/http.py:1-3\n"), "{}", ran.out);
+    assert!(ran.err.contains("[src/http.py:1-1] does not hold"), "{}", ran.err);
+    let request = desk.model.requests().pop().unwrap().request.unwrap();
+    let heard = request.messages[0].text();
+    assert!(heard.contains("src/http.py\n1: def parse_cookie(header):"), "{heard}");
+    assert!(request.tools.is_empty());
+    desk.model.check();
+    let history = desk.ask(&["--history"]);
+    assert!(history.out.contains("how are cookies of a header parsed"), "{}", history.out);
+    assert_eq!(desk.requests(), 1);
+}
+
+#[test]
+fn documents_are_sources_too() {
+    let desk = Desk::saying("After twenty minutes [docs/guide.md:5].");
+    let ran = desk.ask(&["--json", "--no-save", "when does a session end"]);
+    let answered = row(&ran.out);
+    assert_eq!(answered["citations"][0]["fault"], Value::Null, "{}", ran.out);
+    assert!(answered["sources"].as_array().unwrap().iter().any(|it| it["path"] == "docs/guide.md"));
+    assert_eq!(desk.ask(&["--history"]).out, "");
+}
+
+#[test]
+fn without_a_model_the_passages_are_the_answer() {
+    let desk = Desk::saying("never");
+    let ran = desk.ask(&["--local", "cookies of a header"]);
+    assert!(ran.out.starts_with("src/http.py:1-3\ndef parse_cookie"), "{}", ran.out);
+    let ran = desk.place.run(&["ask", "cookies of a header"]);
+    assert!(
+        ran.out.starts_with("src/http.py:1-3\n") && ran.err.contains("no provider"),
+        "{}",
+        ran.err
+    );
+    // What the sources do not tell is no question for a model.
+    let ran = desk.ask(&["zebras"]);
+    assert_eq!((ran.code, ran.out.as_str()), (0, ""));
+    assert!(ran.err.contains("do not tell"), "{}", ran.err);
+    assert_eq!(desk.requests(), 0);
+}
+
+#[test]
+fn whole_files_are_given_where_they_are_wanted() {
+    let desk = Desk::saying("x");
+    let ran = desk.ask(&["--local", "--json", "--full-docs", "when does a session end"]);
+    let first = row(&ran.out)["sources"][0].clone();
+    assert_eq!(
+        (first["path"].as_str(), first["start_line"].as_u64()),
+        (Some("docs/guide.md"), Some(1))
+    );
+    assert_eq!(first["end_line"], 5);
+    let ran = desk.ask(&["--local", "--context", "10", "when does a session end"]);
+    assert_eq!(ran.out, "", "nothing fits ten tokens");
+}
+
+#[test]
+fn wrong_options_are_told() {
+    let desk = Desk::saying("x");
+    for arguments in [
+        &["--temperature", "7", "x"][..],
+        &["--context", "0", "x"],
+        &["--max-tokens", "0", "x"],
+        &[],
+    ] {
+        assert_eq!(desk.ask(arguments).code, 2, "{arguments:?}");
+    }
+}
