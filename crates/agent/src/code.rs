@@ -2,11 +2,13 @@
 
 mod show;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use distiq_base::{CodeIndex, CodeView};
-use distiq_index::{Control, Index, IndexError, Mode, Query, Snapshot};
+use distiq_index::graph::{Direction, EdgeKind, Graph, MapRequest, Seeds, map};
+use distiq_index::{Control, Index, IndexError, Mention, Mode, Query, Snapshot};
 
 use show::Page;
 
@@ -17,6 +19,15 @@ const BY_MEANING: usize = 12;
 const BY_NAME: usize = 40;
 /// So few hits come with their code.
 const FEW: usize = 2;
+/// How far a change is followed.
+const DEPTH: u32 = 3;
+/// The ties that a change follows.
+const TIES: [EdgeKind; 5] =
+    [EdgeKind::Call, EdgeKind::Inherit, EdgeKind::Implement, EdgeKind::Use, EdgeKind::Import];
+/// Projects with more files have no graph made for one question.
+const GRAPH_FILES: u64 = 20_000;
+/// Bytes of a token in a map, rather too few than too many.
+const BYTES_A_TOKEN: usize = 3;
 
 /// The project's code, found by its index, which is opened with the first question.
 #[derive(Debug)]
@@ -76,7 +87,8 @@ impl CodeIndex for ProjectCode {
                 CodeView::Symbol => symbol(snapshot, question, accepts, &mut page)?,
                 CodeView::Meaning => meaning(snapshot, question, accepts, &mut page)?,
                 CodeView::References => references(snapshot, question, accepts, &mut page)?,
-                CodeView::Impact | CodeView::Map => {}
+                CodeView::Impact => impact(snapshot, question, accepts, &mut page)?,
+                CodeView::Map => overview(snapshot, question, &mut page)?,
             }
             Ok(page.finish())
         });
@@ -119,6 +131,7 @@ fn meaning(
     Ok(())
 }
 
+/// Uses of a definition where the name means one, else of the name alone.
 fn references(
     snapshot: &Snapshot,
     question: &str,
@@ -126,6 +139,33 @@ fn references(
     page: &mut Page<'_>,
 ) -> Result<(), IndexError> {
     let name = question.trim().trim_end_matches("()");
+    let graph = graph(snapshot)?;
+    let meant = graph.as_ref().map(|graph| graph.find(name)).unwrap_or_default();
+    let (Some(graph), false) = (graph, meant.is_empty()) else {
+        return mentions(snapshot, name, accepts, page);
+    };
+    let mut lines: BTreeMap<&str, BTreeSet<u32>> = BTreeMap::new();
+    for id in meant.iter().take(BY_NAME) {
+        for (file, line, _) in graph.references(*id) {
+            let path = graph.file_path(file).unwrap_or_default();
+            if accepts(path) {
+                lines.entry(path).or_default().insert(line);
+            }
+        }
+    }
+    for (path, lines) in lines {
+        page.lines(path, &lines.into_iter().collect::<Vec<_>>());
+    }
+    Ok(())
+}
+
+/// Lines on which an identifier stands, whatever it means there.
+fn mentions(
+    snapshot: &Snapshot,
+    name: &str,
+    accepts: &dyn Fn(&str) -> bool,
+    page: &mut Page<'_>,
+) -> Result<(), IndexError> {
     let name = name.rsplit(['.', ':', '#']).next().unwrap_or(name);
     let mut files = snapshot.files_that_mention(name)?;
     files.retain(|file| accepts(file.path));
@@ -134,17 +174,78 @@ fn references(
         let facts = file.facts()?;
         let place = facts.names.iter().position(|known| known == name);
         let place = place.and_then(|place| u32::try_from(place).ok());
-        let mut lines: Vec<u32> = facts
-            .mentions
-            .iter()
-            .filter(|mention| Some(mention.name) == place)
-            .filter(|mention| mention.role() != distiq_lang::Role::Definition)
-            .map(|mention| mention.line)
-            .collect();
+        let is_use = |mention: &&Mention| {
+            Some(mention.name) == place && mention.role() != distiq_lang::Role::Definition
+        };
+        let mut lines: Vec<u32> =
+            facts.mentions.iter().filter(is_use).map(|mention| mention.line).collect();
         lines.dedup();
         page.lines(file.path, &lines);
     }
     Ok(())
+}
+
+/// What may change with a definition or a file, nearest first.
+fn impact(
+    snapshot: &Snapshot,
+    question: &str,
+    accepts: &dyn Fn(&str) -> bool,
+    page: &mut Page<'_>,
+) -> Result<(), IndexError> {
+    let Some(graph) = graph(snapshot)? else {
+        page.say("the project is too large for that; ask for references");
+        return Ok(());
+    };
+    let name = question.trim().trim_end_matches("()");
+    let from: Vec<u32> = match graph.file_node(name) {
+        Some(file) => vec![file],
+        None => graph.find(name).iter().flat_map(|id| graph.with_members(*id)).collect(),
+    };
+    if from.is_empty() {
+        page.say("no definition is called so");
+    }
+    for at in graph.reach(&from, Direction::NeededBy, &TIES, DEPTH) {
+        let (path, line, what) = match graph.symbol(at.node) {
+            Some(symbol) => (graph.path_of(symbol), symbol.start_line, graph.qualified(at.node)),
+            None => continue,
+        };
+        if accepts(path) {
+            let tie = at.edge.kind.name();
+            page.add(&format!(
+                "{}{path}:{line} {what} ({tie})\n",
+                "  ".repeat(place(at.depth - 1))
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// The definitions that matter most, drawn to what the question names.
+fn overview(snapshot: &Snapshot, question: &str, page: &mut Page<'_>) -> Result<(), IndexError> {
+    let Some(graph) = graph(snapshot)? else {
+        page.say("the project is too large for that; ask for its parts by meaning");
+        return Ok(());
+    };
+    let request = MapRequest {
+        seeds: Seeds::of(question),
+        budget: page.room() / BYTES_A_TOKEN,
+        without: Vec::new(),
+        count: &|text| text.len() / BYTES_A_TOKEN,
+    };
+    page.add(&map(&graph, &request));
+    Ok(())
+}
+
+/// Makes the graph of the project; `None` where that would take too long.
+fn graph(snapshot: &Snapshot) -> Result<Option<Graph>, IndexError> {
+    if snapshot.stats().files > GRAPH_FILES {
+        return Ok(None);
+    }
+    Graph::of(snapshot).map(Some)
+}
+
+fn place(depth: u32) -> usize {
+    usize::try_from(depth).unwrap_or(0)
 }
 
 #[cfg(test)]
@@ -185,7 +286,20 @@ mod tests {
     }
 
     #[test]
+    fn what_a_change_reaches_comes_nearest_first() {
+        let text = answer(CodeView::Impact, "Cart.prices");
+        assert_eq!(text, "cart.py:2 Cart.total (call)\n  shop.py:3 checkout (call)\n");
+    }
+
+    #[test]
+    fn a_map_shows_heads_by_file() {
+        let text = answer(CodeView::Map, "");
+        assert!(text.contains("cart.py") && text.contains("def total(self)"), "{text}");
+    }
+
+    #[test]
     fn what_is_not_there_is_said() {
+        assert_eq!(answer(CodeView::Impact, "zebra"), "no definition is called so\n");
         assert_eq!(answer(CodeView::References, "zebra"), "");
         assert_eq!(answer(CodeView::Meaning, "zebra"), "");
     }

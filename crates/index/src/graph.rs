@@ -310,6 +310,11 @@ impl Graph {
         &self.symbols
     }
 
+    /// Returns a file's path.
+    pub fn file_path(&self, file: u32) -> Option<&str> {
+        self.files.get(file as usize).map(|file| file.path.as_str())
+    }
+
     /// Returns the path of a symbol's file.
     pub fn path_of(&self, symbol: &Symbol) -> &str {
         self.files.get(symbol.file as usize).map_or("", |file| &file.path)

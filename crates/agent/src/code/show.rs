@@ -7,6 +7,8 @@ use distiq_index::{Hit, Snapshot};
 
 /// Most lines of one hit's code.
 const CODE_LINES: usize = 60;
+/// Room for the line that tells what did not fit.
+const LAST_LINE: usize = 80;
 /// Longest line that is shown.
 const LINE_CHARS: usize = 200;
 
@@ -74,9 +76,14 @@ impl<'a> Page<'a> {
         self.text
     }
 
-    fn add(&mut self, text: &str) {
-        // Room for the last line is kept.
-        if self.text.len() + text.len() + 80 > self.max_bytes {
+    /// Returns how many bytes there is room for.
+    pub fn room(&self) -> usize {
+        self.max_bytes.saturating_sub(self.text.len() + LAST_LINE)
+    }
+
+    /// Adds a text where there is room for it.
+    pub fn add(&mut self, text: &str) {
+        if text.len() > self.room() {
             self.left_out += 1;
             return;
         }
