@@ -93,6 +93,8 @@ def start(command, root, paths, language):
     server = Server(command, root)
     server.ask("initialize", {
         "processId": os.getpid(), "rootUri": "file://" + root, "workspaceFolders": [{"uri": "file://" + root, "name": "p"}],
+        # A server that has read but a file answers with nothing.
+        "initializationOptions": {"tsserver": {"useSyntaxServer": "never"}},
         "capabilities": {"workspace": {"configuration": True}, "window": {"workDoneProgress": True}},
     })
     server.tell("initialized", {})
@@ -110,7 +112,9 @@ def start(command, root, paths, language):
 
 def draw(symbols, count, chance):
     """Draws symbols, 40 % of them methods."""
-    methods = [s for s in symbols if s["kind"] in ("method", "constructor")]
+    # Functions in an object's literal are typed by what takes them, not members of something that is named.
+    classes = {"class", "struct", "enum", "trait", "impl", "interface", "type"}
+    methods = [s for s in symbols if s["kind"] in ("method", "constructor") and s.get("within") in classes]
     others = [s for s in symbols if s["kind"] not in ("method", "constructor")]
     chance.shuffle(methods)
     chance.shuffle(others)

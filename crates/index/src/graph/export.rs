@@ -19,13 +19,14 @@ impl Graph {
         }
     }
 
-    /// Returns a node as JSON: `path`, and of a symbol `name`, `kind`, `line`, `start_line`, `end_line`, `signature`.
+    /// Returns a node as JSON: `path`, and of a symbol `name`, `kind`, `within`, `line`, `start_line`, `end_line`, `signature`.
     pub fn node_json(&self, node: u32) -> Value {
         match self.symbol(node) {
             Some(symbol) => json!({
                 "path": self.path_of(symbol),
                 "name": self.qualified(node),
                 "kind": symbol.kind,
+                "within": symbol.parent.and_then(|parent| self.symbol(parent)).map(|parent| &parent.kind),
                 "line": symbol.line,
                 "start_line": symbol.start_line,
                 "end_line": symbol.end_line,

@@ -47,7 +47,8 @@ pub(crate) fn owner(between: &str, before: &str) -> Owner {
     let tail = before.trim_end();
     let Some(tail) = tail
         .strip_suffix("?.")
-        .or_else(|| tail.strip_suffix("->"))
+        // An arrow with space behind it tells what a function returns.
+        .or_else(|| before.strip_suffix("->"))
         .or_else(|| tail.strip_suffix("::"))
         .or_else(|| tail.strip_suffix('.'))
     else {
@@ -101,7 +102,10 @@ impl<'t> Reader<'t> {
         if matches!(role, Role::Local | Role::Definition) {
             self.open = None;
             let told = self.annotation(bytes.end);
-            let told = told.or_else(|| self.before(bytes.start)).or_else(|| self.value(bytes.end));
+            let told = told
+                .or_else(|| self.before(bytes.start))
+                .or_else(|| self.value(bytes.end))
+                .or_else(|| self.named_value(bytes.start));
             if told.is_none() {
                 self.open = Some((mention, bytes.end));
             }
@@ -126,6 +130,17 @@ impl<'t> Reader<'t> {
         }
     }
 
+    /// Reads the `f(x)` of `with f(x) as name`, and the `E` of `except E as name`.
+    fn named_value(&self, start: usize) -> Option<Told> {
+        let from = self.text.floor_char_boundary(start.saturating_sub(MAX_TEXT));
+        let head = self.text.get(from..start)?.trim_end().strip_suffix(" as")?.trim_end();
+        if head.ends_with(')') {
+            return called(head);
+        }
+        let path = head.rsplit(|c: char| !is_path(c)).next()?;
+        (!path.is_empty()).then(|| Told::Type(path.to_owned()))
+    }
+
     /// Reads the `f(x)` of `f(x).name`, and texts.
     fn receiver(&mut self, mention: u32, start: usize) {
         let from = self.text.floor_char_boundary(start.saturating_sub(MAX_TEXT));
@@ -136,21 +151,7 @@ impl<'t> Reader<'t> {
             return self.push(mention, Some(Told::Type("str".to_owned())));
         }
         let head = head.strip_suffix(".await").unwrap_or(head);
-        let mut depth = 0_usize;
-        let open = head.char_indices().rev().find(|(_, c)| {
-            depth = match c {
-                ')' => depth + 1,
-                '(' => depth.saturating_sub(1),
-                _ => depth,
-            };
-            depth == 0
-        });
-        let Some((open, '(')) = open else { return };
-        let called = head.get(..open).unwrap_or("");
-        let path = called.rsplit(|c: char| !is_path(c)).next().unwrap_or("");
-        // A path behind an expression says nothing without it.
-        let is_whole = !path.starts_with(['.', ':']) && !path.is_empty();
-        self.push(mention, is_whole.then(|| Told::Call(path.replace("::", "."))));
+        self.push(mention, called(head));
     }
 
     fn push(&mut self, mention: u32, of: Option<Told>) {
@@ -314,6 +315,24 @@ fn closing(text: &str) -> Option<usize> {
     }
     // Arguments that go on beyond what is read: nothing else is known to follow.
     Some(text.len() - 1)
+}
+
+/// Reads the `f` of the `f(x)` that a text ends with.
+fn called(head: &str) -> Option<Told> {
+    let mut depth = 0_usize;
+    let open = head.char_indices().rev().find(|(_, c)| {
+        depth = match c {
+            ')' => depth + 1,
+            '(' => depth.saturating_sub(1),
+            _ => depth,
+        };
+        depth == 0
+    });
+    let (open, _) = open.filter(|(_, c)| *c == '(')?;
+    let path = head.get(..open)?.rsplit(|c: char| !is_path(c)).next()?;
+    // A path behind an expression says nothing without it.
+    let is_whole = !path.starts_with(['.', ':']) && !path.is_empty();
+    is_whole.then(|| Told::Call(path.replace("::", ".")))
 }
 
 /// Returns the type that a function's head says it returns.

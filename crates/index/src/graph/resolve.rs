@@ -8,12 +8,16 @@ use super::{File, Graph, Owner, SymbolId, Told, hints, imports, is_class, is_fun
 
 /// How far one question leads to others: a value of a value, an export of an export.
 const MAX_DEPTH: u8 = 24;
+/// How far a type's path leads to other types' paths.
+const MAX_NESTED: u8 = 3;
 /// How many modules one question may look into: imports may lead in circles.
 const MAX_LOOKS: u32 = 400;
 
 thread_local! {
     /// How many modules the question under way may still look into.
     static LOOKS: Cell<u32> = const { Cell::new(MAX_LOOKS) };
+    /// How many paths are being resolved within each other.
+    static NESTED: Cell<u8> = const { Cell::new(0) };
 }
 
 /// What a mention means.
@@ -425,13 +429,18 @@ impl Graph {
 
     /// Returns the symbols that a path with dots means at a place.
     pub(super) fn path_in(&self, file: u32, mention: Option<usize>, path: &str) -> Vec<SymbolId> {
-        self.things_of(file, mention, path, 0)
-            .into_iter()
-            .filter_map(|thing| match thing {
-                Thing::Symbol(id) => Some(id),
-                _ => None,
-            })
-            .collect()
+        let nested = NESTED.get();
+        if nested >= MAX_NESTED {
+            return Vec::new();
+        }
+        NESTED.set(nested + 1);
+        let things = self.things_of(file, mention, path, 0);
+        NESTED.set(nested);
+        let symbol = |thing| match thing {
+            Thing::Symbol(id) => Some(id),
+            _ => None,
+        };
+        things.into_iter().filter_map(symbol).collect()
     }
 
     fn things_of(&self, file: u32, mention: Option<usize>, path: &str, depth: u8) -> Vec<Thing> {
@@ -539,7 +548,7 @@ impl Graph {
         let class = symbol
             .parent
             .filter(|parent| self.symbol(*parent).is_some_and(|parent| is_class(&parent.kind)));
-        if matches!(of.as_str(), "Self" | "self" | "this") {
+        if matches!(of.rsplit('.').next(), Some("Self" | "self" | "this")) {
             return class.map(|class| Thing::Symbol(self.owner_of(class)));
         }
         Some(self.class_thing(symbol.file, symbol.mention.map(|m| m as usize), &of, depth + 1))

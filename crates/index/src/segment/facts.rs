@@ -122,8 +122,8 @@ impl FileFacts {
                 continue;
             };
             let between = text.get(last_end..start).unwrap_or_default();
-            let is_joined =
-                last_end > 0 && matches!(between.trim(), "." | "->" | "::" | "?." | "!.");
+            let is_joined = last_end > 0
+                && (matches!(between.trim(), "." | "::" | "?." | "!.") || between == "->");
             let place = *places.entry(name).or_insert_with(|| {
                 facts.names.push(name.to_owned());
                 u32::try_from(facts.names.len() - 1).unwrap_or(u32::MAX)

@@ -251,3 +251,35 @@ fn a_map_keeps_its_budget_and_follows_the_request() {
     let ranks: f32 = graph.ranks(&Seeds::default()).iter().sum();
     assert!((ranks - 1.0).abs() < 0.01, "{ranks}");
 }
+
+/// Types that lead to each other, and modules that import each other, come to an end.
+#[test]
+fn circles_come_to_an_end() {
+    let graph = graph_of(
+        "--- a.py
+from b import *
+from c import *
+x = y
+y = x
+class A(B):
+    z: A.z = A.z.z
+def f(): return x.y.z(f().g().h)
+--- b.py
+from a import *
+from c import *
+class B(A):
+    def g(self) -> \"A.g\": return self.g().g()
+x = x.x
+--- c.py
+from a import *
+from b import *
+class C(C, A, B): q = C.q.q
+",
+    );
+    assert!(graph.symbols().len() > 8);
+    for name in ["x", "y", "z", "g"] {
+        for id in graph.find(name) {
+            let _ = graph.references(id);
+        }
+    }
+}

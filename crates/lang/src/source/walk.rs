@@ -414,10 +414,9 @@ impl Frame {
 
 /// Tells whether a name behind this text is a member.
 fn is_member(before: &str) -> bool {
-    let before = before.trim_ascii_end().as_bytes();
-    before.ends_with(b"::")
-        || before.ends_with(b"->")
-        || before.ends_with(b".") && !before.ends_with(b"..")
+    // An arrow with space behind it is that of a lambda.
+    let tail = before.trim_ascii_end();
+    tail.ends_with("::") || before.ends_with("->") || tail.ends_with('.') && !tail.ends_with("..")
 }
 
 /// Tells whether a member behind this text belongs to what is being defined.
