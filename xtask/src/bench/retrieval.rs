@@ -5,9 +5,12 @@
 
 mod commits;
 mod documented;
+mod measure;
+mod product;
 pub mod questions;
 pub mod random;
 pub mod repos;
+mod score;
 
 use std::path::{Path, PathBuf};
 
@@ -18,39 +21,64 @@ use serde_json::Value;
 
 /// The options of the command.
 pub struct Options {
-    /// The folder of bare repositories.
-    pub repos: PathBuf,
+    /// The folder of bare repositories; nothing new is made without it.
+    pub repos: Option<PathBuf>,
     /// Where trees and questions are kept between runs.
     pub out: PathBuf,
-    pub split: Option<Split>,
+    /// Which repositories are measured.
+    pub split: Split,
     pub seed: u64,
+    /// The program; the release build where none is given.
+    pub distiq: Option<PathBuf>,
+    /// Whether the questions are made for the training too, and nothing is measured.
+    pub only_make: bool,
 }
 
 /// Makes the questions and scores the program's answers.
 pub fn run(arguments: &[&str]) -> Result<()> {
     let options = options(arguments)?;
     let made = questions::make(&options)?;
-    println!("{} questions in {}", made, options.out.display());
-    Ok(())
+    println!("{made} questions in {}", options.out.display());
+    if options.only_make {
+        return Ok(());
+    }
+    let distiq = match &options.distiq {
+        Some(distiq) => distiq.clone(),
+        None => {
+            crate::step("cargo", &["build", "--release", "-q", "-p", "distiq"])?;
+            crate::target_dir()?.join("release/distiq")
+        }
+    };
+    let home = std::env::temp_dir().join(format!("distiq-retrieval-{}", std::process::id()));
+    let product = product::Product { distiq, home: home.clone() };
+    let measured = measure::run(&options.out, &product, &[options.split.name()]);
+    let _ = std::fs::remove_dir_all(home);
+    measured
 }
 
 fn options(arguments: &[&str]) -> Result<Options> {
     let mut options = Options {
-        repos: PathBuf::new(),
+        repos: None,
         out: crate::target_dir()?.join("retrieval"),
-        split: None,
+        split: Split::Dev,
         seed: 20_261_122,
+        distiq: None,
+        only_make: false,
     };
     let mut rest = arguments.iter();
     while let Some(flag) = rest.next() {
+        if *flag == "--only-make" {
+            options.only_make = true;
+            continue;
+        }
         let value = rest.next().with_context(|| format!("`{flag}` needs a value"))?;
         match *flag {
-            "--repos" => options.repos = PathBuf::from(value),
+            "--repos" => options.repos = Some(PathBuf::from(value)),
             "--out" => options.out = PathBuf::from(value),
+            "--distiq" => options.distiq = Some(PathBuf::from(value)),
             "--seed" => options.seed = value.parse().context("Bad `--seed`")?,
             "--split" => {
-                options.split =
-                    Some(Split::named(value).context("`--split` is train, dev or test")?)
+                options.split = Split::named(value).context("`--split` is train, dev or test")?;
             }
             _ => bail!("Unknown option `{flag}`"),
         }

@@ -26,17 +26,18 @@ const FILE_BYTES: u64 = 1 << 20;
 pub fn make(options: &Options) -> Result<usize> {
     let mut all = Vec::new();
     for repo in REPOS {
-        if options.split.is_some_and(|split| split != repo.split) {
-            continue;
-        }
-        let bare = bare(&options.repos, repo);
-        if !bare.join("HEAD").is_file() {
-            eprintln!("{} is not in {}", repo.name, options.repos.display());
-            continue;
-        }
+        let is_needed = options.only_make || repo.split == options.split;
         let folder = options.out.join(repo.name.replace('/', "+"));
         let kept = folder.join("questions.jsonl");
+        if !kept.is_file() && !is_needed {
+            continue;
+        }
         if !kept.is_file() {
+            let bare = options.repos.as_deref().map(|repos| bare(repos, repo));
+            let Some(bare) = bare.filter(|bare| bare.join("HEAD").is_file()) else {
+                eprintln!("{}: no copy of it", repo.name);
+                continue;
+            };
             fs::create_dir_all(&folder)?;
             let mut rows = sentences(&bare, repo, &folder, options.seed)?;
             rows.extend(changes(&bare, repo, &folder, options.seed)?);
@@ -47,6 +48,11 @@ pub fn make(options: &Options) -> Result<usize> {
         all.push(fs::read_to_string(&kept)?);
     }
     let all = all.concat();
+    ensure!(
+        !all.is_empty(),
+        "No questions: `--repos DIR` must hold `owner+name/repo` of {}",
+        REPOS.iter().map(|repo| repo.name).collect::<Vec<_>>().join(", ")
+    );
     fs::write(options.out.join("questions.jsonl"), &all)?;
     Ok(all.lines().count())
 }
@@ -129,7 +135,7 @@ fn sentences(bare: &Path, repo: &Repo, folder: &Path, seed: u64) -> Result<Vec<V
     let row = |(at, (path, function)): (usize, &&(&str, documented::Documented))| {
         json!({
             "id": format!("{}/a{at}", repo.name), "kind": "a", "repo": repo.name,
-            "split": format!("{:?}", repo.split).to_lowercase(), "query": function.sentence,
+            "split": repo.split.name(), "query": function.sentence,
             "path": path, "name": function.name,
             "start_line": function.start_line, "end_line": function.end_line,
         })
@@ -150,7 +156,7 @@ fn changes(bare: &Path, repo: &Repo, folder: &Path, seed: u64) -> Result<Vec<Val
     let row = |(at, commit): (usize, &commits::Commit)| {
         json!({
             "id": format!("{}/b{at}", repo.name), "kind": "b", "repo": repo.name,
-            "split": format!("{:?}", repo.split).to_lowercase(), "query": commit.message,
+            "split": repo.split.name(), "query": commit.message,
             "files": commit.files,
         })
     };

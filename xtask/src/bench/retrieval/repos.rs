@@ -13,6 +13,15 @@ pub enum Split {
 }
 
 impl Split {
+    /// Returns the split's name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Train => "train",
+            Self::Dev => "dev",
+            Self::Test => "test",
+        }
+    }
+
     /// Returns the split of that name.
     pub fn named(name: &str) -> Option<Self> {
         match name {

@@ -1,0 +1,138 @@
+//! Asks the program and prints how it did.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use serde_json::Value;
+
+use super::product::Product;
+use super::score::{Score, Table, gain, mean, score};
+
+/// Budgets and shapes of contexts, as the aims are set.
+const CONTEXTS: &[(&str, &str)] = &[
+    ("hits", "2000"),
+    ("hits", "4000"),
+    ("hits", "8000"),
+    ("code", "2000"),
+    ("code", "4000"),
+    ("code", "8000"),
+    ("mixed", "2000"),
+];
+
+/// One of a score's figures.
+type Part = fn(&Score) -> f64;
+
+/// Measures all questions of the splits in `splits`.
+pub fn run(folder: &Path, product: &Product, splits: &[&str]) -> Result<()> {
+    let text = fs::read_to_string(folder.join("questions.jsonl")).context("No questions")?;
+    let mut groups: BTreeMap<(String, String), Vec<Value>> = BTreeMap::new();
+    for line in text.lines() {
+        let row: Value = serde_json::from_str(line)?;
+        if splits.contains(&text_of(&row, "split")) {
+            let key = (text_of(&row, "kind").to_owned(), text_of(&row, "repo").to_owned());
+            groups.entry(key).or_default().push(row);
+        }
+    }
+    for (kind, title) in [("a", "A: sentence to function"), ("b", "B: commit to files")] {
+        let of_kind = groups.iter().filter(|((of, _), _)| of == kind);
+        let groups: Vec<(&str, &Vec<Value>)> =
+            of_kind.map(|((_, repo), rows)| (repo.as_str(), rows)).collect();
+        searches(folder, product, kind, title, &groups)?;
+        contexts(folder, product, kind, &groups)?;
+    }
+    Ok(())
+}
+
+fn searches(
+    folder: &Path,
+    product: &Product,
+    kind: &str,
+    title: &str,
+    groups: &[(&str, &Vec<Value>)],
+) -> Result<()> {
+    let (mut ranked, mut words) = (Table::default(), Table::default());
+    let mut times = Vec::new();
+    for (repo, questions) in groups {
+        let tree = folder.join(repo.replace('/', "+")).join(kind);
+        for (mode, table) in [("hybrid", &mut ranked), ("text", &mut words)] {
+            let answers = product.ask(&tree, questions, &["search", "--mode", mode])?;
+            for (question, answer) in questions.iter().zip(&answers) {
+                let results = answer.get("results").and_then(Value::as_array);
+                table.add(repo, score(question, results.map(Vec::as_slice).unwrap_or_default()));
+                if mode == "hybrid" {
+                    times.extend(answer.get("ms").and_then(Value::as_f64));
+                }
+            }
+        }
+    }
+    words.print(&format!("{title}, words alone"));
+    ranked.print(&format!("{title}, as users get it"));
+    times.sort_by(f64::total_cmp);
+    let at = |share: usize| times.get(times.len() * share / 100).copied().unwrap_or(0.0);
+    println!("  {:.1} ms in the middle, {:.1} ms at the 95th percentile", at(50), at(95));
+    let part = |table: &Table, part: Part| table.all().iter().map(part).collect::<Vec<f64>>();
+    let parts: [(&str, Part); 2] =
+        [("MRR@10", |score| score.reciprocal), ("R@10", |score| score.found)];
+    for (name, of) in parts {
+        let (gain, low, high) = gain(&part(&ranked, of), &part(&words, of));
+        println!("  {name} over words alone: {gain:+.3}, 95 % within {low:+.3} and {high:+.3}");
+    }
+    Ok(())
+}
+
+fn contexts(
+    folder: &Path,
+    product: &Product,
+    kind: &str,
+    groups: &[(&str, &Vec<Value>)],
+) -> Result<()> {
+    for (shape, tokens) in CONTEXTS {
+        let (mut named, mut held, mut over) = (Vec::new(), Vec::new(), 0);
+        for (repo, questions) in groups {
+            let tree = folder.join(repo.replace('/', "+")).join(kind);
+            let arguments = ["context", "--no-refresh", "--shape", shape, "--tokens", tokens];
+            let answers = product.ask(&tree, questions, &arguments)?;
+            for (question, answer) in questions.iter().zip(&answers) {
+                let items =
+                    answer.get("items").and_then(Value::as_array).cloned().unwrap_or_default();
+                named.push(share(question, &items, false));
+                held.push(share(question, &items, true));
+                let used = answer.get("tokens_used").and_then(Value::as_u64).unwrap_or(u64::MAX);
+                over += u32::from(tokens.parse().is_ok_and(|most: u64| used > most));
+            }
+        }
+        println!(
+            "  {shape:<5} {tokens} tokens: file named {:.3}, its chunk held {:.3}, {over} over the budget",
+            mean(named),
+            mean(held)
+        );
+    }
+    Ok(())
+}
+
+/// Returns which share of what is wanted a context names, or holds as code.
+fn share(question: &Value, items: &[Value], as_code: bool) -> f64 {
+    let is_shown = |item: &Value, path: &str| {
+        text_of(item, "path") == path && (!as_code || text_of(item, "shape") == "code")
+    };
+    let Some(files) = question.get("files").and_then(Value::as_array) else {
+        let number = |row: &Value, key: &str| row.get(key).and_then(Value::as_u64).unwrap_or(0);
+        let holds = |item: &Value| {
+            number(item, "start_line") <= number(question, "start_line")
+                && number(item, "end_line") >= number(question, "end_line")
+        };
+        let path = text_of(question, "path");
+        let is_there = items.iter().any(|item| is_shown(item, path) && (!as_code || holds(item)));
+        return if is_there { 1.0 } else { 0.0 };
+    };
+    mean(files.iter().map(|file| {
+        let path = file.as_str().unwrap_or_default();
+        if items.iter().any(|item| is_shown(item, path)) { 1.0 } else { 0.0 }
+    }))
+}
+
+fn text_of<'a>(row: &'a Value, key: &str) -> &'a str {
+    row.get(key).and_then(Value::as_str).unwrap_or_default()
+}
