@@ -18,7 +18,7 @@ mod terms;
 pub(crate) use build::{Builder, decode_length};
 pub use facts::{FileFacts, ImportFact, Mention, UnitFact};
 pub(crate) use merge::{Input, merge};
-pub(crate) use postings::Postings;
+pub(crate) use postings::{Found, Postings};
 pub(crate) use read::Segment;
 
 /// What leads a name in lower case: the chunks that are called so.

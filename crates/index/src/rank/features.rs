@@ -4,7 +4,7 @@
 //! and long requests. How long, how public or how often called something is stays out: documented
 //! functions, of which the training questions are made, differ in that from those that users want.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 
 use super::matches::Matches;
 use super::query::{Query, grams};
@@ -306,23 +306,24 @@ fn names(features: &mut Features, chunk: &Chunk, query: &Query) {
         0.0
     };
     let of_name = all_grams(&chunk.name);
-    let shared = of_name.iter().filter(|gram| query.grams.contains(gram)).count() as f32;
+    let shared = of_name.iter().filter(|gram| query.holds_gram(**gram)).count() as f32;
     features.name_grams = shared / of_name.len().max(1) as f32;
     features.name_grams_of_query = shared / (query.grams.len().max(1) as f32).sqrt();
     let of_class = all_grams(&chunk.class);
-    let shared = of_class.iter().filter(|gram| query.grams.contains(gram)).count() as f32;
+    let shared = of_class.iter().filter(|gram| query.holds_gram(**gram)).count() as f32;
     features.class_grams = shared / of_class.len().max(1) as f32;
 }
 
-fn all_grams(name: &str) -> HashSet<u64> {
-    let mut all = HashSet::new();
+/// Returns the groups of letters of a name's parts, each once.
+fn all_grams(name: &str) -> Vec<u64> {
+    let mut all = Vec::new();
     for token in tokens(name) {
         for part in crate::words::parts(token) {
-            grams(&part.to_lowercase(), |gram| {
-                all.insert(gram);
-            });
+            grams(&part.to_lowercase(), |gram| all.push(gram));
         }
     }
+    all.sort_unstable();
+    all.dedup();
     all
 }
 

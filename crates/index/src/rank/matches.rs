@@ -6,7 +6,7 @@ use super::query::Query;
 use super::recall::{FileWalk, Recall, lists};
 use super::shelf::Shelf;
 use crate::chunk::FIELDS;
-use crate::segment::{Damaged, Postings};
+use crate::segment::{Damaged, Found, Postings};
 
 /// What candidates and their files hold.
 #[derive(Debug)]
@@ -36,9 +36,9 @@ impl Matches {
             file_places,
         };
         let slots = Slots::new(shelf, recall);
-        for (term, lists) in recall.lists.iter().enumerate() {
-            for (shard, list) in lists.iter().enumerate() {
-                matches.read(shelf, &slots, shard, term, list);
+        for (term, shards) in recall.held.iter().enumerate() {
+            for (shard, held) in shards.iter().enumerate() {
+                matches.read(shelf, recall, shard, term, held);
             }
         }
         for (at, other) in query.related.iter().enumerate() {
@@ -54,24 +54,37 @@ impl Matches {
         Ok(matches)
     }
 
-    fn read(&mut self, shelf: &Shelf<'_>, slots: &Slots, shard: usize, term: usize, list: &[u8]) {
+    fn read(
+        &mut self,
+        shelf: &Shelf<'_>,
+        recall: &Recall,
+        shard: usize,
+        term: usize,
+        held: &[Found],
+    ) {
         let Some(view) = shelf.shards.get(shard) else { return };
-        let mut walk = FileWalk::new(view.segment);
-        let mut over = Vec::new();
-        for found in Postings::new(list) {
-            if let Some(slot) = slots.unit(shard, found.document)
+        let candidates = recall.candidates.iter().enumerate();
+        for (slot, candidate) in candidates.filter(|(_, candidate)| candidate.shard == shard) {
+            let at = held.binary_search_by_key(&candidate.chunk, |found| found.document);
+            if let Some(found) = at.ok().and_then(|at| held.get(at))
                 && let Some(counts) = self.units.get_mut(slot * self.terms + term)
             {
                 *counts = found.counts;
             }
-            over.extend(walk.step(found.document, &found.counts));
         }
-        over.extend(walk.end());
-        for (file, counts) in over {
-            if let Some(place) = self.file_places.get(&(shard, file))
-                && let Some(sums) = self.files.get_mut(place * self.terms + term)
+        for ((_, file), place) in self.file_places.range((shard, 0)..=(shard, usize::MAX)) {
+            let Some(entry) = view.segment.files().get(*file) else { continue };
+            let end = entry.first_chunk.saturating_add(entry.chunks);
+            let from = held.partition_point(|found| found.document < entry.first_chunk);
+            let inside = held.get(from..).unwrap_or_default().iter();
+            let mut walk = FileWalk::new(view.segment);
+            for found in inside.take_while(|found| found.document < end) {
+                walk.add(&found.counts);
+            }
+            if let Some((_, sums)) = walk.end()
+                && let Some(counts) = self.files.get_mut(place * self.terms + term)
             {
-                *sums = counts;
+                *counts = sums;
             }
         }
     }

@@ -8,13 +8,13 @@ use crate::segment::Damaged;
 use crate::words::{Analyzer, tokens};
 
 /// Most different terms of a request; the rarest are kept.
-const MAX_TERMS: usize = 96;
+const MAX_TERMS: usize = 40;
 /// How much a repaired word counts.
 const REPAIRED: f32 = 0.7;
 /// Fewest letters of a word that is repaired.
 const REPAIR_LETTERS: usize = 5;
 /// Words for which related ones are looked up, the rarest first.
-const MAX_RELATED: usize = 24;
+const MAX_RELATED: usize = 16;
 /// Most bytes of a request that are looked at.
 const MAX_BYTES: usize = 64 * 1024;
 
@@ -52,8 +52,8 @@ pub(crate) struct Query {
     pub identifiers: HashSet<String>,
     /// What looks like a path or a file's name.
     pub paths: Vec<String>,
-    /// Groups of three to five letters of its words.
-    pub grams: HashSet<u64>,
+    /// Groups of three to five letters of its words, in order.
+    pub grams: Vec<u64>,
     /// How many words it has.
     pub length: usize,
     pub has_lines: bool,
@@ -164,6 +164,11 @@ impl Query {
         Ok(query)
     }
 
+    /// Tells whether a word of the request has this group of letters.
+    pub fn holds_gram(&self, gram: u64) -> bool {
+        self.grams.binary_search(&gram).is_ok()
+    }
+
     fn relate(&mut self) {
         for (at, term) in self.terms.iter().enumerate().take(MAX_RELATED) {
             for (text, share) in related::of(&term.text) {
@@ -190,11 +195,11 @@ impl Query {
         }
         for token in tokens(text) {
             let lower = token.to_lowercase();
-            grams(&lower, |gram| {
-                self.grams.insert(gram);
-            });
+            grams(&lower, |gram| self.grams.push(gram));
             self.words.insert(lower);
         }
+        self.grams.sort_unstable();
+        self.grams.dedup();
         let first = tokens(text).next().unwrap_or_default().to_lowercase();
         self.tells_a_change = CHANGE_WORDS.contains(&first.as_str()) || starts_scoped(text);
         self.tells_of_tests =

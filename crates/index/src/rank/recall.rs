@@ -6,7 +6,7 @@ use super::query::Query;
 use super::shelf::{Shard, Shelf};
 use super::weights::{FILES, Factors, UNITS, Weights};
 use crate::chunk::{FIELDS, Field};
-use crate::segment::{Damaged, FILE, NAME, Postings, Segment};
+use crate::segment::{Damaged, FILE, Found, NAME, Postings, Segment};
 
 /// How many chunks are looked at again for their own score.
 const BEST_UNITS: usize = 100;
@@ -51,8 +51,8 @@ pub(crate) struct Recall {
     pub candidates: Vec<Candidate>,
     /// By shard and file.
     pub files: BTreeMap<(usize, usize), FileLook>,
-    /// By the query's terms.
-    pub lists: Vec<Lists>,
+    /// Who holds each of the query's terms, by term and shard, by rising number.
+    pub held: Vec<Vec<Vec<Found>>>,
     /// Chunks behind the candidates, by falling score.
     pub rest: Vec<Candidate>,
     /// Shard and place of each file with a score, best first.
@@ -76,20 +76,23 @@ struct Scores {
 
 /// Finds the candidates of a request; `most` chunks in all.
 pub(crate) fn recall(shelf: &Shelf<'_>, query: &Query, most: usize) -> Result<Recall, Damaged> {
-    let lists: Vec<Lists> =
-        query.terms.iter().map(|term| lists(shelf, &term.text)).collect::<Result<_, _>>()?;
+    let mut held = Vec::with_capacity(query.terms.len());
+    for term in &query.terms {
+        let lists = lists(shelf, &term.text)?;
+        held.push(lists.iter().map(|list| Postings::new(list).collect()).collect::<Vec<Vec<_>>>());
+    }
     let factors = Factors::new(&UNITS, &shelf.chunk_lengths);
     let scores: Vec<Scores> = shelf
         .shards
         .iter()
         .enumerate()
         .map(|(at, shard)| {
-            let lists = lists.iter().map(|lists| lists.get(at).map_or(&[][..], Vec::as_slice));
+            let held = held.iter().map(|held| held.get(at).map_or(&[][..], Vec::as_slice));
             let weights = query.terms.iter().map(|term| term.weight);
-            score(shard, weights.zip(lists), &factors, &shelf.file_lengths)
+            score(shard, weights.zip(held), &factors, &shelf.file_lengths)
         })
         .collect();
-    let mut recall = Recall { lists, ..Recall::default() };
+    let mut recall = Recall { held, ..Recall::default() };
     let units = best_units(shelf, &scores, most.max(BEST_UNITS));
     let files = best_files(shelf, &scores);
     let mut taken: BTreeSet<(usize, u32)> = BTreeSet::new();
@@ -142,7 +145,7 @@ pub(crate) fn recall(shelf: &Shelf<'_>, query: &Query, most: usize) -> Result<Re
 
 fn score<'l>(
     shard: &Shard<'_>,
-    terms: impl Iterator<Item = (f32, &'l [u8])>,
+    terms: impl Iterator<Item = (f32, &'l [Found])>,
     factors: &Factors,
     file_lengths: &[f32; FIELDS],
 ) -> Scores {
@@ -151,9 +154,9 @@ fn score<'l>(
     let mut files = vec![0.0_f32; segment.files().len()];
     let file_factors: Vec<[f32; FIELDS]> =
         segment.files().iter().map(|file| file_factors(&file.lengths, file_lengths)).collect();
-    for (weight, list) in terms {
+    for (weight, held) in terms {
         let mut walk = FileWalk::new(segment);
-        for found in Postings::new(list) {
+        for found in held {
             let Some(lengths) = segment.lengths(found.document) else { continue };
             let mut sum = 0.0;
             for (field, (count, length)) in found.counts.iter().zip(lengths).enumerate() {
@@ -224,6 +227,13 @@ impl<'a> FileWalk<'a> {
                 self.file += 1;
             }
         }
+        self.add(counts);
+        over
+    }
+
+    /// Takes a chunk's counts, of the same file.
+    #[inline]
+    pub fn add(&mut self, counts: &[u8; FIELDS]) {
         self.is_open = true;
         for (field, (sum, count)) in self.counts.iter_mut().zip(counts).enumerate() {
             // The path stands on every chunk of the file.
@@ -233,7 +243,6 @@ impl<'a> FileWalk<'a> {
                 *sum += u32::from(*count);
             }
         }
-        over
     }
 
     /// Returns the file that is open and closes it.
