@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use distiq_index::words::Analyzer;
-use distiq_index::{Hit, Retrieved};
+use distiq_index::{Hit, Retrieved, Snapshot};
 
 use crate::lines::Lines;
 use crate::pack::Pack;
@@ -16,7 +16,9 @@ const HITS_A_FILE: usize = 2;
 const TELLING: usize = 5;
 /// The files from which on heads are cut shorter.
 const LONG_HEADS: usize = 12;
-/// Files behind those with hits are named alone from here on.
+/// Of the budget, what heads may take; more files are named alone.
+const HEADS_PERCENT: u64 = 60;
+/// Most files that show heads.
 const HEADS: usize = 60;
 /// Longest line, in characters, of the first files and of the others.
 const MAX_CHARS: usize = 100;
@@ -44,8 +46,13 @@ pub(crate) fn shortlist(
         hits.push(hit);
     }
     let mut told = 0;
+    let mut named: HashSet<&str> = HashSet::new();
     for (place, path) in order.iter().enumerate().take(HEADS) {
         let hits = files.get(path).map(Vec::as_slice).unwrap_or_default();
+        if pack.used() > most.saturating_mul(HEADS_PERCENT) / 100 {
+            break;
+        }
+        named.insert(path);
         let shown = if place < OPEN_FILES { HITS_A_FILE } else { 1 };
         let chars = if place < LONG_HEADS { MAX_CHARS } else { SHORT_CHARS };
         let mut text = format!("{path}\n");
@@ -66,24 +73,48 @@ pub(crate) fn shortlist(
             }
         }
     }
-    let named: HashSet<&str> = order.iter().take(HEADS).copied().collect();
-    let rest = order.iter().skip(HEADS).copied().chain(found.files.iter().map(String::as_str));
-    let mut seen = HashSet::new();
-    for path in rest.filter(|path| !named.contains(path)) {
-        if seen.insert(path) {
-            let item = Item {
-                path: path.to_owned(),
-                start_line: 1,
-                end_line: 1,
-                shape: Shape::Hits,
-                text: String::new(),
-                reasons: vec!["words of the whole file".to_owned()],
-            };
-            if !pack.add(vec![item], format!("{path}\n"), most) {
-                return;
-            }
+    let rest = order.iter().copied().chain(found.files.iter().map(String::as_str));
+    for path in rest {
+        if named.insert(path) && !add_path(path, "words of the whole file", most, pack) {
+            return;
         }
     }
+}
+
+/// Names the files that hold no word of the request, those beside what was found first.
+pub(crate) fn neighbours(found: &Retrieved, snapshot: &Snapshot, most: u64, pack: &mut Pack<'_>) {
+    if found.hits.is_empty() {
+        return;
+    }
+    let mut places: HashMap<&str, usize> = HashMap::new();
+    for (place, hit) in found.hits.iter().enumerate() {
+        places.entry(folder(&hit.path)).or_insert(place);
+    }
+    let place = |path: &str| places.get(folder(path)).copied().unwrap_or(usize::MAX);
+    let mut files: Vec<&str> = snapshot.files().map(|file| file.path).collect();
+    files.sort_by_key(|path| (place(path), *path));
+    let named: HashSet<String> = pack.paths().map(str::to_owned).collect();
+    for path in files.into_iter().filter(|path| !named.contains(*path)) {
+        if !add_path(path, "beside what was found", most, pack) {
+            return;
+        }
+    }
+}
+
+fn folder(path: &str) -> &str {
+    path.rsplit_once('/').map_or("", |(folder, _)| folder)
+}
+
+fn add_path(path: &str, reason: &str, most: u64, pack: &mut Pack<'_>) -> bool {
+    let item = Item {
+        path: path.to_owned(),
+        start_line: 1,
+        end_line: 1,
+        shape: Shape::Hits,
+        text: String::new(),
+        reasons: vec![reason.to_owned()],
+    };
+    pack.add(vec![item], format!("{path}\n"), most)
 }
 
 fn item(hit: &Hit, telling: Option<(u32, String)>, chars: usize, lines: &mut Lines) -> Item {

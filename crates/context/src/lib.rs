@@ -32,7 +32,7 @@ use distiq_index::{IndexError, Snapshot};
 use pack::Pack;
 
 /// Of a mixed budget, the share of the shortlist.
-const MIXED_HITS: f64 = 0.6;
+const MIXED_HITS: f64 = 0.5;
 
 /// How what was found is shown.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -120,8 +120,9 @@ pub fn build(
         Shape::Mixed => (request.tokens as f64 * MIXED_HITS) as u64,
     };
     hits::shortlist(&found, request.text, for_hits, &mut lines, &mut pack);
-    if request.shape != Shape::Hits {
-        code::units(&found.hits, request.tokens, &mut lines, &mut pack);
+    match request.shape {
+        Shape::Hits => hits::neighbours(&found, snapshot, request.tokens, &mut pack),
+        _ => code::units(&found.hits, request.tokens, &mut lines, &mut pack),
     }
     Ok(pack.finish(request.tokens))
 }

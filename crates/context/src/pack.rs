@@ -41,6 +41,11 @@ impl<'a> Pack<'a> {
         true
     }
 
+    /// Returns the paths of what was added.
+    pub fn paths(&self) -> impl Iterator<Item = &str> {
+        self.blocks.iter().flat_map(|block| &block.items).map(|item| item.path.as_str())
+    }
+
     /// Tells whether lines are shown whole already.
     pub fn shows(&self, path: &str, start_line: u32, end_line: u32) -> bool {
         self.blocks.iter().flat_map(|block| &block.items).any(|item| {
