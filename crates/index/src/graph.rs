@@ -4,7 +4,7 @@
 //! and its bases, the file, what it imports, its package; then by the name alone, where the weight of an edge
 //! tells how sure that is.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 use distiq_lang::{Language, Role, language_of};
@@ -69,8 +69,12 @@ pub(crate) struct File {
     pub top: HashMap<String, Vec<SymbolId>>,
     /// By mention, what the text tells of its type.
     pub hints: HashMap<u32, usize>,
+    /// Names' places in the facts.
+    pub ids: HashMap<String, u32>,
     /// By import, the files it means.
     pub imports: Vec<Vec<u32>>,
+    /// All files that it includes, those of the included ones too; of C and C++ alone.
+    pub included: HashSet<u32>,
     /// By local name, the import and the place of the name in it; `None` for the module as a whole.
     pub imported: HashMap<String, Vec<(usize, Option<usize>)>>,
     /// By unit, the mention that names it.
@@ -215,6 +219,7 @@ impl Graph {
                 mention: None,
             });
         }
+        file.ids = facts.names.iter().zip(0..).map(|(name, at)| (name.clone(), at)).collect();
         file.facts = facts;
         if !file.is_data() {
             self.add_names(&mut file, number);
@@ -236,6 +241,8 @@ impl Graph {
     /// Ties mentions that define to units, and makes symbols of the rest.
     fn add_names(&mut self, file: &mut File, number: u32) {
         let mut fields: HashMap<(Option<u32>, u32), SymbolId> = HashMap::new();
+        let named: HashSet<(Option<u32>, &str)> =
+            file.facts.units.iter().map(|unit| (unit.parent, unit.name.as_str())).collect();
         for (at, mention) in file.facts.mentions.iter().enumerate() {
             let at32 = offset(at);
             let Some(name) = file.facts.names.get(mention.name as usize) else { continue };
@@ -255,10 +262,7 @@ impl Graph {
                     }
                     let owner =
                         file.class_around(file.units.get(at).copied().flatten(), mention.owner);
-                    let is_unit = |unit: &crate::segment::UnitFact| {
-                        unit.parent == owner && unit.name == *name
-                    };
-                    if owner.is_some() && file.facts.units.iter().any(is_unit) {
+                    if owner.is_some() && named.contains(&(owner, name.as_str())) {
                         continue;
                     }
                     let count = self.symbols.len();

@@ -1,6 +1,6 @@
 //! Imports resolved to files, by each language's rules.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use distiq_lang::Language;
 
@@ -8,6 +8,9 @@ use super::{File, Graph, offset};
 
 mod rust;
 mod script;
+
+/// The most files that one includes.
+const MAX_INCLUDED: usize = 2_000;
 
 /// What tells of packages and where their modules are.
 #[derive(Debug, Default)]
@@ -266,8 +269,28 @@ impl Graph {
             };
             resolved.push(file.facts.imports.iter().map(of).collect());
         }
-        for (file, imports) in self.files.iter_mut().zip(resolved) {
-            file.imports = imports;
+        let included: Vec<HashSet<u32>> =
+            (0..resolved.len()).map(|file| self.included(file, &resolved)).collect();
+        for ((file, imports), included) in self.files.iter_mut().zip(resolved).zip(included) {
+            (file.imports, file.included) = (imports, included);
         }
+    }
+
+    /// Returns what a file of C or C++ includes, directly or not.
+    fn included(&self, file: usize, imports: &[Vec<Vec<u32>>]) -> HashSet<u32> {
+        let mut seen = HashSet::new();
+        let language = self.files.get(file).and_then(|file| file.language);
+        if !matches!(language, Some(Language::C | Language::Cpp)) {
+            return seen;
+        }
+        let mut open = vec![offset(file)];
+        while let Some(next) = open.pop().filter(|_| seen.len() < MAX_INCLUDED) {
+            for inner in imports.get(next as usize).into_iter().flatten().flatten() {
+                if seen.insert(*inner) {
+                    open.push(*inner);
+                }
+            }
+        }
+        seen
     }
 }

@@ -103,12 +103,11 @@ impl Graph {
         let group = self.group(id);
         let mut found = Vec::new();
         for (number, file) in self.files.iter().enumerate().filter(|(_, file)| !file.is_data()) {
-            let Some(name) = file.facts.names.iter().position(|name| *name == symbol.name) else {
+            let Some(name) = file.ids.get(&symbol.name).copied() else {
                 // A name may be used under another one here.
                 self.aliased(id, &group, number, &mut found);
                 continue;
             };
-            let name = offset(name);
             for (at, mention) in file.facts.mentions.iter().enumerate() {
                 let is_own =
                     mention.role() == Role::Definition && Some(offset(at)) == symbol.mention;

@@ -185,6 +185,11 @@ impl Graph {
             return Vec::new();
         }
         LOOKS.set(looks - 1);
+        let first = files.first().and_then(|file| self.language(*file));
+        if is_packaged(first) {
+            // What a file imports is not the package's.
+            return self.top_in(name, &|file| files.contains(&file));
+        }
         let mut found = Vec::new();
         for number in files {
             let Some(file) = self.files.get(*number as usize) else { continue };
@@ -276,8 +281,16 @@ impl Graph {
                 return found;
             }
         }
+        if !of.included.is_empty() {
+            let found = self.top_in(name, &|file| of.included.contains(&file));
+            if !found.is_empty() {
+                return found;
+            }
+        }
         for (at, import) in of.facts.imports.iter().enumerate() {
-            let Some(files) = of.imports.get(at).filter(|_| import.is_wildcard) else { continue };
+            let is_done = matches!(of.language, Some(Language::C | Language::Cpp));
+            let files = of.imports.get(at).filter(|_| import.is_wildcard && !is_done);
+            let Some(files) = files else { continue };
             if import.is_reexport && is_script(of.language) {
                 continue;
             }
@@ -308,7 +321,7 @@ impl Graph {
             .and_then(|m| of.facts.mentions.get(m))
             .map(|m| m.name)
             .filter(|id| of.facts.names.get(*id as usize).is_some_and(|own| own == name));
-        let id = id.or_else(|| of.facts.names.iter().position(|own| own == name).map(offset))?;
+        let id = id.or_else(|| of.ids.get(name).copied())?;
         let mut next = unit;
         let mut is_inner = true;
         loop {
@@ -362,31 +375,36 @@ impl Graph {
 
     /// Returns what a name means without an import: the package's, the modules' beside.
     fn in_package(&self, of: &File, file: u32, name: &str, depth: u8) -> Vec<Thing> {
-        let files = match of.language {
-            Some(Language::Go) => self.paths.folders.get(imports::folder(&of.path)),
-            Some(
-                Language::Java
-                | Language::Kotlin
-                | Language::Scala
-                | Language::CSharp
-                | Language::Php,
-            ) => of
-                .facts
-                .package
-                .as_ref()
-                .and_then(|package| self.paths.packages.get(&package.replace('\\', "."))),
-            Some(Language::Rust) => return self.rust_path(file, name, depth + 1),
-            _ => None,
-        };
-        let mut found = Vec::new();
-        for number in files.into_iter().flatten() {
-            let Some(other) = self.files.get(*number as usize) else { continue };
-            if other.language == of.language {
-                found
-                    .extend(other.top.get(name).into_iter().flatten().map(|id| Thing::Symbol(*id)));
+        match of.language {
+            Some(Language::Rust) => self.rust_path(file, name, depth + 1),
+            Some(Language::Go) => {
+                let here = imports::folder(&of.path);
+                self.top_in(name, &|other| {
+                    self.files.get(other as usize).is_some_and(|other| {
+                        other.language == of.language && imports::folder(&other.path) == here
+                    })
+                })
             }
+            language if is_packaged(language) && of.facts.package.is_some() => {
+                self.top_in(name, &|other| {
+                    self.files.get(other as usize).is_some_and(|other| {
+                        other.language == of.language && other.facts.package == of.facts.package
+                    })
+                })
+            }
+            _ => Vec::new(),
         }
-        found
+    }
+
+    /// Returns the symbols at the top of some files that are called so.
+    fn top_in(&self, name: &str, is_in: &dyn Fn(u32) -> bool) -> Vec<Thing> {
+        let named = self.by_name.get(name).map_or(&[][..], Vec::as_slice);
+        let is_top = |id: &&SymbolId| {
+            self.symbol(**id).is_some_and(|symbol| {
+                symbol.parent.is_none_or(|parent| self.is_module(parent)) && is_in(symbol.file)
+            })
+        };
+        named.iter().filter(is_top).map(|id| Thing::Symbol(*id)).collect()
     }
 
     /// Returns what a path of Rust means in a file.
@@ -663,4 +681,19 @@ impl File {
 
 fn is_script(language: Option<Language>) -> bool {
     matches!(language, Some(Language::JavaScript | Language::TypeScript | Language::Tsx))
+}
+
+/// Languages whose files share the names of a package, and pass on none that they import.
+fn is_packaged(language: Option<Language>) -> bool {
+    matches!(
+        language,
+        Some(
+            Language::Java
+                | Language::Kotlin
+                | Language::Scala
+                | Language::CSharp
+                | Language::Php
+                | Language::Go
+        )
+    )
 }
