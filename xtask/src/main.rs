@@ -31,7 +31,7 @@ Usage: cargo xtask COMMAND
   bench gateway        what the gateway adds to a request, beside nginx, Portkey and LiteLLM
   bench index          what indexing and searching cost, beside ctags, grep and (--aider) aider's repo map (--project DIR)
   bench retrieval      does a sentence find its function, a commit's message its files (--repos DIR)
-  train words|ranker FOLDER
+  train words|ranker|ablation FOLDER
                        what `search` has learned, from the questions of `bench retrieval`
   soak                 a thousand streams through the gateway for five minutes, with random faults
   real llama           the gateway before llama.cpp's server, which is built once

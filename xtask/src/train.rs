@@ -1,5 +1,6 @@
 //! `cargo xtask train words|ranker`: what `search` has learned, fitted to the training repositories.
 
+mod ablation;
 pub mod boost;
 mod ranker;
 mod rows;
@@ -14,6 +15,10 @@ pub fn run(arguments: &[&str]) -> Result<()> {
     match arguments {
         ["words", questions] => words::run(&PathBuf::from(questions)),
         ["ranker", questions] => ranker::run(&PathBuf::from(questions)),
-        _ => bail!("`cargo xtask train words|ranker FOLDER`: the folder of `bench retrieval`"),
+        ["ablation", questions] => ablation::run(&PathBuf::from(questions), 1),
+        ["ablation", questions, share] => ablation::run(&PathBuf::from(questions), share.parse()?),
+        _ => bail!(
+            "`cargo xtask train words|ranker|ablation FOLDER`: the folder of `bench retrieval`"
+        ),
     }
 }

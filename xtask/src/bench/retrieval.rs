@@ -10,7 +10,7 @@ mod product;
 pub mod questions;
 pub mod random;
 pub mod repos;
-mod score;
+pub mod score;
 
 use std::path::{Path, PathBuf};
 
