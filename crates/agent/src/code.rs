@@ -1,5 +1,6 @@
 //! The index as the model's `search` tool sees it.
 
+mod hints;
 mod show;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -44,17 +45,21 @@ impl ProjectCode {
     }
 
     /// Does `work` on the code as it is now; an index that turns out damaged is built anew once.
-    fn with<T>(&self, work: impl Fn(&Snapshot) -> Result<T, IndexError>) -> Result<T, IndexError> {
+    fn with<T>(
+        &self,
+        control: &Control<'_>,
+        work: impl Fn(&Snapshot) -> Result<T, IndexError>,
+    ) -> Result<T, IndexError> {
         let mut slot = self.index.lock().unwrap_or_else(PoisonError::into_inner);
         let opened = match slot.take() {
             Some(index) => index,
             None => Index::open(&self.root, &self.cache)?,
         };
         let mut index = slot.insert(opened);
-        match ask(index, &work) {
+        match ask(index, control, &work) {
             Err(IndexError::Damaged) => {
                 index = slot.insert(Index::rebuild(&self.root, &self.cache)?);
-                ask(index, &work)
+                ask(index, control, &work)
             }
             other => other,
         }
@@ -63,11 +68,12 @@ impl ProjectCode {
 
 fn ask<T>(
     index: &Index,
+    control: &Control<'_>,
     work: impl Fn(&Snapshot) -> Result<T, IndexError>,
 ) -> Result<T, IndexError> {
-    match index.refresh(&Control::default()) {
-        // What another process reads at this moment is fresh enough.
-        Ok(_) | Err(IndexError::Busy) => {}
+    match index.refresh(control) {
+        // What another process reads at this moment, or what was read in the time there is, is fresh enough.
+        Ok(_) | Err(IndexError::Busy | IndexError::Cancelled) => {}
         Err(error) => return Err(error),
     }
     work(&index.snapshot()?)
@@ -81,7 +87,7 @@ impl CodeIndex for ProjectCode {
         accepts: &dyn Fn(&str) -> bool,
         max_bytes: usize,
     ) -> Result<String, String> {
-        let answer = self.with(|snapshot| {
+        let answer = self.with(&Control::default(), |snapshot| {
             let mut page = Page::new(snapshot, max_bytes);
             match view {
                 CodeView::Symbol => symbol(snapshot, question, accepts, &mut page)?,
@@ -295,6 +301,20 @@ mod tests {
     fn a_map_shows_heads_by_file() {
         let text = answer(CodeView::Map, "");
         assert!(text.contains("cart.py") && text.contains("def total(self)"), "{text}");
+    }
+
+    #[test]
+    fn a_request_is_shown_places_unless_it_names_its_file_or_nobody_made_an_index() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("cart.py"), CART).unwrap();
+        let code = ProjectCode::new(folder.path(), &folder.path().join("cache"));
+        assert_eq!(code.places("sum of all prices"), "");
+        assert!(!folder.path().join(".distiq").exists());
+        Index::open(folder.path(), &folder.path().join("cache")).unwrap();
+        let places = code.places("sum of all prices");
+        assert!(places.contains("cart.py") && places.contains("total"), "{places}");
+        assert_eq!(code.places("sum all prices in cart.py, please"), "");
+        assert_eq!(code.places("prices"), "");
     }
 
     #[test]

@@ -80,6 +80,16 @@ pub fn add_texts(mut message: Message, texts: &str) -> Message {
     message
 }
 
+/// Puts the places that the request may be about behind the user's message.
+pub fn add_places(mut message: Message, places: &str) -> Message {
+    if !places.is_empty() {
+        message
+            .content
+            .push(Content::text(format!("Places it may be about, by words alone:\n{places}")));
+    }
+    message
+}
+
 /// Reads the branch from `.git`, also through a worktree's link file; `None` when detached.
 fn branch(root: &Path) -> Option<String> {
     let git = root.join(".git");

@@ -17,6 +17,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use crate::ProjectCode;
 use crate::checkpoint::Checkpoints;
 use crate::history::{self, History, Prefix};
 use crate::journal::Journal;
@@ -60,6 +61,8 @@ pub struct Config {
     pub router: Arc<Router>,
     /// The tools.
     pub toolbox: Arc<Toolbox>,
+    /// Finds the places that a request may be about; without it the model finds them itself.
+    pub code: Option<Arc<ProjectCode>>,
     /// Keeps what the tools change, so that it can be undone; the toolbox must watch for it.
     pub checkpoints: Option<Arc<Checkpoints>>,
     /// The provider's name.
@@ -285,12 +288,22 @@ impl Session {
             let tail = Tail::read(clock.now(), tz, root, cwd);
             self.bench.config.toolbox.heard(first_words(&message));
             let message = prompt::open_turn(message, &tail);
+            let places = self.places(&message).await;
             let message = self.ensure_prefix(message).await?;
+            let message = prompt::add_places(message, &places);
             let Session { bench, journal, history } = &mut self;
             turn::run(bench, &shared, journal, history, message, cancel).await?;
         }
         self.journal.sync();
         Ok(())
+    }
+
+    /// Finds the places that a request may be about, beside the runtime's threads.
+    async fn places(&self, message: &Message) -> String {
+        let Some(code) = self.bench.config.code.clone() else { return String::new() };
+        let request = message.text();
+        // Without them the model looks for itself.
+        tokio::task::spawn_blocking(move || code.places(&request)).await.unwrap_or_default()
     }
 
     /// Fixes, before the first request, what all requests of the session begin with; returns the

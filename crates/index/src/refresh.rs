@@ -139,6 +139,11 @@ impl Index {
         Ok(Self::of(root, place, db, was_rebuilt))
     }
 
+    /// Tells whether a project has an index in its folder.
+    pub fn is_in(root: &Path) -> bool {
+        root.join(crate::place::FOLDER).join("index").join("index.db").is_file()
+    }
+
     /// Opens a project's index and empties it.
     ///
     /// # Errors

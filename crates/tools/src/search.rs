@@ -21,7 +21,7 @@ const MAX_PATTERN: usize = 10_000;
 pub(crate) fn definition() -> ToolDef {
     crate::toolbox::define(
         "search",
-        "Search file contents by regex (smart case), or the code index (`in`). Few hits come with the function around them.",
+        "Search file contents by regex (smart case). Few hits come with the function around them. `in` asks the code index.",
         json!({
             "pattern": {"type": "string"},
             "path": {"type": "string"},

@@ -25,7 +25,8 @@ const MAX_MINOR_BYTES: u64 = 1 << 20;
 /// The most that ignored files and caches may take together.
 const MAX_MINOR_SUM: u64 = 16 << 20;
 /// Folders that a tool can fill again; not looked into, unless git tracks something there.
-const REFILLED: [&str; 12] = [
+const REFILLED: [&str; 13] = [
+    ".distiq",
     "node_modules",
     "bower_components",
     ".tox",

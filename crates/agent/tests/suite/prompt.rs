@@ -73,6 +73,7 @@ const CLAIMS: &[(&str, &str, &str, &str)] = &[
         r#"{"pattern":"needle"}"#,
         "def holds",
     ),
+    ("`in` asks the code index.", "search", r#"{"pattern":"holds","in":"symbol"}"#, "b.py:1-3"),
     (
         "Replace text that occurs once; or apply a patch (apply-patch or unified diff).",
         "edit",

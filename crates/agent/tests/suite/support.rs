@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use distiq_agent::{Config, TurnLimits};
+use distiq_agent::{Config, ProjectCode, TurnLimits};
 use distiq_base::clock::Clock;
 use distiq_base::paths::Home;
 use distiq_base::{
@@ -167,6 +167,7 @@ impl World {
     pub fn toolbox(&self, mode: Mode, answer: Answer) -> Arc<Toolbox> {
         let config = ToolboxConfig {
             mode,
+            code: Some(Arc::new(ProjectCode::new(&self.project(), &self.home().cache))),
             ..ToolboxConfig::new(self.project(), Arc::new(Always(answer)), self.home().outputs())
         };
         Arc::new(Toolbox::new(config).unwrap())
@@ -184,6 +185,7 @@ impl World {
             clock: Clock::System,
         };
         Config {
+            code: None,
             root: self.project(),
             cwd: self.project(),
             home: self.home(),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use distiq_agent::sessions;
-use distiq_agent::{AgentError, Config, TurnError, TurnLimits, Workbench};
+use distiq_agent::{AgentError, Config, ProjectCode, TurnError, TurnLimits, Workbench};
 use distiq_base::clock::Clock;
 use distiq_base::{ErrorKind, Op, Record};
 use distiq_llm::{Catalogue, Registry};
@@ -169,6 +169,7 @@ fn config(
     let checkpoints = if options.no_save { None } else { checkpoints::open(world) };
     let watch = checkpoints.clone().map(|watch| watch as Arc<dyn Watch>);
     Ok(Config {
+        code: Some(Arc::new(ProjectCode::new(&world.root, &world.home.cache))),
         root: world.root.clone(),
         cwd: world.cwd.clone(),
         home: world.home.clone(),
