@@ -25,7 +25,7 @@ pub enum Mode {
     Hybrid,
     /// By words alone.
     Text,
-    /// By meaning alone.
+    /// By words, as long as there are no embeddings.
     Vector,
     /// By the names of definitions.
     Symbol,

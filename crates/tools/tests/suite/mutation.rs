@@ -60,9 +60,10 @@ fn join(lines: &[String], ending: &str) -> String {
     lines.join(ending)
 }
 
+/// The lines with one space where blanks are, and without those that have nothing else.
 fn squeezed(lines: &[String]) -> String {
-    let lines = lines.iter().map(|line| line.trim()).filter(|line| !line.is_empty());
-    lines.map(|line| format!("\n{line}")).collect::<String>() + "\n"
+    let lines = lines.iter().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "));
+    lines.filter(|line| !line.is_empty()).map(|line| format!("\n{line}")).collect::<String>() + "\n"
 }
 
 fn case(random: &mut Random, source: &Source) -> Option<Case> {
@@ -117,7 +118,7 @@ fn case(random: &mut Random, source: &Source) -> Option<Case> {
     let count = join(&file, "\n").matches(text.as_str()).count();
     match kind {
         Kind::Recoverable(_) if count != 1 => return None,
-        // The same text further in or out is the place that is meant.
+        // The same text further in or out, or with other blanks in its lines, is the place that is meant.
         Kind::Gone if count != 0 || squeezed(&file).contains(&squeezed(&block)) => return None,
         _ => {}
     }

@@ -51,7 +51,11 @@ pub fn make(options: &Options) -> Result<usize> {
     ensure!(
         !all.is_empty(),
         "No questions: `--repos DIR` must hold `owner+name/repo` of {}",
-        REPOS.iter().map(|repo| repo.name).collect::<Vec<_>>().join(", ")
+        REPOS
+            .iter()
+            .map(|repo| format!("{} ({})", repo.name, repo.licence))
+            .collect::<Vec<_>>()
+            .join(", ")
     );
     fs::write(options.out.join("questions.jsonl"), &all)?;
     Ok(all.lines().count())
