@@ -105,10 +105,8 @@ fn find(
     let query = query::Query::new(asked.text, &shelf, &Analyzer::default())?;
     let most = if without_tests { limit * LEFT_OUT } else { limit };
     let recall = recall::recall(&shelf, &query, most)?;
-    let mut rows: Vec<(f32, Row)> = features::rows(&shelf, &query, &recall)?
-        .into_iter()
-        .map(|row| (model::score(&row.values), row))
-        .collect();
+    let mut rows: Vec<(f32, Row)> =
+        features::rows(&shelf, &query, &recall)?.into_iter().map(|row| (row.points, row)).collect();
     rows.sort_by(|(a, first), (b, second)| {
         b.total_cmp(a).then_with(|| first.candidate.rank.cmp(&second.candidate.rank))
     });

@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::matches::Matches;
+use super::model;
 use super::query::{Query, grams};
 use super::reasons;
 use super::recall::{Candidate, FileLook, Recall, strength};
@@ -17,6 +18,9 @@ use crate::search::is_test;
 use crate::segment::{Damaged, decode_length};
 use crate::words::tokens;
 
+/// Fewest candidates that are worth a thread.
+const A_THREAD: usize = 32;
+
 /// A candidate with what is told of it.
 #[derive(Clone, Debug)]
 pub(crate) struct Row {
@@ -24,6 +28,8 @@ pub(crate) struct Row {
     pub path: String,
     /// In the order of [`FEATURES`].
     pub values: Vec<f32>,
+    /// What the ranker makes of them.
+    pub points: f32,
     /// Why it was found.
     pub reasons: Vec<String>,
 }
@@ -85,14 +91,53 @@ pub(crate) fn rows(shelf: &Shelf<'_>, query: &Query, recall: &Recall) -> Result<
     for (key, look) in &recall.files {
         files.insert(*key, file_facts(shelf, query, &matches, *key, *look, top_file));
     }
+    let desk = Desk { shelf, query, matches, top, files, in_file };
+    let threads = std::thread::available_parallelism().map_or(1, |cores| cores.get().min(4));
+    let share = recall.candidates.len().div_ceil(threads).max(A_THREAD);
+    if recall.candidates.len() <= share {
+        return desk.rows(0, &recall.candidates);
+    }
+    let parts: Vec<Result<Vec<Row>, Damaged>> = std::thread::scope(|scope| {
+        let desk = &desk;
+        let parts = recall.candidates.chunks(share).enumerate();
+        let works: Vec<_> =
+            parts.map(|(at, part)| scope.spawn(move || desk.rows(at * share, part))).collect();
+        works.into_iter().map(|work| work.join().unwrap_or(Err(Damaged))).collect()
+    });
     let mut rows = Vec::with_capacity(recall.candidates.len());
-    for (slot, candidate) in recall.candidates.iter().enumerate() {
-        let Some(view) = shelf.shards.get(candidate.shard) else { continue };
+    for part in parts {
+        rows.extend(part?);
+    }
+    Ok(rows)
+}
+
+/// What the rows of all candidates are made from.
+struct Desk<'a> {
+    shelf: &'a Shelf<'a>,
+    query: &'a Query,
+    matches: Matches,
+    /// The best candidate's score.
+    top: f32,
+    files: BTreeMap<(usize, usize), FileFacts>,
+    /// The candidates' scores by file.
+    in_file: HashMap<(usize, usize), Vec<f32>>,
+}
+
+impl Desk<'_> {
+    /// Returns the rows of some candidates, of which the first stands at `from`.
+    fn rows(&self, from: usize, candidates: &[Candidate]) -> Result<Vec<Row>, Damaged> {
+        let slots = candidates.iter().enumerate();
+        slots.filter_map(|(at, candidate)| self.row(from + at, candidate).transpose()).collect()
+    }
+
+    fn row(&self, slot: usize, candidate: &Candidate) -> Result<Option<Row>, Damaged> {
+        let Self { shelf, query, matches, top, files, in_file } = self;
+        let Some(view) = shelf.shards.get(candidate.shard) else { return Ok(None) };
         let chunk = view.segment.chunk(candidate.chunk)?;
-        let Some(file) = files.get(&(candidate.shard, candidate.file)) else { continue };
+        let Some(file) = files.get(&(candidate.shard, candidate.file)) else { return Ok(None) };
         let lengths = view.segment.lengths(candidate.chunk).copied().unwrap_or_default();
         let mut features = Features::default();
-        unit(&mut features, shelf, query, &matches, slot, &lengths);
+        unit(&mut features, shelf, query, matches, slot, &lengths);
         let score = candidate.score / query.whole;
         features.unit_score = score / (UNITS.k1 + 1.0);
         features.unit_share = candidate.score / top;
@@ -115,14 +160,11 @@ pub(crate) fn rows(shelf: &Shelf<'_>, query: &Query, recall: &Recall) -> Result<
                 ("its path is mentioned", features.path_mentioned > 0.0),
             ],
         );
-        rows.push(Row {
-            candidate: *candidate,
-            path: file.path.clone(),
-            values: features.values(),
-            reasons,
-        });
+        let values = features.values();
+        let points = model::score(&values);
+        let path = file.path.clone();
+        Ok(Some(Row { candidate: *candidate, path, values, points, reasons }))
     }
-    Ok(rows)
 }
 
 /// A place, counted ever more roughly.

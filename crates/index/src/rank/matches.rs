@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use super::query::Query;
-use super::recall::{FileWalk, Recall, lists};
+use super::recall::{FileWalk, Recall};
 use super::shelf::Shelf;
 use crate::chunk::FIELDS;
 use crate::segment::{Damaged, Found, Postings};
 
 /// What candidates and their files hold.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Matches {
     terms: usize,
     related: usize,
@@ -27,7 +27,7 @@ impl Matches {
         let (terms, related) = (query.terms.len(), query.related.len());
         let file_places: BTreeMap<(usize, usize), usize> =
             recall.files.keys().enumerate().map(|(place, key)| (*key, place)).collect();
-        let mut matches = Self {
+        let empty = Self {
             terms,
             related,
             units: vec![[0; FIELDS]; recall.candidates.len() * terms],
@@ -36,22 +36,58 @@ impl Matches {
             file_places,
         };
         let slots = Slots::new(shelf, recall);
+        let one = |shard: usize| empty.clone().of_shard(shelf, query, recall, &slots, shard);
+        if shelf.shards.len() < 2 {
+            return one(0);
+        }
+        let parts: Vec<Result<Self, Damaged>> = std::thread::scope(|scope| {
+            let one = &one;
+            let shards = 0..shelf.shards.len();
+            let works: Vec<_> = shards.map(|shard| scope.spawn(move || one(shard))).collect();
+            works.into_iter().map(|work| work.join().unwrap_or(Err(Damaged))).collect()
+        });
+        let mut matches = empty;
+        for part in parts {
+            matches.take(&part?);
+        }
+        Ok(matches)
+    }
+
+    /// Looks up what one shard holds.
+    fn of_shard(
+        mut self,
+        shelf: &Shelf<'_>,
+        query: &Query,
+        recall: &Recall,
+        slots: &Slots,
+        shard: usize,
+    ) -> Result<Self, Damaged> {
+        let Some(view) = shelf.shards.get(shard) else { return Ok(self) };
         for (term, shards) in recall.held.iter().enumerate() {
-            for (shard, held) in shards.iter().enumerate() {
-                matches.read(shelf, recall, shard, term, held);
-            }
+            let held = shards.get(shard).map(Vec::as_slice).unwrap_or_default();
+            self.read(shelf, recall, shard, term, held);
         }
         for (at, other) in query.related.iter().enumerate() {
-            for (shard, list) in lists(shelf, &other.text)?.iter().enumerate() {
-                for found in Postings::new(list) {
-                    let Some(slot) = slots.unit(shard, found.document) else { continue };
-                    if let Some(counts) = matches.related_units.get_mut(slot * related + at) {
-                        *counts = found.counts;
-                    }
+            let Some(place) = view.segment.terms().find(&other.text) else { continue };
+            for found in Postings::new(&view.segment.list(place)?) {
+                let Some(slot) = slots.unit(shard, found.document) else { continue };
+                if let Some(counts) = self.related_units.get_mut(slot * self.related + at) {
+                    *counts = found.counts;
                 }
             }
         }
-        Ok(matches)
+        Ok(self)
+    }
+
+    /// Takes what another shard holds; each candidate and file is of one alone.
+    fn take(&mut self, other: &Self) {
+        fn fill<T: Copy + Default + PartialEq>(mine: &mut [T], theirs: &[T]) {
+            let held = mine.iter_mut().zip(theirs).filter(|(_, theirs)| **theirs != T::default());
+            held.for_each(|(mine, theirs)| *mine = *theirs);
+        }
+        fill(&mut self.units, &other.units);
+        fill(&mut self.related_units, &other.related_units);
+        fill(&mut self.files, &other.files);
     }
 
     fn read(

@@ -14,6 +14,8 @@ const BEST_UNITS: usize = 100;
 const BEST_FILES: usize = 60;
 /// How many chunks are taken for each name that the request mentions.
 const NAMED: usize = 20;
+/// Chunks of a shard from which on it is worth a thread.
+const LARGE: u32 = 4_000;
 /// Most names of a request that are looked up.
 const MAX_NAMES: usize = 32;
 
@@ -74,24 +76,57 @@ struct Scores {
     files: Vec<f32>,
 }
 
+/// Who holds each of a query's terms in one shard, and its scores.
+type ShardLooked = (Vec<Vec<Found>>, Scores);
+/// Who holds each of a query's terms, by term and shard, and the shards' scores.
+type Looked = (Vec<Vec<Vec<Found>>>, Vec<Scores>);
+
+/// Reads the lists of a query's terms and sums up the scores; large shards side by side.
+fn look(shelf: &Shelf<'_>, query: &Query) -> Result<Looked, Damaged> {
+    let factors = Factors::new(&UNITS, &shelf.chunk_lengths);
+    let one = |shard: &Shard<'_>| {
+        let held = query.terms.iter().map(|term| holders(shard.segment, &term.text));
+        let held = held.collect::<Result<Vec<_>, Damaged>>()?;
+        let weights = query.terms.iter().map(|term| term.weight);
+        let terms = weights.zip(held.iter().map(Vec::as_slice));
+        let scores = score(shard, terms, &factors, &shelf.file_lengths);
+        Ok((held, scores))
+    };
+    let is_large = |shard: &&Shard<'_>| shard.segment.chunks() > LARGE;
+    let looked: Vec<Result<ShardLooked, Damaged>> =
+        if shelf.shards.iter().filter(is_large).count() < 2 {
+            shelf.shards.iter().map(one).collect()
+        } else {
+            std::thread::scope(|scope| {
+                let works: Vec<_> =
+                    shelf.shards.iter().map(|shard| scope.spawn(|| one(shard))).collect();
+                works.into_iter().map(|work| work.join().unwrap_or(Err(Damaged))).collect()
+            })
+        };
+    let mut held: Vec<Vec<Vec<Found>>> = query.terms.iter().map(|_| Vec::new()).collect();
+    let mut scores = Vec::with_capacity(looked.len());
+    for looked in looked {
+        let (lists, shard_scores) = looked?;
+        held.iter_mut().zip(lists).for_each(|(held, list)| held.push(list));
+        scores.push(shard_scores);
+    }
+    Ok((held, scores))
+}
+
+/// Returns the chunks of a segment that hold a term.
+fn holders(segment: &Segment, term: &str) -> Result<Vec<Found>, Damaged> {
+    let Some(place) = segment.terms().find(term) else { return Ok(Vec::new()) };
+    let list = segment.list(place)?;
+    // A list never has more entries than bytes, whatever it says.
+    let count = usize::try_from(place.documents).unwrap_or(0).min(list.len());
+    let mut found = Vec::with_capacity(count);
+    found.extend(Postings::new(&list));
+    Ok(found)
+}
+
 /// Finds the candidates of a request; `most` chunks in all.
 pub(crate) fn recall(shelf: &Shelf<'_>, query: &Query, most: usize) -> Result<Recall, Damaged> {
-    let mut held = Vec::with_capacity(query.terms.len());
-    for term in &query.terms {
-        let lists = lists(shelf, &term.text)?;
-        held.push(lists.iter().map(|list| Postings::new(list).collect()).collect::<Vec<Vec<_>>>());
-    }
-    let factors = Factors::new(&UNITS, &shelf.chunk_lengths);
-    let scores: Vec<Scores> = shelf
-        .shards
-        .iter()
-        .enumerate()
-        .map(|(at, shard)| {
-            let held = held.iter().map(|held| held.get(at).map_or(&[][..], Vec::as_slice));
-            let weights = query.terms.iter().map(|term| term.weight);
-            score(shard, weights.zip(held), &factors, &shelf.file_lengths)
-        })
-        .collect();
+    let (held, scores) = look(shelf, query)?;
     let mut recall = Recall { held, ..Recall::default() };
     let units = best_units(shelf, &scores, most.max(BEST_UNITS));
     let files = best_files(shelf, &scores);
@@ -159,8 +194,11 @@ fn score<'l>(
         for found in held {
             let Some(lengths) = segment.lengths(found.document) else { continue };
             let mut sum = 0.0;
-            for (field, (count, length)) in found.counts.iter().zip(lengths).enumerate() {
-                if found.mask >> field & 1 == 1 {
+            let mut fields = found.mask;
+            while fields > 0 {
+                let field = fields.trailing_zeros() as usize;
+                fields &= fields - 1;
+                if let (Some(count), Some(length)) = (found.counts.get(field), lengths.get(field)) {
                     sum += f32::from(*count) * factors.get(field, *length);
                 }
             }
