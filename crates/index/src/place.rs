@@ -25,10 +25,10 @@ pub(crate) struct Place {
 }
 
 impl Place {
-    /// Finds the folder, and makes it where there is none.
+    /// Finds the folder, and makes it where there is none; one in the project that has links is left alone.
     pub fn find(root: &Path, cache: &Path) -> Result<Self, IndexError> {
         let inside = root.join(FOLDER);
-        if make(&inside).is_ok() {
+        if is_plain(&inside) && is_plain(&inside.join("index")) && make(&inside).is_ok() {
             return Ok(Self { folder: inside.join("index") });
         }
         let name = blake3::hash(root.as_os_str().as_bytes()).to_hex();
@@ -73,6 +73,20 @@ impl Place {
 #[derive(Debug)]
 pub(crate) struct Turn {
     _lock: Flock<File>,
+}
+
+/// Tells whether a folder is none yet, or is one without links in it: a project that somebody else made must not lead what is
+/// written out of it.
+fn is_plain(folder: &Path) -> bool {
+    match fs::symlink_metadata(folder) {
+        Err(error) => error.kind() == io::ErrorKind::NotFound,
+        Ok(data) if !data.is_dir() => false,
+        Ok(_) => fs::read_dir(folder).is_ok_and(|mut entries| {
+            entries.all(|entry| {
+                entry.and_then(|entry| entry.file_type()).is_ok_and(|kind| !kind.is_symlink())
+            })
+        }),
+    }
 }
 
 /// Makes the folder with what keeps it out of git, and sees that it can be written.

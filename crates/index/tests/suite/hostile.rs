@@ -83,6 +83,28 @@ fn a_project_that_cannot_be_written_has_its_index_in_the_cache() {
 }
 
 #[test]
+fn a_link_in_the_project_leads_nothing_out_of_it() {
+    for link in [".distiq", ".distiq/index", ".distiq/.gitignore", ".distiq/index/lock"] {
+        let project = Project::new(SHOP);
+        let outside = project.folder.path().join("outside");
+        fs::create_dir(&outside).unwrap();
+        fs::write(outside.join("kept"), "as it was").unwrap();
+        let link = project.root().join(link);
+        fs::create_dir_all(link.parent().unwrap()).unwrap();
+        let to = if link.ends_with(".gitignore") || link.ends_with("lock") {
+            outside.join("new")
+        } else {
+            outside.clone()
+        };
+        symlink(&to, &link).unwrap();
+        assert_eq!(project.found("discount").len(), 1);
+        distiq_index::Index::rebuild(&project.root(), &project.cache()).unwrap();
+        assert_eq!(crate::names(&outside), ["kept"], "{}", link.display());
+        assert!(project.index().folder().starts_with(project.cache()));
+    }
+}
+
+#[test]
 fn git_does_not_see_it() {
     let project = Project::new(SHOP);
     project.refresh();
