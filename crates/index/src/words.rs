@@ -6,19 +6,15 @@
 //! is what looks like a key.
 
 mod key_like;
-mod split;
-mod stop;
 
 use std::collections::HashMap;
 
-use rust_stemmers::{Algorithm, Stemmer};
+use distiq_ml::words::{Stems, is_stop};
 
+pub use distiq_ml::words::{parts, tokens};
 use key_like::is_key_like;
 pub(crate) use key_like::without_keys;
-pub use split::{parts, tokens};
 
-/// Longest term in bytes; longer words are cut.
-const MAX_TERM: usize = 48;
 /// Most parts of one token that are looked at.
 const MAX_PARTS: usize = 16;
 /// How many analysed tokens are remembered.
@@ -26,8 +22,7 @@ const MAX_CACHED: usize = 200_000;
 
 /// Turns tokens into terms; remembers what it has seen, since code repeats itself.
 pub struct Analyzer {
-    english: Stemmer,
-    russian: Stemmer,
+    stems: Stems,
     seen: HashMap<Box<str>, Vec<u32>>,
     terms: Terms,
 }
@@ -65,12 +60,7 @@ impl std::fmt::Debug for Analyzer {
 
 impl Default for Analyzer {
     fn default() -> Self {
-        Self {
-            english: Stemmer::create(Algorithm::English),
-            russian: Stemmer::create(Algorithm::Russian),
-            seen: HashMap::new(),
-            terms: Terms::default(),
-        }
+        Self { stems: Stems::default(), seen: HashMap::new(), terms: Terms::default() }
     }
 }
 
@@ -110,7 +100,7 @@ impl Analyzer {
             count += 1;
             let part = part.to_lowercase();
             whole.push_str(&part);
-            if !stop::is_stop(&part) {
+            if !is_stop(&part) {
                 terms.push(self.stem(&part));
             }
         }
@@ -122,23 +112,8 @@ impl Analyzer {
 
     /// Returns the stem of a word in lower case.
     pub fn stem(&self, word: &str) -> String {
-        let word = word.get(..floor(word, MAX_TERM)).unwrap_or_default();
-        let stem = match word.bytes().next() {
-            Some(byte) if byte.is_ascii_alphabetic() && word.is_ascii() => self.english.stem(word),
-            _ if word.chars().all(is_cyrillic) => self.russian.stem(word),
-            _ => word.into(),
-        };
-        stem.into_owned()
+        self.stems.stem(word)
     }
-}
-
-fn is_cyrillic(c: char) -> bool {
-    ('\u{400}'..='\u{4ff}').contains(&c)
-}
-
-/// Returns the last place at or before `at` where a character begins.
-fn floor(text: &str, at: usize) -> usize {
-    text.floor_char_boundary(at)
 }
 
 #[cfg(test)]

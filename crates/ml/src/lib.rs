@@ -1,6 +1,6 @@
-//! What runs in this process instead of at a vendor: counting tokens, walking boosted trees.
+//! What runs in this process instead of at a vendor: counting tokens, walking boosted trees, embedding texts.
 //!
-//! The doors are [`Tokenizer`] and [`Trees`]. Nothing is loaded before the first count; loading takes a good tenth
+//! The doors are [`Tokenizer`], [`Trees`] and [`TextEmbedder`]. No vocabulary is loaded before the first count; loading takes a good tenth
 //! of a second and about 40 MB, so it is kept off the way to the first request (`llm` estimates).
 //!
 //! ```
@@ -12,8 +12,11 @@
 //!
 //! This crate must never know a network, a vendor or a file of the user.
 
+mod text;
 mod tokenizer;
 mod trees;
+pub mod words;
 
+pub use text::{TextEmbedder, cosine};
 pub use tokenizer::Tokenizer;
 pub use trees::{Split, Tree, Trees, TreesError};

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::split::tokens;
+use super::tokens;
 
 /// Shortest token that may be a key.
 const SHORTEST: usize = 20;

@@ -222,7 +222,7 @@ const STOP: &[&str] = &[
 ];
 
 /// Tells whether a word in lower case is left out: it is in the list, or a lone letter.
-pub(super) fn is_stop(word: &str) -> bool {
+pub fn is_stop(word: &str) -> bool {
     let is_lone_letter = word.len() == 1 && !word.as_bytes().iter().all(u8::is_ascii_digit);
     is_lone_letter || STOP.binary_search(&word).is_ok()
 }

@@ -9,7 +9,7 @@ pub fn tokens(text: &str) -> impl Iterator<Item = &str> {
 /// and digits.
 ///
 /// ```
-/// let parts: Vec<_> = distiq_index::words::parts("parseHTTPHeaders_v2").collect();
+/// let parts: Vec<_> = distiq_ml::words::parts("parseHTTPHeaders_v2").collect();
 /// assert_eq!(parts, ["parse", "HTTP", "Headers", "v", "2"]);
 /// ```
 pub fn parts(token: &str) -> impl Iterator<Item = &str> {
