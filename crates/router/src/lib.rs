@@ -23,6 +23,7 @@
 //!
 //! This crate must never know a session's log, a tool, a terminal or a vendor's wire format.
 
+pub mod cache;
 pub mod course;
 pub mod economy;
 pub mod forward;

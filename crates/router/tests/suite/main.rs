@@ -6,6 +6,7 @@ mod caching;
 mod falling;
 mod journal;
 mod ledger;
+mod pairs;
 mod routes;
 mod sending;
 mod support;
