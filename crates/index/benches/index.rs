@@ -5,7 +5,7 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use distiq_index::{Control, Index, Query, Snapshot};
+use distiq_index::{Control, Index, Mode, Query, Snapshot};
 
 const QUERIES: usize = 300;
 
@@ -26,7 +26,14 @@ fn main() {
     #[allow(clippy::cast_precision_loss)]
     let lines_a_second = stats.lines as f64 / cold.as_secs_f64();
     println!("{stats:?}\n{lines_a_second:.0} lines a second");
-    search(&snapshot);
+    search(&snapshot, Mode::Hybrid);
+    let vectors = timed("make vectors", || {
+        snapshot.search(&Query { mode: Mode::Vector, ..Query::new("vectors") }).unwrap();
+    });
+    #[allow(clippy::cast_precision_loss)]
+    let chunks_a_second = stats.chunks as f64 / vectors.as_secs_f64();
+    println!("{chunks_a_second:.0} chunks embedded a second");
+    search(&snapshot, Mode::Vector);
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let is_memory = |line: &&str| line.starts_with("VmHWM") || line.starts_with("VmRSS");
     status.lines().filter(is_memory).for_each(|line| println!("{line}"));
@@ -40,13 +47,13 @@ fn timed<T>(what: &str, work: impl FnOnce() -> T) -> Duration {
     time
 }
 
-fn search(snapshot: &Snapshot) {
+fn search(snapshot: &Snapshot, mode: Mode) {
     let queries = queries(snapshot);
     let mut each: Vec<Duration> = queries
         .iter()
         .map(|text| {
             let begin = Instant::now();
-            let query = Query { limit: 200, ..Query::new(text) };
+            let query = Query { limit: 200, mode, ..Query::new(text) };
             std::hint::black_box(snapshot.search(&query).unwrap());
             begin.elapsed()
         })
@@ -55,7 +62,7 @@ fn search(snapshot: &Snapshot) {
     let at = |share: usize| each[(each.len() - 1) * share / 100].as_secs_f64() * 1000.0;
     let words: usize = queries.iter().map(|text| text.split_whitespace().count()).sum();
     println!(
-        "search, {} queries of {} words: p50 {:.2} p95 {:.2} p99 {:.2} ms",
+        "{mode:?}, {} queries of {} words: p50 {:.2} p95 {:.2} p99 {:.2} ms",
         queries.len(),
         words / queries.len(),
         at(50),

@@ -31,6 +31,7 @@ pub mod search;
 mod segment;
 mod snapshot;
 mod table;
+mod vector;
 mod walk;
 mod watch;
 pub mod words;

@@ -17,6 +17,7 @@ use crate::place::Place;
 use crate::segment::{Damaged, Segment};
 use crate::snapshot::Snapshot;
 use crate::table::{self, FileRow};
+use crate::vector::Meaning;
 use crate::walk::{Found, walk};
 
 /// What an index must have been made by: raised whenever the same text would give other contents.
@@ -35,6 +36,7 @@ pub struct Index {
     db: Database,
     /// Segments that are open, so that a change does not open the others anew.
     open: Mutex<HashMap<String, Arc<Segment>>>,
+    meaning: Arc<Meaning>,
     /// Why it was built anew when it was opened.
     was_rebuilt: Option<&'static str>,
 }
@@ -115,7 +117,8 @@ impl Index {
     }
 
     fn of(root: &Path, place: Place, db: Database, was_rebuilt: Option<&'static str>) -> Self {
-        Self { root: root.to_path_buf(), place, db, open: Mutex::default(), was_rebuilt }
+        let meaning = Arc::new(Meaning::new(place.clone()));
+        Self { root: root.to_path_buf(), place, db, open: Mutex::default(), meaning, was_rebuilt }
     }
 
     fn anew(
@@ -272,7 +275,9 @@ impl Index {
         let mut last = IndexError::Damaged;
         for _ in 0..LOOKS {
             // Between a look at the table and the opening of a segment another process may merge it away.
-            match Snapshot::open(&self.root, &self.db, &|name| self.open_segment(name)) {
+            match Snapshot::open(&self.root, &self.db, &self.meaning, &|name| {
+                self.open_segment(name)
+            }) {
                 Err(IndexError::Damaged) => last = IndexError::Damaged,
                 other => return other,
             }

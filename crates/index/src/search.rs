@@ -25,7 +25,7 @@ pub enum Mode {
     Hybrid,
     /// By words alone.
     Text,
-    /// By words, as long as there are no embeddings.
+    /// By meaning: by the company that words keep in the project.
     Vector,
     /// By the names of definitions.
     Symbol,
@@ -103,6 +103,9 @@ impl Snapshot {
         }
         if query.mode == Mode::Hybrid {
             return crate::rank::search(self, query, limit);
+        }
+        if query.mode == Mode::Vector {
+            return crate::vector::search(self, query, limit);
         }
         let analyzer = Analyzer::default();
         let terms = lexical::terms(&analyzer.analyze(query.text()));

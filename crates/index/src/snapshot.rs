@@ -9,6 +9,7 @@ use crate::chunk::{Chunk, FIELDS};
 use crate::error::IndexError;
 use crate::segment::{Damaged, FileFacts, Segment};
 use crate::table::{self, SegmentRow};
+use crate::vector::Meaning;
 
 /// A state of the index that no later change touches. Chunks have numbers, from 0 on, of which some stand for
 /// nothing any more.
@@ -20,11 +21,14 @@ pub struct Snapshot {
     numbers: u32,
     stats: Stats,
     averages: [f32; FIELDS],
+    meaning: Arc<Meaning>,
 }
 
 /// A segment, and what lives in it.
 #[derive(Debug)]
 pub(crate) struct Part {
+    /// The name of the segment's file.
+    pub name: String,
     pub segment: Arc<Segment>,
     /// The number of its first chunk.
     pub base: u32,
@@ -102,7 +106,7 @@ impl Part {
             let count = usize::try_from(file.chunks).unwrap_or(0);
             dead.iter_mut().skip(first).take(count).for_each(|chunk| *chunk = true);
         }
-        Self { segment, base, lives, dead }
+        Self { name: row.name.clone(), segment, base, lives, dead }
     }
 }
 
@@ -111,6 +115,7 @@ impl Snapshot {
     pub(crate) fn open(
         root: &Path,
         db: &Database,
+        meaning: &Arc<Meaning>,
         open: &dyn Fn(&str) -> Result<Arc<Segment>, Damaged>,
     ) -> Result<Self, IndexError> {
         let (rows, skipped) =
@@ -136,7 +141,14 @@ impl Snapshot {
         // Averages decide by their proportions; the last digits do not matter.
         #[allow(clippy::cast_precision_loss)]
         let averages = sums.map(|sum| sum as f32 / stats.chunks.max(1) as f32);
-        Ok(Self { root: root.to_path_buf(), parts, numbers: base, stats, averages })
+        Ok(Self {
+            root: root.to_path_buf(),
+            parts,
+            numbers: base,
+            stats,
+            averages,
+            meaning: Arc::clone(meaning),
+        })
     }
 
     /// Returns the project's root.
@@ -147,6 +159,10 @@ impl Snapshot {
     /// Tells how much there is.
     pub fn stats(&self) -> &Stats {
         &self.stats
+    }
+
+    pub(crate) fn meaning(&self) -> &Meaning {
+        &self.meaning
     }
 
     pub(crate) fn parts(&self) -> &[Part] {

@@ -21,6 +21,7 @@ const MAX_PARTS: usize = 16;
 const MAX_CACHED: usize = 200_000;
 
 /// Turns tokens into terms; remembers what it has seen, since code repeats itself.
+#[derive(Default)]
 pub struct Analyzer {
     stems: Stems,
     seen: HashMap<Box<str>, Vec<u32>>,
@@ -55,12 +56,6 @@ impl Terms {
 impl std::fmt::Debug for Analyzer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Analyzer({} terms)", self.terms.texts.len())
-    }
-}
-
-impl Default for Analyzer {
-    fn default() -> Self {
-        Self { stems: Stems::default(), seen: HashMap::new(), terms: Terms::default() }
     }
 }
 

@@ -12,7 +12,9 @@
 //!
 //! This crate must never know a network, a vendor or a file of the user.
 
-mod text;
+pub mod kernels;
+pub mod lsa;
+pub mod text;
 mod tokenizer;
 mod trees;
 pub mod words;

@@ -108,7 +108,7 @@ pub fn cosine(a: &[f32], b: &[f32]) -> f32 {
 }
 
 /// Stretches a vector to length one, where it is not all zeros.
-pub(crate) fn normalize(vector: &mut [f32]) {
+pub fn normalize(vector: &mut [f32]) {
     let length = vector.iter().map(|value| value * value).sum::<f32>().sqrt();
     if length > 0.0 && length.is_finite() {
         vector.iter_mut().for_each(|value| *value /= length);
@@ -142,14 +142,16 @@ fn grams(word: &str, weight: f32, all: &mut Vec<(u64, f32)>) {
     }
 }
 
-/// Adds a feature to the places that its hash says, with the signs that it says.
-fn throw(feature: u64, weight: f32, vector: &mut [f32]) {
+/// Adds a feature to eight places that its hash says, with the signs that it says; a vector of more than 256 places
+/// gets them in the first.
+pub fn throw(feature: u64, weight: f32, vector: &mut [f32]) {
     let mut bits = feature;
+    let places = vector.len().clamp(1, 256);
     for place in 0..PLACES {
         if place % 4 == 0 {
             bits = mix(feature ^ u64::from(place));
         }
-        let at = usize::try_from(bits & 0xff).unwrap_or(0);
+        let at = usize::try_from(bits & 0xff).unwrap_or(0) % places;
         let sign = if bits >> 8 & 1 == 0 { 1.0 } else { -1.0 };
         if let Some(value) = vector.get_mut(at) {
             *value += sign * weight;
@@ -159,7 +161,7 @@ fn throw(feature: u64, weight: f32, vector: &mut [f32]) {
 }
 
 /// Returns a hash that is the same everywhere and in every version (FNV-1a, then mixed).
-pub(crate) fn hash(bytes: &[u8], seed: u64) -> u64 {
+pub fn hash(bytes: &[u8], seed: u64) -> u64 {
     let start = 0xcbf2_9ce4_8422_2325 ^ seed;
     mix(bytes
         .iter()

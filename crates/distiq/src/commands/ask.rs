@@ -41,7 +41,7 @@ pub struct Args {
     /// Give the model whole files, not passages
     #[arg(long)]
     full_docs: bool,
-    /// How sources are found: by all that is known, or by words. There are no embeddings yet: `vector` finds by words
+    /// How sources are found: by all that is known, by words, or by meaning
     #[arg(long, value_enum, default_value_t)]
     mode: How,
     /// The model

@@ -31,7 +31,7 @@ pub struct Args {
     /// The most hits, up to 200 [default: 10, with --json 50]
     #[arg(short = 'n', long = "limit", value_name = "N")]
     limit: Option<usize>,
-    /// By what: all that is known, words, or names of definitions. There are no embeddings yet: `vector` finds by words
+    /// By what: all that is known, words, meaning (the company that words keep in the project), or names of definitions
     #[arg(long, value_enum, default_value_t)]
     mode: ModeName,
     /// Whether tests are found

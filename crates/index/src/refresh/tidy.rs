@@ -69,8 +69,12 @@ impl Index {
         let entries = fs::read_dir(folder).map_err(|error| IndexError::io(folder, error))?;
         for entry in entries.flatten() {
             let name = entry.file_name();
-            let Some(name) = name.to_str().filter(|name| name.ends_with(".seg")) else { continue };
-            if !is_named(name) {
+            let Some(name) = name.to_str() else { continue };
+            let segment = match name.strip_suffix(".vec") {
+                Some(stem) => format!("{stem}.seg"),
+                None => name.to_owned(),
+            };
+            if segment.ends_with(".seg") && !is_named(&segment) {
                 // The next tidying tries again.
                 let _ = fs::remove_file(entry.path());
             }

@@ -5,6 +5,7 @@
 mod fresh;
 mod graph;
 mod hostile;
+mod meaning;
 mod ranking;
 mod watch;
 

@@ -52,11 +52,13 @@ fn searches(
     title: &str,
     groups: &[(&str, &Vec<Value>)],
 ) -> Result<()> {
-    let (mut ranked, mut words) = (Table::default(), Table::default());
+    let (mut ranked, mut words, mut vectors) =
+        (Table::default(), Table::default(), Table::default());
     let mut times = Vec::new();
     for (repo, questions) in groups {
         let tree = folder.join(repo.replace('/', "+")).join(kind);
-        for (mode, table) in [("hybrid", &mut ranked), ("text", &mut words)] {
+        let modes = [("hybrid", &mut ranked), ("text", &mut words), ("vector", &mut vectors)];
+        for (mode, table) in modes {
             let answers = product.ask(&tree, questions, &["search", "--mode", mode])?;
             for (question, answer) in questions.iter().zip(&answers) {
                 let results = answer.get("results").and_then(Value::as_array);
@@ -67,6 +69,7 @@ fn searches(
             }
         }
     }
+    vectors.print(&format!("{title}, vectors alone"));
     words.print(&format!("{title}, words alone"));
     ranked.print(&format!("{title}, as users get it"));
     times.sort_by(f64::total_cmp);

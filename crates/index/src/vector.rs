@@ -1,0 +1,202 @@
+//! Finds by meaning: chunks whose vectors point where the request's does.
+//!
+//! The vectors come of an analysis of the project's own words ([`model`]), made when somebody first asks for them and again
+//! when the project has grown a lot; what is read into the index meanwhile is folded into it. Each segment's vectors
+//! ([`rows`]) lie in an immutable file beside it and are searched one by one: exactly, which takes milliseconds for a few
+//! hundred thousand.
+
+mod model;
+mod rows;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use distiq_base::atomic;
+use distiq_ml::kernels::{quantize, scan};
+
+use crate::error::IndexError;
+use crate::place::Place;
+use crate::search::{Hit, Query, Tests, is_test};
+use crate::snapshot::{Part, Snapshot};
+use crate::words::Analyzer;
+use model::Model;
+use rows::Rows;
+
+/// Chunks that are scored at once.
+const BLOCK: usize = 8192;
+/// Chunks that are less near than this say nothing about the request.
+const LEAST: f32 = 0.05;
+/// Chunks that are worth a thread of their own.
+const A_THREAD: usize = 3 * BLOCK;
+
+/// What is known of meanings; shared by all snapshots of an index.
+#[derive(Debug)]
+pub(crate) struct Meaning {
+    place: Place,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    model: Option<Arc<Model>>,
+    /// By the segment's name.
+    rows: HashMap<String, Arc<Rows>>,
+}
+
+/// The vectors of a snapshot's parts, in their order.
+struct Vectors {
+    model: Arc<Model>,
+    rows: Vec<Arc<Rows>>,
+}
+
+impl Meaning {
+    pub fn new(place: Place) -> Self {
+        Self { place, state: Mutex::default() }
+    }
+
+    /// Returns the vectors of a snapshot's chunks, and makes those that are missing.
+    fn vectors(&self, snapshot: &Snapshot) -> Result<Vectors, IndexError> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.rows.retain(|name, _| snapshot.parts().iter().any(|part| part.name == *name));
+        if let Some(vectors) = self.read(&mut state, snapshot) {
+            return Ok(vectors);
+        }
+        // Whoever cannot have its turn makes them for itself alone.
+        let turn = self.place.lock(&|| false).ok();
+        if turn.is_some()
+            && let Some(vectors) = self.read(&mut state, snapshot)
+        {
+            return Ok(vectors);
+        }
+        let model = match &state.model {
+            Some(model) => Arc::clone(model),
+            None => {
+                let model = Arc::new(Model::fit(snapshot)?);
+                if turn.is_some() {
+                    self.write("lsa.model", &model.bytes())?;
+                }
+                state.model = Some(Arc::clone(&model));
+                state.rows.clear();
+                model
+            }
+        };
+        let mut all = Vec::with_capacity(snapshot.parts().len());
+        for part in snapshot.parts() {
+            if let Some(rows) = state.rows.get(&part.name) {
+                all.push(Arc::clone(rows));
+                continue;
+            }
+            let rows = Arc::new(model.fold(part)?);
+            if turn.is_some() {
+                self.write(&rows::file_name(&part.name), &rows.bytes())?;
+            }
+            state.rows.insert(part.name.clone(), Arc::clone(&rows));
+            all.push(rows);
+        }
+        Ok(Vectors { model, rows: all })
+    }
+
+    /// Reads what there is already; `None` where something is missing, or the model is of another time.
+    fn read(&self, state: &mut State, snapshot: &Snapshot) -> Option<Vectors> {
+        let is_fresh = |model: &Arc<Model>| model.serves(snapshot.stats().chunks);
+        state.model = state.model.take().filter(is_fresh).or_else(|| {
+            let bytes = std::fs::read(self.place.segment("lsa.model")).ok()?;
+            Some(Arc::new(Model::read(&bytes)?)).filter(is_fresh)
+        });
+        let model = Arc::clone(state.model.as_ref()?);
+        state.rows.retain(|_, rows| rows.model == model.id);
+        for part in snapshot.parts() {
+            if !state.rows.contains_key(&part.name) {
+                let bytes = std::fs::read(self.place.segment(&rows::file_name(&part.name))).ok();
+                let rows = bytes
+                    .and_then(|bytes| Rows::read(&bytes))
+                    .filter(|rows| rows.model == model.id && rows.len() == part.segment.chunks());
+                if let Some(rows) = rows {
+                    state.rows.insert(part.name.clone(), Arc::new(rows));
+                }
+            }
+        }
+        let rows = snapshot.parts().iter().map(|part| state.rows.get(&part.name).cloned());
+        Some(Vectors { model, rows: rows.collect::<Option<_>>()? })
+    }
+
+    fn write(&self, name: &str, bytes: &[u8]) -> Result<(), IndexError> {
+        let path = self.place.segment(name);
+        atomic::write(&path, bytes, None).map_err(|error| IndexError::io(&path, error))
+    }
+}
+
+/// Returns the chunks whose meaning is nearest to the request's, best first.
+pub(crate) fn search(
+    snapshot: &Snapshot,
+    query: &Query<'_>,
+    limit: usize,
+) -> Result<Vec<Hit>, IndexError> {
+    if snapshot.stats().chunks == 0 {
+        return Ok(Vec::new());
+    }
+    let vectors = snapshot.meaning().vectors(snapshot)?;
+    let Some(vector) = vectors.model.vector(&Analyzer::default().analyze(query.text())) else {
+        return Ok(Vec::new());
+    };
+    let mut near = Vec::new();
+    for (part, rows) in snapshot.parts().iter().zip(&vectors.rows) {
+        nearest(part, rows, &vector, &mut near);
+    }
+    let by_score = |a: &(u32, f32), b: &(u32, f32)| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0));
+    // Where tests are left out, more must be looked at.
+    let most = limit * if query.tests == Tests::Include { 1 } else { 8 };
+    if near.len() > most && most > 0 {
+        near.select_nth_unstable_by(most - 1, by_score);
+        near.truncate(most);
+    }
+    near.sort_unstable_by(by_score);
+    let mut hits = Vec::with_capacity(limit);
+    for (number, score) in near {
+        if hits.len() >= limit {
+            break;
+        }
+        if query.tests == Tests::Include || !is_test(snapshot.file_of(number)?.path) {
+            hits.push(snapshot.hit(number, score, vec![format!("meaning {score:.2}")])?);
+        }
+    }
+    Ok(hits)
+}
+
+/// Adds the living chunks of a part that are near enough, with how near they are.
+fn nearest(part: &Part, rows: &Rows, vector: &[f32], near: &mut Vec<(u32, f32)>) {
+    let width = vector.len().max(1);
+    let mut steps = vec![0; vector.len()];
+    let step = quantize(vector, &mut steps);
+    let threads = std::thread::available_parallelism().map_or(1, |cores| cores.get().min(4));
+    let share = rows.scales.len().div_ceil(threads).max(A_THREAD);
+    let parts = rows.steps.chunks(share * width).zip(rows.scales.chunks(share));
+    let parts = (0_u32..).step_by(share).zip(parts);
+    let look = |(first, (rows, scales)): (u32, (&[i8], &[f32]))| {
+        let mut products = vec![0; BLOCK];
+        let mut near = Vec::new();
+        let mut chunk = first;
+        for (block, scales) in rows.chunks(BLOCK * width).zip(scales.chunks(BLOCK)) {
+            scan(&steps, block, &mut products);
+            for (product, scale) in products.iter().zip(scales) {
+                // A sum of a few hundred products of bytes.
+                #[allow(clippy::cast_precision_loss)]
+                let score = *product as f32 * scale * step;
+                if score >= LEAST && part.holds(chunk) {
+                    near.push((part.base + chunk, score));
+                }
+                chunk += 1;
+            }
+        }
+        near
+    };
+    if rows.scales.len() <= share {
+        parts.for_each(|part| near.extend(look(part)));
+        return;
+    }
+    std::thread::scope(|scope| {
+        let look = &look;
+        let works: Vec<_> = parts.map(|part| scope.spawn(move || look(part))).collect();
+        works.into_iter().filter_map(|work| work.join().ok()).for_each(|part| near.extend(part));
+    });
+}

@@ -1,0 +1,102 @@
+//! The vectors of a segment's chunks, in a file beside the segment.
+//!
+//! ```text
+//! magic ┊ checksum of the rest ┊ model's id ┊ chunks ┊ dimensions ┊ scale of each ┊ steps of each
+//! ```
+//! A vector is its steps times its scale. Numbers are little-endian.
+
+/// What the file begins with; the last byte is the format's version.
+const MAGIC: &[u8; 8] = b"DISTIQV\x01";
+/// Longest vector.
+pub(super) const MAX_DIMENSIONS: usize = 8192;
+
+/// The vectors of all chunks of a segment, dead ones too.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Rows {
+    /// Which model made them.
+    pub model: [u8; 16],
+    pub dimensions: usize,
+    /// What a step of each vector is worth; 0 where a chunk has none.
+    pub scales: Vec<f32>,
+    pub steps: Vec<i8>,
+}
+
+/// Returns the name of the file beside a segment.
+pub(crate) fn file_name(segment: &str) -> String {
+    format!("{}.vec", segment.strip_suffix(".seg").unwrap_or(segment))
+}
+
+impl Rows {
+    pub fn len(&self) -> u32 {
+        u32::try_from(self.scales.len()).unwrap_or(u32::MAX)
+    }
+
+    pub fn bytes(&self) -> Vec<u8> {
+        let mut bytes = MAGIC.to_vec();
+        bytes.extend([0; 4]);
+        bytes.extend(self.model);
+        bytes.extend(self.len().to_le_bytes());
+        bytes.extend(u32::try_from(self.dimensions).unwrap_or(u32::MAX).to_le_bytes());
+        bytes.extend(self.scales.iter().flat_map(|scale| scale.to_le_bytes()));
+        bytes.extend(self.steps.iter().map(|step| step.cast_unsigned()));
+        let checksum = bytes.get(MAGIC.len() + 4..).map_or(0, crc32fast::hash);
+        if let Some(place) = bytes.get_mut(MAGIC.len()..MAGIC.len() + 4) {
+            place.copy_from_slice(&checksum.to_le_bytes());
+        }
+        bytes
+    }
+
+    /// Reads a file; `None` where it is not what was written.
+    pub fn read(bytes: &[u8]) -> Option<Self> {
+        let rest = bytes.strip_prefix(MAGIC)?;
+        let (checksum, rest) = rest.split_first_chunk::<4>()?;
+        if crc32fast::hash(rest) != u32::from_le_bytes(*checksum) {
+            return None;
+        }
+        let (model, rest) = rest.split_first_chunk::<16>()?;
+        let (count, rest) = rest.split_first_chunk::<4>()?;
+        let (dimensions, rest) = rest.split_first_chunk::<4>()?;
+        let count = usize::try_from(u32::from_le_bytes(*count)).ok()?;
+        let dimensions = usize::try_from(u32::from_le_bytes(*dimensions)).ok()?;
+        let (scales, steps) = rest.split_at_checked(count.checked_mul(4)?)?;
+        if dimensions > MAX_DIMENSIONS || steps.len() != count.checked_mul(dimensions)? {
+            return None;
+        }
+        Some(Self {
+            model: *model,
+            dimensions,
+            scales: floats(scales),
+            steps: steps.iter().map(|byte| byte.cast_signed()).collect(),
+        })
+    }
+}
+
+/// Reads numbers; what is none becomes 0.
+pub(super) fn floats(bytes: &[u8]) -> Vec<f32> {
+    let (numbers, _) = bytes.as_chunks::<4>();
+    let number = |bytes: &[u8; 4]| f32::from_le_bytes(*bytes);
+    numbers.iter().map(number).map(|n| if n.is_finite() { n } else { 0.0 }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_read_as_written_and_damaged_ones_do_not() {
+        let rows = Rows {
+            model: [7; 16],
+            dimensions: 3,
+            scales: vec![0.5, 0.0],
+            steps: vec![1, -127, 127, 0, 0, 0],
+        };
+        let bytes = rows.bytes();
+        assert_eq!(Rows::read(&bytes), Some(rows));
+        for at in 0..bytes.len() {
+            let mut damaged = bytes.clone();
+            damaged[at] ^= 0x11;
+            assert_eq!(Rows::read(&damaged), None, "byte {at}");
+            assert_eq!(Rows::read(&bytes[..at]), None, "cut at {at}");
+        }
+    }
+}
