@@ -52,6 +52,21 @@ pub fn gather(root: &Path, max_bytes: usize) -> Facts {
     facts
 }
 
+/// Returns the first lines of what a file of the project defines now; nothing where it is gone, too
+/// large or no text.
+pub fn signatures(root: &Path, path: &str) -> Vec<String> {
+    let path = root.join(path);
+    let inside = path.canonicalize().is_ok_and(|path| path.starts_with(root));
+    let small = std::fs::metadata(&path)
+        .is_ok_and(|about| about.is_file() && about.len() <= MAX_READ_BYTES);
+    if !inside || !small {
+        return Vec::new();
+    }
+    let Ok(text) = std::fs::read_to_string(&path) else { return Vec::new() };
+    let items = definitions(&path, &text).unwrap_or_default();
+    items.into_iter().map(|item| item.signature).collect()
+}
+
 /// A source file of the project.
 struct Source {
     path: PathBuf,

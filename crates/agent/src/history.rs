@@ -1,13 +1,16 @@
 //! The history: what a log says the model has heard and said, ready for the next request.
 //!
-//! Append-only: nothing that was sent is ever changed or left out. What a crash left open is closed
-//! by appending (every call gets a result), never by rewriting.
+//! Append-only: nothing that was sent is ever changed or left out, but where the whole was made shorter.
+//! What a crash left open is closed by appending (every call gets a result), never by rewriting.
 
 use std::path::Path;
+use std::time::Duration;
 
 use distiq_base::clock::Clock;
 use distiq_base::event::EVENT_SCHEMA;
-use distiq_base::{Content, Event, Message, Record, Role, SystemBlock, ToolDef};
+use distiq_base::{Carried, Content, Event, Message, Record, Role, SystemBlock, ToolDef};
+use distiq_router::economy::Rhythm;
+use jiff::Timestamp;
 use serde::Deserialize;
 
 use crate::log::{LogError, RawRecord, SessionLog};
@@ -30,6 +33,12 @@ pub struct History {
     pub prefix: Option<Prefix>,
     /// The conversation.
     pub messages: Vec<Message>,
+    /// What was carried over when it was made shorter; the first message tells it then.
+    pub carried: Option<Carried>,
+    /// How its requests came so far.
+    pub rhythm: Rhythm,
+    /// When the last one ended.
+    pub asked_at: Option<Timestamp>,
     /// Turns begun.
     pub turns: u32,
     /// The model of the last turn.
@@ -74,17 +83,37 @@ struct MovedLine {
     conversation: bool,
 }
 
-/// A turn that can be rewound: its number, and the first of its messages.
-type Begun = (u32, usize);
+#[derive(Deserialize)]
+struct CompactedLine {
+    carried: Carried,
+    messages: Vec<Message>,
+}
+
+#[derive(Deserialize)]
+struct RequestLine {
+    at: Timestamp,
+    latency_ms: u64,
+}
+
+/// What is said, and since where in it each turn that can be rewound goes on.
+#[derive(Clone, Debug, Default)]
+struct Said {
+    messages: Vec<Message>,
+    carried: Option<Carried>,
+    /// Turns: their numbers and the first of their messages.
+    begun: Vec<(u32, usize)>,
+}
 
 /// Folds log lines into a history; lines that it does not need are not parsed.
 #[derive(Debug, Default)]
 pub struct Folder {
     history: History,
     loose: LooseResults,
-    begun: Vec<Begun>,
-    /// What was rewound and may come back, the newest last.
-    rewound: Vec<(Vec<Begun>, Vec<Message>)>,
+    said: Said,
+    /// What was said before it was made shorter, the newest last.
+    longer: Vec<Said>,
+    /// What was rewound and may come back, the newest last, with what was longer then.
+    rewound: Vec<(Said, Vec<Said>)>,
 }
 
 impl Folder {
@@ -95,8 +124,18 @@ impl Folder {
     pub fn take(&mut self, line: RawRecord<'_>) -> Result<(), LogError> {
         match line.kind() {
             b"message" => {
-                self.history.messages.push(line.parse::<MessageLine>()?.message);
+                self.said.messages.push(line.parse::<MessageLine>()?.message);
                 self.loose.clear();
+            }
+            b"compacted" => {
+                let CompactedLine { carried, messages } = line.parse()?;
+                let carried = Some(carried);
+                let shorter = Said { messages, carried, begun: Vec::new() };
+                self.longer.push(std::mem::replace(&mut self.said, shorter));
+            }
+            b"request_finished" => {
+                let RequestLine { at, latency_ms } = line.parse()?;
+                self.history.asked(at, latency_ms);
             }
             b"tool_finished" => {
                 let tool: ToolLine = line.parse()?;
@@ -105,7 +144,7 @@ impl Folder {
             b"turn_started" => {
                 let turn: TurnLine = line.parse()?;
                 self.history.turns = turn.turn;
-                self.begun.push((turn.turn, self.history.messages.len()));
+                self.said.begun.push((turn.turn, self.said.messages.len()));
                 self.rewound.clear();
                 self.history.model = Some(turn.model);
                 self.history.provider = Some(turn.provider);
@@ -113,10 +152,9 @@ impl Folder {
             b"undone" => self.rewind(&line.parse()?),
             b"redone" => {
                 if line.parse::<MovedLine>()?.conversation
-                    && let Some((begun, messages)) = self.rewound.pop()
+                    && let Some((said, longer)) = self.rewound.pop()
                 {
-                    self.begun.extend(begun);
-                    self.history.messages.extend(messages);
+                    (self.said, self.longer) = (said, longer);
                 }
             }
             b"prefix" => self.history.prefix = Some(line.parse()?),
@@ -138,24 +176,33 @@ impl Folder {
         Ok(())
     }
 
-    /// Takes out what was said since before a turn, so that the history is what it was then.
+    /// Takes out what was said since before a turn, so that the history is what it was then: also
+    /// where it was made shorter since.
     fn rewind(&mut self, to: &MovedLine) {
         if !to.conversation {
             return;
         }
-        let first = self.begun.iter().position(|(turn, _)| *turn >= to.turn);
-        let begun = self.begun.split_off(first.unwrap_or(self.begun.len()));
-        let kept = begun.first().map_or(self.history.messages.len(), |(_, message)| *message);
-        let messages = self.history.messages.split_off(kept);
-        self.rewound.push((begun, messages));
+        self.rewound.push((self.said.clone(), self.longer.clone()));
         self.loose.clear();
+        let begins = |said: &Said| said.begun.iter().position(|(turn, _)| *turn >= to.turn);
+        let found = self.longer.iter().position(|said| begins(said).is_some());
+        if let Some(at) = found {
+            self.longer.truncate(at + 1);
+            self.said = self.longer.pop().unwrap_or_default();
+        }
+        if let Some(begun) = begins(&self.said) {
+            let kept = self.said.begun.get(begun).map_or(usize::MAX, |(_, message)| *message);
+            self.said.messages.truncate(kept);
+            self.said.begun.truncate(begun);
+        }
     }
 
     /// Returns the history and, where the last message has calls without results, the message that
     /// closes them.
     pub fn finish(self) -> (History, Option<Message>) {
-        let repair = close_calls(&self.history.messages, &self.loose);
-        (self.history, repair)
+        let repair = close_calls(&self.said.messages, &self.loose);
+        let Said { messages, carried, .. } = self.said;
+        (History { messages, carried, ..self.history }, repair)
     }
 }
 
@@ -175,6 +222,19 @@ fn close_calls(messages: &[Message], loose: &LooseResults) -> Option<Message> {
 }
 
 impl History {
+    /// Takes in that a request ended.
+    pub fn asked(&mut self, at: Timestamp, latency_ms: u64) {
+        let took = Duration::from_millis(latency_ms);
+        let wait = self.asked_at.map(|last| since(last, at).saturating_sub(took));
+        self.rhythm.note(wait);
+        self.asked_at = Some(at);
+    }
+
+    /// Returns how long no request ended.
+    pub fn idle(&self, now: Timestamp) -> Duration {
+        self.asked_at.map_or(Duration::ZERO, |last| since(last, now))
+    }
+
     /// Returns the calls whose process ended before their results were recorded, where nothing was
     /// said since: their names and arguments.
     pub fn interrupted(&self) -> Vec<(&str, &str)> {
@@ -184,6 +244,11 @@ impl History {
         let calls = asked.tool_calls().filter(|(id, ..)| is_open(id));
         calls.map(|(_, name, arguments)| (name, arguments)).collect()
     }
+}
+
+/// A clock that jumped back makes no time.
+fn since(earlier: Timestamp, later: Timestamp) -> Duration {
+    Duration::try_from(later.duration_since(earlier)).unwrap_or_default()
 }
 
 /// Opens a session's log and its history; calls that a crash left open are closed in both.

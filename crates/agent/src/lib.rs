@@ -18,6 +18,7 @@
 
 pub mod checkpoint;
 mod code;
+mod compact;
 pub mod export;
 mod facts;
 pub mod history;
@@ -32,4 +33,4 @@ pub mod workbench;
 
 pub use code::ProjectCode;
 pub use turn::TurnError;
-pub use workbench::{AgentError, CheckAnswer, Config, TurnLimits, Workbench};
+pub use workbench::{AgentError, CheckAnswer, CompactionConfig, Config, TurnLimits, Workbench};

@@ -6,6 +6,7 @@
 mod answer;
 mod calls;
 mod changes;
+mod compacting;
 mod repeats;
 mod wait;
 
@@ -14,6 +15,7 @@ use std::time::SystemTime;
 use distiq_base::{
     ErrorKind, Event, Failure, Message, Request, RequestKind, Role, StopReason, TurnStatus,
 };
+use distiq_router::economy::compaction::USUAL_WINDOW;
 use distiq_router::{Purpose, SendError};
 use tokio_util::sync::CancellationToken;
 
@@ -30,6 +32,8 @@ use wait::{Stop, Waiting};
 const MAX_ASK_AGAIN: u32 = 2;
 const GO_ON: &str = "Your answer was cut at its token limit. Go on where it ended.";
 const EMPTY: &str = "Your answer was empty. Go on, or say that you are done.";
+/// What the agent says in the user's place.
+pub(crate) const NUDGES: &[&str] = &[GO_ON, EMPTY];
 
 /// Tells why a turn could not even be recorded.
 #[derive(Debug, thiserror::Error)]
@@ -72,6 +76,8 @@ pub(crate) struct Turning<'a> {
     spent: Spent,
     asked_again: u32,
     last_words: String,
+    /// What the history came to when it was last made shorter.
+    shortened_to: Option<u64>,
 }
 
 /// Takes one turn and returns how it ended.
@@ -94,6 +100,7 @@ pub(crate) async fn run(
         spent: Spent::default(),
         asked_again: 0,
         last_words: String::new(),
+        shortened_to: None,
     };
     turn.open(message).await?;
     let end = loop {
@@ -143,9 +150,15 @@ impl Turning<'_> {
             self.bench.config.toolbox.heard(&words);
             self.say(Message::user(words)).await?;
         }
-        match answer::get(self, self.request()).await? {
+        let request = compacting::next_request(self).await?;
+        match answer::get(self, request).await? {
             Got::Whole(message, stop) => self.take(message, &stop).await,
             Got::Broken(error) => self.again_after(error).await,
+            Got::Failed(error) if error.is_too_long() => self.window_is_full().await,
+            // Some vendors have no code of their own for it.
+            Got::Failed(error) if error.is_refusal() && self.is_long() => {
+                self.window_is_full().await
+            }
             Got::Failed(error) => Ok(failed(&error)),
             Got::Stopped(stop, partial) => {
                 if let Some(message) = partial {
@@ -177,9 +190,7 @@ impl Turning<'_> {
                 self.nudge(GO_ON, "The answer was cut at its token limit").await
             }
             StopReason::Refusal => Ok(Step::failed("The model refused to answer", "")),
-            StopReason::ContextWindow => {
-                Ok(Step::failed("The model's context window is full", "start a new session"))
-            }
+            StopReason::ContextWindow => self.window_is_full().await,
             _ if text.trim().is_empty() => self.nudge(EMPTY, "The model answered nothing").await,
             _ => self.check(&text).await,
         }
@@ -205,6 +216,22 @@ impl Turning<'_> {
         self.asked_again += 1;
         self.say(Message::user(words)).await?;
         Ok(Step::GoOn)
+    }
+
+    /// Tells whether the prompt may be too long for its model.
+    fn is_long(&self) -> bool {
+        let config = &self.bench.config;
+        let window = config.router.window(&config.provider, &config.model);
+        config.router.prompt_tokens(&self.request()) > window.unwrap_or(USUAL_WINDOW) / 2
+    }
+
+    /// Makes the history shorter and goes on, where that can be done.
+    async fn window_is_full(&mut self) -> Result<Step, TurnError> {
+        if self.asked_again < MAX_ASK_AGAIN && compacting::by_force(self).await? {
+            self.asked_again += 1;
+            return Ok(Step::GoOn);
+        }
+        Ok(Step::failed("The model's context window is full", "start a new session"))
     }
 
     async fn again_after(&mut self, error: SendError) -> Result<Step, TurnError> {
@@ -235,6 +262,7 @@ impl Turning<'_> {
             &self.bench.config.provider,
             &request,
             &prefix.cache_key,
+            self.history.rhythm,
         );
         request
     }

@@ -46,6 +46,23 @@ impl Default for TurnLimits {
     }
 }
 
+/// When and how a history is made shorter.
+#[derive(Clone, Debug)]
+pub struct CompactionConfig {
+    /// Whether it ever is.
+    pub enabled: bool,
+    /// The window to keep to, where it is smaller than the model's.
+    pub window_tokens: Option<u64>,
+    /// The model that writes the summary; default the session's.
+    pub model: Option<Candidate>,
+}
+
+impl Default for CompactionConfig {
+    fn default() -> Self {
+        Self { enabled: true, window_tokens: None, model: None }
+    }
+}
+
 /// Says what is wrong with an answer, where something is.
 pub type CheckAnswer = Box<dyn Fn(&str) -> Result<(), String> + Send + Sync>;
 
@@ -75,6 +92,8 @@ pub struct Config {
     pub mode: Mode,
     /// What a turn may take.
     pub limits: TurnLimits,
+    /// When and how the history is made shorter.
+    pub compaction: CompactionConfig,
     /// Most tokens of one answer.
     pub max_output_tokens: u64,
     /// The shape of the answer, where one is asked for.
@@ -184,7 +203,16 @@ impl Workbench {
         let mut opening = vec![started(&config, &session, Some(from.clone()))];
         opening.extend(history.prefix.clone().map(prefix_event));
         let messages = history.messages.iter().cloned();
-        opening.extend(messages.map(|message| Event::Message { message }));
+        match history.carried.clone() {
+            Some(carried) => opening.push(Event::Compacted {
+                reason: "forked".to_owned(),
+                tokens_before: 0,
+                tokens_after: 0,
+                carried,
+                messages: messages.collect(),
+            }),
+            None => opening.extend(messages.map(|message| Event::Message { message })),
+        }
         Ok(Self::spawn(config, session, log, history, opening))
     }
 
@@ -200,6 +228,8 @@ impl Workbench {
         // What opened a turn has the tail behind it; what the agent said itself has not.
         let typed = history.messages.iter().filter(|m| m.role == Role::User && m.content.len() > 1);
         typed.for_each(|message| config.toolbox.heard(first_words(message)));
+        let carried = history.carried.iter().flat_map(|carried| &carried.user);
+        carried.for_each(|words| config.toolbox.heard(words));
         let shared = Arc::new(Shared::default());
         let journal = Journal::new(log, records);
         let bench = Bench { session: session.clone(), config };

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::carried::Carried;
 use crate::error::ErrorKind;
 use crate::ids::{RequestId, SessionId};
 use crate::message::Message;
@@ -292,6 +293,19 @@ pub enum Event {
         id: Option<String>,
         /// Paths that changed, relative to the root; at most 200.
         files_changed: Vec<String>,
+    },
+    /// The history was made shorter: requests go on with `messages` in the place of all before.
+    Compacted {
+        /// Why now.
+        reason: String,
+        /// The prompt's tokens before, as estimated.
+        tokens_before: u64,
+        /// And after.
+        tokens_after: u64,
+        /// What was carried over, for the next time.
+        carried: Carried,
+        /// The whole history from here on.
+        messages: Vec<Message>,
     },
     /// The session got a name.
     Named {

@@ -17,6 +17,7 @@
 //! This crate must never know an async runtime, a network, a database or a terminal.
 
 pub mod atomic;
+pub mod carried;
 pub mod clock;
 pub mod config;
 pub mod embed;
@@ -35,6 +36,7 @@ pub mod secret_files;
 pub mod stream;
 pub mod usage;
 
+pub use carried::{Carried, TouchedFile};
 pub use embed::{EmbedEncoding, EmbedInput, EmbedRequest, EmbedResponse};
 pub use error::ErrorKind;
 pub use event::{Event, Failure, Mode, Op, Record, TurnStatus};

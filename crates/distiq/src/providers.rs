@@ -63,6 +63,20 @@ pub fn table(world: &World, registry: &Registry) -> Result<Table, Failure> {
     Ok(Table::new(&world.settings, registry, Arc::new(catalogue(world)?)))
 }
 
+/// Returns the model that summarizes: the one that the settings name, else the cheapest of the same
+/// vendor, since nobody else is to see what the conversation holds.
+pub fn summarizer(table: &Table, choice: &Choice) -> Result<Option<Candidate>, Failure> {
+    let named = table
+        .task(Task::Summarize)
+        .map_err(|error| Failure::of(ErrorKind::Config, &error).with_hint(error.hint()))?;
+    let cheap = || table.resolve("auto:cheap", None).ok().into_iter();
+    let same = |way: &Candidate| way.provider == choice.provider;
+    Ok(match named {
+        Some(route) => route.candidates.into_iter().next(),
+        None => cheap().flat_map(|route| route.candidates).find(same),
+    })
+}
+
 /// Chooses as the settings say.
 pub fn choose(world: &World, registry: &Registry) -> Result<Choice, Failure> {
     let settings = &world.settings;

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use distiq_base::{Assembler, Dialect, Request, RequestKind, Response as Answer};
 use distiq_llm::ProviderErrorKind as Kind;
 use distiq_llm::wire::{Fate, notes, responses};
+use distiq_router::economy::Rhythm;
 use distiq_router::{Purpose, Reply, Route as Ways, RouterEvent};
 use futures::StreamExt;
 use hyper::Response;
@@ -160,7 +161,7 @@ fn optimize(asked: &Asked<'_>, setup: &Setup, provider: &str, request: &mut Requ
     if request.cache.marks.is_empty() {
         let key = asked.caller.key().map(|key| key.id.clone());
         let session = request.cache.key.clone().or(key).unwrap_or_else(|| "distiq".to_owned());
-        request.cache = setup.router.cache_plan(provider, request, &session);
+        request.cache = setup.router.cache_plan(provider, request, &session, Rhythm::default());
     }
 }
 

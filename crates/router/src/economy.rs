@@ -1,15 +1,20 @@
 //! Prompt economy: what is decided about a prompt so that vendors bill less for it. Pure.
 //!
+//! - [`compaction`] says when a history is made shorter.
+//! - [`lifetimes`] knows how long caches live, and which lifetime pays.
 //! - [`marks`] places cache marks for the longest reads.
 //! - [`prefix_target`] says how long a prompt's fixed part should be.
 //! - [`switch`] makes a request fit another model than the one before.
 //! - [`shared_prefix`] holds a request's body against the one before it.
 
+pub mod compaction;
+pub mod lifetimes;
 mod marks;
 mod prefix;
 mod shared;
 pub mod switch;
 
+pub use lifetimes::Rhythm;
 pub use marks::{CacheRules, marks};
 pub use prefix::{PrefixCosts, prefix_target};
 pub use shared::{PrefixBreak, shared_prefix};

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use distiq_base::{ErrorKind, Money, RequestId, StopReason, StreamEvent, Usage};
-use distiq_llm::{ProviderError, RegistryError};
+use distiq_llm::{ProviderError, ProviderErrorKind, RegistryError};
 
 use crate::ledger::LedgerError;
 use crate::ledger::limits::{BudgetError, LimitScope};
@@ -136,7 +136,7 @@ impl SendError {
         match self {
             SendError::Budget { .. } | SendError::Unpriced { .. } => ErrorKind::Budget,
             SendError::Provider(error) => match error.kind {
-                distiq_llm::ProviderErrorKind::Auth => ErrorKind::Config,
+                ProviderErrorKind::Auth => ErrorKind::Config,
                 _ => ErrorKind::Provider,
             },
             SendError::UnknownProvider(error) => error.kind(),
@@ -160,6 +160,20 @@ impl SendError {
     /// Tells whether the same request may succeed later.
     pub fn is_retryable(&self) -> bool {
         matches!(self, SendError::Provider(error) if error.is_retryable())
+    }
+
+    /// Tells whether the vendor says that the prompt is too long for the model.
+    pub fn is_too_long(&self) -> bool {
+        self.is_of(&[ProviderErrorKind::ContextTooLong, ProviderErrorKind::TooLarge])
+    }
+
+    /// Tells whether the vendor does not accept the request as it is.
+    pub fn is_refusal(&self) -> bool {
+        self.is_of(&[ProviderErrorKind::InvalidRequest])
+    }
+
+    fn is_of(&self, kinds: &[ProviderErrorKind]) -> bool {
+        matches!(self, SendError::Provider(error) if kinds.contains(&error.kind))
     }
 
     /// Returns the name kept on the ledger.

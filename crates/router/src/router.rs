@@ -5,11 +5,15 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use distiq_base::clock::Clock;
-use distiq_base::{CachePlan, Dialect, Money, Price, Request, RequestKind, SessionId, Usage};
+use distiq_base::{
+    CachePlan, CacheTtl, Dialect, Money, Price, Request, RequestKind, SessionId, Usage,
+};
 use distiq_llm::retry::Policy;
 use distiq_llm::{Catalogue, Estimator, PriceContext, RegistryError};
 use jiff::Timestamp;
 
+use crate::economy::compaction::{self, Compaction, CompactionInputs, PromptPrices};
+use crate::economy::lifetimes::{Rhythm, cache_life, lifetime};
 use crate::economy::{self, CacheRules, PrefixCosts};
 
 use crate::ledger::Ledger;
@@ -17,7 +21,7 @@ use crate::ledger::limits::{Limits, WorstCase};
 use crate::nodes::{NodeStatus, Pool};
 use crate::pins::Pins;
 use crate::route::{Candidate, Route, Tier};
-use crate::send::Reply;
+use crate::send::{DEFAULT_ANSWER_TOKENS, Reply};
 use crate::ticket::ReceiptSlot;
 use crate::upstream::Upstreams;
 
@@ -106,6 +110,12 @@ impl Purpose {
         }
     }
 
+    /// Returns the purpose of another kind of request that goes to another provider and nowhere else.
+    #[must_use]
+    pub fn at(self, kind: RequestKind, provider: impl Into<String>) -> Self {
+        Self { kind, provider: provider.into(), tier: None, fallbacks: Vec::new(), ..self }
+    }
+
     /// Makes the purpose of a request along a route, with the model that it is to ask first.
     pub fn along(kind: RequestKind, route: Route) -> (Self, String) {
         let mut candidates = route.candidates.into_iter();
@@ -160,13 +170,35 @@ impl Router {
     }
 
     /// Returns what the provider's prompt cache is to be told about a request of the session that
-    /// `key` names.
-    pub fn cache_plan(&self, provider: &str, request: &Request, key: &str) -> CachePlan {
+    /// `key` names, which went on in this `rhythm` so far.
+    pub fn cache_plan(
+        &self,
+        provider: &str,
+        request: &Request,
+        key: &str,
+        rhythm: Rhythm,
+    ) -> CachePlan {
         let rules = match self.desk.config.registry.upstream(provider).map(|up| up.dialect()) {
-            Ok(Dialect::Anthropic) => CacheRules::anthropic(),
+            Ok(Dialect::Anthropic) => CacheRules {
+                ttl: self.lifetime(provider, request, rhythm),
+                ..CacheRules::anthropic()
+            },
             _ => CacheRules::automatic(Some(key)),
         };
         economy::marks(request, &rules)
+    }
+
+    fn lifetime(&self, provider: &str, request: &Request, rhythm: Rhythm) -> CacheTtl {
+        // Most sessions have no long wait: nothing needs to be counted.
+        if rhythm.long_waits == 0 {
+            return CacheTtl::Short;
+        }
+        let prompt_tokens = self.prompt_tokens(request);
+        let growth = prompt_tokens / u64::from(rhythm.requests.max(1));
+        match self.desk.prompt_prices(provider, &request.model, prompt_tokens) {
+            Some(prices) => lifetime(rhythm, prompt_tokens, growth, prices),
+            None => CacheTtl::Short,
+        }
     }
 
     /// Returns how many bytes of optional project facts a session's first request should carry:
@@ -177,6 +209,50 @@ impl Router {
             .prefix_costs(provider, first)
             .map_or(0, |costs| economy::prefix_target(&costs));
         usize::try_from(tokens.saturating_mul(BYTES_PER_FACT_TOKEN)).unwrap_or(usize::MAX)
+    }
+
+    /// Returns how many tokens a prompt will probably have.
+    pub fn prompt_tokens(&self, request: &Request) -> u64 {
+        self.desk.estimator.estimate(&request.model, request)
+    }
+
+    /// Returns the window of a model, in tokens, where it is known.
+    pub fn window(&self, provider: &str, model: &str) -> Option<u64> {
+        self.desk.config.catalogue.find(provider, model)?.context_tokens
+    }
+
+    /// Decides whether a session's history is made shorter before `request`: nothing was asked of the
+    /// model for `idle`, and `requests` were asked before. `window` stands in where it is smaller than
+    /// the model's.
+    pub fn compaction(
+        &self,
+        provider: &str,
+        request: &Request,
+        idle: Duration,
+        requests: u32,
+        window: Option<u64>,
+    ) -> Compaction {
+        let desk = &self.desk;
+        let known = self.window(provider, &request.model);
+        let window_tokens = known.into_iter().chain(window).min();
+        let prompt_tokens = self.prompt_tokens(request);
+        let fixed = Request {
+            model: request.model.clone(),
+            system: request.system.clone(),
+            tools: request.tools.clone(),
+            ..Request::default()
+        };
+        let prices = desk.prompt_prices(provider, &request.model, prompt_tokens);
+        compaction::decide(&CompactionInputs {
+            prompt_tokens,
+            fixed_tokens: self.prompt_tokens(&fixed),
+            window_tokens,
+            answer_tokens: request.max_tokens.unwrap_or(DEFAULT_ANSWER_TOKENS),
+            idle,
+            cache_life: cache_life(provider, &request.model),
+            prices,
+            requests,
+        })
     }
 
     /// Returns what is known of the nodes that were asked so far, by provider.
@@ -285,6 +361,13 @@ impl Desk {
             read: prices.read(),
             ..usual
         })
+    }
+
+    /// Returns what a prompt of a length costs by the token now.
+    fn prompt_prices(&self, provider: &str, model: &str, tokens: u64) -> Option<PromptPrices> {
+        let now = self.config.clock.now();
+        let prices = self.config.catalogue.find(provider, model)?.row(now)?.prices(now, tokens);
+        Some(PromptPrices { input: prices.input, write: prices.write(), read: prices.read() })
     }
 
     /// Returns the cost of tokens, as the vendor tells it or where the price is known.

@@ -3,7 +3,8 @@
 use std::pin::pin;
 
 use distiq_base::{
-    Assembler, Content, Delta, Event, Message, Money, Request, Role, StopReason, StreamEvent, Usage,
+    Assembler, Content, Delta, Event, Message, Money, Request, RequestId, Role, StopReason,
+    StreamEvent, Usage,
 };
 use distiq_router::{Receipt, RouterEvent, SendError};
 use futures::StreamExt;
@@ -59,7 +60,7 @@ pub async fn get(turn: &mut Turning<'_>, request: Request) -> Result<Got, TurnEr
         };
         match event {
             RouterEvent::Started { request_id, provider, model } => {
-                turn.journal.emit(Event::RequestStarted { request_id, provider, model }).await?;
+                started(turn, request_id, provider, model).await?;
             }
             RouterEvent::Retried { request_id, attempt, reason, delay_ms } => {
                 let event = Event::RequestRetried { request_id, attempt, reason, delay_ms };
@@ -120,7 +121,19 @@ async fn show(turn: &mut Turning<'_>, event: &StreamEvent) -> Result<bool, TurnE
     }
 }
 
-async fn finished(turn: &mut Turning<'_>, receipt: &Receipt) -> Result<(), TurnError> {
+/// Tells that a request goes out.
+pub async fn started(
+    turn: &mut Turning<'_>,
+    request_id: RequestId,
+    provider: String,
+    model: String,
+) -> Result<(), TurnError> {
+    Ok(turn.journal.emit(Event::RequestStarted { request_id, provider, model }).await?)
+}
+
+/// Tells that a request is over, and adds it up.
+pub async fn finished(turn: &mut Turning<'_>, receipt: &Receipt) -> Result<(), TurnError> {
+    turn.history.asked(turn.bench.config.clock.now(), receipt.latency_ms);
     if receipt.attempts > 0 {
         turn.spent.requests += 1;
         turn.spent.usage.add(&receipt.usage);

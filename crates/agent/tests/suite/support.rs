@@ -8,8 +8,8 @@ use distiq_agent::{Config, ProjectCode, TurnLimits};
 use distiq_base::clock::Clock;
 use distiq_base::paths::Home;
 use distiq_base::{
-    Answer, Ask, BlockStart, Delta, Dialect, Mode, Question, Request, StopReason, StreamEvent,
-    Usage,
+    Answer, Ask, BlockStart, Content, Delta, Dialect, Mode, Question, Request, StopReason,
+    StreamEvent, Usage,
 };
 use distiq_llm::retry::Policy;
 use distiq_llm::{Catalogue, ProviderError, RegistryError};
@@ -58,6 +58,8 @@ impl Plan {
 #[derive(Default)]
 pub struct PlannedModel {
     pub plans: Mutex<VecDeque<Plan>>,
+    /// Answers to requests without tools: summaries.
+    pub summaries: Mutex<VecDeque<Plan>>,
     pub requests: Mutex<Vec<Request>>,
     pub answers: Mutex<u64>,
 }
@@ -80,17 +82,30 @@ impl Upstream for PlannedModel {
 
     fn stream<'a>(&'a self, request: &'a Request) -> BoxFuture<'a, Result<Events, ProviderError>> {
         self.requests.lock().unwrap().push(request.clone());
-        let plan = self.plans.lock().unwrap().pop_front().unwrap_or_else(|| Plan::says("done"));
+        let plans = if request.tools.is_empty() { &self.summaries } else { &self.plans };
+        let plan = plans.lock().unwrap().pop_front().unwrap_or_else(|| Plan::says("done"));
         let number = {
             let mut answers = self.answers.lock().unwrap();
             *answers += 1;
             *answers
         };
-        Box::pin(async move { events(&plan, number) })
+        // About what a vendor would count.
+        let tokens = (text_bytes(request.messages.iter().flat_map(|m| &m.content)) / 4).max(100);
+        Box::pin(async move { events(&plan, number, tokens) })
     }
 }
 
-fn events(plan: &Plan, number: u64) -> Result<Events, ProviderError> {
+fn text_bytes<'a>(contents: impl IntoIterator<Item = &'a Content>) -> u64 {
+    let of = |content: &Content| match content {
+        Content::Text { text } => text.len() as u64,
+        Content::ToolCall { arguments, .. } => arguments.len() as u64,
+        Content::ToolResult { content, .. } => text_bytes(content),
+        _ => 0,
+    };
+    contents.into_iter().map(of).sum()
+}
+
+fn events(plan: &Plan, number: u64, input: u64) -> Result<Events, ProviderError> {
     if let Some(error) = &plan.fails {
         return Err(error.clone());
     }
@@ -122,7 +137,7 @@ fn events(plan: &Plan, number: u64) -> Result<Events, ProviderError> {
         return Ok(head.chain(stream::iter([Err(error)])).boxed());
     }
     let reason = if plan.calls.is_empty() { StopReason::EndTurn } else { StopReason::ToolUse };
-    let usage = Usage { input: 100, output: 10, ..Usage::default() };
+    let usage = Usage { input, output: 10, ..Usage::default() };
     let tail = [StreamEvent::Usage { usage }, StreamEvent::Stop { reason }, StreamEvent::End];
     Ok(head.chain(stream::iter(tail.into_iter().map(Ok))).boxed())
 }
@@ -197,6 +212,7 @@ impl World {
             fallbacks: Vec::new(),
             mode: Mode::Full,
             limits: TurnLimits::default(),
+            compaction: distiq_agent::CompactionConfig::default(),
             max_output_tokens: 8_192,
             output: None,
             check_answer: None,

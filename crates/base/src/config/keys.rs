@@ -315,6 +315,17 @@ pub const KEYS: &[Key] = &[
     )
     .or("30"),
     user(
+        "economy.compaction",
+        Kind::Bool,
+        "Whether a long conversation is made shorter where that saves money or the window is full",
+    )
+    .or("true"),
+    user(
+        "economy.window_tokens",
+        Kind::Integer(2_000, 100_000_000),
+        "The longest prompt and answer together, where that is less than the model takes",
+    ),
+    user(
         "gateway.hosts",
         Kind::Hosts,
         "Names by which browsers may reach the gateway, beside those of this machine",

@@ -31,6 +31,8 @@ pub struct Settings {
     pub sandbox: Sandbox,
     pub sandbox_rules: SandboxRules,
     pub checkpoints: CheckpointSettings,
+    /// What saves money.
+    pub economy: EconomySettings,
     pub gateway: GatewaySettings,
     pub plain: bool,
 }
@@ -166,6 +168,21 @@ pub enum SandboxNetwork {
     On,
 }
 
+/// What saves money; each can be switched off alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EconomySettings {
+    /// Whether long conversations are made shorter.
+    pub compaction: bool,
+    /// The longest prompt and answer together, where less than the model takes.
+    pub window_tokens: Option<u64>,
+}
+
+impl Default for EconomySettings {
+    fn default() -> Self {
+        Self { compaction: true, window_tokens: None }
+    }
+}
+
 impl Settings {
     pub(super) fn from_config(config: &Config) -> Self {
         let values = Values(config);
@@ -210,6 +227,10 @@ impl Settings {
                 _ => Sandbox::Auto,
             },
             sandbox_rules: sandbox_rules(&values),
+            economy: EconomySettings {
+                compaction: values.value("economy.compaction") == Some(&Value::Bool(true)),
+                window_tokens: values.integer("economy.window_tokens"),
+            },
             checkpoints: CheckpointSettings {
                 enabled: values.value("checkpoints.enabled") == Some(&Value::Bool(true)),
                 max_mb: values.integer("checkpoints.max_mb").unwrap_or_default(),

@@ -86,6 +86,9 @@ pub struct Options {
     /// Ask the model even where the project's index could answer
     #[arg(long)]
     no_local: bool,
+    /// Never make the conversation shorter, whatever it costs
+    #[arg(long)]
+    no_compaction: bool,
     /// Keep no session log; the ledger still counts the cost
     #[arg(long)]
     no_save: bool,

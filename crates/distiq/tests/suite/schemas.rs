@@ -1,8 +1,9 @@
 use std::collections::BTreeSet;
 
 use distiq_base::{
-    Content, Dialect, ErrorKind, Event, Failure, ImageSource, Message, Mode, Money, Record,
-    RequestId, Role, SessionId, StopReason, SystemBlock, ToolDef, TurnStatus, Usage,
+    Carried, Content, Dialect, ErrorKind, Event, Failure, ImageSource, Message, Mode, Money,
+    Record, RequestId, Role, SessionId, StopReason, SystemBlock, ToolDef, TouchedFile, TurnStatus,
+    Usage,
 };
 use distiq_testkit::{Answer, Script, ScriptedModel};
 use serde_json::{Value, json};
@@ -31,6 +32,7 @@ fn name(event: &Event) -> &'static str {
         Event::Checkpoint { .. } => "checkpoint",
         Event::Undone { .. } => "undone",
         Event::Redone { .. } => "redone",
+        Event::Compacted { .. } => "compacted",
         Event::Named { .. } => "named",
     }
 }
@@ -159,6 +161,16 @@ fn samples() -> Vec<Event> {
                 extra: serde_json::Map::new(),
             }],
             cache_key: "k".into(),
+        },
+        Event::Compacted {
+            reason: "r".into(),
+            tokens_before: 9,
+            tokens_after: 1,
+            carried: Carried {
+                changed: vec![TouchedFile { path: "a".into(), signatures: vec!["fn a()".into()] }],
+                ..Carried::default()
+            },
+            messages: vec![Message::user("hi")],
         },
         Event::Named { name: "n".into() },
     ];

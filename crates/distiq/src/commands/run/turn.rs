@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use distiq_agent::sessions;
-use distiq_agent::{AgentError, Config, ProjectCode, TurnError, TurnLimits, Workbench};
+use distiq_agent::{
+    AgentError, CompactionConfig, Config, ProjectCode, TurnError, TurnLimits, Workbench,
+};
 use distiq_base::clock::Clock;
 use distiq_base::{ErrorKind, Op, Record};
 use distiq_llm::{Catalogue, Registry};
@@ -163,7 +165,13 @@ fn config(
         .unwrap_or(MAX_OUTPUT_TOKENS);
     // A route without any fall-back is as good as none.
     let named = format!("{}/{}", choice.provider, choice.model);
-    let route = providers::table(world, &registry)?.resolve(&named, None);
+    let table = providers::table(world, &registry)?;
+    let route = table.resolve(&named, None);
+    let compaction = CompactionConfig {
+        enabled: settings.economy.compaction && !options.no_compaction,
+        window_tokens: settings.economy.window_tokens,
+        model: providers::summarizer(&table, &choice)?,
+    };
     let fallbacks = route.map(|route| route.candidates.into_iter().skip(1).collect());
     let router = router::open(world, registry, catalogue)?;
     let checkpoints = if options.no_save { None } else { checkpoints::open(world) };
@@ -180,6 +188,7 @@ fn config(
         provider: choice.provider,
         model: choice.model,
         mode: settings.mode,
+        compaction,
         limits: TurnLimits {
             max_requests: settings.max_turns,
             max_time: settings.max_time_s.map(Duration::from_secs),

@@ -1,0 +1,233 @@
+//! Makes the history shorter between two requests of a turn.
+
+use std::pin::pin;
+
+use distiq_base::{Assembler, Content, Event, Message, Request, RequestKind, SystemBlock};
+use distiq_router::economy::compaction::{Compaction, USUAL_WINDOW, most_prompt};
+use distiq_router::{Purpose, RouterEvent};
+use futures::StreamExt;
+
+use super::answer::{finished, started};
+use super::{TurnError, Turning};
+use crate::compact::{self, Draft, LAST_WHOLE_STEP, Room, STEPS, SUMMARY_TOKENS};
+use crate::facts;
+
+/// Histories of less text than this are never worth a thought.
+const LEAST_BYTES: usize = 12_000;
+/// A planned compaction must leave less than this of the prompt, in percent, and one that is forced
+/// less than this of what fits, so that the next is not due at once.
+const LEFT_PERCENT: u64 = 60;
+/// A prompt must have grown by this much, in percent, before it is made shorter once more.
+const GROWN_PERCENT: u64 = 15;
+/// What a planned compaction deals out room for: this part of the prompt.
+const PLANNED_SHARE: u64 = 4;
+/// Digests shorter than this stand for themselves.
+const LEAST_DIGEST_BYTES: usize = 1_600;
+/// The longest answer of the model that writes the summary; its reasoning counts.
+const MOST_ANSWER_TOKENS: u64 = 4_000;
+/// How often a summary is asked for.
+const MOST_ASKED: u32 = 2;
+
+/// What the next request is, and what it comes to.
+struct Due {
+    reason: String,
+    before: u64,
+    /// What the prompt may have at most; `None` where it saves money alone.
+    most: Option<u64>,
+}
+
+/// Makes the history shorter where that is cheaper or cannot be avoided; returns the next request.
+pub async fn next_request(turn: &mut Turning<'_>) -> Result<Request, TurnError> {
+    let request = turn.request();
+    let Some(due) = due(turn, &request) else { return Ok(request) };
+    shorten(turn, due).await?;
+    Ok(turn.request())
+}
+
+/// Makes the history shorter since the vendor says that it is too long; tells whether it could.
+pub async fn by_force(turn: &mut Turning<'_>) -> Result<bool, TurnError> {
+    let config = &turn.bench.config;
+    if !config.compaction.enabled {
+        return Ok(false);
+    }
+    let before = config.router.prompt_tokens(&turn.request());
+    let window = config.compaction.window_tokens.unwrap_or(USUAL_WINDOW);
+    let most = most_prompt(window, config.max_output_tokens).min(before * LEFT_PERCENT / 100);
+    let reason = "the vendor says that the prompt is too long".to_owned();
+    shorten(turn, Due { reason, before, most: Some(most) }).await
+}
+
+fn due(turn: &Turning<'_>, request: &Request) -> Option<Due> {
+    let config = &turn.bench.config;
+    if !config.compaction.enabled
+        || bytes(turn.history.messages.iter().flat_map(|message| &message.content)) < LEAST_BYTES
+    {
+        return None;
+    }
+    let decision = config.router.compaction(
+        &config.provider,
+        request,
+        turn.history.idle(config.clock.now()),
+        turn.history.rhythm.requests,
+        config.compaction.window_tokens,
+    );
+    let (reason, most) = match decision {
+        Compaction::Keep => return None,
+        Compaction::Planned { reason } => (reason, None),
+        Compaction::Forced { reason, most_tokens } => (reason, Some(most_tokens)),
+    };
+    let before = config.router.prompt_tokens(request);
+    let grown = turn.shortened_to.is_none_or(|to| before > to + to * GROWN_PERCENT / 100);
+    grown.then_some(Due { reason, before, most })
+}
+
+/// Returns about how much text contents are.
+fn bytes<'a>(contents: impl IntoIterator<Item = &'a Content>) -> usize {
+    let of = |content: &Content| match content {
+        Content::Text { text } => text.len(),
+        Content::ToolCall { arguments, .. } => arguments.len(),
+        Content::ToolResult { content, .. } => bytes(content),
+        _ => 1_000,
+    };
+    contents.into_iter().map(of).sum()
+}
+
+async fn shorten(turn: &mut Turning<'_>, due: Due) -> Result<bool, TurnError> {
+    let Some(mut draft) = drafted(turn, &due) else { return Ok(false) };
+    draft.carried.summary = summary(turn, &draft).await?;
+    let messages = compact::render(&draft);
+    let after = tokens(turn, &messages);
+    // Proven before it is switched to.
+    if after >= due.before {
+        return Ok(false);
+    }
+    let percent = 100 - after * 100 / due.before.max(1);
+    let message = format!(
+        "The conversation was made shorter: {} tokens, {percent} % less ({})",
+        after, due.reason
+    );
+    turn.journal
+        .emit(Event::Compacted {
+            reason: due.reason,
+            tokens_before: due.before,
+            tokens_after: after,
+            carried: draft.carried.clone(),
+            messages: messages.clone(),
+        })
+        .await?;
+    turn.journal.emit(Event::Notice { message }).await?;
+    turn.history.messages = messages;
+    turn.history.carried = Some(draft.carried);
+    turn.shortened_to = Some(after);
+    Ok(true)
+}
+
+/// Returns the first draft that is short enough, or the shortest where it must be.
+fn drafted(turn: &Turning<'_>, due: &Due) -> Option<Draft> {
+    let config = &turn.bench.config;
+    let room_for = due.most.unwrap_or(due.before / PLANNED_SHARE);
+    let wanted = due.most.unwrap_or(due.before) * LEFT_PERCENT / 100;
+    let last = if due.most.is_some() { STEPS } else { LAST_WHOLE_STEP + 1 };
+    let signatures = |path: &str| facts::signatures(&config.root, path);
+    let history = &turn.history;
+    let mut shortest = None;
+    for step in 0..last {
+        let count = |messages: &[Message]| message_tokens(turn, messages);
+        let room = Room::at(step, room_for);
+        let draft =
+            compact::draft(&history.messages, history.carried.as_ref(), room, &signatures, &count)?;
+        let after = tokens(turn, &compact::render(&draft)) + SUMMARY_TOKENS;
+        let wanted = if step > LAST_WHOLE_STEP { due.most.unwrap_or(wanted) } else { wanted };
+        if after <= wanted {
+            return Some(draft);
+        }
+        shortest = Some(draft);
+    }
+    shortest.filter(|_| due.most.is_some())
+}
+
+/// Returns what a request with these messages comes to.
+fn tokens(turn: &Turning<'_>, messages: &[Message]) -> u64 {
+    let prefix = turn.history.prefix.clone().unwrap_or_default();
+    let request = Request {
+        model: turn.bench.config.model.clone(),
+        system: prefix.system,
+        tools: prefix.tools,
+        messages: messages.to_vec(),
+        ..Request::default()
+    };
+    turn.bench.config.router.prompt_tokens(&request)
+}
+
+fn message_tokens(turn: &Turning<'_>, messages: &[Message]) -> u64 {
+    let model = turn.bench.config.model.clone();
+    let request = Request { model, messages: messages.to_vec(), ..Request::default() };
+    turn.bench.config.router.prompt_tokens(&request)
+}
+
+/// Returns a summary of what is dropped: in a model's words, else its beginning and its end.
+async fn summary(turn: &mut Turning<'_>, draft: &Draft) -> Result<String, TurnError> {
+    let before = &draft.carried.summary;
+    let text = match before.is_empty() {
+        true => draft.digest.clone(),
+        false => format!("Summary of what went before:\n{before}\n\n{}", draft.digest),
+    };
+    if draft.digest.len() >= LEAST_DIGEST_BYTES {
+        for _ in 0..MOST_ASKED {
+            let words = compact::trim_summary(&ask(turn, &text).await?.unwrap_or_default());
+            if !words.is_empty() {
+                return Ok(words);
+            }
+            if turn.waiting.over().is_some() {
+                break;
+            }
+        }
+    }
+    let (head, tail) = compact::notes::ends(&text, LEAST_DIGEST_BYTES);
+    let gap = if tail.is_empty() { "" } else { "\n[…]\n" };
+    Ok(compact::trim_summary(&format!("{head}{gap}{tail}")))
+}
+
+/// Asks the cheapest model that can; `None` where no whole answer came.
+async fn ask(turn: &mut Turning<'_>, text: &str) -> Result<Option<String>, TurnError> {
+    let config = &turn.bench.config;
+    let (provider, model) = match &config.compaction.model {
+        Some(cheap) => (cheap.provider.clone(), cheap.model.clone()),
+        None => (config.provider.clone(), config.model.clone()),
+    };
+    let request = Request {
+        model,
+        system: vec![SystemBlock { text: compact::INSTRUCTION.to_owned() }],
+        messages: vec![Message::user(text)],
+        max_tokens: Some(MOST_ANSWER_TOKENS.min(config.max_output_tokens)),
+        stream: true,
+        ..Request::default()
+    };
+    let purpose = Purpose {
+        reasons: vec!["summary of a history that is made shorter".to_owned()],
+        ..turn.purpose().at(RequestKind::Summarize, provider)
+    };
+    let mut reply = config.router.send(request, purpose);
+    let mut assembler = Assembler::default();
+    loop {
+        let next = turn.waiting.until(&mut pin!(reply.next()), "model", turn.journal).await?;
+        match next {
+            Ok(Some(RouterEvent::Started { request_id, provider, model })) => {
+                started(turn, request_id, provider, model).await?;
+            }
+            Ok(Some(RouterEvent::Model(event))) => assembler.push(&event),
+            Ok(Some(RouterEvent::Finished(receipt))) => {
+                finished(turn, &receipt).await?;
+                let text = assembler.into_response().into_message().text();
+                return Ok(receipt.error.is_none().then_some(text));
+            }
+            Ok(Some(_)) => {}
+            Ok(None) => return Err(TurnError::Bug("a reply without a receipt")),
+            Err(_) => {
+                let receipt = reply.cancel().await;
+                finished(turn, &receipt).await?;
+                return Ok(None);
+            }
+        }
+    }
+}
