@@ -2,6 +2,7 @@
 
 mod ablation;
 pub mod boost;
+mod kept;
 mod ranker;
 mod rows;
 mod words;
@@ -13,6 +14,12 @@ use anyhow::{Result, bail};
 /// Trains a part on the questions in a folder, which `bench retrieval` makes.
 pub fn run(arguments: &[&str]) -> Result<()> {
     match arguments {
+        ["rows", questions] => {
+            for split in ["dev", "train"] {
+                rows::read(&PathBuf::from(questions), split)?;
+            }
+            Ok(())
+        }
         ["words", questions] => words::run(&PathBuf::from(questions)),
         ["ranker", questions] => ranker::run(&PathBuf::from(questions)),
         ["ablation", questions] => ablation::run(&PathBuf::from(questions), 1),

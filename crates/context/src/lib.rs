@@ -122,7 +122,7 @@ pub fn build(
     hits::shortlist(&found, request.text, for_hits, &mut lines, &mut pack);
     match request.shape {
         Shape::Hits => hits::neighbours(&found, snapshot, request.tokens, &mut pack),
-        _ => code::units(&found.hits, request.tokens, &mut lines, &mut pack),
+        _ => code::units(&found, request.tokens, &mut lines, &mut pack),
     }
     Ok(pack.finish(request.tokens))
 }

@@ -41,7 +41,7 @@ pub use error::IndexError;
 pub use graph::Graph;
 pub use rank::{Candidate, FEATURES, Retrieved};
 pub use refresh::{Control, Index, Progress, Refreshed};
-pub use search::{Hit, Mode, Query, Tests};
+pub use search::{Hit, Mode, Query, Tests, is_test};
 pub use segment::{FileFacts, ImportFact, Mention, UnitFact};
 pub use snapshot::{FileView, Snapshot, Stats};
 pub use watch::Seen;

@@ -5,6 +5,7 @@
 //! told in numbers ([`features`]) and put in order by boosted trees ([`model`]).
 
 mod features;
+mod letters;
 mod matches;
 mod model;
 mod query;
@@ -43,6 +44,10 @@ pub struct Retrieved {
     pub hits: Vec<Hit>,
     /// The files with words of the request, best first.
     pub files: Vec<String>,
+    /// Whether the request reads as what a change does.
+    pub is_change: bool,
+    /// Whether it is about tests.
+    pub asks_for_tests: bool,
 }
 
 impl Snapshot {
@@ -74,7 +79,9 @@ impl Snapshot {
             let part = self.parts().get(*shard)?;
             Some(part.segment.files().get(*file)?.path.clone())
         };
-        Ok(Retrieved { hits, files: recall.best_files.iter().filter_map(path).collect() })
+        let files = recall.best_files.iter().filter_map(path).collect();
+        let is_change = query::reads_as_change(text);
+        Ok(Retrieved { hits, files, is_change, asks_for_tests: query::tells_of_tests(text) })
     }
 
     fn shelf(&self) -> Shelf<'_> {

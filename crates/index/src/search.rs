@@ -10,6 +10,7 @@ use crate::snapshot::Snapshot;
 use crate::words::Analyzer;
 
 pub(crate) use lexical::{Lexical, Weights};
+pub(crate) use tests_of::FileKind;
 pub use tests_of::is_test;
 
 /// Longest query that is read, in bytes.

@@ -11,6 +11,7 @@ mod build;
 mod facts;
 mod image;
 mod merge;
+mod names;
 mod postings;
 mod read;
 mod terms;
@@ -18,6 +19,7 @@ mod terms;
 pub(crate) use build::{Builder, decode_length};
 pub use facts::{FileFacts, ImportFact, Mention, UnitFact};
 pub(crate) use merge::{Input, merge};
+pub(crate) use names::{NameGrams, name_grams};
 pub(crate) use postings::{Found, Postings};
 pub(crate) use read::Segment;
 

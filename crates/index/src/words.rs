@@ -12,8 +12,7 @@ use std::collections::HashMap;
 use distiq_ml::words::{Stems, is_stop};
 
 pub use distiq_ml::words::{parts, tokens};
-use key_like::is_key_like;
-pub(crate) use key_like::without_keys;
+pub(crate) use key_like::{is_key_like, without_keys};
 
 /// Most parts of one token that are looked at.
 const MAX_PARTS: usize = 16;

@@ -11,6 +11,7 @@ use distiq_index::{Candidate, Control, FEATURES, Index};
 use serde_json::Value;
 
 use super::boost::Rows;
+use super::kept::Kept;
 
 const THREADS: usize = 3;
 
@@ -76,15 +77,21 @@ pub fn read(folder: &Path, split: &str) -> Result<Split> {
     Ok(all)
 }
 
-type Read = (Asked, Vec<f32>, Vec<f32>);
+/// A question with the gains and the values of its rows.
+pub type Read = (Asked, Vec<f32>, Vec<f32>);
 
 fn group(folder: &Path, repo: &str, kind: &str, questions: &[Value]) -> Result<Vec<Read>> {
     let name = repo.replace('/', "+");
+    let asked = serde_json::to_string(questions)?;
+    let kept = Kept::new(folder, &format!("{name}-{kind}"), &asked)?;
+    if let Some(rows) = kept.read() {
+        return Ok(rows);
+    }
     let tree = folder.join(&name).join(kind);
     let index = Index::open(&tree, &folder.join("cache").join(format!("{name}-{kind}")))?;
     index.refresh(&Control::default())?;
     let snapshot = index.snapshot()?;
-    questions
+    let rows: Vec<Read> = questions
         .iter()
         .map(|question| {
             let candidates = snapshot.candidates(text_of(question, "query"))?;
@@ -93,7 +100,9 @@ fn group(folder: &Path, repo: &str, kind: &str, questions: &[Value]) -> Result<V
             let paths = candidates.into_iter().map(|row| row.hit.path).collect();
             Ok((Asked { is_files: kind == "b", wanted, paths }, gains, values))
         })
-        .collect()
+        .collect::<Result<_>>()?;
+    kept.write(&rows)?;
+    Ok(rows)
 }
 
 /// Returns what each candidate is worth: the function itself; of each wanted file the best chunk.

@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use super::letters::Letters;
 use super::matches::Matches;
 use super::model;
 use super::query::{Query, grams};
@@ -14,10 +15,19 @@ use super::recall::{Candidate, FileLook, Recall, strength};
 use super::shelf::Shelf;
 use super::weights::{FILES, UNITS};
 use crate::chunk::{Chunk, FIELDS, Field};
-use crate::search::is_test;
-use crate::segment::{Damaged, decode_length};
-use crate::words::tokens;
+use crate::search::FileKind;
+use crate::segment::{Damaged, NAME, decode_length};
+use crate::words::{Analyzer, parts, tokens};
 
+/// After how many words of a request a word says a third of what the first one does.
+const EARLY: f32 = 4.0;
+/// What names open with that answer yes or no, and those that make something.
+const WHETHER: &[&str] = &[
+    "is", "has", "have", "can", "should", "are", "was", "contains", "exists", "supports", "needs",
+    "must", "allows", "check", "will", "does", "equals", "matches", "includes",
+];
+const MAKES: &[&str] =
+    &["new", "init", "make", "create", "build", "from", "of", "with", "constructor"];
 /// Fewest candidates that are worth a thread.
 const A_THREAD: usize = 32;
 
@@ -59,7 +69,10 @@ features! {
     file_share, file_rank, file_best, file_three, file_coverage, file_path, file_head, file_doc,
     file_identifiers_part, file_strings, is_function, is_head, is_block, is_text, is_test,
     tests_asked, query_length, query_unknown, query_lines, query_change, query_identifiers,
-    query_whole, other_in_file, dir_path,
+    query_whole, other_in_file, dir_path, letters, name_early, head_early, name_starts, name_pairs,
+    name_whether, query_whether, name_makes, query_makes, name_length, class_length, lines,
+    title_head, title_any, file_title_head, file_title_any, file_mentions, file_defines, stem_held,
+    scope_path, scope_head, file_size, is_foreign, is_example, is_private,
 }
 
 /// What is found out once for a file.
@@ -76,6 +89,12 @@ struct FileFacts {
     parts: [f32; FIELDS],
     head: f32,
     identifiers: f32,
+    title_any: f32,
+    title_head: f32,
+    stem_held: f32,
+    scope: f32,
+    size: f32,
+    kind: FileKind,
 }
 
 /// Returns the rows of all candidates, in the candidates' order.
@@ -91,7 +110,9 @@ pub(crate) fn rows(shelf: &Shelf<'_>, query: &Query, recall: &Recall) -> Result<
     for (key, look) in &recall.files {
         files.insert(*key, file_facts(shelf, query, &matches, *key, *look, top_file));
     }
-    let desk = Desk { shelf, query, matches, top, files, in_file };
+    let (letters, analyzer) = (recall.letters.as_ref(), Analyzer::default());
+    let title = query.title_whole();
+    let desk = Desk { shelf, query, matches, top, files, in_file, letters, analyzer, title };
     let threads = std::thread::available_parallelism().map_or(1, |cores| cores.get().min(4));
     let share = recall.candidates.len().div_ceil(threads).max(A_THREAD);
     if recall.candidates.len() <= share {
@@ -121,6 +142,10 @@ struct Desk<'a> {
     files: BTreeMap<(usize, usize), FileFacts>,
     /// The candidates' scores by file.
     in_file: HashMap<(usize, usize), Vec<f32>>,
+    letters: Option<&'a Letters>,
+    analyzer: Analyzer,
+    /// The weight of what the request's first line holds.
+    title: f32,
 }
 
 impl Desk<'_> {
@@ -131,13 +156,14 @@ impl Desk<'_> {
     }
 
     fn row(&self, slot: usize, candidate: &Candidate) -> Result<Option<Row>, Damaged> {
-        let Self { shelf, query, matches, top, files, in_file } = self;
+        let Self { shelf, query, matches, top, files, in_file, letters, analyzer, title } = self;
         let Some(view) = shelf.shards.get(candidate.shard) else { return Ok(None) };
         let chunk = view.segment.chunk(candidate.chunk)?;
         let Some(file) = files.get(&(candidate.shard, candidate.file)) else { return Ok(None) };
         let lengths = view.segment.lengths(candidate.chunk).copied().unwrap_or_default();
         let mut features = Features::default();
         unit(&mut features, shelf, query, matches, slot, &lengths);
+        place_of_terms(&mut features, query, matches.unit(slot), *title);
         let score = candidate.score / query.whole;
         features.unit_score = score / (UNITS.k1 + 1.0);
         features.unit_share = candidate.score / top;
@@ -150,6 +176,17 @@ impl Desk<'_> {
         features.other_in_file = others.len().min(20) as f32;
         of_file(&mut features, file, query);
         names(&mut features, &chunk, query);
+        how_named(&mut features, &chunk, query, analyzer);
+        let terms = view.segment.terms();
+        let number = terms
+            .index(&format!("{NAME}{}", chunk.name.to_lowercase()))
+            .and_then(|term| view.segment.names().number(term));
+        features.letters = letters.map_or(0.0, |letters| letters.of(number, candidate.shard));
+        features.lines = place(
+            usize::try_from(chunk.end_line - chunk.start_line.min(chunk.end_line)).unwrap_or(0),
+        );
+        features.name_length = lengths.first().map_or(0.0, |length| decode_length(*length) as f32);
+        features.class_length = lengths.get(1).map_or(0.0, |length| decode_length(*length) as f32);
         kind(&mut features, &chunk, file, query);
         asked(&mut features, query);
         let reasons = reasons::of(
@@ -250,6 +287,55 @@ fn unit(
     features.related_any = sum(&any_terms);
 }
 
+/// Tells where in the request the terms stand that a candidate holds: what a sentence or a message opens
+/// with says most.
+fn place_of_terms(features: &mut Features, query: &Query, counts: &[[u8; FIELDS]], title: f32) {
+    let (mut all, mut in_name, mut in_head) = (1e-6, 0.0, 0.0);
+    let mut places = Vec::new();
+    for (term, counts) in query.terms.iter().zip(counts) {
+        let weight = term.weight * f32::exp(-(term.place as f32) / EARLY);
+        all += weight;
+        if counts.first().is_some_and(|count| *count > 0) {
+            in_name += weight;
+            places.push(term.place);
+        }
+        let (head, any) = (is_head(counts), counts.iter().any(|count| *count > 0));
+        in_head += if head { weight } else { 0.0 };
+        if term.in_title {
+            features.title_head += if head { term.weight / title } else { 0.0 };
+            features.title_any += if any { term.weight / title } else { 0.0 };
+        }
+    }
+    features.name_early = in_name / all;
+    features.head_early = in_head / all;
+    places.sort_unstable();
+    let next = |pair: &&[usize]| matches!(pair, [a, b] if a + 1 == *b);
+    features.name_pairs = places.windows(2).filter(next).count().min(5) as f32;
+}
+
+/// Tells whether a name is built as the request asks for it.
+fn how_named(features: &mut Features, chunk: &Chunk, query: &Query, analyzer: &Analyzer) {
+    let flag = |is: bool| f32::from(u8::from(is));
+    let first = parts(&chunk.name).next().unwrap_or_default().to_lowercase();
+    features.name_whether = flag(WHETHER.contains(&first.as_str()));
+    features.query_whether = flag(query.asks_whether);
+    features.name_makes = flag(MAKES.contains(&first.as_str()) || chunk.kind == "constructor");
+    features.query_makes = flag(query.makes);
+    features.is_private = flag(chunk.name.starts_with(['_', '#']) && first != "init");
+    let stem = analyzer.stem(&first);
+    let opening = query.terms.iter().position(|term| term.place == 0);
+    let is_opening = |term: &super::query::Term| term.place == 0 && term.text == stem;
+    features.name_starts = if first.is_empty() {
+        0.0
+    } else if query.terms.iter().any(is_opening) {
+        1.0
+    } else {
+        let related =
+            query.related.iter().filter(|other| Some(other.term) == opening && other.text == stem);
+        related.map(|other| other.share).fold(0.0, f32::max)
+    };
+}
+
 /// Tells whether a term stands in name, class or signature.
 fn is_head(counts: &[u8; FIELDS]) -> bool {
     counts.iter().take(Field::Signature as usize + 1).any(|count| *count > 0)
@@ -268,6 +354,7 @@ fn file_facts(
     let lengths = entry.map(|entry| entry.lengths).unwrap_or_default();
     let mut parts = [0.0_f32; FIELDS];
     let (mut covered, mut head) = (0.0, 0.0);
+    let (mut title_any, mut title_head, title) = (0.0, 0.0, query.title_whole());
     let mut identifiers = 0.0;
     for (term, counts) in query.terms.iter().zip(matches.file(shard, file)) {
         let each = parts.iter_mut().zip(counts).zip(lengths).zip(&shelf.file_lengths).enumerate();
@@ -278,6 +365,10 @@ fn file_facts(
                 *part += term.weight * strength(&FILES, *count as f32 * factor * 2.0);
             }
         }
+        let is_titled = |is: bool| if is && term.in_title { term.weight / title } else { 0.0 };
+        title_any += is_titled(counts.iter().any(|count| *count > 0));
+        title_head +=
+            is_titled(counts.iter().take(Field::Path as usize + 1).any(|count| *count > 0));
         if counts.iter().any(|count| *count > 0) {
             covered += term.weight;
             identifiers += f32::from(u8::from(query.identifiers.contains(&term.text)));
@@ -291,8 +382,21 @@ fn file_facts(
     let stem = name.split('.').next().unwrap_or(name);
     let mentioned = query.paths.iter().any(|path| lower.ends_with(path.as_str()));
     let is_word = query.words.contains(stem) || query.identifiers.contains(stem);
+    let kinds = shelf.shards.get(shard).map(|view| view.segment.kinds());
+    let of_stem: Vec<String> = Analyzer::default().analyze(stem);
+    let held =
+        of_stem.iter().filter(|part| query.terms.iter().any(|term| term.text == **part)).count();
+    let words: Vec<&str> = tokens(&lower).collect();
+    let in_scope = query.scope.iter().filter(|word| words.contains(&word.as_str())).count();
+    let kind = kinds.and_then(|kinds| kinds.get(file)).copied().unwrap_or_default();
     FileFacts {
-        is_test: is_test(&path),
+        is_test: kind.is_test,
+        title_any,
+        title_head,
+        stem_held: held as f32 / of_stem.len().max(1) as f32,
+        scope: in_scope as f32 / query.scope.len().max(1) as f32,
+        size: entry.map_or(0.0, |entry| (1.0 + entry.lines as f32).ln()),
+        kind,
         path,
         mentioned: f32::from(u8::from(mentioned)),
         is_word: f32::from(u8::from(is_word)),
@@ -323,6 +427,15 @@ fn of_file(features: &mut Features, file: &FileFacts, query: &Query) {
     features.file_doc = part(Field::Doc);
     features.file_identifiers_part = part(Field::Identifiers);
     features.file_strings = part(Field::Strings);
+    features.file_title_any = file.title_any;
+    features.file_title_head = file.title_head;
+    features.file_mentions = file.look.mentions;
+    features.file_defines = file.look.defines;
+    features.stem_held = file.stem_held;
+    features.scope_path = file.scope;
+    features.file_size = file.size;
+    features.is_foreign = f32::from(u8::from(file.kind.is_foreign));
+    features.is_example = f32::from(u8::from(file.kind.is_example));
     let folder = file.path.rsplit_once('/').map_or("", |(folder, _)| folder).to_lowercase();
     let mut words: Vec<&str> = tokens(&folder).collect();
     words.dedup();
@@ -339,6 +452,8 @@ fn names(features: &mut Features, chunk: &Chunk, query: &Query) {
     features.name_mentioned = f32::from(u8::from(query.identifiers.contains(&name)));
     features.name_is_word = f32::from(u8::from(query.words.contains(&name)));
     let last = class.rsplit('.').next().unwrap_or_default();
+    let is_scope = |word: &String| *word == name || *word == last;
+    features.scope_head = f32::from(u8::from(query.scope.iter().any(is_scope)));
     let is_known = !last.is_empty() && query.identifiers.contains(last);
     features.class_mentioned = if is_known {
         1.0

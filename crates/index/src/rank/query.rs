@@ -2,10 +2,13 @@
 
 use std::collections::{HashMap, HashSet};
 
+use distiq_ml::words::is_stop;
+
 use super::related;
 use super::shelf::Shelf;
 use crate::segment::Damaged;
-use crate::words::{Analyzer, tokens};
+use crate::segment::name_grams;
+use crate::words::{Analyzer, is_key_like, parts, tokens};
 
 /// Most different terms of a request; the rarest are kept.
 const MAX_TERMS: usize = 40;
@@ -18,12 +21,42 @@ const MAX_RELATED: usize = 16;
 /// Most bytes of a request that are looked at.
 const MAX_BYTES: usize = 64 * 1024;
 
+/// Most names of code that are looked up.
+const MAX_MENTIONS: usize = 24;
+/// Words whose letters names are looked up by.
+const MAX_GRAM_WORDS: usize = 24;
+/// Longest scope before a colon, in bytes.
+const MAX_SCOPE: usize = 40;
+/// Words of requests for a yes or no.
+const WHETHER: &[&str] = &[
+    "whether",
+    "true",
+    "false",
+    "boolean",
+    "bool",
+    "check",
+    "checks",
+    "tests",
+    "determines",
+    "ли",
+    "проверяет",
+];
+/// How requests open that want something made.
+const MAKING: &[&str] =
+    &["creat", "construct", "mak", "build", "initiali", "instantiat", "new", "созда"];
+
 /// A term of the request.
 #[derive(Clone, Debug)]
 pub(crate) struct Term {
     pub text: String,
     /// How rare it is, times how much it counts.
     pub weight: f32,
+    /// The place of its first word among the request's words that say something, from 0.
+    pub place: usize,
+    /// Whether the request's first line holds it.
+    pub in_title: bool,
+    /// The word as the request writes it.
+    pub word: String,
 }
 
 /// A term that stands for another in code: `len` for `number`.
@@ -52,14 +85,24 @@ pub(crate) struct Query {
     pub identifiers: HashSet<String>,
     /// What looks like a path or a file's name.
     pub paths: Vec<String>,
+    /// Names of code as they are written, in order.
+    pub mentions: Vec<String>,
+    /// The words of what stands before the first colon: `parser` of `parser: take empty lines`.
+    pub scope: Vec<String>,
     /// Groups of three to five letters of its words, in order.
     pub grams: Vec<u64>,
+    /// Groups of letters that names are looked up by.
+    pub name_grams: Vec<u16>,
     /// How many words it has.
     pub length: usize,
     pub has_lines: bool,
     /// Whether it opens as a change does: "fix", "add".
     pub tells_a_change: bool,
     pub tells_of_tests: bool,
+    /// Whether it asks for a yes or no.
+    pub asks_whether: bool,
+    /// Whether it opens with the making of something.
+    pub makes: bool,
 }
 
 /// What messages of changes open with.
@@ -124,37 +167,34 @@ const CHANGE_WORDS: &[&str] = &[
     "use",
 ];
 
+/// Of these, what descriptions of functions open with too.
+const OF_BOTH: &[&str] = &[
+    "add", "change", "do", "handle", "issue", "make", "move", "remove", "replace", "test", "tests",
+    "update", "use",
+];
+
 impl Query {
     /// Reads a request.
     pub fn new(text: &str, shelf: &Shelf<'_>, analyzer: &Analyzer) -> Result<Self, Damaged> {
         let text = text.get(..text.floor_char_boundary(MAX_BYTES)).unwrap_or_default();
         let mut query = Self { has_lines: text.trim().contains('\n'), ..Self::default() };
         query.read_names(text);
-        let mut counts: Vec<(String, u32)> = Vec::new();
-        let mut places: HashMap<String, usize> = HashMap::new();
-        for token in tokens(text) {
-            query.length += 1;
-            for term in analyzer.terms_of(token) {
-                let place = *places.entry(term.clone()).or_insert(counts.len());
-                match counts.get_mut(place) {
-                    Some((_, count)) => *count += 1,
-                    None => counts.push((term, 1)),
-                }
-            }
-        }
-        let asked = counts.len().max(1);
+        let heard = heard(text, analyzer);
+        let asked = heard.len().max(1);
         let mut unknown = 0;
-        for (term, count) in counts {
-            let weight = (1.0 + (count as f32).ln()).min(2.0);
-            let documents = shelf.documents(&term)?;
+        for mut term in heard {
+            let documents = shelf.documents(&term.text)?;
             if documents > 0 {
-                query.terms.push(Term { weight: weight * shelf.rarity(documents), text: term });
-            } else if let Some(repaired) = shelf.repair(&term, REPAIR_LETTERS) {
+                term.weight *= shelf.rarity(documents);
+            } else if let Some(repaired) = shelf.repair(&term.text, REPAIR_LETTERS) {
                 let rarity = shelf.rarity(shelf.documents(&repaired)?);
-                query.terms.push(Term { weight: weight * REPAIRED * rarity, text: repaired });
+                term.weight *= REPAIRED * rarity;
+                term.text = repaired;
             } else {
                 unknown += 1;
+                continue;
             }
+            query.terms.push(term);
         }
         query.unknown = unknown as f32 / asked as f32;
         query.terms.sort_by(|a, b| b.weight.total_cmp(&a.weight).then_with(|| a.text.cmp(&b.text)));
@@ -167,6 +207,16 @@ impl Query {
     /// Tells whether a word of the request has this group of letters.
     pub fn holds_gram(&self, gram: u64) -> bool {
         self.grams.binary_search(&gram).is_ok()
+    }
+
+    /// Returns the sum of the weights of what the first line holds.
+    pub fn title_whole(&self) -> f32 {
+        self.terms
+            .iter()
+            .filter(|term| term.in_title)
+            .map(|term| term.weight)
+            .sum::<f32>()
+            .max(1e-6)
     }
 
     fn relate(&mut self) {
@@ -188,23 +238,93 @@ impl Query {
                 self.paths.push(lower.clone());
             }
             for token in tokens(trimmed) {
-                if is_code || is_identifier(token) {
-                    self.identifiers.insert(token.to_lowercase());
+                let is_new = (is_code || is_identifier(token))
+                    && self.identifiers.insert(token.to_lowercase());
+                if is_new && self.mentions.len() < MAX_MENTIONS {
+                    self.mentions.push(token.to_owned());
                 }
             }
         }
         for token in tokens(text) {
             let lower = token.to_lowercase();
             grams(&lower, |gram| self.grams.push(gram));
+            if self.words.len() < MAX_GRAM_WORDS
+                && !is_stop(&lower)
+                && !is_key_like(token)
+                && self.words.insert(lower.clone())
+            {
+                name_grams(&lower, |gram| self.name_grams.push(gram));
+            }
             self.words.insert(lower);
         }
         self.grams.sort_unstable();
         self.grams.dedup();
+        self.name_grams.sort_unstable();
+        self.name_grams.dedup();
+        self.scope = scope(text);
         let first = tokens(text).next().unwrap_or_default().to_lowercase();
+        self.asks_whether = WHETHER.iter().any(|word| self.words.contains(*word));
+        self.makes = MAKING.iter().any(|start| first.starts_with(start));
         self.tells_a_change = CHANGE_WORDS.contains(&first.as_str()) || starts_scoped(text);
-        self.tells_of_tests =
-            ["test", "tests", "testing"].iter().any(|word| self.words.contains(*word));
+        self.tells_of_tests = tells_of_tests(text);
     }
+}
+
+/// Returns the terms of a text, each with how much it counts by how often it stands there.
+fn heard(text: &str, analyzer: &Analyzer) -> Vec<Term> {
+    let title = text.trim_start().lines().next().map_or(0, str::len)
+        + (text.len() - text.trim_start().len());
+    let mut heard: Vec<(Term, u32)> = Vec::new();
+    let mut places: HashMap<String, usize> = HashMap::new();
+    let mut telling = 0;
+    for token in tokens(text) {
+        let at = token.as_ptr() as usize - text.as_ptr() as usize;
+        let terms = analyzer.terms_of(token);
+        let place = telling;
+        telling += usize::from(!terms.is_empty());
+        for text in terms {
+            let slot = *places.entry(text.clone()).or_insert(heard.len());
+            if let Some((_, count)) = heard.get_mut(slot) {
+                *count += 1;
+                continue;
+            }
+            let part = parts(token).find(|part| analyzer.stem(&part.to_lowercase()) == text);
+            let (in_title, word) = (at < title, part.unwrap_or(token).to_owned());
+            heard.push((Term { text, weight: 0.0, place, in_title, word }, 1));
+        }
+    }
+    let weighed = heard.into_iter().map(|(term, count)| {
+        let weight = (1.0 + (count as f32).ln()).min(2.0);
+        Term { weight, ..term }
+    });
+    weighed.collect()
+}
+
+/// Returns the words before the first colon, where it stands early in the first line.
+fn scope(text: &str) -> Vec<String> {
+    let line = text.trim_start().lines().next().unwrap_or_default();
+    let Some((scope, _)) = line.split_once(": ").filter(|(scope, _)| scope.len() <= MAX_SCOPE)
+    else {
+        return Vec::new();
+    };
+    let words = tokens(scope).map(str::to_lowercase);
+    words.filter(|word| !CHANGE_WORDS.contains(&word.as_str())).take(6).collect()
+}
+
+/// Tells whether a request speaks of tests.
+pub(crate) fn tells_of_tests(text: &str) -> bool {
+    let is_test = |word: &str| ["test", "tests", "testing", "тест", "тесты"].contains(&word);
+    tokens(text).any(|token| is_test(&token.to_lowercase()))
+}
+
+/// Tells whether a request reads as what a change does, not as what code does: it has several lines, opens
+/// with a scope or with such a word, and with one that tells of both only where it is no sentence.
+pub(crate) fn reads_as_change(text: &str) -> bool {
+    let text = text.trim();
+    let first = tokens(text).next().unwrap_or_default().to_lowercase();
+    let opens = CHANGE_WORDS.contains(&first.as_str());
+    let is_sure = opens && !OF_BOTH.contains(&first.as_str());
+    text.contains('\n') || starts_scoped(text) || is_sure || opens && !text.ends_with(['.', '?'])
 }
 
 /// Tells whether a message opens as `scope: what` does.

@@ -13,7 +13,7 @@ pub(crate) fn of(query: &Query, counts: &[[u8; FIELDS]], named: &[(&str, bool)])
     let named = named.iter().filter(|(_, is)| *is).map(|(reason, _)| (*reason).to_owned());
     let words = query.terms.iter().zip(counts).filter_map(|(term, counts)| {
         let (_, field) = counts.iter().zip(FIELD_NAMES).find(|(count, _)| **count > 0)?;
-        Some(format!("{field} `{}`", term.text))
+        Some(format!("{field} `{}`", term.word))
     });
     named.chain(words).take(MAX_REASONS).collect()
 }

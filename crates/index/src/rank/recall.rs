@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::letters::{Letters, Mentioned};
 use super::query::Query;
 use super::shelf::{Shard, Shelf};
 use super::weights::{FILES, Factors, UNITS, Weights};
@@ -12,6 +13,9 @@ use crate::segment::{Damaged, FILE, Found, NAME, Postings, Segment};
 const BEST_UNITS: usize = 100;
 /// How many files give their best chunk.
 const BEST_FILES: usize = 60;
+/// What a chunk without a name, and one of a test, is worth among the first.
+const NAMELESS: f32 = 0.6;
+const OF_TEST: f32 = 0.7;
 /// How many chunks are taken for each name that the request mentions.
 const NAMED: usize = 20;
 /// Chunks of a shard from which on it is worth a thread.
@@ -20,7 +24,7 @@ const LARGE: u32 = 4_000;
 const MAX_NAMES: usize = 32;
 
 /// A chunk that may be what is wanted.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Candidate {
     pub shard: usize,
     pub chunk: u32,
@@ -28,7 +32,9 @@ pub(crate) struct Candidate {
     pub file: usize,
     /// Its BM25F as a function.
     pub score: f32,
-    /// Its place by that score, from 0.
+    /// That score, less where it has no name or is a test.
+    pub pull: f32,
+    /// Its place by that, from 0.
     pub rank: usize,
 }
 
@@ -42,13 +48,16 @@ pub(crate) struct FileLook {
     pub best: f32,
     /// The three best, added up.
     pub best_three: f32,
+    /// How much the names of code that it mentions, and those that it defines, say.
+    pub mentions: f32,
+    pub defines: f32,
 }
 
 /// The lists of a term, one for each shard.
 pub(crate) type Lists = Vec<Vec<u8>>;
 
 /// What the first look found.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Recall {
     pub candidates: Vec<Candidate>,
     /// By shard and file.
@@ -57,6 +66,8 @@ pub(crate) struct Recall {
     pub held: Vec<Vec<Vec<Found>>>,
     /// Chunks behind the candidates, by falling score.
     pub rest: Vec<Candidate>,
+    /// How far names have the request's letters.
+    pub letters: Option<Letters>,
     /// Shard and place of each file with a score, best first.
     pub best_files: Vec<(usize, usize)>,
 }
@@ -71,8 +82,8 @@ pub(crate) fn lists(shelf: &Shelf<'_>, term: &str) -> Result<Lists, Damaged> {
 }
 
 /// Scores of one shard.
-struct Scores {
-    units: Vec<f32>,
+pub(super) struct Scores {
+    pub units: Vec<f32>,
     files: Vec<f32>,
 }
 
@@ -128,7 +139,7 @@ fn holders(segment: &Segment, term: &str) -> Result<Vec<Found>, Damaged> {
 pub(crate) fn recall(shelf: &Shelf<'_>, query: &Query, most: usize) -> Result<Recall, Damaged> {
     let (held, scores) = look(shelf, query)?;
     let mut recall = Recall { held, ..Recall::default() };
-    let units = best_units(shelf, &scores, most.max(BEST_UNITS));
+    let units = best_units(shelf, query, &scores, most.max(BEST_UNITS));
     let files = best_files(shelf, &scores);
     let mut taken: BTreeSet<(usize, u32)> = BTreeSet::new();
     let mut rest = Vec::new();
@@ -145,12 +156,21 @@ pub(crate) fn recall(shelf: &Shelf<'_>, query: &Query, most: usize) -> Result<Re
         .iter()
         .take(BEST_FILES)
         .filter_map(|(shard, file, _)| best_of_file(shelf, &scores, *shard, *file));
-    for candidate in of_files.chain(named(shelf, query, &scores)?).collect::<Vec<_>>() {
+    let letters = Letters::new(shelf, query);
+    let mentioned = Mentioned::new(shelf, query)?;
+    let more: Vec<Candidate> = of_files
+        .chain(named(shelf, query, &scores)?)
+        .chain(mentioned.best(shelf, &scores))
+        .chain(letters.best(shelf, &scores, &taken)?)
+        .collect();
+    for candidate in more {
         if taken.insert((candidate.shard, candidate.chunk)) {
-            let better = units.partition_point(|unit| unit.score > candidate.score);
-            recall.candidates.push(Candidate { rank: better, ..candidate });
+            let pull = candidate.score * worth(shelf, query, &candidate);
+            let better = units.partition_point(|unit| unit.pull > pull);
+            recall.candidates.push(Candidate { pull, rank: better, ..candidate });
         }
     }
+    recall.letters = Some(letters);
     rest.retain(|candidate| !taken.contains(&(candidate.shard, candidate.chunk)));
     recall.rest = rest;
     recall.best_files = files.iter().map(|(shard, file, _)| (*shard, *file)).collect();
@@ -172,6 +192,8 @@ pub(crate) fn recall(shelf: &Shelf<'_>, query: &Query, most: usize) -> Result<Re
                 rank,
                 best: best.first().map_or(0.0, |(_, score)| *score),
                 best_three: best.iter().take(3).map(|(_, score)| score).sum(),
+                mentions: mentioned.of(candidate.shard, candidate.file, false),
+                defines: mentioned.of(candidate.shard, candidate.file, true),
             }
         });
     }
@@ -292,7 +314,17 @@ impl<'a> FileWalk<'a> {
     }
 }
 
-fn best_units(shelf: &Shelf<'_>, scores: &[Scores], most: usize) -> Vec<Candidate> {
+/// Returns what a chunk counts among the first: names and code are asked for more often than what
+/// stands between, and than tests.
+fn worth(shelf: &Shelf<'_>, query: &Query, candidate: &Candidate) -> f32 {
+    let Some(view) = shelf.shards.get(candidate.shard) else { return 1.0 };
+    let is_test = view.segment.kinds().get(candidate.file).is_some_and(|kind| kind.is_test);
+    let is_nameless = view.segment.lengths(candidate.chunk).is_none_or(|[name, ..]| *name == 0);
+    let of_test = if is_test && !query.tells_of_tests { OF_TEST } else { 1.0 };
+    of_test * if is_nameless { NAMELESS } else { 1.0 }
+}
+
+fn best_units(shelf: &Shelf<'_>, query: &Query, scores: &[Scores], most: usize) -> Vec<Candidate> {
     let mut best: Vec<Candidate> = Vec::new();
     for (shard, (view, scores)) in shelf.shards.iter().zip(scores).enumerate() {
         for (file, entry) in view.segment.files().iter().enumerate() {
@@ -302,14 +334,17 @@ fn best_units(shelf: &Shelf<'_>, scores: &[Scores], most: usize) -> Vec<Candidat
             for chunk in entry.first_chunk..entry.first_chunk.saturating_add(entry.chunks) {
                 let score = usize::try_from(chunk).ok().and_then(|at| scores.units.get(at));
                 if let Some(score) = score.filter(|score| **score > 0.0) {
-                    best.push(Candidate { shard, chunk, file, score: *score, rank: 0 });
+                    let candidate =
+                        Candidate { shard, chunk, file, score: *score, ..Candidate::default() };
+                    let pull = score * worth(shelf, query, &candidate);
+                    best.push(Candidate { pull, ..candidate });
                 }
             }
         }
     }
     let order = |a: &Candidate, b: &Candidate| {
         let place = |c: &Candidate| (c.shard, c.chunk);
-        b.score.total_cmp(&a.score).then_with(|| place(a).cmp(&place(b)))
+        b.pull.total_cmp(&a.pull).then_with(|| place(a).cmp(&place(b)))
     };
     if best.len() > most {
         best.select_nth_unstable_by(most, order);
@@ -343,7 +378,7 @@ fn unit_scores(shelf: &Shelf<'_>, scores: &[Scores], shard: usize, file: usize) 
         .collect()
 }
 
-fn best_of_file(
+pub(super) fn best_of_file(
     shelf: &Shelf<'_>,
     scores: &[Scores],
     shard: usize,
@@ -351,7 +386,7 @@ fn best_of_file(
 ) -> Option<Candidate> {
     let units = unit_scores(shelf, scores, shard, file);
     let (chunk, score) = units.into_iter().rev().max_by(|a, b| a.1.total_cmp(&b.1))?;
-    Some(Candidate { shard, chunk, file, score, rank: 0 })
+    Some(Candidate { shard, chunk, file, score, ..Candidate::default() })
 }
 
 /// Returns chunks that are called, and files that are named, as the request mentions.
@@ -370,7 +405,7 @@ fn named(shelf: &Shelf<'_>, query: &Query, scores: &[Scores]) -> Result<Vec<Cand
                     .and_then(|scores| scores.units.get(usize::try_from(chunk).ok()?));
                 if view.live.get(file) == Some(&true) {
                     let score = score.copied().unwrap_or(0.0);
-                    found.push(Candidate { shard, chunk, file, score, rank: 0 });
+                    found.push(Candidate { shard, chunk, file, score, ..Candidate::default() });
                 }
             }
         }

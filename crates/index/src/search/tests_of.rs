@@ -1,4 +1,53 @@
-//! Which files are tests.
+//! Which files are tests, and which are made by tools or only show how something is used.
+
+/// What a file's path tells of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct FileKind {
+    pub is_test: bool,
+    /// Whether a tool made it, or others did: `dist`, `vendor`, `.min.js`.
+    pub is_foreign: bool,
+    /// Whether it shows how something is used: `examples`, `docs`, `benches`.
+    pub is_example: bool,
+}
+
+impl FileKind {
+    /// Reads a path.
+    pub fn of(path: &str) -> Self {
+        let lower = path.to_lowercase();
+        let (folders, name) = lower.rsplit_once('/').unwrap_or(("", &lower));
+        let is_in = |names: &[&str]| folders.split('/').any(|folder| names.contains(&folder));
+        let is_made = [".min.", ".pb.", ".generated.", "_pb2.", ".bundle."];
+        Self {
+            is_test: is_test(path),
+            is_foreign: folders.split('/').any(|folder| folder.ends_with("dist"))
+                || is_in(&[
+                    "build",
+                    "vendor",
+                    "third_party",
+                    "external",
+                    "node_modules",
+                    "generated",
+                ])
+                || is_made.iter().any(|part| name.contains(part)),
+            is_example: is_in(&[
+                "example",
+                "examples",
+                "demo",
+                "demos",
+                "sample",
+                "samples",
+                "docs",
+                "doc",
+                "bench",
+                "benches",
+                "benchmark",
+                "benchmarks",
+                "fixtures",
+                "testdata",
+            ]),
+        }
+    }
+}
 
 /// Tells by a file's path whether it holds tests.
 pub fn is_test(path: &str) -> bool {

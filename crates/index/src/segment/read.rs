@@ -3,11 +3,13 @@
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
+use std::sync::OnceLock;
 
 use super::image::{FOOTER, PARTS, Part, Span, check_record, length, read_footer};
 use super::terms::{ListPlace, TermTable};
-use super::{Damaged, FileEntry, FileFacts};
+use super::{Damaged, FileEntry, FileFacts, NameGrams};
 use crate::chunk::{Chunk, FIELDS};
+use crate::search::FileKind;
 
 /// Longest record that is read.
 const MAX_RECORD: u64 = 1 << 30;
@@ -22,6 +24,8 @@ pub(crate) struct Segment {
     lengths: Vec<u8>,
     places: Vec<u8>,
     chunks: u32,
+    names: OnceLock<NameGrams>,
+    kinds: OnceLock<Vec<FileKind>>,
 }
 
 fn read(file: &File, start: u64, len: u64) -> Result<Vec<u8>, Damaged> {
@@ -55,7 +59,8 @@ impl Segment {
         if places.len() != (lengths.len() / FIELDS + files.len() + 2) * 4 {
             return Err(Damaged);
         }
-        Ok(Self { file, spans, terms, files, lengths, places, chunks })
+        let (names, kinds) = (OnceLock::new(), OnceLock::new());
+        Ok(Self { file, spans, terms, files, lengths, places, chunks, names, kinds })
     }
 
     /// Returns how many chunks it has, dead ones too.
@@ -70,6 +75,16 @@ impl Segment {
 
     pub fn terms(&self) -> &TermTable {
         &self.terms
+    }
+
+    /// Returns the names by groups of their letters.
+    pub fn names(&self) -> &NameGrams {
+        self.names.get_or_init(|| NameGrams::new(&self.terms))
+    }
+
+    /// Returns what kind of file each is, by its path.
+    pub fn kinds(&self) -> &[FileKind] {
+        self.kinds.get_or_init(|| self.files.iter().map(|file| FileKind::of(&file.path)).collect())
     }
 
     /// Returns the place of the file that a chunk is in.

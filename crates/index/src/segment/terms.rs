@@ -99,8 +99,13 @@ impl TermTable {
 
     /// Returns where a term's list lies; `None` where no document holds it.
     pub fn find(&self, text: &str) -> Option<ListPlace> {
+        self.index(text).and_then(|at| self.place(at))
+    }
+
+    /// Returns a term's place in the order.
+    pub fn index(&self, text: &str) -> Option<usize> {
         let at = self.lower_bound(text);
-        if self.text(at)? == text { self.place(at) } else { None }
+        (self.text(at)? == text).then_some(at)
     }
 
     /// Returns the place of the first term at or behind `text`.

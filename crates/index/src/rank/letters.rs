@@ -1,0 +1,165 @@
+//! Candidates by other signs than whole words: letters of names, and names of code as they are written.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::query::Query;
+use super::recall::{Candidate, Scores, best_of_file, lists};
+use super::shelf::Shelf;
+use crate::segment::{Damaged, MENTION, NAME, Postings};
+
+/// How many chunks are taken because their names have letters of the request.
+const BY_LETTERS: usize = 50;
+/// Chunks that one name gives.
+const OF_A_NAME: usize = 3;
+/// How far a name must have the letters where no word of the request stands in its chunk.
+const ALONE: f32 = 0.45;
+/// Groups of letters that more names hold, as a share of all, say too little.
+const COMMON_GROUP: f32 = 0.1;
+/// How many files are taken because they mention what the request names.
+const BY_MENTIONS: usize = 20;
+
+/// How far each name has the letters of a request.
+pub(super) struct Letters {
+    /// By shard and name.
+    scores: Vec<Vec<f32>>,
+    /// The most that a name could have.
+    most: f32,
+}
+
+impl Letters {
+    pub fn new(shelf: &Shelf<'_>, query: &Query) -> Self {
+        let names: Vec<_> = shelf.shards.iter().map(|view| view.segment.names()).collect();
+        let all = names.iter().map(|names| names.len()).sum::<usize>().max(1) as f32;
+        let mut scores: Vec<Vec<f32>> = names.iter().map(|names| vec![0.0; names.len()]).collect();
+        let mut most = 0.0;
+        for gram in &query.name_grams {
+            let held = names.iter().map(|names| names.holding(*gram).len()).sum::<usize>() as f32;
+            if held / all > COMMON_GROUP && held > 20.0 {
+                continue;
+            }
+            // What no name holds speaks against all of them.
+            let rarity = (1.0 + all / held.max(0.5)).ln();
+            most += rarity * rarity;
+            for (names, scores) in names.iter().zip(&mut scores) {
+                for name in names.holding(*gram) {
+                    let name = usize::try_from(*name).unwrap_or(usize::MAX);
+                    if let Some(score) = scores.get_mut(name) {
+                        *score += rarity * names.share(name);
+                    }
+                }
+            }
+        }
+        Self { scores, most: most.sqrt().max(1e-6) }
+    }
+
+    /// Returns how far a candidate's name has the letters.
+    pub fn of(&self, number: Option<usize>, shard: usize) -> f32 {
+        let score = self.scores.get(shard).zip(number).and_then(|(scores, name)| scores.get(name));
+        score.map_or(0.0, |score| score / self.most)
+    }
+
+    /// Returns the chunks whose names have most of the letters and that are not taken.
+    pub fn best(
+        &self,
+        shelf: &Shelf<'_>,
+        scores: &[Scores],
+        taken: &BTreeSet<(usize, u32)>,
+    ) -> Result<Vec<Candidate>, Damaged> {
+        let mut names: Vec<(f32, usize, usize)> = Vec::new();
+        for (shard, scores) in self.scores.iter().enumerate() {
+            let held = scores.iter().enumerate().filter(|(_, score)| **score > 0.0);
+            names.extend(held.map(|(name, score)| (*score, shard, name)));
+        }
+        let order = |a: &(f32, usize, usize), b: &(f32, usize, usize)| {
+            b.0.total_cmp(&a.0).then_with(|| (a.1, a.2).cmp(&(b.1, b.2)))
+        };
+        // Many of the best are candidates already.
+        let most = BY_LETTERS * 4;
+        if names.len() > most {
+            names.select_nth_unstable_by(most, order);
+            names.truncate(most);
+        }
+        names.sort_unstable_by(order);
+        let mut found = Vec::new();
+        for (letters, shard, name) in names {
+            if found.len() >= BY_LETTERS {
+                break;
+            }
+            let is_enough = letters / self.most >= ALONE;
+            let Some(view) = shelf.shards.get(shard) else { continue };
+            let Some(place) = view.segment.terms().place(view.segment.names().term(name)) else {
+                continue;
+            };
+            let list = view.segment.list(place)?;
+            let chunks = Postings::new(&list).map(|found| found.document);
+            let free = chunks.filter(|chunk| !taken.contains(&(shard, *chunk)));
+            for chunk in free.take(OF_A_NAME) {
+                let file = view.segment.file_of(chunk);
+                if view.live.get(file) == Some(&true) {
+                    let units = scores.get(shard).map(|scores| scores.units.as_slice());
+                    let score = usize::try_from(chunk).ok().and_then(|at| units?.get(at).copied());
+                    let score = score.unwrap_or(0.0);
+                    if score > 0.0 || is_enough {
+                        found.push(Candidate { shard, chunk, file, score, ..Candidate::default() });
+                    }
+                }
+            }
+        }
+        Ok(found)
+    }
+}
+
+/// The files that mention or define what the request names.
+pub(super) struct Mentioned {
+    /// By shard and file: how much what it mentions, and what it defines, says.
+    files: BTreeMap<(usize, usize), (f32, f32)>,
+}
+
+impl Mentioned {
+    pub fn new(shelf: &Shelf<'_>, query: &Query) -> Result<Self, Damaged> {
+        let all: usize = shelf.shards.iter().map(|view| view.segment.files().len()).sum();
+        let mut files: BTreeMap<(usize, usize), (f32, f32)> = BTreeMap::new();
+        for name in &query.mentions {
+            let lower = name.to_lowercase();
+            for (term, defines) in
+                [(format!("{MENTION}{name}"), false), (format!("{NAME}{lower}"), true)]
+            {
+                let mut found: Vec<(usize, usize)> = Vec::new();
+                for (shard, list) in lists(shelf, &term)?.iter().enumerate() {
+                    let Some(view) = shelf.shards.get(shard) else { continue };
+                    for posting in Postings::new(list) {
+                        let file = match defines {
+                            true => view.segment.file_of(posting.document),
+                            false => usize::try_from(posting.document).unwrap_or(usize::MAX),
+                        };
+                        if view.live.get(file) == Some(&true)
+                            && found.last() != Some(&(shard, file))
+                        {
+                            found.push((shard, file));
+                        }
+                    }
+                }
+                let rarity = (1.0 + all as f32 / found.len().max(1) as f32).ln();
+                for file in found {
+                    let sum = files.entry(file).or_default();
+                    *(if defines { &mut sum.1 } else { &mut sum.0 }) += rarity;
+                }
+            }
+        }
+        Ok(Self { files })
+    }
+
+    /// Returns how much what a file mentions, or what it defines, says.
+    pub fn of(&self, shard: usize, file: usize, defines: bool) -> f32 {
+        let sum = self.files.get(&(shard, file)).copied().unwrap_or_default();
+        (if defines { sum.1 } else { sum.0 }).min(40.0)
+    }
+
+    /// Returns the best chunks of the files of which most is said.
+    pub fn best(&self, shelf: &Shelf<'_>, scores: &[Scores]) -> Vec<Candidate> {
+        let mut files: Vec<_> = self.files.iter().map(|(file, (a, b))| (a + b, *file)).collect();
+        files.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
+        let best = files.into_iter().take(BY_MENTIONS);
+        best.filter_map(|(_, (shard, file))| best_of_file(shelf, scores, shard, file)).collect()
+    }
+}
