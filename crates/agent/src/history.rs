@@ -35,6 +35,8 @@ pub struct History {
     pub messages: Vec<Message>,
     /// What was carried over when it was made shorter; the first message tells it then.
     pub carried: Option<Carried>,
+    /// Tokens that every prompt has less since it was made shorter.
+    pub dropped_tokens: u64,
     /// How its requests came so far.
     pub rhythm: Rhythm,
     /// When the last one ended.
@@ -85,6 +87,8 @@ struct MovedLine {
 
 #[derive(Deserialize)]
 struct CompactedLine {
+    tokens_before: u64,
+    tokens_after: u64,
     carried: Carried,
     messages: Vec<Message>,
 }
@@ -128,7 +132,9 @@ impl Folder {
                 self.loose.clear();
             }
             b"compacted" => {
-                let CompactedLine { carried, messages } = line.parse()?;
+                let CompactedLine { tokens_before, tokens_after, carried, messages } =
+                    line.parse()?;
+                self.history.dropped_tokens += tokens_before.saturating_sub(tokens_after);
                 let carried = Some(carried);
                 let shorter = Said { messages, carried, begun: Vec::new() };
                 self.longer.push(std::mem::replace(&mut self.said, shorter));

@@ -16,7 +16,7 @@ use distiq_base::{
     ErrorKind, Event, Failure, Message, Request, RequestKind, Role, StopReason, TurnStatus,
 };
 use distiq_router::economy::compaction::USUAL_WINDOW;
-use distiq_router::{Purpose, SendError};
+use distiq_router::{LeftOut, Purpose, SendError};
 use tokio_util::sync::CancellationToken;
 
 use crate::checkpoint::{Kept, MAX_SHOWN};
@@ -273,6 +273,7 @@ impl Turning<'_> {
             project: Some(self.bench.config.root.display().to_string()),
             fallbacks: self.bench.config.fallbacks.clone(),
             reasons: vec!["model chosen by the user's settings".to_owned()],
+            left_out: LeftOut { context_tokens: self.history.dropped_tokens, ..LeftOut::default() },
             ..Purpose::new(RequestKind::Execute, self.bench.config.provider.clone())
         }
     }

@@ -206,7 +206,7 @@ impl Workbench {
         match history.carried.clone() {
             Some(carried) => opening.push(Event::Compacted {
                 reason: "forked".to_owned(),
-                tokens_before: 0,
+                tokens_before: history.dropped_tokens,
                 tokens_after: 0,
                 carried,
                 messages: messages.collect(),

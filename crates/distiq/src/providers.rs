@@ -4,6 +4,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
 
+use distiq_base::config::Settings;
 use distiq_base::{ErrorKind, Money, Price};
 use distiq_llm::{Catalogue, Prices, Registry, RegistryError};
 use distiq_router::{Candidate, Table, Task};
@@ -61,6 +62,16 @@ pub struct Choice {
 /// Returns what names stand for.
 pub fn table(world: &World, registry: &Registry) -> Result<Table, Failure> {
     Ok(Table::new(&world.settings, registry, Arc::new(catalogue(world)?)))
+}
+
+/// Returns the model that savings are held against where none is named: the first of the best tier.
+pub fn premium(
+    settings: &Settings,
+    registry: &Registry,
+    catalogue: &Arc<Catalogue>,
+) -> Option<Candidate> {
+    let table = Table::new(settings, registry, Arc::clone(catalogue));
+    table.resolve("auto:best", None).ok()?.candidates.into_iter().next()
 }
 
 /// Returns the model that summarizes: the one that the settings name, else the cheapest of the same

@@ -10,14 +10,17 @@ use distiq_router::{Limits, Router, RouterConfig};
 
 use crate::failure::Failure;
 use crate::ledger;
+use crate::providers;
 use crate::world::World;
 
 /// Makes the router of one run, under the limits of the settings.
 pub fn open(world: &World, registry: Registry, catalogue: Catalogue) -> Result<Router, Failure> {
     let settings = &world.settings;
+    let catalogue = Arc::new(catalogue);
     Ok(Router::new(RouterConfig {
+        premium: providers::premium(settings, &registry, &catalogue),
         registry: Arc::new(registry),
-        catalogue: Arc::new(catalogue),
+        catalogue,
         ledger: ledger::open(world)?,
         limits: Limits {
             session: settings.limits.session,

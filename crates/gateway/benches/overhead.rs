@@ -130,6 +130,7 @@ impl Source for Fixed {
         let registry = Arc::new(Registry::from_settings(&settings, &env));
         let catalogue = Arc::new(Catalogue::builtin());
         let router = Router::new(RouterConfig {
+            premium: None,
             registry: Arc::clone(&registry) as _,
             catalogue: Arc::clone(&catalogue),
             ledger: Arc::clone(&self.ledger),

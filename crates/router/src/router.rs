@@ -21,6 +21,7 @@ use crate::ledger::limits::{Limits, WorstCase};
 use crate::nodes::{NodeStatus, Pool};
 use crate::pins::Pins;
 use crate::route::{Candidate, Route, Tier};
+use crate::savings::{LeftOut, Warm};
 use crate::send::{DEFAULT_ANSWER_TOKENS, Reply};
 use crate::ticket::ReceiptSlot;
 use crate::upstream::Upstreams;
@@ -44,6 +45,8 @@ pub struct RouterConfig {
     pub ledger: Arc<Ledger>,
     /// What may be spent.
     pub limits: Limits,
+    /// The model that savings are held against where none is named.
+    pub premium: Option<Candidate>,
     /// The run that requests belong to; [`Limits::run`] counts those of the same run.
     pub run: Option<String>,
     /// How failed attempts are tried again.
@@ -77,6 +80,8 @@ pub struct Purpose {
     pub client: Option<Dialect>,
     /// Where its receipt is to be found.
     pub receipt: Option<ReceiptSlot>,
+    /// What its prompt would hold besides, but for what Distiq does.
+    pub left_out: LeftOut,
 }
 
 /// A gateway key as the ledger knows it: never the key itself.
@@ -107,6 +112,7 @@ impl Purpose {
             key: None,
             client: None,
             receipt: None,
+            left_out: LeftOut::default(),
         }
     }
 
@@ -145,6 +151,7 @@ pub(crate) struct Desk {
     pub estimator: Estimator,
     pools: RwLock<HashMap<String, Arc<Pool>>>,
     pub pins: Pins,
+    pub warm: Warm,
 }
 
 impl std::fmt::Debug for Router {
@@ -157,7 +164,15 @@ impl Router {
     /// Makes a router; nothing is contacted.
     pub fn new(config: RouterConfig) -> Self {
         let (estimator, pools) = (Estimator::default(), RwLock::default());
-        Self { desk: Arc::new(Desk { config, estimator, pools, pins: Pins::default() }) }
+        Self {
+            desk: Arc::new(Desk {
+                config,
+                estimator,
+                pools,
+                pins: Pins::default(),
+                warm: Warm::default(),
+            }),
+        }
     }
 
     /// Sends a request and returns its answer as it comes.
@@ -218,7 +233,7 @@ impl Router {
 
     /// Returns the window of a model, in tokens, where it is known.
     pub fn window(&self, provider: &str, model: &str) -> Option<u64> {
-        self.desk.config.catalogue.find(provider, model)?.context_tokens
+        self.desk.window(&Candidate::new(provider, model))
     }
 
     /// Decides whether a session's history is made shorter before `request`: nothing was asked of the
@@ -361,6 +376,11 @@ impl Desk {
             read: prices.read(),
             ..usual
         })
+    }
+
+    /// Returns the window of a model, where it is known.
+    pub fn window(&self, way: &Candidate) -> Option<u64> {
+        self.config.catalogue.find(&way.provider, &way.model)?.context_tokens
     }
 
     /// Returns what a prompt of a length costs by the token now.

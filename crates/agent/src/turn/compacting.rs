@@ -116,6 +116,9 @@ async fn shorten(turn: &mut Turning<'_>, due: Due) -> Result<bool, TurnError> {
         })
         .await?;
     turn.journal.emit(Event::Notice { message }).await?;
+    // What was shown is not in view any more.
+    turn.bench.config.toolbox.forget();
+    turn.history.dropped_tokens += due.before - after;
     turn.history.messages = messages;
     turn.history.carried = Some(draft.carried);
     turn.shortened_to = Some(after);

@@ -173,6 +173,22 @@ async fn a_shorter_history_goes_on_over_resume_and_fork_and_is_undone() {
 }
 
 #[tokio::test]
+async fn a_file_that_went_out_of_view_is_shown_again() {
+    let mut plans = reads(8);
+    plans.insert(8, Plan::calls(&[("read", r#"{"path":"long0.txt"}"#)]));
+    let stage = Stage::new(plans);
+    let (bench, mut records) = Workbench::start(stage.config()).unwrap();
+    let seen = stage.turn(bench, &mut records, "Read them.").await;
+    assert!(!compacted(&seen).is_empty());
+    let read = |record: &Record| match &record.event {
+        Event::ToolFinished { text, .. } => Some(text.len()),
+        _ => None,
+    };
+    let last = seen.iter().rev().find_map(read).unwrap();
+    assert!(last > 5_000, "{last}");
+}
+
+#[tokio::test]
 async fn a_vendor_that_finds_the_prompt_too_long_gets_a_shorter_one() {
     let too_long = || ProviderError::new(ProviderErrorKind::ContextTooLong, "too long");
     let mut plans = reads(3);

@@ -191,6 +191,7 @@ impl World {
     /// A config in mode full, kept on disk.
     pub fn config(&self, model: &Arc<PlannedModel>) -> Config {
         let router = RouterConfig {
+            premium: None,
             registry: Arc::new(Only(model.clone())),
             catalogue: self.catalogue.clone(),
             ledger: self.ledger.clone(),

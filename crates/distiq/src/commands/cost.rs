@@ -2,7 +2,7 @@
 
 use distiq_agent::sessions;
 use distiq_base::{Money, SessionId};
-use distiq_router::{GroupBy, Ledger, RowFilter, Totals};
+use distiq_router::{GroupBy, Ledger, RowFilter, Saved, Totals};
 use jiff::tz::TimeZone;
 use serde_json::{Map, Value, json};
 
@@ -24,6 +24,9 @@ pub struct Args {
     /// Only this session
     #[arg(long, value_name = "ID")]
     session: Option<String>,
+    /// Tell what was saved, by which means, and against what
+    #[arg(long)]
+    saved: bool,
     /// Tell providers, models, kinds, projects and days apart
     #[arg(long)]
     breakdown: bool,
@@ -81,6 +84,9 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
             let total = book.total(&period.filter(&now))?;
             output::text(&format!("{}{}", line(period.name(), &total), of_limit(limit)));
         }
+    }
+    if args.saved {
+        output::text(&waterfall(&total.saved));
     }
     if args.breakdown {
         for (name, by) in PARTS {
@@ -145,6 +151,49 @@ fn line(name: &str, total: &Totals) -> String {
         line.push_str(&format!("; {} estimated", total.estimated));
     }
     line
+}
+
+/// Shows what was saved: first against a plain loop with the vendor's cache, which is what another tool
+/// would cost, then step by step from the dearest way.
+fn waterfall(saved: &Saved) -> String {
+    const WIDTH: i64 = 30;
+    if saved.requests == 0 {
+        return "\nNothing is known to be saved: no request had a known price".to_owned();
+    }
+    let whole = saved.baseline_premium_nanousd;
+    let bar = |money: Money| {
+        let length =
+            i128::from(money.nanos().max(0)) * i128::from(WIDTH) / i128::from(whole.nanos().max(1));
+        "█".repeat(usize::try_from(length).unwrap_or(0))
+    };
+    let row = |name: &str, money: Money, left: Money| {
+        format!("\n{name:46} {:>12}  {}", money.to_string(), bar(left)).trim_end().to_owned()
+    };
+    let plain = saved.baseline_append_only_nanousd;
+    let mut text = format!(
+        "\na plain loop with the vendor's cache would cost {plain}; paid was {}{}",
+        saved.paid_nanousd,
+        less(saved.paid_nanousd, plain)
+    );
+    text.push_str(&row("\nthe same model or the premium one, uncached", whole, whole));
+    let mut left = whole;
+    for (name, part) in saved.parts() {
+        left = left.minus(part);
+        if part != Money::ZERO {
+            text.push_str(&row(&format!("  {name}"), Money::ZERO.minus(part), left));
+        }
+    }
+    text.push_str(&row("paid", saved.paid_nanousd, left));
+    text
+}
+
+fn less(paid: Money, plain: Money) -> String {
+    let part = i128::from(plain.minus(paid).nanos()) * 100;
+    match part.checked_div(i128::from(plain.nanos())) {
+        Some(percent) if percent > 0 => format!(", {percent} % less"),
+        Some(percent) if percent < 0 => format!(", {} % more", -percent),
+        _ => String::new(),
+    }
 }
 
 fn of_limit(limit: Option<Money>) -> String {

@@ -40,6 +40,7 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
             "usage": totals.usage,
             "cost_nanousd": totals.cost_nanousd,
             "saved_prompt_cache_nanousd": totals.saved_prompt_cache_nanousd,
+            "saved": totals.saved,
             "cache_read_share": metrics.cache_read_share,
             "success_rate": metrics.success_rate,
             "p50_ms": metrics.p50_ms,

@@ -229,6 +229,7 @@ fn plus(mut sum: Totals, more: &Totals) -> Totals {
     sum.cost_nanousd = sum.cost_nanousd.plus(more.cost_nanousd);
     sum.saved_prompt_cache_nanousd =
         sum.saved_prompt_cache_nanousd.plus(more.saved_prompt_cache_nanousd);
+    sum.saved.add(&more.saved);
     sum
 }
 

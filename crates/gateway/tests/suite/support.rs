@@ -64,6 +64,7 @@ impl Source for Reading {
         }
         let (registry, catalogue) = (Arc::new(registry), Arc::new(Catalogue::builtin()));
         let router = Router::new(RouterConfig {
+            premium: None,
             registry: Arc::clone(&registry) as _,
             catalogue: Arc::clone(&catalogue),
             ledger: Arc::clone(&self.ledger),

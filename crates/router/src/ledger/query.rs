@@ -122,6 +122,66 @@ pub struct Totals {
     pub cost_nanousd: Money,
     /// What the vendors' prompt caches saved against the full input price.
     pub saved_prompt_cache_nanousd: Money,
+    /// What was saved, and against what.
+    pub saved: Saved,
+}
+
+/// What the requests of which that is known would have cost otherwise, and what each mechanism saved:
+/// the parts and what was paid add up to `baseline_premium_nanousd`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Saved {
+    /// How many requests these are.
+    pub requests: u64,
+    /// On the premium model, or the one that was named, without any of this.
+    pub baseline_premium_nanousd: Money,
+    /// On that model in a plain loop that only appends, with the vendor's cache.
+    pub baseline_append_only_nanousd: Money,
+    /// By making conversations shorter; what that costs is taken off.
+    pub context_nanousd: Money,
+    /// By compressing texts.
+    pub compression_nanousd: Money,
+    /// By asking another model.
+    pub route_nanousd: Money,
+    /// By the vendors' prompt caches.
+    pub prompt_cache_nanousd: Money,
+    /// By answers that were kept.
+    pub response_cache_nanousd: Money,
+    /// By answering from the index.
+    pub zero_token_nanousd: Money,
+    /// What was paid for them.
+    pub paid_nanousd: Money,
+}
+
+impl Saved {
+    /// Adds another's.
+    pub fn add(&mut self, more: &Saved) {
+        self.requests += more.requests;
+        for (sum, part) in [
+            (&mut self.baseline_premium_nanousd, more.baseline_premium_nanousd),
+            (&mut self.baseline_append_only_nanousd, more.baseline_append_only_nanousd),
+            (&mut self.context_nanousd, more.context_nanousd),
+            (&mut self.compression_nanousd, more.compression_nanousd),
+            (&mut self.route_nanousd, more.route_nanousd),
+            (&mut self.prompt_cache_nanousd, more.prompt_cache_nanousd),
+            (&mut self.response_cache_nanousd, more.response_cache_nanousd),
+            (&mut self.zero_token_nanousd, more.zero_token_nanousd),
+            (&mut self.paid_nanousd, more.paid_nanousd),
+        ] {
+            *sum = sum.plus(part);
+        }
+    }
+
+    /// Returns the parts with their names, in the order in which they are taken off.
+    pub const fn parts(&self) -> [(&'static str, Money); 6] {
+        [
+            ("shorter conversations", self.context_nanousd),
+            ("compressed texts", self.compression_nanousd),
+            ("cheaper models", self.route_nanousd),
+            ("vendors' prompt caches", self.prompt_cache_nanousd),
+            ("answers that were kept", self.response_cache_nanousd),
+            ("answers of the index", self.zero_token_nanousd),
+        ]
+    }
 }
 
 impl Ledger {
@@ -191,7 +251,13 @@ fn sums(tx: &Tx<'_>, filter: &RowFilter, column: &str) -> Result<Vec<Totals>, Le
         "SELECT {column}, count(*), count(error), sum(state = 'estimated'), sum(cost IS NULL),
              total(input), total(cache_read), total(cache_write), total(cache_write_long),
              total(output), total(reasoning), coalesce(sum(cost), 0),
-             coalesce(sum(saved_prompt_cache), 0)
+             coalesce(sum(saved_prompt_cache), 0), count(baseline_premium),
+             coalesce(sum(baseline_premium), 0), coalesce(sum(baseline_append_only), 0),
+             coalesce(sum(saved_context), 0), coalesce(sum(saved_compression), 0),
+             coalesce(sum(saved_route), 0),
+             coalesce(sum(saved_prompt_cache) FILTER (WHERE baseline_premium IS NOT NULL), 0),
+             coalesce(sum(saved_response_cache), 0), coalesce(sum(saved_zero_token), 0),
+             coalesce(sum(cost) FILTER (WHERE baseline_premium IS NOT NULL), 0)
          FROM request WHERE state <> 'open' AND {condition} GROUP BY 1"
     );
     Ok(tx.all(&sql, params_from_iter(values), total)?)
@@ -232,6 +298,7 @@ fn sums_over_time(
 fn total(row: &Row<'_>) -> Result<Totals, SqlError> {
     // Sums of counts are floats in SQL so that they cannot overflow; exact up to 2^53.
     let tokens = |index| Ok::<_, SqlError>(row.get::<_, f64>(index)? as u64);
+    let money = |index| Ok::<_, SqlError>(Money::from_nanos(row.get(index)?));
     Ok(Totals {
         name: row.get::<_, Option<String>>(0)?.unwrap_or_default(),
         requests: unsigned(row.get(1)?),
@@ -247,8 +314,20 @@ fn total(row: &Row<'_>) -> Result<Totals, SqlError> {
             reasoning: tokens(10)?,
             cost: None,
         },
-        cost_nanousd: Money::from_nanos(row.get(11)?),
-        saved_prompt_cache_nanousd: Money::from_nanos(row.get(12)?),
+        cost_nanousd: money(11)?,
+        saved_prompt_cache_nanousd: money(12)?,
+        saved: Saved {
+            requests: unsigned(row.get(13)?),
+            baseline_premium_nanousd: money(14)?,
+            baseline_append_only_nanousd: money(15)?,
+            context_nanousd: money(16)?,
+            compression_nanousd: money(17)?,
+            route_nanousd: money(18)?,
+            prompt_cache_nanousd: money(19)?,
+            response_cache_nanousd: money(20)?,
+            zero_token_nanousd: money(21)?,
+            paid_nanousd: money(22)?,
+        },
     })
 }
 

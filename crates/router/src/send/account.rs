@@ -3,15 +3,19 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use distiq_base::{BlockStart, Delta, Money, RequestId, StopReason, StreamEvent, Usage};
+use distiq_base::{
+    BlockStart, Delta, Money, RequestId, RequestKind, StopReason, StreamEvent, Usage,
+};
 use distiq_llm::PriceContext;
 use tokio::time::Instant;
 
+use crate::economy::lifetimes::cache_life;
 use crate::ledger::limits::Limits;
 use crate::ledger::rows::{FinalRow, OpenRow, Progress, Savings};
 use crate::receipt::{Receipt, SendError};
 use crate::route::Candidate;
 use crate::router::{Desk, Purpose};
+use crate::savings::{self, Outcome, Source};
 use crate::ticket::ReceiptSlot;
 
 /// Bytes of an answer to one token at the least, for answers that nobody counted.
@@ -46,6 +50,8 @@ pub(crate) struct Account {
     pub limits: Limits,
     /// Where it was sent, or was to be.
     candidate: Candidate,
+    /// What it is held against to tell what was saved: the model that was named, or the premium one.
+    baseline: Candidate,
     node: Option<String>,
     /// How often another model or provider was gone to.
     fallbacks: u32,
@@ -81,7 +87,6 @@ pub(crate) struct Account {
 struct Tally {
     usage: Usage,
     cost: Option<Money>,
-    saved: Option<Money>,
     estimated: bool,
 }
 
@@ -95,7 +100,9 @@ impl Account {
     ) -> Self {
         let cost = desk.price(&purpose.provider, &model, &Usage::default(), &context);
         let candidate = Candidate { provider: purpose.provider.clone(), model, tier: purpose.tier };
+        let baseline = desk.config.premium.clone().filter(|_| purpose.route == "auto");
         Self {
+            baseline: baseline.unwrap_or_else(|| candidate.clone()),
             limits: desk.limits(&purpose),
             desk,
             id: RequestId::generate(),
@@ -116,7 +123,7 @@ impl Account {
             reported: None,
             is_doubted: false,
             answer_bytes: 0,
-            earlier: Tally { cost, saved: cost, ..Tally::default() },
+            earlier: Tally { cost, ..Tally::default() },
             stop: None,
             complete: false,
             progress_at: None,
@@ -167,7 +174,6 @@ impl Account {
         if self.earlier.usage.is_empty() {
             // Nothing was paid so far; whether there is a price is the new model's to say.
             self.earlier.cost = self.price(&Usage::default());
-            self.earlier.saved = self.earlier.cost;
         }
     }
 
@@ -290,10 +296,11 @@ impl Account {
         self.desk.config.ledger.progress(&self.id, Progress { usage, cost });
     }
 
-    /// Returns what all attempts have come to.
-    fn tally(&self) -> Tally {
+    /// Returns the tokens of the running attempt, and whether they are our estimate; `None` where none
+    /// was billed.
+    fn attempt_usage(&self) -> Option<(Usage, bool)> {
         let (mut usage, estimated) = match (self.attempt, self.reported) {
-            (Attempt::Idle, _) => return self.earlier,
+            (Attempt::Idle, _) => return None,
             (Attempt::Answering, Some(usage)) if self.complete && self.is_count(&usage) => {
                 (usage, false)
             }
@@ -303,18 +310,55 @@ impl Account {
             // What it had cost so far is not what it costs.
             usage.cost = None;
         }
+        Some((usage, estimated))
+    }
+
+    /// Returns what all attempts have come to.
+    fn tally(&self) -> Tally {
+        let Some((usage, estimated)) = self.attempt_usage() else { return self.earlier };
         let cost = self.price(&usage);
-        let uncached = Usage { input: usage.prompt(), output: usage.output, ..Usage::default() };
-        let saved = self.price(&uncached).zip(cost).map(|(full, cost)| full.minus(cost));
         let mut all = self.earlier.usage;
         all.add(&usage);
         let plus = |a: Option<Money>, b: Option<Money>| a.zip(b).map(|(a, b)| a.plus(b));
         Tally {
             usage: all,
             cost: plus(self.earlier.cost, cost),
-            saved: plus(self.earlier.saved, saved),
             estimated: estimated || self.earlier.estimated,
         }
+    }
+
+    /// Returns what was saved of a request that cost `paid`.
+    fn savings(&self, paid: Option<Money>) -> Savings {
+        let Some(paid) = paid else { return Savings::default() };
+        let usage = self.attempt_usage().map_or_else(Usage::default, |(usage, _)| usage);
+        let source = match self.purpose.kind {
+            RequestKind::Summarize | RequestKind::Classify => Source::Overhead,
+            _ => Source::Model,
+        };
+        let window = self.desk.window(&self.baseline);
+        let outcome = Outcome {
+            usage,
+            paid,
+            earlier: self.earlier.cost.unwrap_or(Money::ZERO),
+            left_out: self.purpose.left_out.within(window, usage.prompt()),
+            warm_tokens: self.warm_tokens(&usage),
+            source,
+        };
+        let price = |way: &Candidate, usage: &Usage| {
+            self.desk.price(&way.provider, &way.model, usage, &self.context)
+        };
+        let premium = |usage: &Usage| price(&self.baseline, usage);
+        savings::savings(&outcome, &premium, &|usage| price(&self.candidate, usage))
+    }
+
+    /// Returns how much of the prompt a loop that only appends would have read from its vendor's cache,
+    /// and remembers this prompt for the next.
+    fn warm_tokens(&self, usage: &Usage) -> u64 {
+        let Some(session) = &self.purpose.session else { return usage.cache_read };
+        let whole = usage.prompt().saturating_add(self.purpose.left_out.tokens());
+        let Candidate { provider, model, .. } = &self.baseline;
+        let life = cache_life(provider, model);
+        self.desk.warm.note(session.as_str(), whole, life, self.desk.config.clock.now())
     }
 
     /// Completes what the vendor reported, if anything, by what was sent and what has come.
@@ -340,13 +384,13 @@ impl Account {
         if unanswered && !matches!(error, Some(SendError::Cancelled)) {
             self.attempt = Attempt::Idle;
         }
-        let Tally { usage, cost, saved, estimated } = self.tally();
+        let Tally { usage, cost, estimated } = self.tally();
         let latency_ms = if self.attempts > 0 { millis(self.began.elapsed()) } else { 0 };
         let row = FinalRow {
             usage,
             cost,
             estimated,
-            savings: Savings { prompt_cache: saved, ..Savings::default() },
+            savings: self.savings(cost),
             latency_ms,
             first_token_ms: self.first_token_ms,
             attempts: self.attempts,

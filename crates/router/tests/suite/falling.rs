@@ -279,6 +279,7 @@ fn stage_with(nodes: usize, balance: Balance, limits: Limits) -> Stage {
         catalogue.set_price(provider, model, prices);
     }
     let router = Router::new(RouterConfig {
+        premium: None,
         registry: Arc::clone(&world) as Arc<dyn Upstreams>,
         catalogue: Arc::new(catalogue),
         ledger: Arc::clone(&ledger),

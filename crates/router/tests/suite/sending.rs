@@ -134,6 +134,7 @@ fn stage(script: Vec<Attempt>, limits: Limits) -> Stage {
     let mut catalogue = Catalogue::builtin();
     catalogue.set_price("test", "m1", prices());
     let router = Router::new(RouterConfig {
+        premium: None,
         registry: Arc::new(Only(Arc::clone(&model))),
         catalogue: Arc::new(catalogue),
         ledger: Arc::clone(&ledger),
@@ -377,6 +378,7 @@ async fn an_end_without_the_end_mark_is_a_cut() {
     }
     let stage = stage(Vec::new(), Limits::default());
     let router = Router::new(RouterConfig {
+        premium: None,
         registry: Arc::new(Quiet),
         catalogue: Arc::new(Catalogue::builtin()),
         ledger: Arc::clone(&stage.ledger),
@@ -560,6 +562,7 @@ fn a_kill_in_the_middle_of_an_answer_keeps_what_the_vendor_had_reported() {
         let mut catalogue = Catalogue::builtin();
         catalogue.set_price("test", "m1", prices());
         let router = Router::new(RouterConfig {
+            premium: None,
             registry: Arc::new(Only(Arc::clone(&stage.model))),
             catalogue: Arc::new(catalogue),
             ledger: Arc::clone(&ledger),

@@ -108,6 +108,7 @@ impl FromSettings {
         let catalogue = Arc::new(providers::catalogue(&world)?);
         let settings = &world.settings;
         let router = Router::new(RouterConfig {
+            premium: providers::premium(settings, &registry, &catalogue),
             registry: Arc::clone(&registry) as _,
             catalogue: Arc::clone(&catalogue),
             ledger: Arc::clone(&self.ledger),
