@@ -75,6 +75,21 @@ fn shapes_show_what_they_say() {
 }
 
 #[test]
+fn a_change_shows_more_files_and_a_question_more_units() {
+    let folder = tempfile::tempdir().unwrap();
+    let snapshot = snapshot(&folder);
+    let files = |text| {
+        let request = Request { text, tokens: 700, shape: Shape::Code };
+        let context = build(&snapshot, &request, Tokenizer::o200k()).unwrap();
+        let paths: std::collections::BTreeSet<_> =
+            context.items.iter().map(|item| item.path.clone()).collect();
+        assert_eq!(paths.len() < context.items.len(), !text.starts_with("fix"), "{text}");
+        paths.len()
+    };
+    assert!(files("fix: load the part from the path") > files("loads part 3 of 7 from a path"));
+}
+
+#[test]
 fn files_that_vanish_or_lead_outside_show_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let snapshot = snapshot(&folder);

@@ -12,6 +12,7 @@ mod query;
 mod reasons;
 mod recall;
 mod related;
+mod russian;
 mod shelf;
 mod weights;
 
@@ -25,6 +26,8 @@ use crate::search::{Hit, MAX_HITS, Query, Tests, is_test};
 use crate::snapshot::Snapshot;
 use crate::words::Analyzer;
 
+/// How many rows all trees look at.
+const SECOND_LOOK: usize = 100;
 /// Where tests are left out, so many times as many chunks are looked at.
 const LEFT_OUT: usize = 8;
 
@@ -102,6 +105,26 @@ pub(crate) fn search(
     Ok(find(snapshot, asked, limit)?.0)
 }
 
+/// Puts rows in order, best first. The first trees leave behind what cannot win; the others look at the rest.
+fn ordered(mut rows: Vec<Row>) -> Vec<Row> {
+    let order = |a: &Row, b: &Row| {
+        b.points.total_cmp(&a.points).then_with(|| a.candidate.rank.cmp(&b.candidate.rank))
+    };
+    rows.sort_by(order);
+    let most = rows.len().min(SECOND_LOOK);
+    let (best, behind) = rows.split_at_mut(most);
+    for row in &mut *best {
+        row.points += model::rest(&row.values);
+    }
+    best.sort_by(order);
+    let lowest = best.last().map_or(0.0, |row| row.points);
+    let highest = behind.first().map_or(0.0, |row| row.points);
+    for row in behind {
+        row.points += lowest - highest;
+    }
+    rows
+}
+
 fn find(
     snapshot: &Snapshot,
     asked: &Query<'_>,
@@ -112,17 +135,13 @@ fn find(
     let query = query::Query::new(asked.text, &shelf, &Analyzer::default())?;
     let most = if without_tests { limit * LEFT_OUT } else { limit };
     let recall = recall::recall(&shelf, &query, most)?;
-    let mut rows: Vec<(f32, Row)> =
-        features::rows(&shelf, &query, &recall)?.into_iter().map(|row| (row.points, row)).collect();
-    rows.sort_by(|(a, first), (b, second)| {
-        b.total_cmp(a).then_with(|| first.candidate.rank.cmp(&second.candidate.rank))
-    });
+    let rows = ordered(features::rows(&shelf, &query, &recall)?);
     let mut hits: Vec<Hit> = Vec::with_capacity(limit);
-    let lowest = rows.last().map_or(0.0, |(score, _)| *score);
-    for (score, row) in rows {
+    let lowest = rows.last().map_or(0.0, |row| row.points);
+    for row in rows {
         if hits.len() < limit && !(without_tests && is_test(&row.path)) {
             let number = snapshot.number(row.candidate.shard, row.candidate.chunk);
-            hits.push(snapshot.hit(number, score, row.reasons)?);
+            hits.push(snapshot.hit(number, row.points, row.reasons)?);
         }
     }
     // What the ranker did not look at stands behind all that it did.

@@ -109,7 +109,7 @@ impl Snapshot {
             return crate::vector::search(self, query, limit);
         }
         let analyzer = Analyzer::default();
-        let terms = lexical::terms(&analyzer.analyze(query.text()));
+        let terms = lexical::terms(&analyzer, query.text());
         let lexical = Lexical::read(self, &terms, &Weights::FUNCTIONS)?;
         let mut hits = Vec::with_capacity(limit);
         let is_wanted = |number| -> Result<bool, IndexError> {

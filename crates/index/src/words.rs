@@ -104,6 +104,12 @@ impl Analyzer {
         terms
     }
 
+    /// Returns the part of a token that a term of it is made of: the token itself where it is the whole.
+    pub(crate) fn word_of<'t>(&self, token: &'t str, term: &str) -> &'t str {
+        let is_it = |part: &&str| self.stem(&part.to_lowercase()) == term;
+        parts(token).take(MAX_PARTS).find(is_it).unwrap_or(token)
+    }
+
     /// Returns the stem of a word in lower case.
     pub fn stem(&self, word: &str) -> String {
         self.stems.stem(word)

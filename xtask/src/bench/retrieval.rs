@@ -10,6 +10,7 @@ mod product;
 pub mod questions;
 pub mod random;
 pub mod repos;
+mod russian;
 pub mod score;
 
 use std::path::{Path, PathBuf};
@@ -32,6 +33,8 @@ pub struct Options {
     pub distiq: Option<PathBuf>,
     /// Whether the questions are made for the training too, and nothing is measured.
     pub only_make: bool,
+    /// Whether the requests in Russian are asked, and no others.
+    pub russian: bool,
 }
 
 /// Makes the questions and scores the program's answers.
@@ -39,7 +42,7 @@ pub fn run(arguments: &[&str]) -> Result<()> {
     let options = options(arguments)?;
     let made = questions::make(&options)?;
     println!("{made} questions in {}", options.out.display());
-    if options.only_make {
+    if options.only_make && !options.russian {
         return Ok(());
     }
     let distiq = match &options.distiq {
@@ -51,7 +54,11 @@ pub fn run(arguments: &[&str]) -> Result<()> {
     };
     let home = std::env::temp_dir().join(format!("distiq-retrieval-{}", std::process::id()));
     let product = product::Product { distiq, home: home.clone() };
-    let measured = measure::run(&options.out, &product, &[options.split.name()]);
+    let measured = if options.russian {
+        russian::run(&options.out, &product)
+    } else {
+        measure::run(&options.out, &product, &[options.split.name()])
+    };
     let _ = std::fs::remove_dir_all(home);
     measured
 }
@@ -64,11 +71,17 @@ fn options(arguments: &[&str]) -> Result<Options> {
         seed: 20_261_122,
         distiq: None,
         only_make: false,
+        russian: false,
     };
     let mut rest = arguments.iter();
     while let Some(flag) = rest.next() {
         if *flag == "--only-make" {
             options.only_make = true;
+            continue;
+        }
+        if *flag == "--russian" {
+            // Its repositories are of several splits.
+            (options.russian, options.only_make) = (true, true);
             continue;
         }
         let value = rest.next().with_context(|| format!("`{flag}` needs a value"))?;

@@ -18,42 +18,74 @@ const TREES: usize = 120;
 /// Signals, each as the beginnings of its features' names.
 const SIGNALS: &[(&str, &[&str])] = &[
     ("related words", &["related_"]),
-    ("letters of names", &["name_grams", "class_grams"]),
+    ("letters of names", &["name_grams", "name_grams_of_query", "class_grams", "letters"]),
     (
         "names and paths that are mentioned",
-        &["name_mentioned", "name_is_word", "class_mentioned", "path_mentioned", "file_is_word"],
+        &[
+            "name_mentioned",
+            "name_is_word",
+            "class_mentioned",
+            "path_mentioned",
+            "file_is_word",
+            "file_mentions",
+            "file_defines",
+        ],
     ),
     (
         "fields one by one",
         &["name", "class", "signature", "path", "doc", "identifiers", "strings", "comments"],
     ),
-    ("how much of the request is held", &["coverage", "head_coverage", "matched", "rarest"]),
-    ("the whole file", &["file_", "dir_path"]),
+    (
+        "how much of the request is held",
+        &["coverage", "head_coverage", "matched", "rarest", "name_held"],
+    ),
+    (
+        "where in the request it stands",
+        &["name_early", "head_early", "name_starts", "name_pairs", "title_"],
+    ),
+    (
+        "how names are built",
+        &["name_whether", "name_makes", "name_length", "class_length", "lines"],
+    ),
+    ("the whole file", &["file_", "dir_path", "stem_held", "scope_"]),
     ("place in the file", &["rank_in_file", "share_of_file", "other_in_file"]),
-    ("kind and tests", &["is_", "tests_asked"]),
+    ("kind, tests, examples", &["is_", "tests_asked"]),
     ("how the request is written", &["query_"]),
 ];
+/// The score of the words alone.
+const WORDS: &[&str] = &["unit_score", "unit_share", "unit_rank"];
 
-/// Prints what is lost without each signal.
+/// Prints what is lost without each signal, as rows of a table.
 pub fn run(folder: &Path, share: usize) -> Result<()> {
     let (dev, train) = (read(folder, "dev")?, read(folder, "train")?);
     let train = learnable(train.rows, EVERY * share.max(1));
     let settings = Settings { trees: TREES / share.max(1), ..SETTINGS };
     let whole = asked(&train, &dev, settings, &[]);
+    println!("| signal | functions | files |\n|---|---|---|");
+    let place = FEATURES.iter().position(|name| *name == "unit_score").unwrap_or(0);
+    let words: Vec<f32> = (0..dev.rows.gains.len())
+        .map(|row| dev.rows.row(row).get(place).copied().unwrap_or(0.0))
+        .collect();
+    row("all, over words alone", &dev, &whole, &reciprocals(&dev, &words));
     for (name, starts) in SIGNALS {
-        let without = asked(&train, &dev, settings, starts);
-        for (kind, is_files) in [("functions", false), ("files", true)] {
-            let part = |all: &[f64]| -> Vec<f64> {
-                let pairs = all.iter().zip(&dev.asked);
-                pairs.filter(|(_, asked)| asked.is_files == is_files).map(|(x, _)| *x).collect()
-            };
-            let (mean, low, high) = gain(&part(&whole), &part(&without));
-            println!(
-                "{name:<36} {kind:<9} MRR@10 {mean:+.3}, 95 % within {low:+.3} and {high:+.3}"
-            );
-        }
+        row(name, &dev, &whole, &asked(&train, &dev, settings, starts));
     }
+    let others: Vec<&str> = FEATURES.iter().copied().filter(|name| !WORDS.contains(name)).collect();
+    row("all but the words' score", &dev, &whole, &asked(&train, &dev, settings, &others));
     Ok(())
+}
+
+/// Prints what the ranker with all signals is better by.
+fn row(name: &str, dev: &Split, whole: &[f64], without: &[f64]) {
+    let gain_of = |is_files: bool| {
+        let part = |all: &[f64]| -> Vec<f64> {
+            let pairs = all.iter().zip(&dev.asked);
+            pairs.filter(|(_, asked)| asked.is_files == is_files).map(|(x, _)| *x).collect()
+        };
+        let (mean, low, high) = gain(&part(whole), &part(without));
+        format!("{mean:+.3} ({low:+.3} to {high:+.3})")
+    };
+    println!("| {name} | {} | {} |", gain_of(false), gain_of(true));
 }
 
 /// Returns the reciprocal ranks of the questions of `dev` by a ranker that does not see some features.

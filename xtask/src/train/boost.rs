@@ -126,6 +126,8 @@ struct Cut {
 
 struct Leaf {
     rows: Vec<u32>,
+    /// The sums of every bin of every feature that the tree may look at.
+    sums: Vec<Vec<Sum>>,
     best: Option<Cut>,
     sum: Sum,
     /// The split it hangs on, and whether on its right side.
@@ -219,7 +221,8 @@ fn grow(
         .filter_map(|row| u32::try_from(row).ok())
         .collect();
     let mut tree = Tree::default();
-    let mut leaves = vec![leaf(binned, slopes, all, None, features, settings)];
+    let sums = bin_sums(binned, slopes, &all, features);
+    let mut leaves = vec![leaf(binned, all, sums, None, features, settings)];
     while leaves.len() < settings.leaves {
         let gain = |leaf: &Leaf| leaf.best.map_or(0.0, |cut| cut.gain);
         let best = leaves
@@ -245,9 +248,18 @@ fn grow(
             bins.get(row).is_some_and(|bin| usize::from(*bin) <= cut.bin)
         };
         let (left, right): (Vec<u32>, Vec<u32>) = old.rows.into_iter().partition(is_left);
-        for (rows, is_right) in [(left, false), (right, true)] {
+        // The sums of the larger side are what the smaller one leaves of those of both.
+        let smaller = if left.len() <= right.len() { &left } else { &right };
+        let of_smaller = bin_sums(binned, slopes, smaller, features);
+        let of_larger = without(&old.sums, &of_smaller);
+        let (of_left, of_right) = if left.len() <= right.len() {
+            (of_smaller, of_larger)
+        } else {
+            (of_larger, of_smaller)
+        };
+        for (rows, sums, is_right) in [(left, of_left, false), (right, of_right, true)] {
             let place = Some((index, is_right));
-            leaves.push(leaf(binned, slopes, rows, place, features, settings));
+            leaves.push(leaf(binned, rows, sums, place, features, settings));
         }
     }
     for (number, leaf) in leaves.iter().enumerate() {
@@ -268,33 +280,56 @@ fn attach(tree: &mut Tree, place: Option<(usize, bool)>, child: i16) {
 /// Returns a leaf with the best way to cut it.
 fn leaf(
     binned: &Binned,
-    slopes: &[(f32, f32)],
     rows: Vec<u32>,
+    sums: Vec<Vec<Sum>>,
     place: Option<(usize, bool)>,
     features: &[usize],
     settings: Settings,
 ) -> Leaf {
     let mut sum = Sum::default();
-    for row in &rows {
-        sum.add(slope(slopes, *row));
+    for part in sums.first().into_iter().flatten() {
+        sum.add(*part);
     }
-    let share = features.len().div_ceil(THREADS).max(1);
-    let best = std::thread::scope(|scope| {
-        let workers: Vec<_> = features
-            .chunks(share)
-            .map(|features| {
-                let (rows, sum) = (&rows, sum);
-                scope.spawn(move || {
-                    let cuts = features.iter().filter_map(|feature| {
-                        best_cut(binned, slopes, rows, sum, *feature, settings)
-                    });
-                    first_best(cuts)
-                })
-            })
-            .collect();
-        first_best(workers.into_iter().filter_map(|worker| worker.join().ok().flatten()))
+    let cuts = features.iter().zip(&sums).filter_map(|(feature, sums)| {
+        best_cut(binned.edges.get(*feature)?.len(), sums, sum, *feature, settings)
     });
-    Leaf { rows, best, sum, place }
+    Leaf { best: first_best(cuts), rows, sums, sum, place }
+}
+
+/// Sums up the rows of every bin, feature by feature.
+fn bin_sums(
+    binned: &Binned,
+    slopes: &[(f32, f32)],
+    rows: &[u32],
+    features: &[usize],
+) -> Vec<Vec<Sum>> {
+    let of_rows: Vec<Sum> = rows.iter().map(|row| slope(slopes, *row)).collect();
+    let one = |feature: &usize| {
+        let bins = binned.bins.get(*feature).map(Vec::as_slice).unwrap_or_default();
+        let mut sums = vec![Sum::default(); 256];
+        for (row, slope) in rows.iter().zip(&of_rows) {
+            let bin = usize::try_from(*row).ok().and_then(|row| bins.get(row)).copied();
+            if let Some(sum) = bin.and_then(|bin| sums.get_mut(usize::from(bin))) {
+                sum.add(*slope);
+            }
+        }
+        sums
+    };
+    let share = features.len().div_ceil(THREADS).max(1);
+    std::thread::scope(|scope| {
+        let one = &one;
+        let works: Vec<_> = features
+            .chunks(share)
+            .map(|part| scope.spawn(move || part.iter().map(one).collect::<Vec<_>>()))
+            .collect();
+        works.into_iter().flat_map(|work| work.join().unwrap_or_default()).collect()
+    })
+}
+
+/// Takes sums out of others.
+fn without(all: &[Vec<Sum>], part: &[Vec<Sum>]) -> Vec<Vec<Sum>> {
+    let pairs = all.iter().zip(part);
+    pairs.map(|(all, part)| all.iter().zip(part).map(|(a, b)| a.without(*b)).collect()).collect()
 }
 
 /// The greatest gain; of equal ones the first, so that threads change nothing.
@@ -312,22 +347,12 @@ fn slope(slopes: &[(f32, f32)], row: u32) -> Sum {
 }
 
 fn best_cut(
-    binned: &Binned,
-    slopes: &[(f32, f32)],
-    rows: &[u32],
+    edges: usize,
+    sums: &[Sum],
     sum: Sum,
     feature: usize,
     settings: Settings,
 ) -> Option<Cut> {
-    let bins = binned.bins.get(feature)?;
-    let edges = binned.edges.get(feature)?.len();
-    let mut sums = [Sum::default(); 256];
-    for row in rows {
-        let bin = usize::try_from(*row).ok().and_then(|row| bins.get(row))?;
-        if let Some(sum) = sums.get_mut(usize::from(*bin)) {
-            sum.add(slope(slopes, *row));
-        }
-    }
     let ridge = f64::from(settings.ridge);
     let mut left = Sum::default();
     let mut best: Option<Cut> = None;

@@ -38,7 +38,7 @@ pub(crate) struct Row {
     pub path: String,
     /// In the order of [`FEATURES`].
     pub values: Vec<f32>,
-    /// What the ranker makes of them.
+    /// What the ranker's first trees make of them.
     pub points: f32,
     /// Why it was found.
     pub reasons: Vec<String>,
@@ -198,7 +198,7 @@ impl Desk<'_> {
             ],
         );
         let values = features.values();
-        let points = model::score(&values);
+        let points = model::first(&values);
         let path = file.path.clone();
         Ok(Some(Row { candidate: *candidate, path, values, points, reasons }))
     }

@@ -23,12 +23,19 @@ const SUM: &[(&str, f32)] = &[
     ("is_test", -0.03),
 ];
 
-/// Returns a row's score.
-pub(crate) fn score(values: &[f32]) -> f32 {
-    match &*TREES {
-        Some(trees) => trees.score(values),
-        None => sum(values),
-    }
+/// So many trees tell which rows are worth the others.
+const FIRST: usize = 80;
+
+/// Returns what the first trees say of a row.
+pub(crate) fn first(values: &[f32]) -> f32 {
+    let first = |trees: &Trees| trees.trees.iter().take(FIRST).map(|tree| tree.value(values)).sum();
+    TREES.as_ref().map_or_else(|| sum(values), first)
+}
+
+/// Returns what the others add.
+pub(crate) fn rest(values: &[f32]) -> f32 {
+    let rest = |trees: &Trees| trees.trees.iter().skip(FIRST).map(|tree| tree.value(values)).sum();
+    TREES.as_ref().map_or(0.0, rest)
 }
 
 /// Returns a row's plain sum.

@@ -4,14 +4,22 @@ use std::collections::{HashMap, HashSet};
 
 use distiq_ml::words::is_stop;
 
-use super::related;
 use super::shelf::Shelf;
+use super::{related, russian};
 use crate::segment::Damaged;
 use crate::segment::name_grams;
-use crate::words::{Analyzer, is_key_like, parts, tokens};
+use crate::words::{Analyzer, is_key_like, tokens};
 
 /// Most different terms of a request; the rarest are kept.
 const MAX_TERMS: usize = 40;
+/// Most entries of lists that are read for the terms, and for related ones; the commonest terms of a large
+/// project say least and cost most.
+const MAX_ENTRIES: u32 = 120_000;
+const MAX_RELATED_ENTRIES: u32 = 80_000;
+/// How much a word counts that a Russian one may mean besides the likeliest.
+const OTHER: f32 = 0.4;
+/// Terms that are read whatever they cost.
+const FEW_TERMS: usize = 8;
 /// How much a repaired word counts.
 const REPAIRED: f32 = 0.7;
 /// Fewest letters of a word that is repaired.
@@ -28,22 +36,10 @@ const MAX_GRAM_WORDS: usize = 24;
 /// Longest scope before a colon, in bytes.
 const MAX_SCOPE: usize = 40;
 /// Words of requests for a yes or no.
-const WHETHER: &[&str] = &[
-    "whether",
-    "true",
-    "false",
-    "boolean",
-    "bool",
-    "check",
-    "checks",
-    "tests",
-    "determines",
-    "ли",
-    "проверяет",
-];
+const WHETHER: &[&str] =
+    &["whether", "true", "false", "boolean", "bool", "check", "checks", "tests", "determines"];
 /// How requests open that want something made.
-const MAKING: &[&str] =
-    &["creat", "construct", "mak", "build", "initiali", "instantiat", "new", "созда"];
+const MAKING: &[&str] = &["creat", "construct", "mak", "build", "initiali", "instantiat", "new"];
 
 /// A term of the request.
 #[derive(Clone, Debug)]
@@ -57,6 +53,8 @@ pub(crate) struct Term {
     pub in_title: bool,
     /// The word as the request writes it.
     pub word: String,
+    /// How many chunks hold it.
+    documents: u32,
 }
 
 /// A term that stands for another in code: `len` for `number`.
@@ -177,18 +175,30 @@ impl Query {
     /// Reads a request.
     pub fn new(text: &str, shelf: &Shelf<'_>, analyzer: &Analyzer) -> Result<Self, Damaged> {
         let text = text.get(..text.floor_char_boundary(MAX_BYTES)).unwrap_or_default();
+        let translated = russian::translate(text, shelf, analyzer)?;
+        let asks_whether = translated.is_some() && tokens(text).any(|token| token == "ли");
+        let others = translated.as_ref().map(|translated| translated.others.clone());
+        let text = translated.as_ref().map_or(text, |translated| translated.text.as_str());
         let mut query = Self { has_lines: text.trim().contains('\n'), ..Self::default() };
         query.read_names(text);
-        let heard = heard(text, analyzer);
+        query.asks_whether |= asks_whether;
+        let mut heard = heard(text, analyzer);
+        for text in others.into_iter().flatten() {
+            if !heard.iter().any(|term| term.text == text) {
+                let (weight, place, in_title) = (OTHER, heard.len(), true);
+                let word = text.clone();
+                heard.push(Term { text, weight, place, in_title, word, documents: 0 });
+            }
+        }
         let asked = heard.len().max(1);
         let mut unknown = 0;
         for mut term in heard {
-            let documents = shelf.documents(&term.text)?;
-            if documents > 0 {
-                term.weight *= shelf.rarity(documents);
+            term.documents = shelf.documents(&term.text)?;
+            if term.documents > 0 {
+                term.weight *= shelf.rarity(term.documents);
             } else if let Some(repaired) = shelf.repair(&term.text, REPAIR_LETTERS) {
-                let rarity = shelf.rarity(shelf.documents(&repaired)?);
-                term.weight *= REPAIRED * rarity;
+                term.documents = shelf.documents(&repaired)?;
+                term.weight *= REPAIRED * shelf.rarity(term.documents);
                 term.text = repaired;
             } else {
                 unknown += 1;
@@ -198,9 +208,9 @@ impl Query {
         }
         query.unknown = unknown as f32 / asked as f32;
         query.terms.sort_by(|a, b| b.weight.total_cmp(&a.weight).then_with(|| a.text.cmp(&b.text)));
-        query.terms.truncate(MAX_TERMS);
+        query.terms.truncate(affordable(&query.terms));
         query.whole = query.terms.iter().map(|term| term.weight).sum::<f32>().max(1e-6);
-        query.relate();
+        query.relate(shelf)?;
         Ok(query)
     }
 
@@ -219,12 +229,19 @@ impl Query {
             .max(1e-6)
     }
 
-    fn relate(&mut self) {
+    fn relate(&mut self, shelf: &Shelf<'_>) -> Result<(), Damaged> {
+        let mut entries = 0_u32;
         for (at, term) in self.terms.iter().enumerate().take(MAX_RELATED) {
             for (text, share) in related::of(&term.text) {
-                self.related.push(Related { text: text.to_owned(), term: at, share });
+                let documents = shelf.documents(text)?;
+                let all = entries.saturating_add(documents);
+                if documents > 0 && all <= MAX_RELATED_ENTRIES {
+                    entries = all;
+                    self.related.push(Related { text: text.to_owned(), term: at, share });
+                }
             }
         }
+        Ok(())
     }
 
     fn read_names(&mut self, text: &str) {
@@ -270,6 +287,16 @@ impl Query {
     }
 }
 
+/// Returns how many of the terms, the rarest first, are looked up.
+fn affordable(terms: &[Term]) -> usize {
+    let mut entries = 0_u32;
+    let fits = terms.iter().enumerate().take(MAX_TERMS).take_while(|(at, term)| {
+        entries = entries.saturating_add(term.documents);
+        *at < FEW_TERMS || entries <= MAX_ENTRIES
+    });
+    fits.count()
+}
+
 /// Returns the terms of a text, each with how much it counts by how often it stands there.
 fn heard(text: &str, analyzer: &Analyzer) -> Vec<Term> {
     let title = text.trim_start().lines().next().map_or(0, str::len)
@@ -288,9 +315,8 @@ fn heard(text: &str, analyzer: &Analyzer) -> Vec<Term> {
                 *count += 1;
                 continue;
             }
-            let part = parts(token).find(|part| analyzer.stem(&part.to_lowercase()) == text);
-            let (in_title, word) = (at < title, part.unwrap_or(token).to_owned());
-            heard.push((Term { text, weight: 0.0, place, in_title, word }, 1));
+            let (in_title, word) = (at < title, analyzer.word_of(token, &text).to_owned());
+            heard.push((Term { text, weight: 0.0, place, in_title, word, documents: 0 }, 1));
         }
     }
     let weighed = heard.into_iter().map(|(term, count)| {

@@ -1,5 +1,6 @@
 //! The first look: every chunk and every file gets its BM25F; the best become candidates.
 
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::letters::{Letters, Mentioned};
@@ -13,6 +14,8 @@ use crate::segment::{Damaged, FILE, Found, NAME, Postings, Segment};
 const BEST_UNITS: usize = 100;
 /// How many files give their best chunk.
 const BEST_FILES: usize = 60;
+/// So many times as many chunks as are wanted are kept before the worst are dropped.
+const ROOM: usize = 8;
 /// What a chunk without a name, and one of a test, is worth among the first.
 const NAMELESS: f32 = 0.6;
 const OF_TEST: f32 = 0.7;
@@ -166,7 +169,8 @@ pub(crate) fn recall(shelf: &Shelf<'_>, query: &Query, most: usize) -> Result<Re
     for candidate in more {
         if taken.insert((candidate.shard, candidate.chunk)) {
             let pull = candidate.score * worth(shelf, query, &candidate);
-            let better = units.partition_point(|unit| unit.pull > pull);
+            // As far as the ranker was told of places when it was fitted.
+            let better = units.partition_point(|unit| unit.pull > pull).min(BEST_UNITS);
             recall.candidates.push(Candidate { pull, rank: better, ..candidate });
         }
     }
@@ -174,18 +178,32 @@ pub(crate) fn recall(shelf: &Shelf<'_>, query: &Query, most: usize) -> Result<Re
     rest.retain(|candidate| !taken.contains(&(candidate.shard, candidate.chunk)));
     recall.rest = rest;
     recall.best_files = files.iter().map(|(shard, file, _)| (*shard, *file)).collect();
-    let ranks: BTreeMap<(usize, usize), (usize, f32)> = files
-        .iter()
-        .enumerate()
-        .map(|(rank, (shard, file, score))| ((*shard, *file), (rank, *score)))
-        .collect();
-    for candidate in &recall.candidates {
-        recall.files.entry((candidate.shard, candidate.file)).or_insert_with(|| {
-            let (rank, score) = ranks
-                .get(&(candidate.shard, candidate.file))
-                .copied()
-                .unwrap_or((files.len(), 0.0));
-            let mut best = unit_scores(shelf, &scores, candidate.shard, candidate.file);
+    recall.files = looks(shelf, &scores, &files, &recall.candidates, &mentioned);
+    Ok(recall)
+}
+
+/// Returns what is told of the candidates' files.
+fn looks(
+    shelf: &Shelf<'_>,
+    scores: &[Scores],
+    files: &[(usize, usize, f32)],
+    candidates: &[Candidate],
+    mentioned: &Mentioned,
+) -> BTreeMap<(usize, usize), FileLook> {
+    let mut looks = BTreeMap::new();
+    let mut ranks: Vec<Vec<usize>> =
+        scores.iter().map(|scores| vec![files.len(); scores.files.len()]).collect();
+    for (rank, (shard, file, _)) in files.iter().enumerate() {
+        if let Some(place) = ranks.get_mut(*shard).and_then(|ranks| ranks.get_mut(*file)) {
+            *place = rank;
+        }
+    }
+    for candidate in candidates {
+        looks.entry((candidate.shard, candidate.file)).or_insert_with(|| {
+            let ranks = ranks.get(candidate.shard).and_then(|ranks| ranks.get(candidate.file));
+            let rank = ranks.copied().unwrap_or(files.len());
+            let score = files.get(rank).map_or(0.0, |(_, _, score)| *score);
+            let mut best = unit_scores(shelf, scores, candidate.shard, candidate.file);
             best.sort_by(|a, b| b.1.total_cmp(&a.1));
             FileLook {
                 score,
@@ -197,7 +215,7 @@ pub(crate) fn recall(shelf: &Shelf<'_>, query: &Query, most: usize) -> Result<Re
             }
         });
     }
-    Ok(recall)
+    looks
 }
 
 fn score<'l>(
@@ -326,6 +344,7 @@ fn worth(shelf: &Shelf<'_>, query: &Query, candidate: &Candidate) -> f32 {
 
 fn best_units(shelf: &Shelf<'_>, query: &Query, scores: &[Scores], most: usize) -> Vec<Candidate> {
     let mut best: Vec<Candidate> = Vec::new();
+    let mut least = 0.0;
     for (shard, (view, scores)) in shelf.shards.iter().zip(scores).enumerate() {
         for (file, entry) in view.segment.files().iter().enumerate() {
             if view.live.get(file) != Some(&true) {
@@ -333,25 +352,30 @@ fn best_units(shelf: &Shelf<'_>, query: &Query, scores: &[Scores], most: usize) 
             }
             for chunk in entry.first_chunk..entry.first_chunk.saturating_add(entry.chunks) {
                 let score = usize::try_from(chunk).ok().and_then(|at| scores.units.get(at));
-                if let Some(score) = score.filter(|score| **score > 0.0) {
-                    let candidate =
-                        Candidate { shard, chunk, file, score: *score, ..Candidate::default() };
-                    let pull = score * worth(shelf, query, &candidate);
-                    best.push(Candidate { pull, ..candidate });
+                // A chunk counts at most its score.
+                let Some(score) = score.filter(|score| **score > least) else { continue };
+                let candidate =
+                    Candidate { shard, chunk, file, score: *score, ..Candidate::default() };
+                let pull = score * worth(shelf, query, &candidate);
+                best.push(Candidate { pull, ..candidate });
+                if best.len() >= ROOM * most {
+                    best.select_nth_unstable_by(most, best_first);
+                    best.truncate(most);
+                    least = best.iter().map(|held| held.pull).fold(f32::INFINITY, f32::min);
                 }
             }
         }
     }
-    let order = |a: &Candidate, b: &Candidate| {
-        let place = |c: &Candidate| (c.shard, c.chunk);
-        b.pull.total_cmp(&a.pull).then_with(|| place(a).cmp(&place(b)))
-    };
     if best.len() > most {
-        best.select_nth_unstable_by(most, order);
+        best.select_nth_unstable_by(most, best_first);
         best.truncate(most);
     }
-    best.sort_by(order);
+    best.sort_by(best_first);
     best
+}
+
+fn best_first(a: &Candidate, b: &Candidate) -> Ordering {
+    b.pull.total_cmp(&a.pull).then_with(|| (a.shard, a.chunk).cmp(&(b.shard, b.chunk)))
 }
 
 /// Returns the live files with a score, best first.

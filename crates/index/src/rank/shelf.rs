@@ -84,7 +84,9 @@ impl<'a> Shelf<'a> {
         let mut best: Option<(u32, &str)> = None;
         for shard in &self.shards {
             for (term, list) in shard.segment.terms().with_prefix(start) {
-                if best.is_none_or(|(count, _)| list.documents > count) && is_one_edit(word, term) {
+                let is_near = term.len().abs_diff(word.len()) <= 4;
+                let is_better = best.is_none_or(|(count, _)| list.documents > count);
+                if is_near && is_better && is_one_edit(word, term) {
                     best = Some((list.documents, term));
                 }
             }

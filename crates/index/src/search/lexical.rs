@@ -6,6 +6,7 @@ use crate::chunk::FIELDS;
 use crate::error::IndexError;
 use crate::segment::{Postings, decode_length};
 use crate::snapshot::{Part, Snapshot};
+use crate::words::{Analyzer, tokens};
 
 /// Most different terms of a query.
 const MAX_TERMS: usize = 400;
@@ -30,19 +31,29 @@ impl Weights {
     };
 }
 
-/// A term of a query and how often it stands there.
-pub(crate) type QueryTerm = (String, f32);
+/// A term of a query.
+#[derive(Clone, Debug)]
+pub(crate) struct QueryTerm {
+    pub text: String,
+    /// The word as the query writes it.
+    word: String,
+    /// How often it stands there.
+    count: f32,
+}
 
-/// Returns the terms, each once, in the order of their first places.
-pub(crate) fn terms(words: &[String]) -> Vec<QueryTerm> {
+/// Returns a text's terms, each once, in the order of their first places.
+pub(crate) fn terms(analyzer: &Analyzer, text: &str) -> Vec<QueryTerm> {
     let mut terms: Vec<QueryTerm> = Vec::new();
     let mut places = std::collections::HashMap::new();
-    for word in words {
-        let place = *places.entry(word.as_str()).or_insert(terms.len());
-        if let Some((_, count)) = terms.get_mut(place) {
-            *count += 1.0;
-        } else if terms.len() < MAX_TERMS {
-            terms.push((word.clone(), 1.0));
+    for token in tokens(text) {
+        for text in analyzer.terms_of(token) {
+            let place = *places.entry(text.clone()).or_insert(terms.len());
+            if let Some(term) = terms.get_mut(place) {
+                term.count += 1.0;
+            } else if terms.len() < MAX_TERMS {
+                let word = analyzer.word_of(token, &text).to_owned();
+                terms.push(QueryTerm { text, word, count: 1.0 });
+            }
         }
     }
     terms
@@ -51,7 +62,8 @@ pub(crate) fn terms(words: &[String]) -> Vec<QueryTerm> {
 /// Where a term was found.
 #[derive(Clone, Debug)]
 pub(crate) struct TermHits {
-    pub text: String,
+    /// The word as the query writes it.
+    pub word: String,
     pub idf: f32,
     /// Chunks by rising number, each with the term's weighted frequency and its fields.
     pub chunks: Vec<(u32, f32, u8)>,
@@ -80,7 +92,7 @@ impl Lexical {
             scores: vec![0.0; usize::try_from(snapshot.numbers()).unwrap_or(0)],
             touched: Vec::new(),
         };
-        for (text, count) in terms {
+        for QueryTerm { text, word, count } in terms {
             let mut chunks = Vec::new();
             for part in snapshot.parts() {
                 read_list(part, text, &tables, &mut chunks)?;
@@ -90,7 +102,7 @@ impl Lexical {
             }
             let idf = idf(snapshot.stats().chunks, chunks.len());
             lexical.add(&chunks, idf * count.min(3.0), weights.k1);
-            lexical.terms.push(TermHits { text: text.clone(), idf, chunks });
+            lexical.terms.push(TermHits { word: word.clone(), idf, chunks });
         }
         Ok(lexical)
     }
@@ -135,7 +147,7 @@ impl Lexical {
         let mut found: Vec<(f32, String)> = Vec::new();
         for term in &self.terms {
             let Some((frequency, mask)) = self.at(term, number) else { continue };
-            found.push((term.idf * frequency, format!("{} `{}`", best_field(mask), term.text)));
+            found.push((term.idf * frequency, format!("{} `{}`", best_field(mask), term.word)));
         }
         found.sort_by(|a, b| b.0.total_cmp(&a.0));
         found.into_iter().take(MAX_REASONS).map(|(_, reason)| reason).collect()

@@ -37,8 +37,8 @@ pub(super) fn search(
             false => (number, PREFIX, "its name begins so"),
         });
     }
-    let words = Analyzer::default().analyze(query.text());
-    let lexical = Lexical::read(snapshot, &lexical::terms(&words), &NAMES)?;
+    let terms = lexical::terms(&Analyzer::default(), query.text());
+    let lexical = Lexical::read(snapshot, &terms, &NAMES)?;
     for (number, score) in lexical.best(4 * limit) {
         if score > 0.0 && !found.iter().any(|(other, ..)| *other == number) {
             found.push((number, score, "words of its name"));

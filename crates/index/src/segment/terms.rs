@@ -82,6 +82,10 @@ impl TermTable {
 
     /// Returns the term at a place of the order.
     pub fn text(&self, index: usize) -> Option<&str> {
+        std::str::from_utf8(self.text_bytes(index)?).ok()
+    }
+
+    fn text_bytes(&self, index: usize) -> Option<&[u8]> {
         let start = match index.checked_sub(1) {
             Some(before) => self.entry(before)?.0,
             None => 0,
@@ -89,7 +93,7 @@ impl TermTable {
         let (end, _) = self.entry(index)?;
         let texts = 4 + self.count * ENTRY;
         let range = texts + usize::try_from(start).ok()?..texts + usize::try_from(end).ok()?;
-        std::str::from_utf8(self.bytes.get(range)?).ok()
+        self.bytes.get(range)
     }
 
     /// Returns where the list of the term at a place of the order lies.
@@ -105,7 +109,7 @@ impl TermTable {
     /// Returns a term's place in the order.
     pub fn index(&self, text: &str) -> Option<usize> {
         let at = self.lower_bound(text);
-        (self.text(at)? == text).then_some(at)
+        (self.text_bytes(at)? == text.as_bytes()).then_some(at)
     }
 
     /// Returns the place of the first term at or behind `text`.
@@ -113,7 +117,7 @@ impl TermTable {
         let (mut low, mut high) = (0, self.count);
         while low < high {
             let middle = low.midpoint(high);
-            match self.text(middle).map_or(Ordering::Less, |term| term.cmp(text)) {
+            match self.text_bytes(middle).map_or(Ordering::Less, |term| term.cmp(text.as_bytes())) {
                 Ordering::Less => low = middle + 1,
                 _ => high = middle,
             }

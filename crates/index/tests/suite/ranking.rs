@@ -50,11 +50,26 @@ fn requests_find_what_they_mean() {
             ("src/retry.py", "with_retries"),
         ),
         ("encoed a body", ("src/wire.py", "encode")),
+        ("раскодировать сырые байты кадра", ("src/wire.py", "decode")),
+        ("создать новый кадр", ("src/wire.py", "new_frame")),
     ] {
         let hits = snapshot.search(&Query::new(text)).unwrap();
         assert_eq!(first(&hits), expected, "{text}: {hits:#?}");
         assert!(hits.iter().all(|hit| !hit.reasons.is_empty()), "{text}");
         assert!(hits.windows(2).all(|pair| pair[0].score >= pair[1].score), "{text}");
+    }
+}
+
+#[test]
+fn reasons_are_in_the_words_of_the_request() {
+    let folder = tempfile::tempdir().unwrap();
+    let snapshot = snapshot(&folder);
+    for mode in [Mode::Hybrid, Mode::Text] {
+        let query = Query { mode, ..Query::new("Decoding bodies of frames") };
+        let hits = snapshot.search(&query).unwrap();
+        let reasons = &hits.iter().find(|hit| hit.name == "decode").unwrap().reasons;
+        assert!(reasons.contains(&"name `Decoding`".to_owned()), "{reasons:?}");
+        assert!(reasons.contains(&"class `frames`".to_owned()), "{reasons:?}");
     }
 }
 
