@@ -99,7 +99,7 @@ def start(command, root, paths, language):
     })
     server.tell("initialized", {})
     for path in paths:
-        with open(os.path.join(root, path), encoding="utf-8") as file:
+        with open(os.path.join(root, path), encoding="utf-8", errors="replace") as file:
             text = file.read()
         kind = "typescriptreact" if path.endswith("x") and language == "typescript" else language
         if path.endswith((".js", ".mjs")):
@@ -131,7 +131,7 @@ def check(options, root, chance):
     symbols = [s for s in whole["nodes"] if s.get("path", "").endswith(ends) and s["kind"] in KINDS]
     paths = sorted({s["path"] for s in symbols})
     server = start(options.server.split(), root, paths, options.language)
-    lines = {path: open(os.path.join(root, path), encoding="utf-8").read().split("\n") for path in paths}
+    lines = {path: open(os.path.join(root, path), encoding="utf-8", errors="replace").read().split("\n") for path in paths}
     graph = subprocess.Popen(run + ["rows", "--no-refresh"], cwd=root, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
     def asked(ask, path, line, name):
@@ -149,6 +149,8 @@ def check(options, root, chance):
             if taken >= wanted:
                 break
             name, path, line = symbol["name"].split(".")[-1], symbol["path"], symbol["line"]
+            if not re.fullmatch(r"[\w$#]+", name):
+                continue
             match = re.search(rf"(?<![\w$]){re.escape(name)}(?![\w$])", lines[path][line - 1]) if line <= len(lines[path]) else None
             if not match:
                 continue

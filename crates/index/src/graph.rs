@@ -24,7 +24,8 @@ mod rank;
 mod resolve;
 mod ties;
 
-pub use hints::{Hint, Owner, Told};
+pub use distiq_lang::Told;
+pub use hints::{Hint, Owner};
 pub use map::{MapRequest, map};
 pub use query::{Direction, Reached};
 pub use rank::Seeds;
@@ -69,6 +70,8 @@ pub(crate) struct File {
     pub top: HashMap<String, Vec<SymbolId>>,
     /// By mention, what the text tells of its type.
     pub hints: HashMap<u32, usize>,
+    /// By mention, what it means itself.
+    pub meant: HashMap<u32, usize>,
     /// Names' places in the facts.
     pub ids: HashMap<String, u32>,
     /// By import, the files it means.
@@ -79,6 +82,8 @@ pub(crate) struct File {
     pub imported: HashMap<String, Vec<(usize, Option<usize>)>>,
     /// By unit, the mention that names it.
     pub names: HashMap<u32, u32>,
+    /// By mention, the unit that it names.
+    pub named_by: HashMap<u32, u32>,
 }
 
 /// Something that is defined.
@@ -199,11 +204,12 @@ impl Graph {
                 "C++" => Language::Cpp,
                 _ => language,
             }),
-            units: units_of(&facts),
+            units: facts.units_around(),
             path,
             ..File::default()
         };
         file.hints = facts.hints.iter().enumerate().map(|(at, hint)| (hint.mention, at)).collect();
+        file.meant = facts.meant.iter().enumerate().map(|(at, hint)| (hint.mention, at)).collect();
         for unit in &facts.units {
             self.symbols.push(Symbol {
                 file: number,
@@ -255,6 +261,7 @@ impl Graph {
                     let unit = file.named_unit(at, name);
                     if let Some(unit) = unit.filter(|unit| !file.names.contains_key(unit)) {
                         file.names.insert(unit, at32);
+                        file.named_by.insert(at32, unit);
                         if let Some(symbol) = self.symbols.get_mut((file.first + unit) as usize) {
                             (symbol.mention, symbol.line) = (Some(at32), mention.line);
                         }
@@ -292,15 +299,20 @@ impl Graph {
                 continue;
             }
             self.by_name.entry(symbol.name.clone()).or_default().push(id);
-            if symbol.parent.is_none_or(|parent| self.is_module(parent)) {
+            if symbol.parent.is_none_or(|parent| self.is_namespace(parent)) {
                 file.top.entry(symbol.name.clone()).or_default().push(id);
             }
         }
     }
 
+    /// Tells whether a symbol holds others without being a type.
     fn is_module(&self, id: SymbolId) -> bool {
+        self.is_namespace(id) || self.symbol(id).is_some_and(|symbol| symbol.kind == "test")
+    }
+
+    fn is_namespace(&self, id: SymbolId) -> bool {
         self.symbol(id).is_some_and(|symbol| {
-            matches!(symbol.kind.as_str(), "module" | "namespace" | "package" | "test")
+            matches!(symbol.kind.as_str(), "module" | "namespace" | "package")
         })
     }
 
@@ -429,25 +441,6 @@ pub(crate) fn is_class(kind: &str) -> bool {
 /// Kinds whose locals are a scope.
 pub(crate) fn is_function(kind: &str) -> bool {
     matches!(kind, "function" | "method" | "constructor" | "test" | "macro")
-}
-
-/// Returns the innermost unit around each mention, by lines.
-fn units_of(facts: &FileFacts) -> Vec<Option<u32>> {
-    let mut open: Vec<u32> = Vec::new();
-    let mut next = 0;
-    let mut found = Vec::with_capacity(facts.mentions.len());
-    for mention in &facts.mentions {
-        while facts.units.get(next).is_some_and(|unit| unit.start_line <= mention.line) {
-            open.push(offset(next));
-            next += 1;
-        }
-        let ended = |at: &u32| {
-            facts.units.get(*at as usize).is_none_or(|unit| unit.end_line < mention.line)
-        };
-        open.retain(|at| !ended(at));
-        found.push(open.last().copied());
-    }
-    found
 }
 
 pub(crate) fn offset(at: usize) -> u32 {

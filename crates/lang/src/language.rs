@@ -54,6 +54,11 @@ impl Language {
             || self.is_document()
     }
 
+    /// Tells whether its syntax is read for types, [`Told`](crate::Told), as a whole.
+    pub fn tells_types(self) -> bool {
+        !self.spec().rules.tells.reads.is_empty() && !self.spec().rules.tells.by_text
+    }
+
     /// Tells whether it is text for people.
     pub const fn is_document(self) -> bool {
         matches!(self, Language::Markdown | Language::Html)

@@ -26,5 +26,7 @@ mod syntax;
 
 pub use language::{LICENCES, Language, language_of};
 pub use outline::{OutlineItem, enclosing, outline};
-pub use source::{Import, ImportedName, Piece, PieceKind, Role, Source, Unit, source};
+pub use source::{
+    Import, ImportedName, Object, Piece, PieceKind, Role, Source, Told, Unit, source,
+};
 pub use syntax::{Syntax, added_errors};

@@ -9,12 +9,16 @@ use crate::parse::{can_parse, parse};
 
 pub(crate) mod rules;
 mod table;
+pub(crate) mod tell;
 pub(crate) mod text;
+mod told;
 mod unit;
 mod walk;
 
 /// The most units and, twelve times as many, pieces of a file.
 const MAX_UNITS: usize = 50_000;
+
+pub use told::Told;
 
 /// What one file holds, from one parse.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -29,6 +33,21 @@ pub struct Source {
     pub pieces: Vec<Piece>,
     /// What it imports, in source order.
     pub imports: Vec<Import>,
+    /// By the byte of a name: of what type it is; of a member, whose it is; of a key, what it holds.
+    pub told: Vec<(u32, Told)>,
+    /// By the byte of a name: what it means itself. Keys, and names that are keys as well.
+    pub meant: Vec<(u32, Told)>,
+    /// Objects that are written out, by their first bytes.
+    pub objects: Vec<Object>,
+}
+
+/// An object that is written out, or a type that is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Object {
+    /// Its first byte.
+    pub at: u32,
+    /// The bytes of its members' names.
+    pub keys: Vec<u32>,
 }
 
 /// A definition, or a section of a document.
@@ -58,6 +77,8 @@ pub struct Unit {
     pub bases: Vec<String>,
     /// Whether it is public by the language's rules, as far as one file tells.
     pub is_exported: bool,
+    /// What it takes and returns; of a type what it stands for.
+    pub told: Option<Told>,
 }
 
 /// A leaf of the syntax tree that carries words.

@@ -2,30 +2,19 @@
 
 use std::ops::Range;
 
-use distiq_lang::Role;
+use distiq_lang::{Role, Told};
 use serde::{Deserialize, Serialize};
 
 /// How much text behind a name is read.
 const MAX_TEXT: usize = 300;
 
-/// What is told of a definition's type.
+/// What is told of a name's type: of what a definition is, of a member whose it is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hint {
-    /// The definition, by its place in [`FileFacts::mentions`](crate::FileFacts::mentions).
+    /// The name, by its place in [`FileFacts::mentions`](crate::FileFacts::mentions).
     pub mention: u32,
-    /// What it says.
+    /// What it says. Names in it are places in that list too.
     pub of: Told,
-}
-
-/// A path as written, its parts behind `.`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Told {
-    /// The name of its type.
-    Type(String),
-    /// What is called for its value.
-    Call(String),
-    /// What its value is.
-    Value(String),
 }
 
 /// Whose member a mention is, where no name before it tells.
@@ -45,6 +34,10 @@ pub enum Owner {
 /// Tells whose member a name is that stands behind `before`; `between` is what parts it from the last name.
 pub(crate) fn owner(between: &str, before: &str) -> Owner {
     let tail = before.trim_end();
+    // `...name` spreads a value.
+    if tail.ends_with("..") {
+        return Owner::None;
+    }
     let Some(tail) = tail
         .strip_suffix("?.")
         // An arrow with space behind it tells what a function returns.
@@ -93,7 +86,7 @@ impl<'t> Reader<'t> {
                 && between.bytes().all(|byte| matches!(byte, b' ' | b'\t' | b'*' | b'.'));
             if is_plain {
                 let of = self.text.get(bytes.start..).and_then(type_name);
-                self.push(definition, of.map(Told::Type));
+                self.push(definition, of.map(Told::Written));
             }
         }
         if matches!(role, Role::Member | Role::MemberCall) {
@@ -119,7 +112,7 @@ impl<'t> Reader<'t> {
             });
             if let Some((definition, _)) = self.open.take() {
                 let of = self.text.get(bytes.start..).and_then(type_name);
-                self.push(definition, of.filter(|of| of.contains('.')).map(Told::Type));
+                self.push(definition, of.filter(|of| of.contains('.')).map(Told::Written));
             }
         } else {
             self.open = None;
@@ -138,7 +131,7 @@ impl<'t> Reader<'t> {
             return called(head);
         }
         let path = head.rsplit(|c: char| !is_path(c)).next()?;
-        (!path.is_empty()).then(|| Told::Type(path.to_owned()))
+        (!path.is_empty()).then(|| Told::Written(path.to_owned()))
     }
 
     /// Reads the `f(x)` of `f(x).name`, and texts.
@@ -148,7 +141,7 @@ impl<'t> Reader<'t> {
         let Some(head) = head.strip_suffix('.').or_else(|| head.strip_suffix("->")) else { return };
         let head = head.trim_end().trim_end_matches(['?', '!']).trim_end();
         if head.ends_with(['"', '\'', '`']) {
-            return self.push(mention, Some(Told::Type("str".to_owned())));
+            return self.push(mention, Some(Told::Written("str".to_owned())));
         }
         let head = head.strip_suffix(".await").unwrap_or(head);
         self.push(mention, called(head));
@@ -171,7 +164,7 @@ impl<'t> Reader<'t> {
     /// Reads `: T`.
     fn annotation(&self, end: usize) -> Option<Told> {
         let of = self.rest(end)?.strip_prefix(':').filter(|of| !of.starts_with([':', '=']))?;
-        type_name(of).map(Told::Type)
+        type_name(of).map(Told::Written)
     }
 
     /// Reads `= f(x)`; behind a type that is cut, too.
@@ -203,7 +196,7 @@ impl<'t> Reader<'t> {
         let at = self.types.iter().rev().position(|(bytes, _)| bytes.end == head.len())?;
         let (bytes, is_type) = self.types.iter().rev().nth(at)?;
         let name = self.text.get(bytes.clone()).filter(|name| !matches!(*name, "var" | "auto"))?;
-        is_type.then(|| Told::Type(name.to_owned()))
+        is_type.then(|| Told::Written(name.to_owned()))
     }
 }
 
@@ -293,11 +286,11 @@ fn value_of(text: &str) -> Option<Told> {
             let behind = behind.strip_prefix(".await").unwrap_or(behind);
             let behind = behind.strip_prefix(".unwrap()").unwrap_or(behind);
             let goes_on = behind.starts_with(['.', '[', '(']);
-            (!goes_on).then_some(Told::Call(path))
+            (!goes_on).then(|| Told::Call(Box::new(Told::Path(path))))
         }
-        Some('{') => Some(Told::Type(path)),
-        Some(' ') if after.trim_start().starts_with('{') => Some(Told::Type(path)),
-        Some('\n' | ';' | ',' | ')' | '\r') | None => Some(Told::Value(path)),
+        Some('{') => Some(Told::Written(path)),
+        Some(' ') if after.trim_start().starts_with('{') => Some(Told::Written(path)),
+        Some('\n' | ';' | ',' | ')' | '\r') | None => Some(Told::Path(path)),
         _ => None,
     }
 }
@@ -332,7 +325,7 @@ fn called(head: &str) -> Option<Told> {
     let path = head.get(..open)?.rsplit(|c: char| !is_path(c)).next()?;
     // A path behind an expression says nothing without it.
     let is_whole = !path.starts_with(['.', ':']) && !path.is_empty();
-    is_whole.then(|| Told::Call(path.replace("::", ".")))
+    is_whole.then(|| Told::Call(Box::new(Told::Path(path.replace("::", ".")))))
 }
 
 /// Returns the type that a function's head says it returns.
@@ -387,11 +380,11 @@ mod tests {
     #[test]
     fn values_are_read() {
         for (text, told) in [
-            (" Foo(1, g(2))\n", Some(Told::Call("Foo".to_owned()))),
-            (" await new a.Foo<T>(x);", Some(Told::Call("a.Foo".to_owned()))),
-            (" Foo::new(1)?;", Some(Told::Call("Foo.new".to_owned()))),
-            (" &Foo{A: 1}", Some(Told::Type("Foo".to_owned()))),
-            (" self.x\n", Some(Told::Value("self.x".to_owned()))),
+            (" Foo(1, g(2))\n", Some(Told::Call(Box::new(Told::Path("Foo".to_owned()))))),
+            (" await new a.Foo<T>(x);", Some(Told::Call(Box::new(Told::Path("a.Foo".to_owned()))))),
+            (" Foo::new(1)?;", Some(Told::Call(Box::new(Told::Path("Foo.new".to_owned()))))),
+            (" &Foo{A: 1}", Some(Told::Written("Foo".to_owned()))),
+            (" self.x\n", Some(Told::Path("self.x".to_owned()))),
             (" foo(1).bar()\n", None),
             (" 1 + 2", None),
         ] {

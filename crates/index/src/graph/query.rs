@@ -2,8 +2,9 @@
 
 use std::collections::{HashMap, HashSet, VecDeque};
 
-use distiq_lang::Role;
+use distiq_lang::{Language, Role};
 
+use super::resolve::Resolver;
 use super::{Edge, EdgeKind, Graph, SymbolId, Target, offset};
 
 /// The most symbols that one question reaches.
@@ -84,10 +85,11 @@ impl Graph {
     pub fn definition(&self, path: &str, line: u32, name: &str) -> Vec<(Target, f32)> {
         let Some(number) = self.by_path.get(path) else { return Vec::new() };
         let Some(file) = self.files.get(*number as usize) else { return Vec::new() };
+        let resolver = Resolver::new(self);
         let mut found: Vec<(Target, f32)> = Vec::new();
         for (at, mention) in file.facts.mentions.iter().enumerate() {
             if mention.line == line && file.name(at) == Some(name) {
-                for (target, weight) in self.resolve(*number, at) {
+                for (target, weight) in resolver.resolve(*number, at) {
                     if found.iter().all(|(known, _)| *known != target) {
                         found.push((target, weight));
                     }
@@ -100,12 +102,13 @@ impl Graph {
     /// Returns the places that mean a symbol, its definition left out: file, 1-based line, how sure.
     pub fn references(&self, id: SymbolId) -> Vec<(u32, u32, f32)> {
         let Some(symbol) = self.symbol(id) else { return Vec::new() };
-        let group = self.group(id);
+        let group = self.family(id);
+        let resolver = Resolver::new(self);
         let mut found = Vec::new();
         for (number, file) in self.files.iter().enumerate().filter(|(_, file)| !file.is_data()) {
             let Some(name) = file.ids.get(&symbol.name).copied() else {
                 // A name may be used under another one here.
-                self.aliased(id, &group, number, &mut found);
+                self.aliased(id, &group, number, &resolver, &mut found);
                 continue;
             };
             for (at, mention) in file.facts.mentions.iter().enumerate() {
@@ -114,11 +117,11 @@ impl Graph {
                 if mention.name != name || is_own && symbol.file == offset(number) {
                     continue;
                 }
-                let targets = self.resolve(offset(number), at);
+                let targets = resolver.resolve(offset(number), at);
                 let meant = targets.iter().find(|(target, _)| is_meant(target, &group));
                 found.extend(meant.map(|(_, weight)| (offset(number), mention.line, *weight)));
             }
-            self.aliased(id, &group, number, &mut found);
+            self.aliased(id, &group, number, &resolver, &mut found);
         }
         found.sort_by_key(|(file, line, _)| (*file, *line));
         found.dedup_by_key(|(file, line, _)| (*file, *line));
@@ -126,7 +129,7 @@ impl Graph {
     }
 
     /// Returns the definitions that are one symbol: overloads, a property's getter and setter.
-    fn group(&self, id: SymbolId) -> Vec<SymbolId> {
+    pub(super) fn group(&self, id: SymbolId) -> Vec<SymbolId> {
         let Some(symbol) = self.symbol(id) else { return Vec::new() };
         let named = self.by_name.get(&symbol.name).map_or(&[][..], Vec::as_slice);
         let is_same = |other: &&SymbolId| {
@@ -139,12 +142,45 @@ impl Graph {
         group
     }
 
+    /// Returns what counts as one symbol where it is used: in JavaScript and TypeScript also the members of
+    /// that name which it overrides, and those that override the same.
+    fn family(&self, id: SymbolId) -> Vec<SymbolId> {
+        let mut group = self.group(id);
+        let Some(symbol) = self.symbol(id) else { return group };
+        let is_script = self.files.get(symbol.file as usize).is_some_and(|file| {
+            matches!(
+                file.language,
+                Some(Language::JavaScript | Language::TypeScript | Language::Tsx)
+            )
+        });
+        let class = symbol.parent.filter(|_| is_script);
+        let Some(class) = class.filter(|class| self.members.contains_key(class)) else {
+            return group;
+        };
+        let roots = |class: SymbolId| -> Vec<SymbolId> {
+            let above = self.family_above(class).into_iter();
+            above
+                .filter(|c| self.members.get(c).is_some_and(|m| m.contains_key(&symbol.name)))
+                .collect()
+        };
+        let own = roots(class);
+        for other in self.by_name.get(&symbol.name).into_iter().flatten() {
+            let parent = self.symbol(*other).and_then(|other| other.parent);
+            let is_kin = parent.is_some_and(|parent| roots(parent).iter().any(|r| own.contains(r)));
+            if is_kin && !group.contains(other) {
+                group.push(*other);
+            }
+        }
+        group
+    }
+
     /// Adds the places where a file uses a symbol under an alias.
     fn aliased(
         &self,
         id: SymbolId,
         group: &[SymbolId],
         number: usize,
+        resolver: &Resolver<'_>,
         found: &mut Vec<(u32, u32, f32)>,
     ) {
         let (Some(symbol), Some(file)) = (self.symbol(id), self.files.get(number)) else { return };
@@ -163,7 +199,7 @@ impl Graph {
             };
             for (at, mention) in file.facts.mentions.iter().enumerate() {
                 if mention.name == offset(name) {
-                    let targets = self.resolve(offset(number), at);
+                    let targets = resolver.resolve(offset(number), at);
                     let meant = targets.iter().find(|(target, _)| is_meant(target, group));
                     found.extend(meant.map(|(_, weight)| (offset(number), mention.line, *weight)));
                 }

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use distiq_lang::Role;
 
+use super::resolve::Resolver;
 use super::{Edge, EdgeKind, File, Graph, Owner, Target, offset};
 
 /// What a mention means, with weights.
@@ -38,6 +39,7 @@ impl Graph {
     fn ties(&self) -> Vec<Edge> {
         let mut found: HashMap<(u32, u32, EdgeKind), (f32, u32)> = HashMap::new();
         let nodes = offset(self.symbols.len());
+        let resolver = Resolver::new(self);
         let mut known: HashMap<(Option<u32>, u32), Targets> = HashMap::new();
         for (number, file) in self.files.iter().enumerate().filter(|(_, file)| !file.is_data()) {
             known.clear();
@@ -51,7 +53,7 @@ impl Graph {
                 let is_bare = !mention.is_joined && mention.owner == Owner::None;
                 let targets = match known.get(&(unit, mention.name)).filter(|_| is_bare) {
                     Some(targets) => targets.clone(),
-                    None => self.resolve(number, at),
+                    None => resolver.resolve(number, at),
                 };
                 if is_bare && role != Role::Import {
                     known.insert((unit, mention.name), targets.clone());

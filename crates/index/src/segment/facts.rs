@@ -1,8 +1,8 @@
 //! What a file defines, mentions and imports, for whoever resolves names.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
-use distiq_lang::{PieceKind, Role, Source};
+use distiq_lang::{PieceKind, Role, Source, Told};
 use serde::{Deserialize, Serialize};
 
 use crate::graph::hints::{self, Hint, Owner};
@@ -23,8 +23,14 @@ pub struct FileFacts {
     pub imports: Vec<ImportFact>,
     /// The package or namespace that it tells.
     pub package: Option<String>,
-    /// What the text next to a definition tells of its type, by the mentions' order.
+    /// What is told of names' types, by the mentions' order.
     pub hints: Vec<Hint>,
+    /// What keys mean, and names that are keys as well; by the mentions' order.
+    pub meant: Vec<Hint>,
+    /// By object that is written out, the mentions of its members.
+    pub objects: Vec<Vec<u32>>,
+    /// Mentions whose innermost unit its lines do not tell, with that unit.
+    pub apart: Vec<(u32, Option<u32>)>,
 }
 
 /// A definition, as [`distiq_lang::Unit`] tells it.
@@ -40,6 +46,7 @@ pub struct UnitFact {
     pub end_line: u32,
     pub bases: Vec<String>,
     pub is_exported: bool,
+    pub told: Option<Told>,
 }
 
 /// An identifier where it stands.
@@ -109,6 +116,7 @@ impl FileFacts {
             ..Self::default()
         };
         let mut places: HashMap<&str, u32> = HashMap::new();
+        let mut numbers: HashMap<u32, u32> = HashMap::new();
         let mut last_end = 0;
         let mut hints = hints::Reader::new(text);
         for piece in &source.pieces {
@@ -121,6 +129,8 @@ impl FileFacts {
             let Some(name) = text.get(start..end).filter(|name| name.len() <= 200) else {
                 continue;
             };
+            let number = u32::try_from(facts.mentions.len()).unwrap_or(u32::MAX);
+            numbers.insert(piece.bytes.start, number);
             let between = text.get(last_end..start).unwrap_or_default();
             let is_joined = last_end > 0
                 && (matches!(between.trim(), "." | "::" | "?." | "!.") || between == "->");
@@ -138,9 +148,88 @@ impl FileFacts {
             hints.add(start..end, role);
             last_end = end;
         }
-        facts.hints = hints.finish();
+        facts.take_told(source, &numbers, hints.finish());
+        facts.apart = facts.units_apart(source, &numbers);
         facts
     }
+
+    /// Returns the innermost unit around each mention.
+    pub(crate) fn units_around(&self) -> Vec<Option<u32>> {
+        let mut found = self.units_by_lines();
+        for (mention, unit) in &self.apart {
+            if let Some(slot) = found.get_mut(*mention as usize) {
+                *slot = *unit;
+            }
+        }
+        found
+    }
+
+    fn units_by_lines(&self) -> Vec<Option<u32>> {
+        let units = self.units.iter().map(|unit| (unit.start_line, unit.end_line + 1));
+        innermost(units, self.mentions.iter().map(|mention| mention.line))
+    }
+
+    /// Returns the mentions whose unit by bytes is another than by lines: several units stand on their line.
+    fn units_apart(&self, source: &Source, numbers: &HashMap<u32, u32>) -> Vec<(u32, Option<u32>)> {
+        let mut places: Vec<(u32, u32)> =
+            numbers.iter().map(|(at, number)| (*number, *at)).collect();
+        places.sort_unstable();
+        let units = source.units.iter().map(|unit| (unit.bytes.start, unit.bytes.end));
+        let by_bytes = innermost(units, places.iter().map(|(_, at)| *at));
+        let by_lines = self.units_by_lines();
+        let numbered = by_bytes.into_iter().zip(by_lines).zip(0..);
+        let differs = numbered.filter(|((by_bytes, by_lines), _)| by_bytes != by_lines);
+        differs.map(|((unit, _), number)| (number, unit)).collect()
+    }
+
+    /// Takes what is told of types; where a language's syntax says nothing, what the text around a name does.
+    fn take_told(&mut self, source: &Source, numbers: &HashMap<u32, u32>, by_text: Vec<Hint>) {
+        let name = |at: u32| numbers.get(&at).copied();
+        let objects: HashMap<u32, u32> =
+            source.objects.iter().zip(0..).map(|(object, number)| (object.at, number)).collect();
+        let object = |at: u32| objects.get(&at).copied();
+        let hints = |told: &[(u32, Told)]| -> Vec<Hint> {
+            let hint = |(at, told): &(u32, Told)| {
+                Some(Hint { mention: name(*at)?, of: told.clone().numbered(&name, &object) })
+            };
+            let mut hints: Vec<Hint> = told.iter().filter_map(hint).collect();
+            hints.retain(|hint| !hint.of.is_unknown());
+            hints.sort_by_key(|hint| hint.mention);
+            hints.dedup_by_key(|hint| hint.mention);
+            hints
+        };
+        self.hints = hints(&source.told);
+        self.meant = hints(&source.meant);
+        if !source.language.is_some_and(distiq_lang::Language::tells_types) {
+            let known: HashSet<u32> = self.hints.iter().map(|hint| hint.mention).collect();
+            self.hints.extend(by_text.into_iter().filter(|hint| !known.contains(&hint.mention)));
+            self.hints.sort_by_key(|hint| hint.mention);
+        }
+        let keys =
+            |object: &distiq_lang::Object| object.keys.iter().filter_map(|at| name(*at)).collect();
+        self.objects = source.objects.iter().map(keys).collect();
+        for (unit, from) in self.units.iter_mut().zip(&source.units) {
+            unit.told = from.told.clone().map(|told| told.numbered(&name, &object));
+        }
+    }
+}
+
+/// Returns the innermost span around each place; spans come by their starts, those around others first.
+fn innermost(
+    spans: impl Iterator<Item = (u32, u32)>,
+    places: impl Iterator<Item = u32>,
+) -> Vec<Option<u32>> {
+    let mut spans = spans.zip(0_u32..).peekable();
+    let mut open: Vec<(u32, u32)> = Vec::new();
+    let mut found = Vec::new();
+    for place in places {
+        while let Some(((_, end), number)) = spans.next_if(|((start, _), _)| *start <= place) {
+            open.push((number, end));
+        }
+        open.retain(|(_, end)| place < *end);
+        found.push(open.last().map(|(number, _)| *number));
+    }
+    found
 }
 
 impl UnitFact {
@@ -155,6 +244,7 @@ impl UnitFact {
             end_line: unit.end_line,
             bases: unit.bases.clone(),
             is_exported: unit.is_exported,
+            told: None,
         }
     }
 }

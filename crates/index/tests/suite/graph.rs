@@ -283,3 +283,96 @@ class C(C, A, B): q = C.q.q
         }
     }
 }
+
+#[test]
+fn values_and_types_lead_to_members() {
+    check(
+        "--- src/a.ts
+export type Options = { onError?: (error: Failure) => void; depth: number };
+export class Failure { reason() {} }
+export interface Store<T> { items: Failure[]; get(key: string): Promise<Failure> }
+export function make() {
+  return new Failure();
+}
+export const open = (options: Options): Store<number> => load(options);
+export function start(options: Options) {}
+class Base { run() {} }
+export class Task extends Base { run() {} }
+--- src/index.ts
+export * from './a';
+--- src/b.ts
+import * as all from './index';
+import { make, open, start, Failure as F, Task } from './index';
+make().reason(); //= reason -> src/a.ts:2
+const store = open({ depth: 1 }); //= depth -> src/a.ts:1
+store.items.map(item => item.reason()); //= item -> src/b.ts:5; reason -> src/a.ts:2
+for (const one of store.items) one.reason(); //= reason -> src/a.ts:2
+async function main() {
+  const { items } = store; //= items -> src/a.ts:3
+  items[0].reason(); //= reason -> src/a.ts:2
+  (await store.get('x')).reason(); //= reason -> src/a.ts:2
+}
+start({ onError: e => e.reason(), depth: 2 }); //= onError -> src/a.ts:1; reason -> src/a.ts:2
+all.make().reason(); //= make -> src/a.ts:4; reason -> src/a.ts:2
+new Task().run(); //= run -> src/a.ts:10
+const list = [...items(new F())]; //= items -> src/b.ts:16
+function items(of: F) { return [of]; }
+--- src/c.js
+import { Task } from './a';
+/**
+ * @param {Task} task
+ */
+function take(task) {
+  task.run(); //= run -> src/a.ts:10
+}
+",
+    );
+}
+
+#[test]
+fn values_lead_to_members_in_other_languages() {
+    check(
+        r#"--- a.py
+class Leaf:
+    def shine(self): pass
+class Tree:
+    leaves: list[Leaf]
+    def first(self):
+        return self.leaves[0]
+def plant(seed=1):
+    return Tree()
+def main():
+    plant().first().shine()  #= first -> a.py:5; shine -> a.py:2
+    for leaf in plant().leaves:
+        leaf.shine()  #= shine -> a.py:2
+--- main.go
+package main
+type Leaf struct { Size int }
+func (l *Leaf) Shine() {}
+type Tree struct { leaves []*Leaf }
+func NewTree() (*Tree, error) { return &Tree{leaves: nil}, nil } //= leaves -> main.go:4
+func main() {
+	tree, _ := NewTree()
+	for _, leaf := range tree.leaves { //= leaves -> main.go:4
+		leaf.Shine() //= Shine -> main.go:3
+	}
+}
+--- Cargo.toml
+[package]
+name = "x"
+--- src/lib.rs
+pub struct Leaf { size: u8 }
+impl Leaf { pub fn shine(&self) {} }
+pub struct Tree { leaves: Vec<Leaf>, root: Option<Box<Leaf>> }
+impl Tree {
+    pub fn first(&self) -> Option<&Leaf> { self.leaves.iter().next() }
+    fn all(&self) {
+        for leaf in &self.leaves { leaf.shine(); } //= shine -> src/lib.rs:2
+        if let Some(root) = &self.root { root.shine(); } //= shine -> src/lib.rs:2
+        self.first().unwrap().shine(); //= first -> src/lib.rs:5; shine -> src/lib.rs:2
+        let Leaf { size } = self.make()?; //= size -> src/lib.rs:1
+    }
+}
+"#,
+    );
+}

@@ -6,6 +6,8 @@ use crate::language::{ITEM, Item, Reader, Spec, name_field, node_text};
 use crate::source::rules::{NO_RULES, Place, Rules, field, module, unquoted};
 use crate::source::{Import, Role};
 
+mod told;
+
 pub(crate) static SPEC: Spec = Spec {
     name: "Go",
     extensions: &["go"],
@@ -76,6 +78,7 @@ static RULES: Rules = Rules {
         None => (None, name),
     },
     is_exported: |shown| shown.name.starts_with(char::is_uppercase),
+    tells: &told::TELLS,
     ..NO_RULES
 };
 

@@ -6,6 +6,8 @@ use crate::language::{ITEM, Item, Reader, Spec, name_field, node_text};
 use crate::source::rules::{NO_RULES, Place, Rules, Shown, imported, is_javadoc, module};
 use crate::source::{Import, Role};
 
+mod told;
+
 pub(crate) static SPEC: Spec = Spec {
     name: "Java",
     extensions: &["java"],
@@ -80,6 +82,7 @@ static RULES: Rules = Rules {
     imports: &[("import_declaration", imports)],
     is_doc: is_javadoc,
     is_exported,
+    tells: &told::TELLS,
     ..NO_RULES
 };
 

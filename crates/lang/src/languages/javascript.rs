@@ -8,6 +8,8 @@ use crate::source::rules::{
 };
 use crate::source::{Import, Role, Source};
 
+mod told;
+
 pub(crate) static SPEC: Spec = Spec {
     name: "JavaScript",
     extensions: &["js", "mjs", "cjs", "jsx"],
@@ -155,6 +157,7 @@ pub(crate) const JS_RULES: Rules = Rules {
     is_doc: is_javadoc,
     split,
     is_exported,
+    tells: &told::TELLS,
     finish,
     ..NO_RULES
 };
@@ -165,7 +168,8 @@ fn split(name: &str) -> (Option<&str>, &str) {
     if bare.len() < name.len() {
         return (None, bare);
     }
-    let Some((of, own)) = name.rsplit_once('.') else {
+    // `[Symbol.iterator]` is no path.
+    let Some((of, own)) = name.rsplit_once('.').filter(|_| !name.starts_with('[')) else {
         return (None, name);
     };
     let of = of.strip_suffix(".prototype").unwrap_or(of);

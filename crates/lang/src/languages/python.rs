@@ -7,6 +7,8 @@ use crate::source::rules::{NO_RULES, Place, Rules, Shown, field, imported, modul
 use crate::source::{Import, Role};
 use std::ops::Range;
 
+mod told;
+
 pub(crate) static SPEC: Spec = Spec {
     name: "Python",
     extensions: &["py", "pyi", "pyw"],
@@ -96,6 +98,7 @@ static RULES: Rules = Rules {
     is_doc: |_| false,
     doc_inside: docstring,
     is_exported,
+    tells: &told::TELLS,
     ..NO_RULES
 };
 

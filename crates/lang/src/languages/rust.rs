@@ -7,6 +7,8 @@ use crate::source::rules::{NO_RULES, Place, Rules, Shown, field, imported, modul
 use crate::source::{Import, Role};
 use std::ops::Range;
 
+mod told;
+
 pub(crate) static SPEC: Spec = Spec {
     name: "Rust",
     extensions: &["rs"],
@@ -51,6 +53,7 @@ static RULES: Rules = Rules {
     comments: &["line_comment", "block_comment"],
     skipped: &["lifetime", "label"],
     places: &[
+        ("type_parameter.name", Place::Variable),
         ("function_item.name", Place::Is(Role::Definition)),
         ("function_signature_item.name", Place::Is(Role::Definition)),
         ("struct_item.name", Place::Is(Role::Definition)),
@@ -114,6 +117,7 @@ static RULES: Rules = Rules {
     has_constant_patterns: true,
     split: |name| (None, type_name(name)),
     is_exported,
+    tells: &told::TELLS,
     ..NO_RULES
 };
 

@@ -63,6 +63,7 @@ pub(crate) static TSX: Spec = Spec {
 
 static RULES: Rules = Rules {
     places: &[
+        ("type_parameter.name", Place::Variable),
         ("function_declaration.name", Place::Is(Role::Definition)),
         ("generator_function_declaration.name", Place::Is(Role::Definition)),
         ("function_expression.name", Place::Is(Role::Local)),

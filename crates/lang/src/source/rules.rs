@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use tree_sitter::Node;
 
+use super::tell::{NO_TELLS, Tells};
 use super::{Import, ImportedName, Role, Unit};
 use crate::language::node_text;
 
@@ -46,6 +47,8 @@ pub(crate) struct Rules {
     /// Cuts an outline's name into the class, if it tells it, and the own name.
     pub(crate) split: fn(&str) -> (Option<&str>, &str),
     pub(crate) is_exported: fn(&Shown<'_>) -> bool,
+    /// How what is told of types is read.
+    pub(crate) tells: &'static Tells,
     /// Mends what only the whole file tells.
     pub(crate) finish: fn(&mut super::Source, &str),
 }
@@ -74,6 +77,8 @@ pub(crate) enum Place {
     Named,
     /// Names have their leaf's role.
     Free,
+    /// A variable of types, as a local.
+    Variable,
     /// Tokens of a macro: names go by the characters around them.
     Tokens,
 }
@@ -126,6 +131,7 @@ pub(crate) const NO_RULES: Rules = Rules {
     doc_inside: |_, _| None,
     split: |name| (None, name),
     is_exported: |_| true,
+    tells: &NO_TELLS,
     finish: |_, _| {},
 };
 

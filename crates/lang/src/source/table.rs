@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 
 use super::Role;
 use super::rules::{ImportsOf, Place};
+use super::tell::{Bind, Documented, Expected, Keys, Pattern, Read};
 use crate::Language;
 use crate::language::{Item, Spec};
 
@@ -39,12 +40,32 @@ pub(super) struct Kind {
     pub(super) is_decorated: bool,
     /// Whether items below it are as open as those around it.
     pub(super) is_through: bool,
+    pub(super) read: Option<Read>,
+    pub(super) pattern: Option<Pattern>,
+    pub(super) bind: Option<Bind>,
+    pub(super) parameter: Option<Bind>,
+    pub(super) member: Option<(&'static str, &'static str)>,
+    pub(super) keyword: Option<(&'static str, &'static str)>,
+    pub(super) object: Option<Keys>,
+    pub(super) function: Option<Read>,
+    pub(super) alias: Option<&'static str>,
+    pub(super) returns: bool,
+    pub(super) is_closure: bool,
 }
 
 impl Kind {
     /// Tells whether children have places at all.
     pub(super) fn has_places(&self) -> bool {
         !self.places.is_empty()
+    }
+
+    /// Tells whether it says something of names' types.
+    pub(super) fn tells(&self) -> bool {
+        self.bind.is_some()
+            || self.member.is_some()
+            || self.object.is_some()
+            || self.keyword.is_some()
+            || self.is_closure
     }
 
     /// Returns the place of a child.
@@ -60,6 +81,9 @@ pub(super) struct Table {
     kinds: Vec<Kind>,
     /// Stands for kinds that the grammar does not number, such as errors.
     error: Kind,
+    own: &'static [&'static str],
+    pub(super) expected: Expected,
+    pub(super) documented: Documented,
 }
 
 impl Table {
@@ -87,7 +111,18 @@ impl Table {
             })
             .collect();
         let error = Kind { is_through: true, ..kind_of(spec, "ERROR", true, &places) };
-        Self { kinds, error }
+        Self {
+            kinds,
+            error,
+            own: rules.tells.own,
+            expected: rules.tells.expected,
+            documented: rules.tells.documented,
+        }
+    }
+
+    /// Tells whether a name is that of the object around, such as `self`.
+    pub(super) fn is_own(&self, name: &str) -> bool {
+        self.own.contains(&name)
     }
 }
 
@@ -110,6 +145,7 @@ fn kind_of(
     };
     let import = rules.imports.iter().find(|(kind, _)| is_named && *kind == name);
     let is_export = is_named && name == "export_statement";
+    let tells = rules.tells;
     Kind {
         act,
         items: spec.items.iter().filter(|item| is_named && item.node == name).collect(),
@@ -125,7 +161,23 @@ fn kind_of(
         is_scope: is(rules.scopes),
         is_decorated: is_named && name == "decorated_definition",
         is_through: is(spec.through) || is(rules.wrappers) || is(rules.single),
+        read: of(is_named, name, tells.reads),
+        pattern: of(is_named, name, tells.patterns),
+        bind: of(is_named, name, tells.binds),
+        parameter: of(is_named, name, tells.parameters),
+        member: of(is_named, name, tells.members),
+        keyword: of(is_named, name, tells.keywords),
+        object: of(is_named, name, tells.objects),
+        function: of(is_named, name, tells.functions),
+        alias: of(is_named, name, tells.aliases),
+        returns: is(tells.returns),
+        is_closure: is(tells.closures),
     }
+}
+
+/// Returns what a list says of a kind of node.
+fn of<T: Copy>(is_named: bool, name: &str, list: &[(&str, T)]) -> Option<T> {
+    list.iter().find(|(kind, _)| is_named && *kind == name).map(|(_, told)| *told)
 }
 
 /// Returns a language's table, made when it is first needed.

@@ -67,6 +67,7 @@ impl<'t> Reading<'t> {
             doc: None,
             bases: Vec::new(),
             is_exported: true,
+            told: None,
         });
         Some(offset(self.source.units.len() - 1))
     }

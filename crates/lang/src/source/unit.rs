@@ -3,6 +3,7 @@
 use tree_sitter::Node;
 
 use super::rules::Shown;
+use super::tell::add_documented;
 use super::walk::{Frame, Lead, Walk};
 use super::{Unit, line, offset};
 use crate::language::Item;
@@ -30,6 +31,16 @@ impl Walk<'_> {
         let is_module = matches!(unit.kind, "module" | "namespace" | "package");
         let is_class = unit.kind == "class" && self.spec.rules.hides_members;
         self.source.units.push(unit);
+        let count = offset(self.source.units.len() - 1);
+        let mut told = self.teller(count).unit_told(node);
+        let doc = self.source.units.last().and_then(|unit| unit.doc.clone());
+        let doc = doc.and_then(|doc| self.text.get(doc.start as usize..doc.end as usize));
+        if let Some(comment) = doc {
+            add_documented(&mut told, comment, self.table, self.text, &mut self.found);
+        }
+        if let Some(unit) = self.source.units.last_mut().filter(|_| !told.is_unknown()) {
+            unit.told = Some(told);
+        }
         frame.unit = Some(offset(self.source.units.len() - 1));
         frame.is_open = item.members;
         frame.in_class = item.members && !is_module;
@@ -82,6 +93,7 @@ impl Walk<'_> {
             doc: inside.or_else(|| lead.doc.clone()),
             bases: (rules.more_bases)(node, self.text),
             is_exported: (rules.is_exported)(&shown),
+            told: None,
         }
     }
 }

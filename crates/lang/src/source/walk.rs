@@ -6,6 +6,7 @@ use tree_sitter::{Node, Tree, TreeCursor};
 
 use super::rules::Place;
 use super::table::{Act, Kind, Table, table};
+use super::tell::{Found, Teller};
 use super::{MAX_UNITS, Piece, PieceKind, Role, Source, line, offset};
 use crate::Language;
 use crate::language::Spec;
@@ -28,18 +29,22 @@ pub(super) fn source(
         text,
         source: Source { language: Some(language), ..Source::default() },
         frames: Vec::with_capacity(64),
+        found: Found::default(),
     };
     walk.run(&mut tree.walk());
+    (walk.source.told, walk.source.meant) = (walk.found.told, walk.found.meant);
+    walk.source.objects = walk.found.objects;
     (walk.spec.rules.finish)(&mut walk.source, text);
     walk.source
 }
 
 pub(super) struct Walk<'t> {
-    table: &'static Table,
+    pub(super) table: &'static Table,
     pub(super) spec: &'static Spec,
     pub(super) text: &'t str,
     pub(super) source: Source,
     frames: Vec<Frame>,
+    pub(super) found: Found,
 }
 
 /// A node on the way to the current one.
@@ -172,6 +177,11 @@ impl Walk<'_> {
         if !kind.items.is_empty() && self.source.units.len() < MAX_UNITS {
             self.unit(node, &kind.items, &lead, &mut frame);
         }
+        if kind.tells() {
+            let mut found = std::mem::take(&mut self.found);
+            self.teller(frame.unit.unwrap_or(u32::MAX)).tell(node, &mut found);
+            self.found = found;
+        }
         let passes_on = kind.is_wrapper || kind.is_single && self.has_one_item(node);
         frame.lead = passes_on.then_some(lead);
         // Some grammars put the comment above a body's first item above the body.
@@ -296,6 +306,7 @@ impl Walk<'_> {
         let is_base = kind.is_base && !parent.base_taken;
         let assigned = parent.role == Some(Role::Local);
         let role = match (role_of(place, parent), own) {
+            _ if place == Place::Variable => Role::Local,
             _ if place == Place::Tokens => self.role_by_text(node.byte_range()),
             _ if place == Place::Target => own,
             _ if place == Place::Named && parent.makes_unit => Role::Definition,
@@ -312,6 +323,7 @@ impl Walk<'_> {
         let role = match role {
             _ if in_import => Role::Import,
             Role::Local if self.spec.rules.has_constant_patterns && self.is_capital(node) => own,
+            Role::Local if place == Place::Variable => role,
             Role::Local if !in_function || makes_unit => Role::Definition,
             Role::Call if is_member(before) => Role::MemberCall,
             Role::Definition if place == Place::Member && assigned && !is_own(before) => {
@@ -386,6 +398,10 @@ impl Walk<'_> {
         }
     }
 
+    pub(super) fn teller(&self, unit: u32) -> Teller<'_> {
+        Teller { table: self.table, text: self.text, unit }
+    }
+
     /// Returns the frame around the node that is being entered.
     pub(super) fn parent(&self) -> Option<&Frame> {
         self.frames.last()
@@ -434,7 +450,7 @@ fn role_of(place: Place, parent: &Frame) -> Option<Role> {
         Place::SameType => parent.role.filter(|role| matches!(role, Role::Type | Role::Base)),
         Place::TypeOrBase if parent.role == Some(Role::Base) => Some(Role::Base),
         Place::TypeOrBase => Some(Role::Type),
-        Place::Target => Some(Role::Local),
+        Place::Target | Place::Variable => Some(Role::Local),
         Place::Free | Place::Tokens | Place::Named => None,
         Place::Path => Some(match parent.role {
             Some(Role::Call) => Role::MemberCall,

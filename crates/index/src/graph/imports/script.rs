@@ -140,12 +140,12 @@ fn at(paths: &Paths, path: &str) -> Option<u32> {
         let stem = path.strip_suffix(from)?;
         ends.iter().find_map(|end| paths.file(&format!("{stem}{end}")))
     };
-    ENDS.iter()
-        .find_map(|end| paths.file(&format!("{path}{end}")))
-        .or_else(|| source(".js", &[".ts", ".tsx", ".d.ts"]))
-        .or_else(|| source(".jsx", &[".tsx"]))
+    // What has types goes before what is run.
+    source(".js", &[".ts", ".tsx", ".d.ts"])
+        .or_else(|| source(".jsx", &[".tsx", ".d.ts"]))
         .or_else(|| source(".mjs", &[".mts", ".d.mts"]))
-        .or_else(|| source(".cjs", &[".cts"]))
+        .or_else(|| source(".cjs", &[".cts", ".d.cts"]))
+        .or_else(|| ENDS.iter().find_map(|end| paths.file(&format!("{path}{end}"))))
 }
 
 /// Takes the paths out of a package's `exports`.

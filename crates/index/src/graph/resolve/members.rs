@@ -1,0 +1,244 @@
+//! Members: whose a name behind a dot is.
+
+use distiq_lang::{Language, Role, Told};
+
+use super::super::{Owner, SymbolId, is_class, is_function, offset};
+use super::values::passes_through;
+use super::{Resolver, Spot, Thing, is_script};
+
+impl<'g> Resolver<'g> {
+    /// Returns the members that a mention behind a dot means; `None` where nothing tells whose they are.
+    pub(super) fn member_of_owner(
+        &self,
+        file: u32,
+        mention: usize,
+        depth: u8,
+    ) -> Option<Vec<Thing<'g>>> {
+        let of = self.graph.files.get(file as usize).filter(|_| self.step(depth))?;
+        let found = of.facts.mentions.get(mention)?;
+        let name = of.name(mention)?;
+        match found.owner {
+            Owner::Own | Owner::Super => {
+                let class = self.own_class(file, Some(mention))?;
+                let members = match found.owner {
+                    Owner::Super => self.graph.inherited(class, name),
+                    _ => self.member(class, name, depth),
+                };
+                let found: Vec<_> = members.into_iter().map(Thing::Symbol).collect();
+                return (!found.is_empty()).then_some(found);
+            }
+            Owner::None | Owner::Value => {}
+        }
+        let things = match self.hint(file, offset(mention)) {
+            // What is told of a member's owner stands at the member.
+            Some(told) => self.told(Spot { file, mention: Some(offset(mention)) }, told, depth + 1),
+            None if found.owner == Owner::Value => return None,
+            None => {
+                let before = mention.checked_sub(1).filter(|_| found.is_joined)?;
+                let last = of.facts.mentions.get(before)?;
+                if last.is_joined || last.owner != Owner::None {
+                    self.member_of_owner(file, before, depth + 1)?
+                } else if last.role() == Role::Import {
+                    return None;
+                } else {
+                    self.name_in(file, Some(before), of.name(before)?, depth + 1)
+                }
+            }
+        };
+        let things = self.settled_all(things, depth + 1);
+        if things.is_empty() {
+            return None;
+        }
+        if things.iter().all(|thing| *thing == Thing::Outside) {
+            return Some(Vec::new());
+        }
+        let members = self.members_of(&things, name, depth + 1);
+        // What is known of types from elsewhere does not tell enough.
+        let is_open = !things.contains(&Thing::Outside)
+            && members.iter().all(|thing| matches!(thing, Thing::Of(..) | Thing::Outside));
+        (!is_open || depth > 0).then_some(members)
+    }
+
+    /// Returns the members of a name that settled things have.
+    pub(super) fn members_of(&self, things: &[Thing<'g>], name: &str, depth: u8) -> Vec<Thing<'g>> {
+        let mut found = Vec::new();
+        for thing in things.iter().filter(|_| self.step(depth)).take(super::MAX_THINGS) {
+            match thing {
+                Thing::Module(files, path) => self.of_module(files, path, name, depth, &mut found),
+                Thing::Outside => found.push(Thing::Outside),
+                Thing::Symbol(id)
+                    if self.is_function(*id) && !self.graph.members.contains_key(id) =>
+                {
+                    // A property that is written as a function.
+                    let inner = self.returned(*id, depth + 1);
+                    let inner = self.settled_all(inner, depth + 1);
+                    let is_own = inner.contains(thing);
+                    if !is_own {
+                        found.extend(self.members_of(&inner, name, depth + 1));
+                    }
+                }
+                Thing::Symbol(id) => {
+                    let members = self.member(*id, name, depth);
+                    let is_unread = members.is_empty() && !self.is_whole(*id);
+                    found.extend(members.into_iter().map(Thing::Symbol));
+                    if is_unread {
+                        found.push(Thing::Outside);
+                    }
+                }
+                Thing::Told(spot, Told::Object(number)) => {
+                    found.extend(self.key_of(spot.file, *number, name));
+                }
+                Thing::Told(spot, Told::Type(at, arguments)) => {
+                    let own = self.graph.files.get(spot.file as usize);
+                    let own = own.and_then(|of| of.name(*at as usize)).unwrap_or("");
+                    if let Some(first) = arguments.first().filter(|_| passes_through(own)) {
+                        let inner = self.told(*spot, first, depth + 1);
+                        let inner = self.settled_all(inner, depth + 1);
+                        let members = self.members_of(&inner, name, depth + 1);
+                        if members.iter().any(|thing| matches!(thing, Thing::Symbol(_))) {
+                            found.extend(members);
+                            continue;
+                        }
+                    }
+                    found.push(Thing::Of(thing.clone().into(), name.to_owned()));
+                }
+                Thing::Told(_, Told::List(_) | Told::Tuple(_)) => {
+                    found.push(Thing::Of(thing.clone().into(), name.to_owned()));
+                }
+                Thing::Told(..) | Thing::Of(..) | Thing::Each(_) | Thing::Local(..) => {}
+            }
+        }
+        if found.iter().any(|thing| *thing != Thing::Outside) {
+            found.retain(|thing| *thing != Thing::Outside);
+        }
+        super::dedup(&mut found);
+        found
+    }
+
+    fn of_module(
+        &self,
+        files: &[u32],
+        path: &str,
+        name: &str,
+        depth: u8,
+        found: &mut Vec<Thing<'g>>,
+    ) {
+        let count = found.len();
+        found.extend(self.in_modules(files, path, name, depth + 1));
+        let language = files.first().and_then(|file| self.language(*file));
+        if found.len() > count {
+            return;
+        }
+        if language == Some(Language::Rust) {
+            for at in files {
+                found.extend(self.rust_path(*at, &format!("self::{name}"), depth + 1));
+            }
+        } else if is_script(language) && name != "default" {
+            // `module.exports = X`: the module is X.
+            let whole = self.in_modules(files, path, "default", depth + 1);
+            let whole = self.settled_all(whole, depth + 1);
+            found.extend(self.members_of(&whole, name, depth + 1));
+        }
+    }
+
+    /// Returns a class's members of a name, those of what it stands for too.
+    pub(super) fn member(&self, id: SymbolId, name: &str, depth: u8) -> Vec<SymbolId> {
+        let found = self.graph.member(id, name);
+        if !found.is_empty() {
+            return found;
+        }
+        // What a class inherits may be a type that stands for another.
+        let mut found = Vec::new();
+        for class in self.graph.family_above(id) {
+            for thing in self.alias(class, depth + 1) {
+                let inner = self.settled_all(vec![thing], depth + 1);
+                let members = self.members_of(&inner, name, depth + 1);
+                found.extend(members.into_iter().filter_map(|thing| match thing {
+                    Thing::Symbol(id) => Some(id),
+                    _ => None,
+                }));
+            }
+        }
+        super::dedup(&mut found);
+        found
+    }
+
+    /// Returns what a type stands for: `type A = B`.
+    pub(super) fn alias(&self, id: SymbolId, depth: u8) -> Vec<Thing<'g>> {
+        let Some(symbol) = self.graph.symbol(id).filter(|symbol| symbol.kind == "type") else {
+            return Vec::new();
+        };
+        let told = symbol.unit.and_then(|unit| {
+            let file = self.graph.files.get(symbol.file as usize)?;
+            file.facts.units.get(unit as usize)?.told.as_ref()
+        });
+        let Some(told) = told.filter(|_| self.step(depth)) else { return Vec::new() };
+        let spot = Spot { file: symbol.file, mention: symbol.mention };
+        self.told(spot, told, depth + 1)
+    }
+
+    fn is_function(&self, id: SymbolId) -> bool {
+        self.graph.symbol(id).is_some_and(|symbol| is_function(&symbol.kind))
+    }
+
+    /// Tells whether all that a class inherits is of the project.
+    fn is_whole(&self, id: SymbolId) -> bool {
+        self.graph.family_above(id).iter().all(|class| {
+            let unit = self.graph.symbol(*class).and_then(|symbol| {
+                let file = self.graph.files.get(symbol.file as usize)?;
+                file.facts.units.get(symbol.unit? as usize)
+            });
+            let known = self.graph.bases.get(class).map_or(0, Vec::len);
+            unit.is_none_or(|unit| unit.bases.len() <= known)
+        })
+    }
+
+    /// Returns an object's member of a name.
+    fn key_of(&self, file: u32, number: u32, name: &str) -> Option<Thing<'g>> {
+        let of = self.graph.files.get(file as usize)?;
+        let keys = of.facts.objects.get(number as usize)?;
+        let key = keys.iter().copied().find(|key| of.name(*key as usize) == Some(name))?;
+        let defined = self.defined_at(file, key);
+        Some(defined.unwrap_or(Thing::Local(file, key)))
+    }
+
+    fn defined_at(&self, file: u32, mention: u32) -> Option<Thing<'g>> {
+        let role =
+            self.graph.files.get(file as usize)?.facts.mentions.get(mention as usize)?.role();
+        if role != Role::Definition {
+            return None;
+        }
+        let (target, _) = self.defined(file, mention as usize).into_iter().next()?;
+        super::thing_of(target)
+    }
+
+    /// Returns the class around a mention.
+    pub(super) fn own_class(&self, file: u32, mention: Option<usize>) -> Option<SymbolId> {
+        let of = self.graph.files.get(file as usize)?;
+        self.class_around(file, of.units.get(mention?).copied().flatten())
+    }
+
+    /// Returns the class that a unit is or is in.
+    pub(super) fn class_around(&self, file: u32, unit: Option<u32>) -> Option<SymbolId> {
+        let of = self.graph.files.get(file as usize)?;
+        let mut next = unit;
+        loop {
+            let at = next?;
+            let unit = of.facts.units.get(at as usize)?;
+            if is_class(&unit.kind) {
+                return Some(self.graph.owner_of(of.first + at));
+            }
+            if let Some(class) = &unit.class {
+                return self.class_named(file, None, class, None);
+            }
+            // An object that holds functions.
+            if is_script(of.language)
+                && !is_function(&unit.kind)
+                && self.graph.members.contains_key(&(of.first + at))
+            {
+                return Some(of.first + at);
+            }
+            next = unit.parent;
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! Names through imports: what modules export, and how.
+
+use distiq_lang::Language;
+
+use super::super::{File, SymbolId, offset};
+use super::{Resolver, Thing, is_packaged, is_script};
+
+impl<'g> Resolver<'g> {
+    /// Returns what an import binds: a name of its module, or the module.
+    pub(super) fn through_import(
+        &self,
+        file: u32,
+        at: usize,
+        place: Option<usize>,
+        depth: u8,
+    ) -> Vec<Thing<'g>> {
+        let Some(of) = self.graph.files.get(file as usize).filter(|_| self.step(depth)) else {
+            return Vec::new();
+        };
+        let Some(import) = of.facts.imports.get(at) else { return Vec::new() };
+        let files = of.imports.get(at).cloned().unwrap_or_default();
+        let path = match of.language {
+            Some(Language::Python) => {
+                self.graph.paths.python_name(&of.path, &import.from).unwrap_or_default()
+            }
+            _ => import.from.clone(),
+        };
+        let Some(name) = place.and_then(|place| import.names.get(place)).map(|(name, _)| name)
+        else {
+            // Python's `import a.b` binds `a`.
+            let is_whole = import.names.is_empty() && import.alias.is_none();
+            if of.language == Some(Language::Python) && is_whole {
+                let first = import.from.split('.').next().unwrap_or("").to_owned();
+                let files = self.graph.paths.python_files(&of.path, &first);
+                return vec![Thing::Module(files, first)];
+            }
+            let module = Thing::Module(files.clone(), path);
+            return if files.is_empty() { vec![Thing::Outside] } else { vec![module] };
+        };
+        if import.from.is_empty() && is_script(of.language) {
+            return self.name_in(file, None, name, depth + 1);
+        }
+        if of.language == Some(Language::Rust) {
+            let found = self.rust_path(file, &format!("{}::{name}", import.from), depth + 1);
+            return if found.is_empty() { vec![Thing::Outside] } else { found };
+        }
+        let found = self.in_modules(&files, &path, name, depth + 1);
+        if !found.is_empty() {
+            return found;
+        }
+        // A package of classes: `import a.b.C`, `import static a.b.C.f`.
+        let class = import.from.rsplit(['.', '\\']).next().unwrap_or("");
+        let inner = self.in_modules(&files, "", class, depth + 1);
+        let found: Vec<Thing<'g>> = inner
+            .iter()
+            .filter_map(|thing| match thing {
+                Thing::Symbol(id) => Some(self.graph.member(*id, name)),
+                _ => None,
+            })
+            .flatten()
+            .map(Thing::Symbol)
+            .collect();
+        if found.is_empty() { vec![Thing::Outside] } else { found }
+    }
+
+    /// Returns what a module's files export under a name.
+    pub(super) fn in_modules(
+        &self,
+        files: &[u32],
+        path: &str,
+        name: &str,
+        depth: u8,
+    ) -> Vec<Thing<'g>> {
+        if !self.step(depth) {
+            return Vec::new();
+        }
+        let first = files.first().and_then(|file| self.language(*file));
+        if is_packaged(first) {
+            // What a file imports is not the package's.
+            return self.top_in(name, &|file| files.contains(&file));
+        }
+        let mut found = Vec::new();
+        for number in files {
+            let Some(file) = self.graph.files.get(*number as usize) else { continue };
+            if let Some(symbols) = file.top.get(name) {
+                found.extend(symbols.iter().map(|id| Thing::Symbol(*id)));
+                continue;
+            }
+            if name == "default" {
+                found.extend(self.default_of(file).map(Thing::Symbol));
+            }
+            for (at, place) in file.imported.get(name).into_iter().flatten() {
+                found.extend(self.through_import(*number, *at, *place, depth + 1));
+            }
+        }
+        if found.iter().any(|thing| *thing != Thing::Outside) {
+            found.retain(|thing| *thing != Thing::Outside);
+            return found;
+        }
+        if files.iter().any(|file| self.language(*file) == Some(Language::Python))
+            || files.is_empty()
+        {
+            let child = if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
+            let at = files.first().and_then(|file| self.graph.files.get(*file as usize));
+            let inner = self.graph.paths.python_files(at.map_or("", |file| &file.path), &child);
+            if !inner.is_empty() {
+                return vec![Thing::Module(inner, child)];
+            }
+        }
+        for number in files {
+            let Some(file) = self.graph.files.get(*number as usize) else { continue };
+            for (at, import) in file.facts.imports.iter().enumerate() {
+                let passes = import.is_wildcard
+                    && (import.is_reexport
+                        || matches!(
+                            file.language,
+                            Some(Language::Python | Language::Cpp | Language::C)
+                        ));
+                let inner = file.imports.get(at).filter(|inner| passes && !inner.contains(number));
+                if let Some(inner) = inner {
+                    let from = match file.language {
+                        Some(Language::Python) => self
+                            .graph
+                            .paths
+                            .python_name(&file.path, &import.from)
+                            .unwrap_or_default(),
+                        _ => String::new(),
+                    };
+                    let found = self.in_modules(inner, &from, name, depth + 1);
+                    if !found.is_empty() {
+                        return found;
+                    }
+                }
+            }
+        }
+        Vec::new()
+    }
+
+    /// Returns what a file of JavaScript exports as its default.
+    fn default_of(&self, file: &File) -> Option<SymbolId> {
+        let last = offset(file.facts.units.len());
+        (file.first..file.first + last).find(|id| {
+            self.graph.symbol(*id).is_some_and(|symbol| {
+                symbol.parent.is_none() && symbol.signature.starts_with("export default")
+            })
+        })
+    }
+}
+
+impl File {
+    /// Tells whether an import is an export of the file's own name.
+    pub(super) fn is_own_export(&self, import: usize) -> bool {
+        self.facts.imports.get(import).is_some_and(|import| {
+            import.from.is_empty() || import.is_reexport && is_script(self.language)
+        })
+    }
+}

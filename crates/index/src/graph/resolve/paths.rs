@@ -1,0 +1,148 @@
+//! Paths as written: `a.b.C`, `crate::a::B`.
+
+use distiq_lang::Language;
+
+use super::super::{SymbolId, imports, is_class};
+use super::{MAX_NESTED, Resolver, Thing};
+
+impl<'g> Resolver<'g> {
+    /// Returns what a path of Rust means in a file.
+    pub(super) fn rust_path(&self, file: u32, path: &str, depth: u8) -> Vec<Thing<'g>> {
+        if !self.step(depth) {
+            return Vec::new();
+        }
+        if let Some((at, rest)) = self.graph.paths.rust.walk(file, path) {
+            let Some((first, rest)) = rest.split_first() else {
+                return vec![Thing::Module(vec![at], path.to_owned())];
+            };
+            let mut things = self.in_modules(&[at], "", first, depth + 1);
+            if things.is_empty() {
+                things = self.globbed(at, first, depth + 1);
+            }
+            return rest.iter().fold(things, |things, part| self.part_of(things, part, depth));
+        }
+        let Some((first, rest)) = path.split_once("::") else { return Vec::new() };
+        let things = self.name_in(file, None, first, depth + 1);
+        rest.split("::").fold(things, |things, part| self.part_of(things, part, depth))
+    }
+
+    /// Returns the members of a name that things have, once they are settled.
+    fn part_of(&self, things: Vec<Thing<'g>>, name: &str, depth: u8) -> Vec<Thing<'g>> {
+        let things = self.settled_all(things, depth + 1);
+        self.members_of(&things, name, depth + 1)
+    }
+
+    /// Returns what the wildcard imports of a file of Rust bring in.
+    fn globbed(&self, file: u32, name: &str, depth: u8) -> Vec<Thing<'g>> {
+        let Some(of) = self.graph.files.get(file as usize).filter(|_| self.step(depth)) else {
+            return Vec::new();
+        };
+        let globs = of.facts.imports.iter().enumerate().filter(|(_, import)| import.is_wildcard);
+        let mut files = globs.filter_map(|(at, _)| of.imports.get(at));
+        files
+            .find_map(|inner| {
+                let inner: Vec<u32> = inner.iter().copied().filter(|f| *f != file).collect();
+                let found = self.in_modules(&inner, "", name, depth + 1);
+                (!found.is_empty()).then_some(found)
+            })
+            .unwrap_or_default()
+    }
+
+    /// Returns the symbols that a path with dots means at a place.
+    pub(super) fn path_in(&self, file: u32, mention: Option<usize>, path: &str) -> Vec<SymbolId> {
+        let nested = self.nested.get();
+        if nested >= MAX_NESTED {
+            return Vec::new();
+        }
+        self.nested.set(nested + 1);
+        let things = self.things_of(file, mention, path, 0);
+        self.nested.set(nested);
+        let symbol = |thing| match thing {
+            Thing::Symbol(id) => Some(id),
+            _ => None,
+        };
+        things.into_iter().filter_map(symbol).collect()
+    }
+
+    pub(super) fn things_of(
+        &self,
+        file: u32,
+        mention: Option<usize>,
+        path: &str,
+        depth: u8,
+    ) -> Vec<Thing<'g>> {
+        let path = path.replace("::", ".");
+        let mut parts = path.split('.').filter(|part| !part.is_empty()).peekable();
+        let Some(first) = parts.next().filter(|_| self.step(depth)) else { return Vec::new() };
+        let mut things = match first {
+            "self" | "this" | "cls" | "Self" => {
+                if first == "self"
+                    && self.language(file) == Some(Language::Rust)
+                    && mention.is_none()
+                {
+                    return self.rust_path(file, &path.replace('.', "::"), depth + 1);
+                }
+                self.own_class(file, mention).map(Thing::Symbol).into_iter().collect()
+            }
+            "crate" | "super" if self.language(file) == Some(Language::Rust) => {
+                return self.rust_path(file, &path.replace('.', "::"), depth + 1);
+            }
+            first => self.name_in(file, mention, first, depth + 1),
+        };
+        for part in parts {
+            things = self.part_of(things, part, depth + 1);
+        }
+        things
+    }
+
+    /// Returns the class that a type's name means.
+    pub(super) fn class_thing(
+        &self,
+        file: u32,
+        mention: Option<usize>,
+        path: &str,
+        depth: u8,
+    ) -> Thing<'g> {
+        let things = self.things_of(file, mention, path, depth + 1);
+        let class = things.iter().find_map(|thing| match thing {
+            Thing::Symbol(id)
+                if self.graph.symbol(*id).is_some_and(|symbol| is_class(&symbol.kind)) =>
+            {
+                Some(self.graph.owner_of(*id))
+            }
+            _ => None,
+        });
+        let class = class.or_else(|| {
+            things.is_empty().then(|| self.class_named(file, None, path, None)).flatten()
+        });
+        class.map_or(Thing::Outside, Thing::Symbol)
+    }
+
+    /// Returns the class that a path means in a file; `except` is not meant.
+    pub(in super::super) fn class_named(
+        &self,
+        file: u32,
+        mention: Option<usize>,
+        path: &str,
+        except: Option<SymbolId>,
+    ) -> Option<SymbolId> {
+        let path = path.replace("::", ".").replace('\\', ".");
+        let places = self.path_in(file, mention, &path);
+        let is_meant = |id: &SymbolId| {
+            let symbol = self.graph.symbol(*id);
+            Some(*id) != except && symbol.is_some_and(|symbol| is_class(&symbol.kind))
+        };
+        if let Some(id) = places.into_iter().map(|id| self.graph.owner_of(id)).find(is_meant) {
+            return Some(id);
+        }
+        // By the name alone, where it is one.
+        let own = path.rsplit('.').next().unwrap_or(&path);
+        let language = self.language(file);
+        let mut named =
+            self.graph.by_name.get(own)?.iter().copied().filter(is_meant).filter(|id| {
+                let of = self.graph.symbol(*id).and_then(|symbol| self.language(symbol.file));
+                imports::are_kin(of, language)
+            });
+        named.next().filter(|_| named.next().is_none())
+    }
+}

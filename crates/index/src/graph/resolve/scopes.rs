@@ -1,0 +1,172 @@
+//! Names by scope: locals, the class, the file, what it imports, its package.
+
+use distiq_lang::Language;
+
+use super::super::{File, SymbolId, imports, is_class, is_function};
+use super::{Resolver, Thing, is_packaged, is_script};
+
+impl<'g> Resolver<'g> {
+    /// Returns what a bare name means at a mention, or at the top of the file.
+    pub(super) fn name_in(
+        &self,
+        file: u32,
+        mention: Option<usize>,
+        name: &str,
+        depth: u8,
+    ) -> Vec<Thing<'g>> {
+        let Some(of) = self.graph.files.get(file as usize).filter(|_| self.step(depth)) else {
+            return Vec::new();
+        };
+        let unit = mention.and_then(|mention| of.units.get(mention).copied().flatten());
+        if let Some(found) = self.in_scopes(file, unit, mention, name) {
+            return found;
+        }
+        if let Some(symbols) = of.top.get(name) {
+            return symbols.iter().map(|id| Thing::Symbol(*id)).collect();
+        }
+        if let Some(imported) = of.imported.get(name) {
+            let found: Vec<Thing<'g>> = imported
+                .iter()
+                .filter(|(at, _)| !of.is_own_export(*at))
+                .flat_map(|(at, place)| self.through_import(file, *at, *place, depth + 1))
+                .collect();
+            if !found.is_empty() {
+                return found;
+            }
+        }
+        if !of.included.is_empty() {
+            let found = self.top_in(name, &|file| of.included.contains(&file));
+            if !found.is_empty() {
+                return found;
+            }
+        }
+        for (at, import) in of.facts.imports.iter().enumerate() {
+            let is_done = matches!(of.language, Some(Language::C | Language::Cpp));
+            let files = of.imports.get(at).filter(|_| import.is_wildcard && !is_done);
+            let Some(files) = files else { continue };
+            if import.is_reexport && is_script(of.language) {
+                continue;
+            }
+            let path = match of.language {
+                Some(Language::Python) => {
+                    self.graph.paths.python_name(&of.path, &import.from).unwrap_or_default()
+                }
+                _ => String::new(),
+            };
+            let found = self.in_modules(files, &path, name, depth + 1);
+            if !found.is_empty() {
+                return found;
+            }
+        }
+        self.in_package(of, file, name, depth)
+    }
+
+    /// Returns what the scopes around a mention say: locals, members of functions and of classes.
+    fn in_scopes(
+        &self,
+        file: u32,
+        unit: Option<u32>,
+        mention: Option<usize>,
+        name: &str,
+    ) -> Option<Vec<Thing<'g>>> {
+        let of = self.graph.files.get(file as usize)?;
+        let line = mention.and_then(|m| of.facts.mentions.get(m)).map_or(0, |m| m.line);
+        let id = mention
+            .and_then(|m| of.facts.mentions.get(m))
+            .map(|m| m.name)
+            .filter(|id| of.facts.names.get(*id as usize).is_some_and(|own| own == name));
+        let id = id.or_else(|| of.ids.get(name).copied())?;
+        let mut next = unit;
+        let mut is_inner = true;
+        loop {
+            if let Some(found) = of.locals.get(&(next, id)) {
+                // A comprehension of Python names its items behind their use.
+                let is_before = |at: &&u32| match (of.language, mention) {
+                    (Some(Language::Python), _) | (_, None) => {
+                        of.facts.mentions.get(**at as usize).is_some_and(|at| at.line <= line)
+                    }
+                    (_, Some(mention)) => **at as usize <= mention,
+                };
+                let before = found.iter().rev().find(is_before);
+                return Some(vec![Thing::Local(file, *before.or_else(|| found.first())?)]);
+            }
+            let at = next?;
+            let kind = of.facts.units.get(at as usize)?.kind.as_str();
+            let symbol = of.first + at;
+            if is_class(kind) {
+                // A class's names are in scope in its body, in some languages in its methods too.
+                let seen = is_inner
+                    || !matches!(
+                        of.language,
+                        Some(
+                            Language::Python
+                                | Language::Rust
+                                | Language::Go
+                                | Language::Php
+                                | Language::Lua
+                        )
+                    ) && !is_script(of.language);
+                let found = if seen { self.graph.member(symbol, name) } else { Vec::new() };
+                if !found.is_empty() {
+                    return Some(found.into_iter().map(Thing::Symbol).collect());
+                }
+            } else if let Some(found) = self.graph.members.get(&symbol).and_then(|m| m.get(name)) {
+                return Some(found.iter().map(|id| Thing::Symbol(*id)).collect());
+            }
+            if matches!(of.language, Some(Language::Cpp | Language::Ruby)) && is_function(kind) {
+                // A method that stands outside of its class.
+                let class = of.facts.units.get(at as usize).and_then(|unit| unit.class.clone());
+                let class = class.and_then(|class| {
+                    self.class_named(self.graph.symbol(symbol)?.file, None, &class, None)
+                });
+                let found = class.map(|class| self.graph.member(class, name)).unwrap_or_default();
+                if !found.is_empty() {
+                    return Some(found.into_iter().map(Thing::Symbol).collect());
+                }
+            }
+            is_inner = is_inner && !is_function(kind);
+            next = of.facts.units.get(at as usize)?.parent;
+            if next.is_none() {
+                let found = of.locals.get(&(None, id));
+                return found
+                    .and_then(|found| found.first())
+                    .map(|at| vec![Thing::Local(file, *at)]);
+            }
+        }
+    }
+
+    /// Returns what a name means without an import: the package's, the modules' beside.
+    fn in_package(&self, of: &File, file: u32, name: &str, depth: u8) -> Vec<Thing<'g>> {
+        match of.language {
+            Some(Language::Rust) => self.rust_path(file, name, depth + 1),
+            Some(Language::Go) => {
+                let here = imports::folder(&of.path);
+                self.top_in(name, &|other| {
+                    self.graph.files.get(other as usize).is_some_and(|other| {
+                        other.language == of.language && imports::folder(&other.path) == here
+                    })
+                })
+            }
+            language if is_packaged(language) && of.facts.package.is_some() => {
+                self.top_in(name, &|other| {
+                    self.graph.files.get(other as usize).is_some_and(|other| {
+                        other.language == of.language && other.facts.package == of.facts.package
+                    })
+                })
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// Returns the symbols at the top of some files that are called so.
+    pub(super) fn top_in(&self, name: &str, is_in: &dyn Fn(u32) -> bool) -> Vec<Thing<'g>> {
+        let named = self.graph.by_name.get(name).map_or(&[][..], Vec::as_slice);
+        let is_top = |id: &&SymbolId| {
+            self.graph.symbol(**id).is_some_and(|symbol| {
+                symbol.parent.is_none_or(|parent| self.graph.is_module(parent))
+                    && is_in(symbol.file)
+            })
+        };
+        named.iter().filter(is_top).map(|id| Thing::Symbol(*id)).collect()
+    }
+}

@@ -1,0 +1,67 @@
+//! What Python tells of types.
+
+use crate::source::tell::{Bind, NO_TELLS, Pattern, Read, Tells, argument};
+
+pub(crate) static TELLS: Tells = Tells {
+    reads: &[
+        ("identifier", Read::Name),
+        ("attribute", Read::Last("attribute")),
+        ("call", Read::Call("function")),
+        ("await", Read::Awaited("")),
+        ("parenthesized_expression", Read::In("")),
+        ("named_expression", Read::In("value")),
+        ("subscript", Read::Subscript("value")),
+        ("conditional_expression", Read::Either(&[])),
+        ("boolean_operator", Read::Either(&["left", "right"])),
+        ("as_pattern", Read::In("")),
+        ("list", Read::List("")),
+        ("list_comprehension", Read::List("body")),
+        ("generator_expression", Read::List("body")),
+        ("tuple", Read::Tuple),
+        ("expression_list", Read::Tuple),
+        ("lambda", Read::Function("parameters", "", "body")),
+        ("string", Read::Text),
+        ("integer", Read::Outside),
+        ("float", Read::Outside),
+        ("dictionary", Read::Outside),
+        // Types.
+        ("type", Read::In("")),
+        ("generic_type", Read::Subscript("")),
+        ("union_type", Read::Either(&[])),
+        ("binary_operator", Read::Either(&["left", "right"])),
+        ("none", Read::Outside),
+    ],
+    patterns: &[
+        ("identifier", Pattern::Name),
+        ("attribute", Pattern::In("attribute")),
+        ("pattern_list", Pattern::Parts),
+        ("tuple_pattern", Pattern::Parts),
+        ("list_pattern", Pattern::Parts),
+        ("as_pattern_target", Pattern::In("")),
+    ],
+    binds: &[
+        ("assignment", Bind::Value("left", "type", "right")),
+        ("typed_parameter", Bind::Value("", "type", "")),
+        ("default_parameter", Bind::Value("name", "", "value")),
+        ("typed_default_parameter", Bind::Value("name", "type", "value")),
+        ("named_expression", Bind::Value("name", "", "value")),
+        ("for_statement", Bind::Items("left", "right")),
+        ("for_in_clause", Bind::Items("left", "right")),
+        ("as_pattern", Bind::Inner("alias", "")),
+    ],
+    parameters: &[
+        ("typed_parameter", Bind::Value("", "type", "")),
+        ("default_parameter", Bind::Value("name", "", "value")),
+        ("typed_default_parameter", Bind::Value("name", "type", "value")),
+    ],
+    members: &[("attribute", ("object", "attribute"))],
+    keywords: &[("keyword_argument", ("name", "value"))],
+    own: &["self", "cls"],
+    returns: &["return_statement"],
+    closures: &["function_definition", "class_definition", "lambda"],
+    aliases: &[("type_alias_statement", "right")],
+    functions: &[("function_definition", Read::Function("parameters", "return_type", "body"))],
+    expected: argument,
+    by_text: true,
+    ..NO_TELLS
+};

@@ -1,0 +1,96 @@
+//! What a file tells of a value or a type, without resolving any name.
+
+use serde::{Deserialize, Serialize};
+
+/// What is told of a value or a type. Names stand for themselves, so that nothing is resolved here.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Told {
+    /// What the name means that begins at this byte; of a type's name also a value of it.
+    Name(u32),
+    /// A value of the type whose name begins at this byte, with the type's arguments.
+    Type(u32, Vec<Told>),
+    /// What a path means, as written and with dots.
+    Path(String),
+    /// A value of the type that a path means, as written and with dots.
+    Written(String),
+    /// The object around this unit: `this`, `self`.
+    Own(u32),
+    /// That of its bases.
+    Super(u32),
+    /// What a call of it gives.
+    Call(Box<Told>),
+    /// What is in it: of a list's items, of an option's value.
+    Item(Box<Told>),
+    /// What comes of awaiting it, or of taking its error away.
+    Awaited(Box<Told>),
+    /// Its member of a name.
+    Member(Box<Told>, String),
+    /// Its part at a place, counted from 0.
+    Part(Box<Told>, u8),
+    /// What it takes at a place, counted from 0, if it is called.
+    Argument(Box<Told>, u8),
+    /// What an instance of it is given under a name, if it is a class that is called.
+    Field(Box<Told>, String),
+    /// A list of such.
+    List(Box<Told>),
+    /// Values beside each other.
+    Tuple(Vec<Told>),
+    /// One of them, or all at once.
+    Either(Vec<Told>),
+    /// A function, by what it takes and what it returns.
+    Function(Vec<Told>, Box<Told>),
+    /// The object that begins at this byte, [`Object`](crate::Object).
+    Object(u32),
+    /// Something that no file of the project defines: a number, a text.
+    Outside,
+    /// Nothing is known.
+    Unknown,
+}
+
+impl Told {
+    /// Tells whether nothing is known of it.
+    pub fn is_unknown(&self) -> bool {
+        match self {
+            Told::Unknown => true,
+            Told::Either(all) => all.iter().all(Told::is_unknown),
+            Told::Call(of)
+            | Told::Item(of)
+            | Told::Awaited(of)
+            | Told::Member(of, _)
+            | Told::Part(of, _)
+            | Told::Field(of, _)
+            | Told::Argument(of, _) => of.is_unknown(),
+            _ => false,
+        }
+    }
+
+    /// Puts numbers in the place of bytes: `name` numbers a name, `object` an object. What has none is unknown.
+    #[must_use]
+    pub fn numbered(
+        self,
+        name: &dyn Fn(u32) -> Option<u32>,
+        object: &dyn Fn(u32) -> Option<u32>,
+    ) -> Self {
+        let one = |of: Box<Told>| Box::new(of.numbered(name, object));
+        let all = |of: Vec<Told>| of.into_iter().map(|of| of.numbered(name, object)).collect();
+        match self {
+            Told::Name(at) => name(at).map_or(Told::Unknown, Told::Name),
+            Told::Type(at, arguments) => {
+                name(at).map_or(Told::Outside, |at| Told::Type(at, all(arguments)))
+            }
+            Told::Object(at) => object(at).map_or(Told::Unknown, Told::Object),
+            Told::Call(of) => Told::Call(one(of)),
+            Told::Item(of) => Told::Item(one(of)),
+            Told::Awaited(of) => Told::Awaited(one(of)),
+            Told::Member(of, name) => Told::Member(one(of), name),
+            Told::Field(of, name) => Told::Field(one(of), name),
+            Told::Part(of, at) => Told::Part(one(of), at),
+            Told::Argument(of, at) => Told::Argument(one(of), at),
+            Told::List(of) => Told::List(one(of)),
+            Told::Tuple(of) => Told::Tuple(all(of)),
+            Told::Either(of) => Told::Either(all(of)),
+            Told::Function(takes, returns) => Told::Function(all(takes), one(returns)),
+            other => other,
+        }
+    }
+}
