@@ -1,7 +1,8 @@
-//! `cargo xtask train words|ranker`: what `search` has learned, fitted to the training repositories.
+//! `cargo xtask train words|ranker|classifier`: what `search` and the router have learned.
 
 mod ablation;
 pub mod boost;
+mod classifier;
 mod kept;
 mod ranker;
 mod rows;
@@ -20,6 +21,7 @@ pub fn run(arguments: &[&str]) -> Result<()> {
             }
             Ok(())
         }
+        ["classifier", rest @ ..] => classifier::run(rest),
         ["words", questions] => words::run(&PathBuf::from(questions)),
         ["ranker", questions] => ranker::run(&PathBuf::from(questions)),
         ["ablation", questions] => ablation::run(&PathBuf::from(questions), 1),

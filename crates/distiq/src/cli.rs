@@ -7,8 +7,8 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
     ask, completions, config, context, cost, cursor_custom, cursor_test, data, demo, doctor, graph,
-    index, index_stats, keys, map, metrics, models, permissions, redo, reference, run, schema,
-    search, sessions, setup, start, stats, tool, trust, undo, version,
+    index, index_stats, keys, map, metrics, models, permissions, redo, reference, route, run,
+    schema, search, sessions, setup, start, stats, tool, trust, undo, version,
 };
 use crate::terminal::Color;
 
@@ -92,6 +92,8 @@ pub enum Command {
     Trust(trust::Args),
     /// Answer a question from the project's code and documents
     Ask(ask::Args),
+    /// Tell how hard a request is, where it would go and what it may cost, without a model
+    Route(route::Args),
     /// Find code and documents by what they say and do
     Search(search::Args),
     /// Pack what a request needs to see of the project into few tokens

@@ -20,6 +20,7 @@ pub mod models;
 pub mod permissions;
 pub mod redo;
 pub mod reference;
+pub mod route;
 pub mod run;
 pub mod schema;
 pub mod search;
@@ -66,6 +67,7 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
         Command::Stats(args) => stats::run(&global, &args),
         Command::Metrics(args) => metrics::run(&global, &args),
         Command::Ask(args) => ask::run(&global, args),
+        Command::Route(args) => route::run(&global, &args),
         Command::Search(args) => search::run(&global, &args),
         Command::Context(args) => context::run(&global, &args),
         Command::Index(args) => index::run(&global, &args),

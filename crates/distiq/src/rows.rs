@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::failure::Failure;
 use crate::output;
 
-/// The longest row that is read.
+/// The longest row that is read, where no command says otherwise.
 const MAX_ROW_BYTES: usize = 1 << 20;
 
 /// A row that was read.
@@ -30,6 +30,15 @@ impl Row {
 /// what a row looks like.
 pub fn answer(
     shape: &str,
+    answer: impl FnMut(&Row) -> Result<Value, String>,
+) -> Result<(), Failure> {
+    answer_long(MAX_ROW_BYTES, shape, answer)
+}
+
+/// Does as [`answer`], with rows of up to `most` bytes.
+pub fn answer_long(
+    most: usize,
+    shape: &str,
     mut answer: impl FnMut(&Row) -> Result<Value, String>,
 ) -> Result<(), Failure> {
     let mut input = io::stdin().lock();
@@ -37,7 +46,7 @@ pub fn answer(
     let mut number = 0_u64;
     loop {
         bytes.clear();
-        let whole = read_row(&mut input, &mut bytes)
+        let whole = read_row(&mut input, &mut bytes, most)
             .map_err(|error| Failure::io("Cannot read standard input", &error))?;
         let Some(whole) = whole else { return Ok(()) };
         number += 1;
@@ -46,7 +55,7 @@ pub fn answer(
         }
         let row = match whole {
             true => parse(&bytes),
-            false => Err((Value::Null, "longer than 1 MiB".to_owned())),
+            false => Err((Value::Null, format!("longer than {} MiB", most >> 20))),
         };
         let answered = row.and_then(|row| answer(&row).map_err(|message| (row.id, message)));
         output::json_line(&answered.unwrap_or_else(|(id, message)| {
@@ -72,7 +81,7 @@ fn parse(bytes: &[u8]) -> Result<Row, (Value, String)> {
 
 /// Reads a row without its line end; tells whether it is whole, or `None` at the end. What is
 /// over the bound is passed over, so that the next row is found.
-fn read_row(input: &mut impl BufRead, row: &mut Vec<u8>) -> io::Result<Option<bool>> {
+fn read_row(input: &mut impl BufRead, row: &mut Vec<u8>, most: usize) -> io::Result<Option<bool>> {
     let mut begun = false;
     let mut whole = true;
     loop {
@@ -85,7 +94,7 @@ fn read_row(input: &mut impl BufRead, row: &mut Vec<u8>) -> io::Result<Option<bo
             Some(at) => (buffer.get(..at).unwrap_or_default(), 1),
             None => (buffer, 0),
         };
-        whole &= row.len() + piece.len() <= MAX_ROW_BYTES;
+        whole &= row.len() + piece.len() <= most;
         if whole {
             row.extend_from_slice(piece);
         }
@@ -108,7 +117,7 @@ mod tests {
         let mut input = io::BufReader::with_capacity(64, text.as_bytes());
         let mut rows = Vec::new();
         let mut row = Vec::new();
-        while let Some(whole) = read_row(&mut input, &mut row).unwrap() {
+        while let Some(whole) = read_row(&mut input, &mut row, MAX_ROW_BYTES).unwrap() {
             rows.push((whole, row.len()));
             row.clear();
         }

@@ -24,6 +24,7 @@
 //! This crate must never know a session's log, a tool, a terminal or a vendor's wire format.
 
 pub mod cache;
+pub mod classify;
 pub mod course;
 pub mod economy;
 pub mod forward;
@@ -49,7 +50,7 @@ pub use ledger::rows::{FinalRow, OpenRow, Progress, RequestRow, Reservation, Row
 pub use ledger::{Ledger, LedgerError, LedgerOptions};
 pub use nodes::{Balance, NodeStatus};
 pub use receipt::{Receipt, RouterEvent, SendError};
-pub use route::{Candidate, Policy, Route, RouteError, Table, Task, Tier};
+pub use route::{Candidate, Forecast, Inputs, Policy, Route, RouteError, Table, Task, Tier};
 pub use router::{KeyUse, Purpose, Router, RouterConfig};
 pub use savings::{LeftOut, Outcome, Pricing, Source, savings};
 pub use send::Reply;

@@ -1,41 +1,89 @@
 //! Where a request may go: tiers, policies, and the ways that a name stands for.
 
+mod forecast;
 mod table;
 
 use std::fmt;
 
 use serde::Serialize;
 
+use crate::classify::Label;
+
+pub use forecast::{Forecast, Inputs};
 pub use table::{RouteError, Table, Task};
 
-/// How much a model costs and can do, in three steps.
+/// How much a model costs and can do, the cheapest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Tier {
+    /// No model at all: answered from the index.
+    Zero,
+    /// A model on this machine.
+    Local,
+    /// A model that costs nothing.
+    Free,
     /// Cheap and quick.
-    Cheap,
+    Budget,
     /// Good at most work.
-    Standard,
-    /// The best there is.
-    Best,
+    Balanced,
+    /// The best at hard work.
+    Premium,
+    /// Thinks longest, and costs the most.
+    Reasoning,
 }
 
 impl Tier {
     /// All tiers, the cheapest first.
-    pub const ALL: [Tier; 3] = [Tier::Cheap, Tier::Standard, Tier::Best];
+    pub const ALL: [Tier; 7] = [
+        Tier::Zero,
+        Tier::Local,
+        Tier::Free,
+        Tier::Budget,
+        Tier::Balanced,
+        Tier::Premium,
+        Tier::Reasoning,
+    ];
+    /// Those that ask a model.
+    pub const ASKED: [Tier; 6] =
+        [Tier::Local, Tier::Free, Tier::Budget, Tier::Balanced, Tier::Premium, Tier::Reasoning];
 
-    /// Returns the name used in settings, names such as `auto:cheap`, and the ledger.
+    /// Returns the name used in settings, names such as `auto:budget`, and the ledger.
     pub const fn as_str(self) -> &'static str {
         match self {
-            Tier::Cheap => "cheap",
-            Tier::Standard => "standard",
-            Tier::Best => "best",
+            Tier::Zero => "zero",
+            Tier::Local => "local",
+            Tier::Free => "free",
+            Tier::Budget => "budget",
+            Tier::Balanced => "balanced",
+            Tier::Premium => "premium",
+            Tier::Reasoning => "reasoning",
         }
     }
 
-    /// Reads a name.
+    /// Returns the name that it had while there were three, which is still read.
+    pub const fn former(self) -> Option<&'static str> {
+        match self {
+            Tier::Budget => Some("cheap"),
+            Tier::Balanced => Some("standard"),
+            Tier::Premium => Some("best"),
+            _ => None,
+        }
+    }
+
+    /// Reads a name, or a former one.
     pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|tier| tier.as_str() == text)
+        Self::ALL.into_iter().find(|tier| tier.as_str() == text || tier.former() == Some(text))
+    }
+
+    /// Returns the tier above, which a request goes to that this one could not answer.
+    pub const fn above(self) -> Option<Self> {
+        match self {
+            Tier::Zero | Tier::Local | Tier::Free => Some(Tier::Budget),
+            Tier::Budget => Some(Tier::Balanced),
+            Tier::Balanced => Some(Tier::Premium),
+            Tier::Premium => Some(Tier::Reasoning),
+            Tier::Reasoning => None,
+        }
     }
 }
 
@@ -49,7 +97,7 @@ impl fmt::Display for Tier {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Policy {
-    /// The model that is named; `auto` is the standard tier.
+    /// The model that is named; `auto` is chosen as by `balanced`.
     #[default]
     Fixed,
     /// The cheapest that may do.
@@ -78,12 +126,26 @@ impl Policy {
             .find(|policy| policy.as_str() == text)
     }
 
-    /// Returns the tier that `auto` stands for.
+    /// Returns the tier that `auto` stands for where nothing is known of the request.
     pub const fn tier(self) -> Tier {
         match self {
-            Policy::Cheapest => Tier::Cheap,
-            Policy::Fixed | Policy::Balanced => Tier::Standard,
-            Policy::Best => Tier::Best,
+            Policy::Cheapest => Tier::Budget,
+            Policy::Fixed | Policy::Balanced => Tier::Balanced,
+            Policy::Best => Tier::Premium,
+        }
+    }
+
+    /// Returns the tier of a request by how hard it is. A complex request never goes to the cheapest
+    /// tier: what it costs to do it again is more than what is saved.
+    pub const fn tier_for(self, label: Label) -> Tier {
+        match (self, label) {
+            (Policy::Cheapest, Label::Simple | Label::Medium)
+            | (Policy::Fixed | Policy::Balanced, Label::Simple) => Tier::Budget,
+            (Policy::Cheapest, Label::Complex)
+            | (Policy::Fixed | Policy::Balanced, Label::Medium)
+            | (Policy::Best, Label::Simple) => Tier::Balanced,
+            (Policy::Fixed | Policy::Balanced, Label::Complex)
+            | (Policy::Best, Label::Medium | Label::Complex) => Tier::Premium,
         }
     }
 }

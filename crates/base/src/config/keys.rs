@@ -180,8 +180,8 @@ pub const KEYS: &[Key] = &[
     user(
         "policy",
         Kind::OneOf(&["fixed", "cheapest", "balanced", "best"]),
-        "How models are chosen: `fixed` is the model that you name; for `auto` it sets the tier \
-         (`cheapest`, `balanced`, `best`)",
+        "How models are chosen: `fixed` is the model that you name; the others choose a tier by how \
+         hard each request is (`cheapest`, `balanced`, `best`)",
     )
     .or("fixed"),
     user(
@@ -224,20 +224,28 @@ pub const KEYS: &[Key] = &[
     ),
     user("providers.NAME.headers.HEADER", Kind::Text, "A further header of every request"),
     user(
-        "tiers.cheap",
+        "tiers.local",
         Kind::Models,
-        "Models of `auto:cheap`, as `PROVIDER/MODEL`, the first choice first",
+        "Models of `auto:local`, as `PROVIDER/MODEL`, the first choice first",
     )
-    .or("anthropic/claude-haiku-5-5, openai/gpt-6-luna, gemini/gemini-3.5-flash-lite, \
+    .or("ollama/qwen2.5-coder:7b"),
+    user("tiers.free", Kind::Models, "Models of `auto:free`, which cost nothing"),
+    user("tiers.budget", Kind::Models, "Models of `auto:budget`, cheap and quick")
+        .or("anthropic/claude-haiku-5-5, openai/gpt-6-luna, gemini/gemini-3.5-flash-lite, \
              deepseek/deepseek-flash, groq/openai/gpt-oss-120b, mistral/devstral-small-latest"),
-    user("tiers.standard", Kind::Models, "Models of `auto:standard`").or(
+    user("tiers.balanced", Kind::Models, "Models of `auto:balanced`, good at most work").or(
         "anthropic/claude-sonnet-5-5, openai/gpt-6.1-sol, gemini/gemini-3.8-flash, \
              deepseek/deepseek-v4-pro, xai/grok-4.7, moonshot/kimi-k3.1-pro, zai/glm-5.3, \
              openrouter/anthropic/claude-sonnet-5.5",
     ),
-    user("tiers.best", Kind::Models, "Models of `auto:best`")
+    user("tiers.premium", Kind::Models, "Models of `auto:premium`, for hard work")
         .or("anthropic/claude-opus-5-5, openai/gpt-6-astra, gemini/gemini-4-argon, xai/grok-4.7, \
              openrouter/anthropic/claude-opus-5.5"),
+    user("tiers.reasoning", Kind::Models, "Models of `auto:reasoning`, which think longest")
+        .or("anthropic/claude-fable-5-1, openai/gpt-6-astra, gemini/gemini-4-argon"),
+    user("tiers.cheap", Kind::Models, "The former name of `tiers.budget`, which it replaces"),
+    user("tiers.standard", Kind::Models, "The former name of `tiers.balanced`, which it replaces"),
+    user("tiers.best", Kind::Models, "The former name of `tiers.premium`, which it replaces"),
     user(
         "aliases.MODEL",
         Kind::Text,

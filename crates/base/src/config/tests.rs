@@ -251,7 +251,10 @@ fn routes_and_nodes_are_read_whatever_models_are_called() {
         (&routes.fallbacks["*"][..], &routes.tiers["cheap"][..]),
         (&["x/y".to_owned()][..], &["a/b:free".to_owned()][..])
     );
-    assert_eq!((routes.tasks["vision"].as_str(), routes.tiers["best"].is_empty()), ("c/d", false));
+    assert_eq!(
+        (routes.tasks["vision"].as_str(), routes.tiers["premium"].is_empty()),
+        ("c/d", false)
+    );
     let node = |url: &str, weight| (url.to_owned(), weight);
     let corp = &settings.providers["corp"];
     assert_eq!(corp.nodes, [node("http://a:1/v1", 3), node("http://b", 1)]);

@@ -20,6 +20,7 @@ mod kill;
 #[cfg(target_os = "linux")]
 mod nasty;
 mod permissions;
+mod route;
 mod run;
 #[cfg(target_os = "linux")]
 mod sandbox;

@@ -480,7 +480,7 @@ fn names_lead_to_models_and_what_is_lost_is_told() {
     let answer = desk.post("/v1/chat/completions", &body);
     assert_eq!(answer.status, 200, "{}", answer.text());
     let rows = desk.rows(2);
-    assert_eq!((rows[0].route.as_str(), rows[0].tier.as_deref()), ("auto", Some("cheap")));
+    assert_eq!((rows[0].route.as_str(), rows[0].tier.as_deref()), ("auto", Some("budget")));
     body["model"] = "auto:none".into();
     assert_eq!(desk.post("/v1/chat/completions", &body).status, 400);
     let list = desk.get("/v1/models").text();

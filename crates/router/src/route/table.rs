@@ -81,7 +81,8 @@ impl RouteError {
             RouteError::NotSetUp { hint, .. } => hint.clone(),
             RouteError::Loop { .. } => "Mend it under `[aliases]`".into(),
             RouteError::UnknownTier { .. } => {
-                "Write `auto`, `auto:cheap`, `auto:standard` or `auto:best`".into()
+                "Write `auto`, or `auto:` with local, free, budget, balanced, premium or reasoning"
+                    .into()
             }
         }
     }
@@ -138,6 +139,7 @@ impl Table {
             Some("") => self.tier(self.policy.tier(), &target)?,
             Some(tier) if tier.starts_with(':') => {
                 let tier = Tier::parse(tier.trim_start_matches(':'));
+                let tier = tier.filter(|tier| Tier::ASKED.contains(tier));
                 let unknown = || RouteError::UnknownTier { name: cut(&target) };
                 self.tier(tier.ok_or_else(unknown)?, &target)?
             }
@@ -180,8 +182,22 @@ impl Table {
         Ok((target.to_owned(), reasons))
     }
 
-    fn tier(&self, tier: Tier, name: &str) -> Result<Route, RouteError> {
-        let models = self.routes.tiers.get(tier.as_str()).map(Vec::as_slice).unwrap_or_default();
+    /// Returns the models of a tier, set up or not, as `PROVIDER/MODEL`.
+    pub fn models(&self, tier: Tier) -> &[String] {
+        // Only users set the former name.
+        let former = tier.former().and_then(|name| self.routes.tiers.get(name));
+        former
+            .or_else(|| self.routes.tiers.get(tier.as_str()))
+            .map(Vec::as_slice)
+            .unwrap_or_default()
+    }
+
+    /// Returns the ways of a tier.
+    ///
+    /// # Errors
+    /// Where nobody is set up.
+    pub fn tier(&self, tier: Tier, name: &str) -> Result<Route, RouteError> {
+        let models = self.models(tier);
         let mut reasons = vec![format!("`{name}` is the tier {tier}")];
         let mut candidates = Vec::new();
         for model in models {
@@ -307,7 +323,7 @@ impl Table {
                 match target.strip_prefix("auto").map(|tier| tier.trim_start_matches(':')) {
                     Some("") => self.tier(self.policy.tier(), &target),
                     Some(tier) if Tier::parse(tier).is_some() => {
-                        self.tier(Tier::parse(tier).unwrap_or(Tier::Standard), &target)
+                        self.tier(Tier::parse(tier).unwrap_or(Tier::Balanced), &target)
                     }
                     _ => self.named(&target, dialect),
                 }
@@ -343,8 +359,11 @@ impl Table {
     pub fn names(&self) -> BTreeMap<String, String> {
         let mut names: BTreeMap<String, String> = self.routes.aliases.clone();
         names.insert("auto".into(), self.policy.tier().to_string());
-        for tier in Tier::ALL {
+        for tier in Tier::ASKED {
             names.insert(format!("auto:{tier}"), tier.to_string());
+            if let Some(former) = tier.former() {
+                names.insert(format!("auto:{former}"), tier.to_string());
+            }
         }
         names
     }
