@@ -6,10 +6,11 @@ mod show;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use distiq_base::{CodeIndex, CodeView};
 use distiq_index::graph::{Direction, EdgeKind, Graph, MapRequest, Seeds, map};
-use distiq_index::{Control, Index, IndexError, Mention, Mode, Query, Snapshot};
+use distiq_index::{Control, Hit, Index, IndexError, Mention, Mode, Query, Snapshot};
 
 use show::Page;
 
@@ -27,6 +28,8 @@ const TIES: [EdgeKind; 5] =
     [EdgeKind::Call, EdgeKind::Inherit, EdgeKind::Implement, EdgeKind::Use, EdgeKind::Import];
 /// Projects with more files have no graph made for one question.
 const GRAPH_FILES: u64 = 20_000;
+/// How long an answer without a model may take.
+const PATIENCE: Duration = Duration::from_secs(20);
 /// Bytes of a token in a map, rather too few than too many.
 const BYTES_A_TOKEN: usize = 3;
 
@@ -42,6 +45,29 @@ impl ProjectCode {
     /// Returns the code of the project at `root`, whose index may lie in `cache`.
     pub fn new(root: &Path, cache: &Path) -> Self {
         Self { root: root.to_path_buf(), cache: cache.to_path_buf(), index: Mutex::default() }
+    }
+
+    /// Returns where exactly this name is defined, or used; `None` where that is not sure.
+    pub(crate) fn exact(&self, view: CodeView, name: &str, max_bytes: usize) -> Option<String> {
+        let begin = Instant::now();
+        let control =
+            Control { is_cancelled: Some(&|| begin.elapsed() > PATIENCE), ..Control::default() };
+        let found = self.with(&control, |snapshot| {
+            let mut page = Page::new(snapshot, max_bytes);
+            let query = Query { limit: BY_NAME, mode: Mode::Symbol, ..Query::new(name) };
+            let hits = snapshot.search(&query)?;
+            let is_named = |hit: &&Hit| hit.reasons.iter().any(|why| why == "its name");
+            let defined: Vec<Hit> = hits.iter().take_while(is_named).cloned().collect();
+            match view {
+                _ if defined.is_empty() => {}
+                CodeView::References => references(snapshot, name, &|_| true, &mut page)?,
+                _ => page.hits(&defined, if defined.len() <= FEW { defined.len() } else { 0 }),
+            }
+            Ok(page.finish())
+        });
+        // A question of which only a part was looked through is for a model.
+        let whole = begin.elapsed() <= PATIENCE;
+        found.ok().filter(|found| whole && !found.is_empty())
     }
 
     /// Does `work` on the code as it is now; an index that turns out damaged is built anew once.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use distiq_lang::outline as definitions;
+use distiq_lang::{OutlineItem, outline as definitions};
 
 use ignore::WalkBuilder;
 
@@ -16,6 +16,9 @@ const MAX_DEPTH: usize = 4;
 /// Most files read for what they define, and of how many bytes each.
 const MAX_READ: usize = 32;
 const MAX_READ_BYTES: u64 = 64 << 10;
+/// Most definitions of one file that are shown, and the largest file that is looked into for them.
+const MOST_OUTLINE: usize = 300;
+const MAX_OUTLINED_BYTES: u64 = 1 << 20;
 /// Less room than this is left empty.
 const LEAST_ROOM: usize = 40;
 
@@ -55,16 +58,28 @@ pub fn gather(root: &Path, max_bytes: usize) -> Facts {
 /// Returns the first lines of what a file of the project defines now; nothing where it is gone, too
 /// large or no text.
 pub fn signatures(root: &Path, path: &str) -> Vec<String> {
+    items(root, path).into_iter().map(|item| item.signature).collect()
+}
+
+/// Returns what a file of the project defines now, a line each with its number; `None` where that is
+/// nothing.
+pub fn outline(root: &Path, path: &str) -> Option<String> {
+    let line = |item: &OutlineItem| {
+        format!("{}{}: {}", "  ".repeat(item.depth), item.start_line, item.signature)
+    };
+    let lines: Vec<String> = items(root, path).iter().take(MOST_OUTLINE).map(line).collect();
+    (!lines.is_empty()).then(|| lines.join("\n"))
+}
+
+fn items(root: &Path, path: &str) -> Vec<OutlineItem> {
     let path = root.join(path);
     let inside = path.canonicalize().is_ok_and(|path| path.starts_with(root));
-    let small = std::fs::metadata(&path)
-        .is_ok_and(|about| about.is_file() && about.len() <= MAX_READ_BYTES);
-    if !inside || !small {
+    let is_small = |about: std::fs::Metadata| about.is_file() && about.len() <= MAX_OUTLINED_BYTES;
+    if !inside || !std::fs::metadata(&path).is_ok_and(is_small) {
         return Vec::new();
     }
-    let Ok(text) = std::fs::read_to_string(&path) else { return Vec::new() };
-    let items = definitions(&path, &text).unwrap_or_default();
-    items.into_iter().map(|item| item.signature).collect()
+    let text = std::fs::read_to_string(&path).unwrap_or_default();
+    definitions(&path, &text).unwrap_or_default()
 }
 
 /// A source file of the project.

@@ -23,6 +23,7 @@ pub mod export;
 mod facts;
 pub mod history;
 mod journal;
+mod local;
 pub mod log;
 pub mod memory;
 pub mod prompt;

@@ -10,6 +10,7 @@ mod compacting;
 mod repeats;
 mod wait;
 
+use std::pin::pin;
 use std::time::SystemTime;
 
 use distiq_base::{
@@ -22,10 +23,11 @@ use tokio_util::sync::CancellationToken;
 use crate::checkpoint::{Kept, MAX_SHOWN};
 use crate::history::History;
 use crate::journal::Journal;
+use crate::local::{self, Asked};
 use crate::log::LogError;
 use crate::workbench::{Bench, Shared};
 use answer::{Got, Spent};
-use calls::{Asked, Trace};
+use calls::Trace;
 use wait::{Stop, Waiting};
 
 /// How often a broken or empty answer is asked for again in one turn.
@@ -80,13 +82,13 @@ pub(crate) struct Turning<'a> {
     shortened_to: Option<u64>,
 }
 
-/// Takes one turn and returns how it ended.
+/// Takes one turn, without a model where what is `asked` is found, and returns how it ended.
 pub(crate) async fn run(
     bench: &Bench,
     shared: &Shared,
     journal: &mut Journal,
     history: &mut History,
-    message: Message,
+    (message, asked): (Message, Option<Asked>),
     cancel: CancellationToken,
 ) -> Result<TurnStatus, TurnError> {
     let began = SystemTime::now();
@@ -103,6 +105,11 @@ pub(crate) async fn run(
         shortened_to: None,
     };
     turn.open(message).await?;
+    if let Some(asked) = asked
+        && turn.answer_locally(&asked).await?
+    {
+        return turn.close(Step::Done, began).await;
+    }
     let end = loop {
         match turn.step().await? {
             Step::GoOn => {}
@@ -128,6 +135,24 @@ impl Turning<'_> {
             })
             .await?;
         self.say(message).await
+    }
+
+    /// Answers what needs no model, where the answer is found; the ledger tells what that saved.
+    async fn answer_locally(&mut self, asked: &Asked) -> Result<bool, TurnError> {
+        let config = &self.bench.config;
+        let (code, cancel) = (config.code.as_ref(), self.waiting.token());
+        let looking = local::answer(asked, &config.root, code, &config.toolbox, cancel);
+        let found = self.waiting.until(&mut pin!(looking), "the index", self.journal).await?;
+        let Ok(Some(text)) = found else { return Ok(false) };
+        let (request, purpose) = (self.request(), self.purpose());
+        if let Err(error) = config.router.record_local(&request, &text, purpose).await {
+            // What is not on the ledger is not claimed, but it may be shown.
+            self.journal.emit(Event::Notice { message: error.to_string() }).await?;
+        }
+        self.journal.emit(Event::TextDelta { text: text.clone() }).await?;
+        self.say(Message::assistant(text.as_str())).await?;
+        self.last_words = text;
+        Ok(true)
     }
 
     /// Adds a message to the log and the history.
@@ -170,7 +195,7 @@ impl Turning<'_> {
     }
 
     async fn take(&mut self, message: Message, stop: &StopReason) -> Result<Step, TurnError> {
-        let calls = Asked::of(&message);
+        let calls = calls::Asked::of(&message);
         let text = message.text();
         if !text.trim().is_empty() {
             self.last_words.clone_from(&text);

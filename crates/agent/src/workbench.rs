@@ -21,6 +21,7 @@ use crate::ProjectCode;
 use crate::checkpoint::Checkpoints;
 use crate::history::{self, History, Prefix};
 use crate::journal::Journal;
+use crate::local::{self, Asked};
 use crate::log::{LogError, SessionLog};
 use crate::prompt::{self, Tail};
 use crate::turn::{self, TurnError};
@@ -92,6 +93,8 @@ pub struct Config {
     pub mode: Mode,
     /// What a turn may take.
     pub limits: TurnLimits,
+    /// Whether questions that need no model are answered without one.
+    pub local_answers: bool,
     /// When and how the history is made shorter.
     pub compaction: CompactionConfig,
     /// Most tokens of one answer.
@@ -318,14 +321,27 @@ impl Session {
             let tail = Tail::read(clock.now(), tz, root, cwd);
             self.bench.config.toolbox.heard(first_words(&message));
             let message = prompt::open_turn(message, &tail);
-            let places = self.places(&message).await;
+            let asked = self.recognise(&message);
+            // Nothing is looked up twice.
+            let places = if asked.is_some() { String::new() } else { self.places(&message).await };
             let message = self.ensure_prefix(message).await?;
             let message = prompt::add_places(message, &places);
             let Session { bench, journal, history } = &mut self;
-            turn::run(bench, &shared, journal, history, message, cancel).await?;
+            turn::run(bench, &shared, journal, history, (message, asked), cancel).await?;
         }
         self.journal.sync();
         Ok(())
+    }
+
+    /// Recognises a request that may need no model.
+    fn recognise(&self, message: &Message) -> Option<Asked> {
+        let config = &self.bench.config;
+        // A picture is for a model, and so is a shape of the answer.
+        let has_picture = message.content.iter().any(|part| !matches!(part, Content::Text { .. }));
+        if !config.local_answers || has_picture || config.output.is_some() {
+            return None;
+        }
+        local::recognise(first_words(message))
     }
 
     /// Finds the places that a request may be about, beside the runtime's threads.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use distiq_base::clock::Clock;
 use distiq_base::{
-    CachePlan, CacheTtl, Dialect, Money, Price, Request, RequestKind, SessionId, Usage,
+    CachePlan, CacheTtl, Dialect, Message, Money, Price, Request, RequestKind, SessionId, Usage,
 };
 use distiq_llm::retry::Policy;
 use distiq_llm::{Catalogue, Estimator, PriceContext, RegistryError};
@@ -20,8 +20,10 @@ use crate::ledger::Ledger;
 use crate::ledger::limits::{Limits, WorstCase};
 use crate::nodes::{NodeStatus, Pool};
 use crate::pins::Pins;
+use crate::receipt::SendError;
 use crate::route::{Candidate, Route, Tier};
 use crate::savings::{LeftOut, Warm};
+use crate::send::account::Account;
 use crate::send::{DEFAULT_ANSWER_TOKENS, Reply};
 use crate::ticket::ReceiptSlot;
 use crate::upstream::Upstreams;
@@ -182,6 +184,37 @@ impl Router {
     /// Dropping the reply gives the request up; its row is closed with what was known.
     pub fn send(&self, request: Request, purpose: Purpose) -> Reply {
         Reply::new(Arc::clone(&self.desk), request, purpose)
+    }
+
+    /// Records an answer that no model was asked for: it cost nothing, and saved at least one request.
+    ///
+    /// # Errors
+    /// When the ledger fails.
+    pub async fn record_local(
+        &self,
+        request: &Request,
+        answer: &str,
+        purpose: Purpose,
+    ) -> Result<(), SendError> {
+        let context = price_context(request, self.desk.config.clock.now());
+        let model = request.model.clone();
+        let usage = Usage {
+            input: self.prompt_tokens(request),
+            output: self.prompt_tokens(&Request {
+                model: model.clone(),
+                messages: vec![Message::assistant(answer)],
+                ..Request::default()
+            }),
+            ..Usage::default()
+        };
+        let mut account =
+            Account::new(Arc::clone(&self.desk), purpose, model, context, usage.input);
+        let row = account.local_row();
+        let limits = Limits::default();
+        let ledger = &self.desk.config.ledger;
+        ledger.reserve(row, &limits).await?;
+        ledger.settle(&account.id.clone(), account.local_end(usage), &limits).await?;
+        Ok(())
     }
 
     /// Returns what the provider's prompt cache is to be told about a request of the session that

@@ -10,7 +10,7 @@ const MOST_BYTES: usize = 40 << 10;
 /// How much of each text is told.
 const USER_BYTES: usize = 400;
 const ANSWER_BYTES: usize = 700;
-const RESULT_BYTES: usize = 240;
+const RESULT_BYTES: usize = 160;
 
 /// What is asked of the model that writes the summary.
 pub const INSTRUCTION: &str = "Summarise this part of a coding session for the agent that goes on with it, in at most 300 words: what was \

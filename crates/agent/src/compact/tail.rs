@@ -57,7 +57,8 @@ pub fn fit(messages: &[Message], result_bytes: usize) -> (Vec<Message>, bool) {
 
 fn shorten(text: &str, most: usize) -> String {
     let (head, tail) = notes::ends(text, most);
-    format!("{head}\n[… {} bytes left out]\n{tail}", text.len() - head.len() - tail.len())
+    let left_out = text.len() - head.len() - tail.len();
+    format!("{head}\n{}{left_out} bytes left out]\n{tail}", notes::LEFT_OUT)
 }
 
 fn is_reasoning(content: &Content) -> bool {

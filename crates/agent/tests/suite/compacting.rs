@@ -104,7 +104,10 @@ fn text(request: &Request) -> String {
 
 #[tokio::test]
 async fn a_long_loop_of_tools_stays_within_its_window() {
-    let stage = Stage::new(reads(8));
+    let mut plans = reads(8);
+    // Enough is said for a summary.
+    plans.iter_mut().for_each(|plan| plan.text = "I look at one more of them. ".repeat(20));
+    let stage = Stage::new(plans);
     stage.model.summaries.lock().unwrap().extend((0..9).map(|_| Plan::says(SUMMARY)));
     let (bench, mut records) = Workbench::start(stage.config()).unwrap();
     let words = "Read them all. Never print RC codes aloud, see src/rules/A-9.md.";
@@ -123,9 +126,7 @@ async fn a_long_loop_of_tools_stays_within_its_window() {
         let code = format!("RC-{at}-77F");
         assert!(text(&last).contains(&code), "{code} was lost: {}", text(&last));
     }
-    let with_summary =
-        stage.requests().iter().filter(|request| text(request).contains(SUMMARY)).count();
-    assert!(with_summary >= 1);
+    assert!(text(&last).contains(SUMMARY), "{}", text(&last));
 }
 
 #[tokio::test]

@@ -213,6 +213,7 @@ impl World {
             fallbacks: Vec::new(),
             mode: Mode::Full,
             limits: TurnLimits::default(),
+            local_answers: false,
             compaction: distiq_agent::CompactionConfig::default(),
             max_output_tokens: 8_192,
             output: None,

@@ -329,6 +329,12 @@ pub const KEYS: &[Key] = &[
     )
     .or("true"),
     user(
+        "economy.local_answers",
+        Kind::Bool,
+        "Whether plain questions, such as where a name is defined, are answered without a model",
+    )
+    .or("true"),
+    user(
         "economy.window_tokens",
         Kind::Integer(2_000, 100_000_000),
         "The longest prompt and answer together, where that is less than the model takes",

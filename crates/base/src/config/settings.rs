@@ -173,13 +173,15 @@ pub enum SandboxNetwork {
 pub struct EconomySettings {
     /// Whether long conversations are made shorter.
     pub compaction: bool,
+    /// Whether plain questions are answered without a model.
+    pub local_answers: bool,
     /// The longest prompt and answer together, where less than the model takes.
     pub window_tokens: Option<u64>,
 }
 
 impl Default for EconomySettings {
     fn default() -> Self {
-        Self { compaction: true, window_tokens: None }
+        Self { compaction: true, local_answers: true, window_tokens: None }
     }
 }
 
@@ -229,6 +231,7 @@ impl Settings {
             sandbox_rules: sandbox_rules(&values),
             economy: EconomySettings {
                 compaction: values.value("economy.compaction") == Some(&Value::Bool(true)),
+                local_answers: values.value("economy.local_answers") == Some(&Value::Bool(true)),
                 window_tokens: values.integer("economy.window_tokens"),
             },
             checkpoints: CheckpointSettings {

@@ -4,13 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use distiq_base::{
-    BlockStart, Delta, Money, RequestId, RequestKind, StopReason, StreamEvent, Usage,
+    BlockStart, Delta, Money, Price, RequestId, RequestKind, Scope, StopReason, StreamEvent, Usage,
 };
 use distiq_llm::PriceContext;
 use tokio::time::Instant;
 
 use crate::economy::lifetimes::cache_life;
-use crate::ledger::limits::Limits;
+use crate::ledger::limits::{Limits, WorstCase};
 use crate::ledger::rows::{FinalRow, OpenRow, Progress, Savings};
 use crate::receipt::{Receipt, SendError};
 use crate::route::Candidate;
@@ -327,14 +327,42 @@ impl Account {
         }
     }
 
+    /// Returns the row of an answer that no model is asked for.
+    pub fn local_row(&self) -> OpenRow {
+        OpenRow {
+            provider: "local".to_owned(),
+            model: "index".to_owned(),
+            tier: Some("zero".to_owned()),
+            route: "local".to_owned(),
+            reasons: vec!["answered without a model".to_owned()],
+            worst: Some(WorstCase { prompt: Money::ZERO, output: Price(0) }),
+            estimate: None,
+            ..self.open_row(&Scope::default(), 0, 0)
+        }
+    }
+
+    /// Returns the end of an answer that no model was asked for, and that would have had `usage`.
+    pub fn local_end(&mut self, usage: Usage) -> FinalRow {
+        FinalRow {
+            cost: Some(Money::ZERO),
+            savings: self.savings_of(usage, Some(Money::ZERO), Source::Local),
+            latency_ms: millis(self.began.elapsed()),
+            ..FinalRow::default()
+        }
+    }
+
     /// Returns what was saved of a request that cost `paid`.
     fn savings(&self, paid: Option<Money>) -> Savings {
-        let Some(paid) = paid else { return Savings::default() };
         let usage = self.attempt_usage().map_or_else(Usage::default, |(usage, _)| usage);
         let source = match self.purpose.kind {
             RequestKind::Summarize | RequestKind::Classify => Source::Overhead,
             _ => Source::Model,
         };
+        self.savings_of(usage, paid, source)
+    }
+
+    fn savings_of(&self, usage: Usage, paid: Option<Money>, source: Source) -> Savings {
+        let Some(paid) = paid else { return Savings::default() };
         let window = self.desk.window(&self.baseline);
         let outcome = Outcome {
             usage,

@@ -188,6 +188,7 @@ fn config(
         provider: choice.provider,
         model: choice.model,
         mode: settings.mode,
+        local_answers: settings.economy.local_answers && !options.no_local,
         compaction,
         limits: TurnLimits {
             max_requests: settings.max_turns,
