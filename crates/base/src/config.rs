@@ -15,9 +15,9 @@ use std::path::{Path, PathBuf};
 
 pub use keys::{KEYS, Key, Kind, Layering, Value, canonical, find, parts};
 pub use settings::{
-    CheckpointSettings, EconomySettings, LimitSettings, ProviderSettings, RetrySettings,
-    RouteSettings, Sandbox, SandboxBackend, SandboxNetwork, SandboxRules, Settings,
-    TimeoutSettings,
+    CacheAnswers, CacheSettings, CheckpointSettings, EconomySettings, LimitSettings,
+    ProviderSettings, RetrySettings, RouteSettings, Sandbox, SandboxBackend, SandboxNetwork,
+    SandboxRules, Settings, TimeoutSettings,
 };
 
 pub use rules::{MAX_RULES, RULES_KEY, Rule, RulePattern, RuleVerdict};

@@ -53,6 +53,11 @@ impl Home {
         self.data.join("gateway.db")
     }
 
+    /// Returns the database of answers that are given again.
+    pub fn answers(&self) -> PathBuf {
+        self.data.join("cache.db")
+    }
+
     /// Returns the folder of session logs.
     pub fn sessions(&self) -> PathBuf {
         self.data.join("sessions")

@@ -6,9 +6,10 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    ask, completions, config, context, cost, cursor_custom, cursor_test, data, demo, doctor, graph,
-    index, index_stats, keys, map, metrics, models, permissions, redo, reference, route, run,
-    schema, search, sessions, setup, start, stats, tool, trust, undo, version,
+    ask, cache, completions, compress, config, context, cost, cursor_custom, cursor_test, data,
+    demo, doctor, graph, index, index_stats, keys, map, metrics, models, permissions, redo,
+    reference, route, run, schema, search, sessions, setup, start, stats, tool, trust, undo,
+    version,
 };
 use crate::terminal::Color;
 
@@ -98,6 +99,10 @@ pub enum Command {
     Search(search::Args),
     /// Pack what a request needs to see of the project into few tokens
     Context(context::Args),
+    /// Show and clear the answers that are given again
+    Cache(cache::Args),
+    /// Make a text shorter: prose alone, all else byte for byte
+    Compress(compress::Args),
     /// Bring the index of the project up to date
     Index(index::Args),
     /// Tell what is in the index

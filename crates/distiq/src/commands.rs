@@ -1,7 +1,9 @@
 //! The commands, one file each, and their table.
 
 pub mod ask;
+pub mod cache;
 pub mod completions;
+pub mod compress;
 pub mod config;
 pub mod context;
 pub mod cost;
@@ -70,6 +72,8 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
         Command::Route(args) => route::run(&global, &args),
         Command::Search(args) => search::run(&global, &args),
         Command::Context(args) => context::run(&global, &args),
+        Command::Cache(args) => cache::run(&global, args),
+        Command::Compress(args) => compress::run(&global, &args),
         Command::Index(args) => index::run(&global, &args),
         Command::IndexStats(args) => index_stats::run(&global, &args),
         Command::Map(args) => map::run(&global, &args),

@@ -4,6 +4,7 @@
 //! error; the exit code tells what kind of failure ended a command. Nothing here knows how an
 //! answer is made: that is the agent's and the router's business.
 
+mod answers;
 mod ask;
 mod checkpoints;
 mod cli;

@@ -55,6 +55,18 @@ impl Call {
         headers.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
     }
 
+    /// Tells what the caller wants of the cache of answers, where it says so.
+    pub fn wants_cache(&self) -> Option<bool> {
+        if self.header("cache-control").is_some_and(|value| value.contains("no-store")) {
+            return Some(false);
+        }
+        let value = self.header("x-distiq-cache")?;
+        if value.eq_ignore_ascii_case("off") {
+            return Some(false);
+        }
+        value.eq_ignore_ascii_case("on").then_some(true)
+    }
+
     /// Tells whether the caller asked for the mechanisms that change requests.
     pub fn wants_optimizing(&self) -> bool {
         self.header("x-distiq-optimize").is_some_and(|value| value.eq_ignore_ascii_case("on"))

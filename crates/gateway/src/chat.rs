@@ -7,7 +7,7 @@ use distiq_base::{Assembler, Dialect, Request, RequestKind, Response as Answer};
 use distiq_llm::ProviderErrorKind as Kind;
 use distiq_llm::wire::{Fate, notes, responses};
 use distiq_router::economy::Rhythm;
-use distiq_router::{Purpose, Reply, Route as Ways, RouterEvent};
+use distiq_router::{CacheSlot, CacheUse, Purpose, Reply, Route as Ways, RouterEvent, Verdict};
 use futures::StreamExt;
 use hyper::Response;
 use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderValue};
@@ -60,13 +60,14 @@ pub(crate) async fn answer(mut asked: Asked<'_>) -> Result<Response<Out>, Refusa
     let tab = take_rate(&asked)?;
     let target = first_dialect(&setup, &route);
     let is_changed = route.name == "auto" || wants_optimizing(&asked);
+    let wants_cache = asked.call.wants_cache().unwrap_or(is_changed || setup.router.caches_all());
     let goes_on_here = match &head.previous {
         Some(id) if asked.codec.keeps_answers() => kept::is_kept(asked.shared, id)?,
         _ => false,
     };
-    let (purpose, model) = purpose(&asked, RequestKind::Gateway, route);
+    let (mut purpose, model) = purpose(&asked, RequestKind::Gateway, route);
     // The caller's own bytes, where the target speaks the dialect and nobody asked for a change.
-    let as_is = !is_changed && !goes_on_here && asked.codec.can_pass();
+    let as_is = !is_changed && !wants_cache && !goes_on_here && asked.codec.can_pass();
     if target == Some(asked.codec.dialect()) && as_is {
         return pass::answer(&asked, &setup, streams, model, purpose, tab).await;
     }
@@ -93,11 +94,30 @@ pub(crate) async fn answer(mut asked: Asked<'_>) -> Result<Response<Out>, Refusa
     // So that a long answer is no long silence, and one that is given up is billed for what came.
     request.stream = true;
     let keep = joined.filter(kept::is_wanted).map(|joined| keep(&asked, joined, as_asked.clone()));
+    let mut told = CacheSlot::default();
+    if wants_cache {
+        let used = CacheUse { model: name, ..CacheUse::default() };
+        told = used.told.clone();
+        purpose.cache = Some(used);
+    }
     let reply = setup.router.send(request, purpose);
-    match asked.route.stream.unwrap_or(as_asked.stream) {
+    let answer = match asked.route.stream.unwrap_or(as_asked.stream) {
         true => stream(&asked, reply, &as_asked, headers, tab, keep).await,
         false => whole(&asked, reply, &as_asked, headers, tab, keep).await,
+    };
+    let is_off = is_changed && !wants_cache;
+    answer.map(|answer| tell_cache(answer, &told, is_off))
+}
+
+/// Tells in the head what the cache of answers did.
+fn tell_cache(mut response: Response<Out>, told: &CacheSlot, is_off: bool) -> Response<Out> {
+    let Some(verdict) = told.get().or(is_off.then_some(Verdict::Bypass)) else { return response };
+    let fields = response.headers_mut();
+    fields.insert("x-distiq-cache", HeaderValue::from_static(verdict.as_str()));
+    if let Some(entry) = told.entry().and_then(|entry| HeaderValue::try_from(entry).ok()) {
+        fields.insert("x-distiq-cache-id", entry);
     }
+    response
 }
 
 fn wants_optimizing(asked: &Asked<'_>) -> bool {

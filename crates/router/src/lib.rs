@@ -25,6 +25,7 @@
 
 pub mod cache;
 pub mod classify;
+pub mod compress;
 pub mod course;
 pub mod economy;
 pub mod forward;
@@ -39,6 +40,7 @@ mod send;
 mod ticket;
 mod upstream;
 
+pub use cache::{CacheOptions, CacheSlot, CacheStats, CacheUse, ResponseCache, Verdict};
 pub use forward::{
     Broken, Call, ForwardBody, ForwardStream, Forwarded, Reads, ReceiptHandle, Refused,
 };

@@ -12,6 +12,7 @@ use distiq_llm::retry::Policy;
 use distiq_llm::{Catalogue, Estimator, PriceContext, RegistryError};
 use jiff::Timestamp;
 
+use crate::cache::{CacheUse, ResponseCache};
 use crate::economy::compaction::{self, Compaction, CompactionInputs, PromptPrices};
 use crate::economy::lifetimes::{Rhythm, cache_life, lifetime};
 use crate::economy::{self, CacheRules, PrefixCosts};
@@ -84,6 +85,8 @@ pub struct Purpose {
     pub receipt: Option<ReceiptSlot>,
     /// What its prompt would hold besides, but for what Distiq does.
     pub left_out: LeftOut,
+    /// Where an answer of before may answer it, and its own be kept; `None` where not.
+    pub cache: Option<CacheUse>,
 }
 
 /// A gateway key as the ledger knows it: never the key itself.
@@ -115,6 +118,7 @@ impl Purpose {
             client: None,
             receipt: None,
             left_out: LeftOut::default(),
+            cache: None,
         }
     }
 
@@ -154,6 +158,7 @@ pub(crate) struct Desk {
     pools: RwLock<HashMap<String, Arc<Pool>>>,
     pub pins: Pins,
     pub warm: Warm,
+    cache: RwLock<Option<Arc<ResponseCache>>>,
 }
 
 impl std::fmt::Debug for Router {
@@ -173,8 +178,19 @@ impl Router {
                 pools,
                 pins: Pins::default(),
                 warm: Warm::default(),
+                cache: RwLock::default(),
             }),
         }
+    }
+
+    /// Gives it a cache of answers, for the requests that ask for one.
+    pub fn set_cache(&self, cache: Arc<ResponseCache>) {
+        *self.desk.cache.write().unwrap_or_else(PoisonError::into_inner) = Some(cache);
+    }
+
+    /// Tells whether its cache of answers serves also those who do not ask for it.
+    pub fn caches_all(&self) -> bool {
+        self.desk.cache().is_some_and(|cache| cache.options().serves_all)
     }
 
     /// Sends a request and returns its answer as it comes.
@@ -344,6 +360,11 @@ impl Router {
 }
 
 impl Desk {
+    /// Returns the cache of answers.
+    pub fn cache(&self) -> Option<Arc<ResponseCache>> {
+        self.cache.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// Returns the nodes of a provider; made at the first call and kept.
     pub fn pool(&self, provider: &str) -> Result<Arc<Pool>, RegistryError> {
         let read = self.pools.read().unwrap_or_else(PoisonError::into_inner);

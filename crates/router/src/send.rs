@@ -1,6 +1,7 @@
 //! One request on its way: set aside, sent, retried, shown, recorded.
 
 pub(crate) mod account;
+mod replay;
 
 use std::collections::VecDeque;
 use std::hash::{BuildHasher, Hasher};
@@ -15,6 +16,7 @@ use distiq_llm::{ProviderError, ProviderErrorKind};
 use futures::stream::BoxStream;
 use futures::{Stream, StreamExt};
 
+use crate::cache::serving::Serving;
 use crate::course::{After, Course, Leg};
 use crate::economy::switch;
 use crate::ledger::rows::OpenRow;
@@ -58,6 +60,7 @@ impl Stream for Reply {
 
 impl Reply {
     pub(crate) fn new(desk: Arc<Desk>, mut request: Request, mut purpose: Purpose) -> Self {
+        let serving = Serving::of(&desk, &request, &purpose);
         let pinned = desk.pins.find(&request);
         let notes = switch::pin(&mut request, &mut purpose, pinned);
         let context = price_context(&request, desk.config.clock.now());
@@ -90,6 +93,7 @@ impl Reply {
             held: Vec::new(),
             shown: false,
             proof: String::new(),
+            serving,
         };
         let events = futures::stream::unfold(sending, |mut sending| async move {
             let event = sending.next().await?;
@@ -145,6 +149,8 @@ struct Sending {
     shown: bool,
     /// The signature that is coming.
     proof: String,
+    /// Where the request may be answered by an answer of before, and its own kept.
+    serving: Option<Serving>,
 }
 
 impl Sending {
@@ -169,6 +175,9 @@ impl Sending {
 
     /// Finds the first way and sets the money for it aside.
     async fn begin(&mut self) {
+        if let Some(found) = self.kept_answer() {
+            return self.give(found).await;
+        }
         let leg = match self.course.pick() {
             Ok(leg) => leg,
             Err(error) => return self.refuse(error.into()),
@@ -325,6 +334,9 @@ impl Sending {
     }
 
     fn note(&mut self, event: &StreamEvent) {
+        if let Some(serving) = &mut self.serving {
+            serving.note(event);
+        }
         let mut state = self.ticket.state();
         state.account.note(event);
         let proof = match event {
@@ -358,6 +370,9 @@ impl Sending {
         }
         self.held.clear();
         self.proof.clear();
+        if let Some(serving) = &mut self.serving {
+            serving.restart();
+        }
         let mut state = self.ticket.state();
         state.account.failed();
         let delay = match after {
@@ -439,6 +454,9 @@ impl Sending {
         }
         self.leg = None;
         let (receipt, alerts) = self.ticket.close(error).await;
+        if let Some(serving) = self.serving.take().filter(|_| complete) {
+            serving.keep(&receipt, self.ticket.desk.config.clock.now_ms());
+        }
         self.ready.extend(alerts.iter().map(|alert| RouterEvent::Notice(alert.to_string())));
         if complete {
             self.ready.push_back(RouterEvent::Model(StreamEvent::End));

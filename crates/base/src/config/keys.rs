@@ -340,6 +340,23 @@ pub const KEYS: &[Key] = &[
         "The longest prompt and answer together, where that is less than the model takes",
     ),
     user(
+        "cache.answers",
+        Kind::OneOf(&["off", "asked", "on"]),
+        "Whom the gateway gives an answer of before: nobody, who asks for it (by `auto`, the key's \
+         setting or `x-distiq-optimize: on`), or everybody",
+    )
+    .or("asked"),
+    user(
+        "cache.semantic",
+        Kind::Bool,
+        "Whether a question in other words may be answered by an answer of before",
+    )
+    .or("true"),
+    user("cache.ttl_s", Kind::Integer(1, 31_536_000), "How many seconds an answer is given again")
+        .or("86400"),
+    user("cache.max_mb", Kind::Integer(1, 100_000), "Most megabytes of answers").or("256"),
+    user("cache.max_entries", Kind::Integer(1, 10_000_000), "Most answers").or("100000"),
+    user(
         "gateway.hosts",
         Kind::Hosts,
         "Names by which browsers may reach the gateway, beside those of this machine",

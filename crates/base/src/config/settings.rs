@@ -34,6 +34,7 @@ pub struct Settings {
     /// What saves money.
     pub economy: EconomySettings,
     pub gateway: GatewaySettings,
+    pub cache: CacheSettings,
     pub plain: bool,
 }
 
@@ -105,6 +106,29 @@ pub struct GatewaySettings {
     pub access_log_mb: u64,
     pub tls_certificate: Option<PathBuf>,
     pub tls_key: Option<PathBuf>,
+}
+
+/// Which answers are given again.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct CacheSettings {
+    pub answers: CacheAnswers,
+    pub semantic: bool,
+    pub ttl_s: u64,
+    pub max_mb: u64,
+    pub max_entries: u64,
+}
+
+/// Who is given an answer of before.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CacheAnswers {
+    /// Nobody.
+    Off,
+    /// Who asks for it.
+    #[default]
+    Asked,
+    /// Everybody.
+    On,
 }
 
 /// How often and how soon to try again.
@@ -247,6 +271,17 @@ impl Settings {
                 access_log_mb: values.integer("gateway.access_log_mb").unwrap_or_default(),
                 tls_certificate: values.text("gateway.tls_certificate").map(PathBuf::from),
                 tls_key: values.text("gateway.tls_key").map(PathBuf::from),
+            },
+            cache: CacheSettings {
+                answers: match values.text("cache.answers").as_deref() {
+                    Some("off") => CacheAnswers::Off,
+                    Some("on") => CacheAnswers::On,
+                    _ => CacheAnswers::Asked,
+                },
+                semantic: values.value("cache.semantic") == Some(&Value::Bool(true)),
+                ttl_s: values.integer("cache.ttl_s").unwrap_or_default(),
+                max_mb: values.integer("cache.max_mb").unwrap_or_default(),
+                max_entries: values.integer("cache.max_entries").unwrap_or_default(),
             },
             plain: values.value("plain") == Some(&Value::Bool(true)),
         }

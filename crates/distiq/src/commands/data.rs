@@ -70,6 +70,8 @@ enum What {
     Gateway,
     /// What `ask` was asked, and its answers
     Questions,
+    /// Answers that are given again
+    Answers,
     /// What can be made again
     Cache,
     /// All of these; settings and vendors' keys stay
@@ -213,6 +215,7 @@ fn erasable(home: &Home, what: What) -> Vec<Stored> {
         What::Ledger => database("ledger."),
         What::Gateway => database("gateway."),
         What::Questions => database("questions."),
+        What::Answers => database("cache.db"),
         What::Cache => files(&home.cache),
         What::All => {
             let mut all = files(&home.data);

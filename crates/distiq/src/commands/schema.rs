@@ -8,6 +8,8 @@ use crate::output;
 /// The schemas; each describes an output with `--json` (or `--output-format`), which only grows.
 pub const SCHEMAS: &[(&str, &str)] = &[
     ("ask", include_str!("../../schemas/ask.json")),
+    ("cache", include_str!("../../schemas/cache.json")),
+    ("compress", include_str!("../../schemas/compress.json")),
     ("config", include_str!("../../schemas/config.json")),
     ("context", include_str!("../../schemas/context.json")),
     ("cost", include_str!("../../schemas/cost.json")),

@@ -133,6 +133,7 @@ fn nobody_listens_wider_than_this_machine_without_a_key() {
             bounds: distiq_gateway::Bounds::default(),
         };
         let source = crate::support::Reading {
+            cache: desk.folder.path().join("other.db"),
             anthropic: model.base_url_anthropic(),
             openai: model.base_url_openai(),
             ledger: std::sync::Arc::clone(&desk.ledger),

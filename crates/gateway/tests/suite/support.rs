@@ -13,7 +13,10 @@ use distiq_gateway::{Access, Bounds, Gateway, Handle, Options, SeeingOptions, Se
 use distiq_llm::retry::Policy;
 use distiq_llm::wire::Quirks;
 use distiq_llm::{Catalogue, ProviderConfig, Registry, Timeouts};
-use distiq_router::{Ledger, Limits, RequestRow, Router, RouterConfig, RowFilter, RowState, Table};
+use distiq_router::{
+    CacheOptions, Ledger, Limits, RequestRow, ResponseCache, Router, RouterConfig, RowFilter,
+    RowState, Table,
+};
 use distiq_testkit::ScriptedModel;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -40,6 +43,7 @@ pub struct Reading {
     pub ledger: Arc<Ledger>,
     pub limits: Mutex<Limits>,
     pub timeouts: Timeouts,
+    pub cache: PathBuf,
 }
 
 impl Source for Reading {
@@ -73,6 +77,8 @@ impl Source for Reading {
             retry: Policy { attempts: 1, ..Policy::default() },
             clock: Clock::System,
         });
+        let cache = CacheOptions::at(self.cache.clone());
+        router.set_cache(Arc::new(ResponseCache::new(cache)));
         let mut table = Table::new(&settings(), &registry, Arc::clone(&catalogue));
         table.takes_unknown = true;
         Ok(Setup { router: Arc::new(router), registry, catalogue, table })
@@ -114,8 +120,10 @@ impl Desk {
         let folder = tempfile::tempdir().unwrap();
         let ledger = Arc::new(Ledger::open(&folder.path().join("ledger.db")).unwrap());
         let limits = Mutex::new(Limits::default());
+        let cache = folder.path().join("cache.db");
+        let ledger_too = Arc::clone(&ledger);
         let source =
-            Arc::new(Reading { anthropic, openai, ledger: Arc::clone(&ledger), limits, timeouts });
+            Arc::new(Reading { anthropic, openai, ledger: ledger_too, limits, timeouts, cache });
         let mut options = Options {
             listen: "127.0.0.1:0".parse().unwrap(),
             access: Access::Keys,

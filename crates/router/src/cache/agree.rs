@@ -102,18 +102,18 @@ const OPPOSITES: &[(&str, &str)] = &[
 
 /// Floors of likeness as [`learn`] found them on the pairs that it may see, in percent.
 pub const FLOORS: &[((Language, Asks), u8)] = &[
-    ((Language::English, Asks::HowTo), 62),
-    ((Language::Russian, Asks::HowTo), 64),
-    ((Language::English, Asks::Plain), 73),
-    ((Language::Russian, Asks::Plain), 66),
-    ((Language::English, Asks::What), 71),
-    ((Language::Russian, Asks::What), 87),
-    ((Language::English, Asks::May), 90),
-    ((Language::Russian, Asks::May), 88),
-    ((Language::English, Asks::Whether), 77),
-    ((Language::English, Asks::Where), 90),
-    ((Language::English, Asks::Why), 89),
-    ((Language::Russian, Asks::Why), 89),
+    ((Language::English, Asks::HowTo), 57),
+    ((Language::Russian, Asks::HowTo), 59),
+    ((Language::English, Asks::Plain), 60),
+    ((Language::Russian, Asks::Plain), 60),
+    ((Language::English, Asks::What), 60),
+    ((Language::Russian, Asks::What), 60),
+    ((Language::English, Asks::May), 60),
+    ((Language::Russian, Asks::May), 60),
+    ((Language::English, Asks::Whether), 60),
+    ((Language::English, Asks::Where), 60),
+    ((Language::English, Asks::Why), 60),
+    ((Language::Russian, Asks::Why), 60),
 ];
 
 /// The floor of a neighbourhood that no pair taught.
@@ -162,7 +162,9 @@ pub fn guard(a: &Question, b: &Question) -> Result<(), Veto> {
 pub fn learn<'q>(
     pairs: impl Iterator<Item = (&'q Question, &'q Question, bool)>,
 ) -> Vec<((Language, Asks), u8)> {
-    const SLACK: u8 = 10;
+    const SLACK: u8 = 15;
+    // With no wrong pair near, few right ones tell little of what else is right.
+    const HIGHEST_GUESS: u8 = 60;
     let mut floors: Vec<((Language, Asks), u8, u8)> = Vec::new();
     for (a, b, is_same) in pairs.filter(|(a, b, _)| guard(a, b).is_ok()) {
         let near = (likeness(a, b) * 100.0).clamp(0.0, 100.0) as u8;
@@ -180,7 +182,9 @@ pub fn learn<'q>(
     }
     floors
         .into_iter()
-        .map(|(place, right, wrong)| (place, right.saturating_sub(SLACK).max(wrong)))
+        .map(|(place, right, wrong)| {
+            (place, right.saturating_sub(SLACK).min(HIGHEST_GUESS).max(wrong))
+        })
         .collect()
 }
 

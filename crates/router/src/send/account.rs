@@ -80,6 +80,8 @@ pub(crate) struct Account {
     stop: Option<StopReason>,
     complete: bool,
     progress_at: Option<Instant>,
+    /// What its answer was billed by, where it is a kept one.
+    from_cache: Option<Usage>,
 }
 
 /// Tokens and what they cost.
@@ -127,12 +129,26 @@ impl Account {
             stop: None,
             complete: false,
             progress_at: None,
+            from_cache: None,
         }
     }
 
     /// Returns where the receipt is to be found, once: held on to, the two would hold each other.
     pub const fn take_slot(&mut self) -> Option<ReceiptSlot> {
         self.purpose.receipt.take()
+    }
+
+    /// The request is answered by a kept answer: it costs nothing, and saves what that cost.
+    pub fn takes_kept(&mut self, found: &crate::cache::Found) {
+        self.purpose.route = "cache";
+        let how = found.verdict.as_str();
+        self.notes.push(format!("answered from the cache: {how}, entry {}", found.id));
+        let usage = Usage { cost: None, ..found.answer.usage };
+        self.from_cache = Some(usage);
+        self.earlier = Tally { cost: Some(Money::ZERO), ..Tally::default() };
+        self.answered_by = Some(found.answer.model.clone());
+        self.stop = Some(StopReason::EndTurn);
+        self.done();
     }
 
     /// Returns the row to open, for an answer of up to `wanted_tokens`.
@@ -354,7 +370,9 @@ impl Account {
     /// Returns what was saved of a request that cost `paid`.
     fn savings(&self, paid: Option<Money>) -> Savings {
         let usage = self.attempt_usage().map_or_else(Usage::default, |(usage, _)| usage);
+        let usage = self.from_cache.unwrap_or(usage);
         let source = match self.purpose.kind {
+            _ if self.from_cache.is_some() => Source::ResponseCache,
             RequestKind::Summarize | RequestKind::Classify => Source::Overhead,
             _ => Source::Model,
         };

@@ -16,7 +16,7 @@ use distiq_router::{Ledger, Limits, Router, RouterConfig, Table};
 use crate::cli::Global;
 use crate::failure::Failure;
 use crate::world::World;
-use crate::{providers, terminal};
+use crate::{answers, providers, terminal};
 
 /// The longest that a request waits because its vendor asks for it.
 const LONGEST_WAIT: Duration = Duration::from_secs(2);
@@ -126,6 +126,7 @@ impl FromSettings {
             clock: Clock::System,
         });
         router.watch_nodes(CHECK_EVERY);
+        answers::serve(&world, &router);
         let mut table = Table::new(settings, &registry, Arc::clone(&catalogue));
         table.takes_unknown = self.upstreams.iter().any(|upstream| upstream.name.is_none());
         Ok(Setup { router: Arc::new(router), registry, catalogue, table })

@@ -1,0 +1,28 @@
+//! The cache of answers, as the settings want it.
+
+use std::sync::Arc;
+
+use distiq_base::config::CacheAnswers;
+use distiq_router::{CacheOptions, ResponseCache, Router};
+
+use crate::world::World;
+
+/// Returns how answers are kept.
+pub fn options(world: &World) -> CacheOptions {
+    let settings = &world.settings.cache;
+    CacheOptions {
+        path: world.home.answers(),
+        ttl_ms: i64::try_from(settings.ttl_s.saturating_mul(1_000)).unwrap_or(i64::MAX),
+        max_entries: settings.max_entries,
+        max_bytes: settings.max_mb << 20,
+        semantic: settings.semantic,
+        serves_all: settings.answers == CacheAnswers::On,
+    }
+}
+
+/// Gives a router the cache, unless it is switched off.
+pub fn serve(world: &World, router: &Router) {
+    if world.settings.cache.answers != CacheAnswers::Off {
+        router.set_cache(Arc::new(ResponseCache::new(options(world))));
+    }
+}

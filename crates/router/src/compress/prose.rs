@@ -1,0 +1,199 @@
+//! A paragraph as sentences, and a sentence as what must stay of it and what need not.
+
+use std::collections::HashMap;
+
+use super::{GAP, words};
+
+/// A paragraph of natural language.
+#[derive(Debug)]
+pub(super) struct Paragraph<'t> {
+    pub text: &'t str,
+    /// What stands before its words: an indent, the mark of a list.
+    lead: &'t str,
+    pub sentences: Vec<Sentence<'t>>,
+    /// The ends of lines after it.
+    tail: &'t str,
+}
+
+/// A sentence.
+#[derive(Debug)]
+pub(super) struct Sentence<'t> {
+    text: &'t str,
+    /// Without the words that say nothing.
+    short: String,
+    /// The plain forms of its words that say something.
+    pub stems: Vec<u64>,
+    /// How much those words tell by themselves, together.
+    told: f32,
+    /// Whether it holds what may not be lost: a number, a name, a denial, a quotation.
+    is_held: bool,
+    /// Whether it binds: must, only, always.
+    binds: bool,
+    /// Whether the request names it.
+    pub is_asked: bool,
+    /// Whether it is left out.
+    pub goes: bool,
+}
+
+impl<'t> Paragraph<'t> {
+    pub fn read(text: &'t str) -> Self {
+        let body = text.trim_end();
+        let tail = text.get(body.len()..).unwrap_or_default();
+        let lead_end = lead(body);
+        let (lead, body) = body.split_at(lead_end);
+        let protected = words::protected(body);
+        let sentences = split(body, &protected)
+            .into_iter()
+            .filter_map(|(start, end)| {
+                let inside: Vec<(usize, usize)> = protected
+                    .iter()
+                    .filter(|(from, to)| *from >= start && *to <= end)
+                    .map(|(from, to)| (from - start, to - start))
+                    .collect();
+                Some(Sentence::read(body.get(start..end)?, &inside))
+            })
+            .collect();
+        Self { text, lead, sentences, tail }
+    }
+
+    /// Writes what is left of it.
+    pub fn write(&self, out: &mut String) {
+        out.push_str(self.lead);
+        let mut is_first = true;
+        let mut has_gap = false;
+        for sentence in &self.sentences {
+            let said = match (sentence.goes, sentence.is_asked) {
+                (true, _) if has_gap => continue,
+                (true, _) => {
+                    has_gap = true;
+                    GAP
+                }
+                (false, true) => sentence.text,
+                (false, false) => &sentence.short,
+            };
+            if said.is_empty() {
+                continue;
+            }
+            if !is_first {
+                out.push(' ');
+            }
+            is_first = false;
+            out.push_str(said);
+        }
+        out.push_str(self.tail);
+    }
+}
+
+impl<'t> Sentence<'t> {
+    fn read(text: &'t str, protected: &[(usize, usize)]) -> Self {
+        let mut short = words::shorten(text, protected);
+        // What stands together only now may be a phrase, too.
+        for _ in 0..3 {
+            let again = words::shorten(&short, &words::protected(&short));
+            if again == short {
+                break;
+            }
+            short = again;
+        }
+        let read = words::read(text);
+        Self {
+            text,
+            short,
+            stems: read.stems,
+            told: read.told,
+            is_held: read.is_held || !protected.is_empty(),
+            binds: read.binds,
+            is_asked: false,
+            goes: false,
+        }
+    }
+
+    pub fn may_go(&self) -> bool {
+        !self.is_held && !self.is_asked
+    }
+
+    /// Tells whether it has words that say nothing.
+    pub fn has_lost(&self) -> bool {
+        self.short != self.text
+    }
+
+    pub const fn short_bytes(&self) -> usize {
+        match self.is_asked {
+            true => self.text.len() + 1,
+            false => self.short.len() + 1,
+        }
+    }
+
+    /// Tells whether it goes on about what the sentence before named.
+    pub fn goes_on(&self) -> bool {
+        words::goes_on(self.text)
+    }
+
+    /// Returns how much it says: what its words tell by themselves, and how much the text speaks of them.
+    pub fn weight(&self, counts: &HashMap<u64, usize>) -> f32 {
+        if self.stems.is_empty() {
+            return 0.0;
+        }
+        let spoken: f32 = self
+            .stems
+            .iter()
+            .map(|stem| counts.get(stem).copied().unwrap_or(1).min(6) as f32 - 1.0)
+            .sum();
+        let count = self.stems.len() as f32;
+        let binding = if self.binds { 3.0 } else { 0.0 };
+        (self.told + 0.4 * spoken) / (count + 2.0) + binding
+    }
+}
+
+/// Returns where a paragraph's words begin.
+fn lead(body: &str) -> usize {
+    let indent = body.len() - body.trim_start().len();
+    let rest = body.get(indent..).unwrap_or_default();
+    let mark = rest.split(' ').next().unwrap_or_default();
+    let is_mark = matches!(mark, "-" | "*" | "•" | "+")
+        || (mark.ends_with(['.', ')']) && mark.starts_with(|c: char| c.is_ascii_digit()));
+    match is_mark && rest.len() > mark.len() {
+        true => {
+            let after = rest.get(mark.len()..).unwrap_or_default();
+            indent + mark.len() + (after.len() - after.trim_start().len())
+        }
+        false => indent,
+    }
+}
+
+/// Cuts a paragraph into sentences; never within what is protected.
+fn split(body: &str, protected: &[(usize, usize)]) -> Vec<(usize, usize)> {
+    let mut cuts = Vec::new();
+    let mut start = 0;
+    let mut guard = protected.iter().peekable();
+    let mut depth = 0_usize;
+    for (at, c) in body.char_indices() {
+        while guard.peek().is_some_and(|(_, to)| *to <= at) {
+            guard.next();
+        }
+        if guard.peek().is_some_and(|(from, to)| *from <= at && at < *to) {
+            continue;
+        }
+        match c {
+            '(' => depth += 1,
+            ')' => depth = depth.saturating_sub(1),
+            '.' | '!' | '?' | '…' if depth == 0 => {
+                let end = at + c.len_utf8();
+                let rest = body.get(end..).unwrap_or_default();
+                let next = rest.trim_start();
+                let is_apart = rest.starts_with(char::is_whitespace);
+                let begins = next.chars().next().is_none_or(|c| !c.is_lowercase());
+                let before = body.get(start..at).unwrap_or_default();
+                if is_apart && begins && !words::is_short(before) && !next.is_empty() {
+                    cuts.push((start, end));
+                    start = end + (rest.len() - next.len());
+                }
+            }
+            _ => {}
+        }
+    }
+    if start < body.len() {
+        cuts.push((start, body.len()));
+    }
+    cuts
+}
