@@ -63,6 +63,7 @@ const WALLS: &[Wall] = &[
     wall("tiktoken-rs", &["ml"]),
     wall("tokenizers", &["ml"]),
     wall("candle-*", &["ml"]),
+    wall("matrixmultiply", &["ml"]),
     wall("forust-ml", &["ml"]),
     wall("ratatui*", &["tui"]),
     wall("crossterm", &["tui"]),

@@ -5,6 +5,44 @@ use serde_json::{Map, Value};
 
 use crate::message::Dialect;
 
+/// For what a text is embedded; some models want to know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EmbedRole {
+    /// To look for something.
+    Query,
+    /// To be found.
+    Passage,
+}
+
+/// Why texts got no vectors.
+#[derive(Debug)]
+pub struct EmbedError(pub Box<dyn std::error::Error + Send + Sync>);
+
+impl std::fmt::Display for EmbedError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("No vectors could be made")
+    }
+}
+
+impl std::error::Error for EmbedError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(self.0.as_ref())
+    }
+}
+
+/// Turns texts into vectors: texts that mean alike lie near each other.
+pub trait Embed: Send + Sync + std::fmt::Debug {
+    /// Names the embedder, with all that decides its vectors: those of different names are never compared.
+    fn id(&self) -> &str;
+
+    /// Returns a vector of length one for each text, in their order and all of one length. The call may take
+    /// long, and blocks.
+    ///
+    /// # Errors
+    /// When the embedder lies elsewhere and cannot be reached, or refuses.
+    fn embed(&self, texts: &[&str], role: EmbedRole) -> Result<Vec<Vec<f32>>, EmbedError>;
+}
+
 /// Texts to be turned into vectors in one call.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]

@@ -79,6 +79,11 @@ pub const ALL: &[EnvVar] = &[
     ),
     own("DISTIQ_TZ", Some("tz"), "The time zone in which days and months are counted"),
     own("DISTIQ_CA_FILE", Some("ca_file"), "A PEM file of further certificate authorities"),
+    own(
+        "DISTIQ_EMBEDDER",
+        Some("index.embedder"),
+        "The folder of the model whose vectors `search` compares",
+    ),
     own("DISTIQ_PRICES", Some("prices"), "Your own price file"),
     own("DISTIQ_PLAIN", Some("plain"), "No colour and no moving parts, for screen readers"),
     vendor("ANTHROPIC_API_KEY", "Anthropic's key"),

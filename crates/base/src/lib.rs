@@ -37,7 +37,9 @@ pub mod stream;
 pub mod usage;
 
 pub use carried::{Carried, TouchedFile};
-pub use embed::{EmbedEncoding, EmbedInput, EmbedRequest, EmbedResponse};
+pub use embed::{
+    Embed, EmbedEncoding, EmbedError, EmbedInput, EmbedRequest, EmbedResponse, EmbedRole,
+};
 pub use error::ErrorKind;
 pub use event::{Event, Failure, Mode, Op, Record, TurnStatus};
 pub use ids::{RequestId, SessionId};

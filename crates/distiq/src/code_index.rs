@@ -4,11 +4,11 @@ use std::io::{IsTerminal, stderr};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use distiq_index::{Control, Index, IndexError, Progress, Refreshed, Snapshot};
+use distiq_index::{Control, Index, IndexError, Progress, Refreshed, Snapshot, Vectors};
 
 use crate::failure::Failure;
-use crate::terminal;
 use crate::world::World;
+use crate::{embedder, terminal};
 
 /// From when on a long work tells how far it is, and how often.
 const TELL_AFTER: Duration = Duration::from_millis(700);
@@ -31,11 +31,19 @@ impl From<IndexError> for Failure {
 
 /// Opens the project's index.
 pub fn open(world: &World) -> Result<Index, Failure> {
-    let index = Index::open(&world.root, &world.home.cache)?;
+    let index = with_embedder(world, Index::open(&world.root, &world.home.cache)?)?;
     if let Some(why) = index.was_rebuilt() {
         terminal::say(&format!("note: the index is built anew: {why}"));
     }
     Ok(index)
+}
+
+/// Gives an index the embedder of the settings.
+pub fn with_embedder(world: &World, index: Index) -> Result<Index, Failure> {
+    Ok(match embedder::of(world)? {
+        Some(embedder) => index.with_embedder(embedder),
+        None => index,
+    })
 }
 
 /// Does `work` on the project's index, which is built anew once where that finds it damaged.
@@ -49,7 +57,7 @@ pub fn with<T>(
         Err(IndexError::Damaged) => {
             terminal::say("note: the index is built anew: it was damaged");
             drop(index);
-            let index = Index::rebuild(&world.root, &world.home.cache)?;
+            let index = with_embedder(world, Index::rebuild(&world.root, &world.home.cache)?)?;
             Ok(try_with(&index, Refresh::Yes, &work)?)
         }
         other => Ok(other?),
@@ -81,6 +89,15 @@ fn try_with<T>(
 
 /// Brings the index up to date, telling on a terminal how far it is.
 pub fn refresh(index: &Index) -> Result<Refreshed, IndexError> {
+    telling("indexing", "files", |control| index.refresh(control))
+}
+
+/// Makes the vectors that are missing, telling on a terminal how far it is.
+pub fn embed(index: &Index) -> Result<Vectors, IndexError> {
+    telling("embedding", "chunks", |control| index.embed(control))
+}
+
+fn telling<T>(doing: &str, what: &str, work: impl FnOnce(&Control<'_>) -> T) -> T {
     let begin = Instant::now();
     let told: Mutex<Option<Instant>> = Mutex::new(None);
     let is_shown = stderr().is_terminal();
@@ -91,13 +108,14 @@ pub fn refresh(index: &Index) -> Result<Refreshed, IndexError> {
         let Ok(mut told) = told.try_lock() else { return };
         if told.is_none_or(|last| last.elapsed() >= TELL_EVERY) {
             *told = Some(Instant::now());
-            terminal::progress(&format!("indexing {} of {} files", progress.done, progress.total));
+            let Progress { done, total } = progress;
+            terminal::progress(&format!("{doing} {done} of {total} {what}"));
         }
     };
     let control = Control { progress: Some(&tell), is_cancelled: None };
-    let refreshed = index.refresh(&control);
+    let worked = work(&control);
     if told.into_inner().ok().flatten().is_some() {
         terminal::progress("");
     }
-    refreshed
+    worked
 }

@@ -10,6 +10,7 @@ mod checkpoints;
 mod cli;
 mod code_index;
 mod commands;
+mod embedder;
 mod failure;
 mod grants;
 mod keys;

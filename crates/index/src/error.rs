@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use distiq_base::ErrorKind;
+use distiq_base::{EmbedError, ErrorKind};
 use distiq_store::StoreError;
 
 use crate::segment::Damaged;
@@ -29,6 +29,9 @@ pub enum IndexError {
     /// Another process has been changing it for too long.
     #[error("Another process is changing the index")]
     Busy,
+    /// The embedder that makes its vectors failed.
+    #[error(transparent)]
+    Embed(#[from] EmbedError),
     /// The caller gave it up.
     #[error("Indexing was cancelled")]
     Cancelled,
@@ -43,7 +46,10 @@ impl IndexError {
     pub const fn kind(&self) -> ErrorKind {
         match self {
             IndexError::Store(error) => error.kind(),
-            IndexError::Io { .. } | IndexError::Damaged | IndexError::Busy => ErrorKind::User,
+            IndexError::Io { .. }
+            | IndexError::Damaged
+            | IndexError::Busy
+            | IndexError::Embed(_) => ErrorKind::User,
             IndexError::Cancelled => ErrorKind::Cancelled,
         }
     }
@@ -55,6 +61,9 @@ impl IndexError {
             IndexError::Io { .. } => "Free space or mend the folder's permissions".into(),
             IndexError::Damaged => "Build it anew with `distiq index --rebuild`".into(),
             IndexError::Busy => "Try again, or search with `--no-refresh`".into(),
+            IndexError::Embed(_) => {
+                "Look at the setting `index.embedder`; words find without it".into()
+            }
             IndexError::Cancelled => "Go on with `distiq index`; what was read is kept".into(),
         }
     }

@@ -44,4 +44,5 @@ pub use refresh::{Control, Index, Progress, Refreshed};
 pub use search::{Hit, Mode, Query, Tests, is_test};
 pub use segment::{FileFacts, ImportFact, Mention, UnitFact};
 pub use snapshot::{FileView, Snapshot, Stats};
+pub use vector::Vectors;
 pub use watch::Seen;

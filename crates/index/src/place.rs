@@ -47,7 +47,21 @@ impl Place {
 
     /// Waits until nobody else changes the index.
     pub fn lock(&self, is_cancelled: &dyn Fn() -> bool) -> Result<Turn, IndexError> {
-        let path = self.folder.join("lock");
+        self.lock_file("lock", PATIENCE, is_cancelled)
+    }
+
+    /// Returns the turn to embed, or that somebody else is at it.
+    pub fn lock_vectors(&self) -> Result<Turn, IndexError> {
+        self.lock_file("vectors.lock", Duration::ZERO, &|| false)
+    }
+
+    fn lock_file(
+        &self,
+        name: &str,
+        patience: Duration,
+        is_cancelled: &dyn Fn() -> bool,
+    ) -> Result<Turn, IndexError> {
+        let path = self.folder.join(name);
         let begin = Instant::now();
         let mut options = OpenOptions::new();
         options.write(true).create(true).truncate(false).mode(0o600);
@@ -61,7 +75,7 @@ impl Place {
             if is_cancelled() {
                 return Err(IndexError::Cancelled);
             }
-            if begin.elapsed() > PATIENCE {
+            if begin.elapsed() > patience {
                 return Err(IndexError::Busy);
             }
             std::thread::sleep(LOOK_EVERY);

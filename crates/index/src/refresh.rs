@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use distiq_base::atomic;
+use distiq_base::{Embed, atomic};
 use distiq_store::{Database, StoreError};
 
 use crate::error::IndexError;
@@ -17,7 +17,7 @@ use crate::place::Place;
 use crate::segment::{Damaged, Segment};
 use crate::snapshot::Snapshot;
 use crate::table::{self, FileRow};
-use crate::vector::Meaning;
+use crate::vector::{Meaning, Vectors};
 use crate::walk::{Found, walk};
 
 /// What an index must have been made by: raised whenever the same text would give other contents.
@@ -117,7 +117,7 @@ impl Index {
     }
 
     fn of(root: &Path, place: Place, db: Database, was_rebuilt: Option<&'static str>) -> Self {
-        let meaning = Arc::new(Meaning::new(place.clone()));
+        let meaning = Arc::new(Meaning::new(place.clone(), None));
         Self { root: root.to_path_buf(), place, db, open: Mutex::default(), meaning, was_rebuilt }
     }
 
@@ -162,6 +162,25 @@ impl Index {
     /// Returns why it was emptied when it was opened, where it was.
     pub fn was_rebuilt(&self) -> Option<&'static str> {
         self.was_rebuilt
+    }
+
+    /// Returns the index with an embedder that makes its vectors, in the place of the project's own words;
+    /// [`Index::embed`] makes them.
+    pub fn with_embedder(self, embedder: Arc<dyn Embed>) -> Self {
+        let meaning = Arc::new(Meaning::new(self.place.clone(), Some(embedder)));
+        Self { meaning, ..self }
+    }
+
+    /// Makes the vectors that are missing, where the index has an embedder; what was made is kept when it is given up.
+    ///
+    /// # Errors
+    /// When the embedder fails, another process is at it, or the caller gave up.
+    pub fn embed(&self, control: &Control<'_>) -> Result<Vectors, IndexError> {
+        let snapshot = self.snapshot()?;
+        match self.meaning.outside() {
+            Some(outside) => outside.embed(&snapshot, control),
+            None => snapshot.vectors(),
+        }
     }
 
     /// Returns the folder that holds it.

@@ -5,13 +5,15 @@
 //! ([`rows`]) lie in an immutable file beside it and are searched one by one: exactly, which takes milliseconds for a few
 //! hundred thousand.
 
+mod blend;
 mod model;
+mod outside;
 mod rows;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use distiq_base::atomic;
+use distiq_base::{Embed, atomic};
 use distiq_ml::kernels::{quantize, scan};
 
 use crate::error::IndexError;
@@ -19,7 +21,9 @@ use crate::place::Place;
 use crate::search::{Hit, Query, Tests, is_test};
 use crate::snapshot::{Part, Snapshot};
 use crate::words::Analyzer;
+pub(crate) use blend::blend;
 use model::Model;
+use outside::Outside;
 use rows::Rows;
 
 /// Chunks that are scored at once.
@@ -34,6 +38,8 @@ const A_THREAD: usize = 3 * BLOCK;
 pub(crate) struct Meaning {
     place: Place,
     state: Mutex<State>,
+    /// Where vectors come from elsewhere than from the project's own words.
+    outside: Option<Outside>,
 }
 
 #[derive(Debug, Default)]
@@ -44,18 +50,23 @@ struct State {
 }
 
 /// The vectors of a snapshot's parts, in their order.
-struct Vectors {
+struct Own {
     model: Arc<Model>,
     rows: Vec<Arc<Rows>>,
 }
 
 impl Meaning {
-    pub fn new(place: Place) -> Self {
-        Self { place, state: Mutex::default() }
+    pub fn new(place: Place, embedder: Option<Arc<dyn Embed>>) -> Self {
+        let outside = embedder.map(|embedder| Outside::new(place.clone(), embedder));
+        Self { place, state: Mutex::default(), outside }
+    }
+
+    pub fn outside(&self) -> Option<&Outside> {
+        self.outside.as_ref()
     }
 
     /// Returns the vectors of a snapshot's chunks, and makes those that are missing.
-    fn vectors(&self, snapshot: &Snapshot) -> Result<Vectors, IndexError> {
+    fn vectors(&self, snapshot: &Snapshot) -> Result<Own, IndexError> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.rows.retain(|name, _| snapshot.parts().iter().any(|part| part.name == *name));
         if let Some(vectors) = self.read(&mut state, snapshot) {
@@ -88,16 +99,16 @@ impl Meaning {
             }
             let rows = Arc::new(model.fold(part)?);
             if turn.is_some() {
-                self.write(&rows::file_name(&part.name), &rows.bytes())?;
+                self.write(&rows::file_name(&part.name, ""), &rows.bytes())?;
             }
             state.rows.insert(part.name.clone(), Arc::clone(&rows));
             all.push(rows);
         }
-        Ok(Vectors { model, rows: all })
+        Ok(Own { model, rows: all })
     }
 
     /// Reads what there is already; `None` where something is missing, or the model is of another time.
-    fn read(&self, state: &mut State, snapshot: &Snapshot) -> Option<Vectors> {
+    fn read(&self, state: &mut State, snapshot: &Snapshot) -> Option<Own> {
         let is_fresh = |model: &Arc<Model>| model.serves(snapshot.stats().chunks);
         state.model = state.model.take().filter(is_fresh).or_else(|| {
             let bytes = std::fs::read(self.place.segment("lsa.model")).ok()?;
@@ -107,7 +118,8 @@ impl Meaning {
         state.rows.retain(|_, rows| rows.model == model.id);
         for part in snapshot.parts() {
             if !state.rows.contains_key(&part.name) {
-                let bytes = std::fs::read(self.place.segment(&rows::file_name(&part.name))).ok();
+                let bytes =
+                    std::fs::read(self.place.segment(&rows::file_name(&part.name, ""))).ok();
                 let rows = bytes
                     .and_then(|bytes| Rows::read(&bytes))
                     .filter(|rows| rows.model == model.id && rows.len() == part.segment.chunks());
@@ -117,7 +129,7 @@ impl Meaning {
             }
         }
         let rows = snapshot.parts().iter().map(|part| state.rows.get(&part.name).cloned());
-        Some(Vectors { model, rows: rows.collect::<Option<_>>()? })
+        Some(Own { model, rows: rows.collect::<Option<_>>()? })
     }
 
     fn write(&self, name: &str, bytes: &[u8]) -> Result<(), IndexError> {
@@ -135,13 +147,17 @@ pub(crate) fn search(
     if snapshot.stats().chunks == 0 {
         return Ok(Vec::new());
     }
-    let vectors = snapshot.meaning().vectors(snapshot)?;
-    let Some(vector) = vectors.model.vector(&Analyzer::default().analyze(query.text())) else {
-        return Ok(Vec::new());
-    };
     let mut near = Vec::new();
-    for (part, rows) in snapshot.parts().iter().zip(&vectors.rows) {
-        nearest(part, rows, &vector, &mut near);
+    if let Some(outside) = snapshot.meaning().outside() {
+        near = outside.nearest(snapshot, query.text())?;
+    } else {
+        let vectors = snapshot.meaning().vectors(snapshot)?;
+        let Some(vector) = vectors.model.vector(&Analyzer::default().analyze(query.text())) else {
+            return Ok(Vec::new());
+        };
+        for (part, rows) in snapshot.parts().iter().zip(&vectors.rows) {
+            nearest(part, rows, &vector, &mut near);
+        }
     }
     let by_score = |a: &(u32, f32), b: &(u32, f32)| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0));
     // Where tests are left out, more must be looked at.
@@ -199,4 +215,32 @@ fn nearest(part: &Part, rows: &Rows, vector: &[f32], near: &mut Vec<(u32, f32)>)
         let works: Vec<_> = parts.map(|part| scope.spawn(move || look(part))).collect();
         works.into_iter().filter_map(|work| work.join().ok()).for_each(|part| near.extend(part));
     });
+}
+
+/// How many vectors an index has.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Vectors {
+    /// What makes them: an embedder's id, or `words` for the project's own.
+    pub embedder: String,
+    /// Chunks that have one.
+    pub made: u64,
+    /// All chunks.
+    pub chunks: u64,
+}
+
+impl Snapshot {
+    /// Tells how many chunks have vectors; makes none.
+    ///
+    /// # Errors
+    /// When the index is damaged.
+    pub fn vectors(&self) -> Result<Vectors, IndexError> {
+        if let Some(outside) = self.meaning().outside() {
+            return Ok(outside.count(self));
+        }
+        let meaning = self.meaning();
+        let mut state = meaning.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_made = meaning.read(&mut state, self).is_some();
+        let chunks = self.stats().chunks;
+        Ok(Vectors { embedder: "words".into(), made: if is_made { chunks } else { 0 }, chunks })
+    }
 }

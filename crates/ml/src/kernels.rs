@@ -26,6 +26,8 @@ macro_rules! kernel {
     };
 }
 
+pub(crate) use kernel;
+
 /// Values that are summed side by side.
 const LANES: usize = 32;
 

@@ -16,9 +16,11 @@ pub mod kernels;
 pub mod lsa;
 pub mod text;
 mod tokenizer;
+mod transformer;
 mod trees;
 pub mod words;
 
 pub use text::{TextEmbedder, cosine};
 pub use tokenizer::Tokenizer;
+pub use transformer::{Transformer, TransformerError};
 pub use trees::{Split, Tree, Trees, TreesError};

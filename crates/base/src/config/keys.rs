@@ -275,6 +275,11 @@ pub const KEYS: &[Key] = &[
     .or("8000"),
     user("prices", Kind::File, "Your own price file, read over the built-in one"),
     user("tz", Kind::Zone, "The time zone in which days and months are counted"),
+    user(
+        "index.embedder",
+        Kind::Text,
+        "Whose vectors `search` compares: the folder of a model of the BERT family; default the project's own words",
+    ),
     user("ca_file", Kind::File, "A PEM file of further certificate authorities"),
     user(
         "sandbox",

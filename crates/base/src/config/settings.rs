@@ -28,6 +28,7 @@ pub struct Settings {
     pub prices: Option<PathBuf>,
     pub tz: Option<String>,
     pub ca_file: Option<PathBuf>,
+    pub embedder: Option<String>,
     pub sandbox: Sandbox,
     pub sandbox_rules: SandboxRules,
     pub checkpoints: CheckpointSettings,
@@ -247,6 +248,7 @@ impl Settings {
             prices: values.text("prices").map(PathBuf::from),
             tz: values.text("tz"),
             ca_file: values.text("ca_file").map(PathBuf::from),
+            embedder: values.text("index.embedder"),
             sandbox: match values.text("sandbox").as_deref() {
                 Some("require") => Sandbox::Require,
                 Some("off") => Sandbox::Off,

@@ -29,10 +29,13 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
     let world = World::open(global, &[])?;
     let begin = Instant::now();
     let index = match args.rebuild {
-        true => Index::rebuild(&world.root, &world.home.cache)?,
+        true => code_index::with_embedder(&world, Index::rebuild(&world.root, &world.home.cache)?)?,
         false => code_index::open(&world)?,
     };
     let refreshed = code_index::refresh(&index)?;
+    if world.settings.embedder.is_some() {
+        code_index::embed(&index)?;
+    }
     tell(&index, args, &refreshed, begin)?;
     if args.watch {
         watch(&index, args);
@@ -48,6 +51,9 @@ fn watch(index: &Index, args: &Args) {
             "note: the kernel tells of no changes here, or of too few folders; looking every 2 s",
         ),
         Seen::Refreshed(Ok(refreshed)) => {
+            if let Err(error) = code_index::embed(index).map_err(Failure::from) {
+                terminal::say(&format!("error: {}", error.message));
+            }
             if let Err(error) = tell(index, args, &refreshed, Instant::now()) {
                 terminal::say(&format!("error: {}", error.message));
             }
@@ -58,7 +64,8 @@ fn watch(index: &Index, args: &Args) {
 
 fn tell(index: &Index, args: &Args, refreshed: &Refreshed, begin: Instant) -> Result<(), Failure> {
     let Refreshed { files, read, removed, left_out } = *refreshed;
-    let stats = index.snapshot()?.stats().clone();
+    let snapshot = index.snapshot()?;
+    let (stats, vectors) = (snapshot.stats(), snapshot.vectors()?);
     let ms = u64::try_from(begin.elapsed().as_millis()).unwrap_or(u64::MAX);
     if args.json {
         output::json_line(&json!({
@@ -68,6 +75,7 @@ fn tell(index: &Index, args: &Args, refreshed: &Refreshed, begin: Instant) -> Re
             "left_out": left_out,
             "chunks": stats.chunks,
             "lines": stats.lines,
+            "vectors": vectors.made,
             "ms": ms,
         }));
         return Ok(());

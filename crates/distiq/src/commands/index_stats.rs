@@ -20,7 +20,8 @@ pub struct Args {
 pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
     let world = World::open(global, &[])?;
     let index = code_index::open(&world)?;
-    let stats = index.snapshot()?.stats().clone();
+    let snapshot = index.snapshot()?;
+    let (stats, vectors) = (snapshot.stats(), snapshot.vectors()?);
     let disk: u64 = fs::read_dir(index.folder())
         .map(|entries| {
             entries.flatten().filter_map(|entry| entry.metadata().ok()).map(|data| data.len()).sum()
@@ -35,6 +36,8 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
             "lines": stats.lines,
             "bytes": stats.bytes,
             "segments": stats.segments,
+            "embedder": vectors.embedder,
+            "vectors": vectors.made,
             "disk_bytes": disk,
             "skipped": stats.skipped.iter().map(skipped).collect::<Vec<_>>(),
         }));
@@ -48,6 +51,7 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
         ("bytes of text", stats.bytes.to_string()),
         ("bytes on disk", disk.to_string()),
         ("segments", stats.segments.to_string()),
+        ("vectors", format!("{} by {}", vectors.made, vectors.embedder)),
     ] {
         output::text(&format!("{name:15} {value}"));
     }

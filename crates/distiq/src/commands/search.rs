@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use distiq_base::ErrorKind;
 use distiq_index::search::MAX_HITS;
-use distiq_index::{Hit, IndexError, Mode, Query, Snapshot, Tests};
+use distiq_index::{Hit, IndexError, Mode, Query, Snapshot, Tests, Vectors};
 use serde_json::{Value, json};
 
 use crate::cli::Global;
@@ -99,7 +99,10 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
     }
     let limit = args.limit.unwrap_or(if args.json { HITS_AS_JSON } else { HITS_SHOWN });
     let query = args.query(&text, limit);
-    let hits = code_index::with(&world, refresh, |_, snapshot| snapshot.search(&query))?;
+    let hits = code_index::with(&world, refresh, |_, snapshot| {
+        tell_vectors(&world, snapshot)?;
+        snapshot.search(&query)
+    })?;
     if args.json {
         hits.iter().for_each(|hit| output::json_line(&row(hit)));
         return Ok(());
@@ -113,9 +116,23 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Says that vectors are missing, where an embedder from outside makes them.
+fn tell_vectors(world: &World, snapshot: &Snapshot) -> Result<(), IndexError> {
+    if world.settings.embedder.is_some() {
+        let Vectors { made, chunks, .. } = snapshot.vectors()?;
+        if made < chunks {
+            terminal::say(&format!(
+                "note: {made} of {chunks} chunks have vectors; `distiq index` makes the others"
+            ));
+        }
+    }
+    Ok(())
+}
+
 fn answer_rows(world: &World, args: &Args, refresh: Refresh) -> Result<(), Failure> {
     let limit = args.limit.unwrap_or(HITS_A_ROW);
     code_index::with(world, refresh, |_, snapshot| {
+        tell_vectors(world, snapshot)?;
         Ok(rows::answer("{\"id\": …, \"query\": \"…\"}", |row| {
             let text = row.text("query")?;
             if text.len() > MAX_QUERY_BYTES {

@@ -100,6 +100,10 @@ fn the_index_tells_what_is_in_it() {
     let ran = place.run(&["index-stats", "--json"]);
     let stats = &rows(&ran.out)[0];
     assert_eq!((stats["files"].as_u64(), stats["lines"].as_u64()), (Some(2), Some(9)));
+    assert_eq!((stats["embedder"].as_str(), stats["vectors"].as_u64()), (Some("words"), Some(0)));
+    place.run(&["search", "--mode", "vector", "cookie"]);
+    let ran = place.run(&["index-stats", "--json"]);
+    assert!(rows(&ran.out)[0]["vectors"].as_u64() > Some(0), "{}", ran.out);
     assert!(place.run(&["index-stats"]).out.contains("files           2"));
     assert!(place.run(&["index", "--rebuild"]).out.starts_with("2 files, 2 read, 0 gone"));
 }

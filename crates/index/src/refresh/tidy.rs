@@ -70,7 +70,9 @@ impl Index {
         for entry in entries.flatten() {
             let name = entry.file_name();
             let Some(name) = name.to_str() else { continue };
+            // Those of an embedder from outside were dear; they go when they were made use of.
             let segment = match name.strip_suffix(".vec") {
+                Some(stem) if stem.contains('.') => continue,
                 Some(stem) => format!("{stem}.seg"),
                 None => name.to_owned(),
             };

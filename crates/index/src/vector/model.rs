@@ -163,6 +163,7 @@ impl Model {
             dimensions: width,
             scales: vec![0.0; chunks],
             steps: vec![0; chunks * width],
+            keys: Vec::new(),
         };
         let blocks = rows.scales.chunks_mut(BLOCK).zip(rows.steps.chunks_mut(BLOCK * width));
         let mut blocks: Vec<_> = (0_u32..).step_by(BLOCK).zip(blocks).collect();

@@ -1,9 +1,10 @@
 //! The vectors of a segment's chunks, in a file beside the segment.
 //!
 //! ```text
-//! magic ┊ checksum of the rest ┊ model's id ┊ chunks ┊ dimensions ┊ scale of each ┊ steps of each
+//! magic ┊ checksum of the rest ┊ model's id ┊ chunks ┊ keys ┊ dimensions ┊ scale of each ┊ steps of each ┊ keys
 //! ```
-//! A vector is its steps times its scale. Numbers are little-endian.
+//! A vector is its steps times its scale. Where an embedder from outside made them, each chunk has a key too: the hash of the
+//! text that was embedded, zeros as long as it was not. Numbers are little-endian.
 
 /// What the file begins with; the last byte is the format's version.
 const MAGIC: &[u8; 8] = b"DISTIQV\x01";
@@ -18,12 +19,15 @@ pub(crate) struct Rows {
     pub dimensions: usize,
     /// What a step of each vector is worth; 0 where a chunk has none.
     pub scales: Vec<f32>,
+    /// The hash of the text of each; none for vectors of the project's own words.
+    pub keys: Vec<[u8; 16]>,
     pub steps: Vec<i8>,
 }
 
-/// Returns the name of the file beside a segment.
-pub(crate) fn file_name(segment: &str) -> String {
-    format!("{}.vec", segment.strip_suffix(".seg").unwrap_or(segment))
+/// Returns the name of the file beside a segment; `tag` tells an embedder from outside.
+pub(crate) fn file_name(segment: &str, tag: &str) -> String {
+    let stem = segment.strip_suffix(".seg").unwrap_or(segment);
+    if tag.is_empty() { format!("{stem}.vec") } else { format!("{stem}.{tag}.vec") }
 }
 
 impl Rows {
@@ -36,9 +40,11 @@ impl Rows {
         bytes.extend([0; 4]);
         bytes.extend(self.model);
         bytes.extend(self.len().to_le_bytes());
+        bytes.extend(u32::try_from(self.keys.len()).unwrap_or(u32::MAX).to_le_bytes());
         bytes.extend(u32::try_from(self.dimensions).unwrap_or(u32::MAX).to_le_bytes());
         bytes.extend(self.scales.iter().flat_map(|scale| scale.to_le_bytes()));
         bytes.extend(self.steps.iter().map(|step| step.cast_unsigned()));
+        bytes.extend(self.keys.iter().flatten());
         let checksum = bytes.get(MAGIC.len() + 4..).map_or(0, crc32fast::hash);
         if let Some(place) = bytes.get_mut(MAGIC.len()..MAGIC.len() + 4) {
             place.copy_from_slice(&checksum.to_le_bytes());
@@ -55,11 +61,15 @@ impl Rows {
         }
         let (model, rest) = rest.split_first_chunk::<16>()?;
         let (count, rest) = rest.split_first_chunk::<4>()?;
+        let (keys, rest) = rest.split_first_chunk::<4>()?;
         let (dimensions, rest) = rest.split_first_chunk::<4>()?;
         let count = usize::try_from(u32::from_le_bytes(*count)).ok()?;
         let dimensions = usize::try_from(u32::from_le_bytes(*dimensions)).ok()?;
-        let (scales, steps) = rest.split_at_checked(count.checked_mul(4)?)?;
-        if dimensions > MAX_DIMENSIONS || steps.len() != count.checked_mul(dimensions)? {
+        let key_count = usize::try_from(u32::from_le_bytes(*keys)).ok()?;
+        let (scales, rest) = rest.split_at_checked(count.checked_mul(4)?)?;
+        let (steps, keys) = rest.split_at_checked(count.checked_mul(dimensions)?)?;
+        let are_keys = key_count == 0 || key_count == count;
+        if dimensions > MAX_DIMENSIONS || !are_keys || keys.len() != key_count.checked_mul(16)? {
             return None;
         }
         Some(Self {
@@ -67,6 +77,7 @@ impl Rows {
             dimensions,
             scales: floats(scales),
             steps: steps.iter().map(|byte| byte.cast_signed()).collect(),
+            keys: keys.as_chunks::<16>().0.to_vec(),
         })
     }
 }
@@ -84,12 +95,15 @@ mod tests {
 
     #[test]
     fn files_read_as_written_and_damaged_ones_do_not() {
-        let rows = Rows {
+        let mut rows = Rows {
             model: [7; 16],
             dimensions: 3,
             scales: vec![0.5, 0.0],
             steps: vec![1, -127, 127, 0, 0, 0],
+            keys: vec![],
         };
+        assert_eq!(Rows::read(&rows.bytes()).as_ref(), Some(&rows));
+        rows.keys = vec![[3; 16], [0; 16]];
         let bytes = rows.bytes();
         assert_eq!(Rows::read(&bytes), Some(rows));
         for at in 0..bytes.len() {

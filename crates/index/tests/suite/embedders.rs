@@ -1,0 +1,146 @@
+//! Vectors of an embedder from outside.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use distiq_base::{Embed, EmbedError, EmbedRole};
+use distiq_index::{Control, Index, IndexError, Mode, Query};
+
+use crate::{Project, names, shown};
+
+/// An embedder that knows three things; it remembers what it was given.
+#[derive(Debug, Default)]
+struct Fake {
+    given: Mutex<Vec<String>>,
+    /// It fails once it was asked so often; 0 for never.
+    fails_at: usize,
+    asked: AtomicUsize,
+}
+
+impl Embed for Fake {
+    fn id(&self) -> &str {
+        "fake-1"
+    }
+
+    fn embed(&self, texts: &[&str], role: EmbedRole) -> Result<Vec<Vec<f32>>, EmbedError> {
+        if self.asked.fetch_add(1, Ordering::Relaxed) + 1 == self.fails_at {
+            return Err(EmbedError("the line is dead".into()));
+        }
+        if role == EmbedRole::Passage {
+            self.given.lock().unwrap().extend(texts.iter().map(ToString::to_string));
+        }
+        let topics =
+            [["money", "bill", "pay"], ["paint", "draw", "brush"], ["sing", "song", "tune"]];
+        let vector = |text: &&str| -> Vec<f32> {
+            let count = |words: &[&str; 3]| words.iter().any(|word| text.contains(word));
+            topics.iter().map(|words| if count(words) { 1.0 } else { 0.01 }).collect()
+        };
+        Ok(texts.iter().map(vector).collect())
+    }
+}
+
+fn project() -> Project {
+    let project = Project::new("");
+    project.write(
+        "a.py",
+        "def settle(x):\n    return bill(x)\n\ndef sketch(x):\n    return brush(x)\n",
+    );
+    project.write("b.py", "def hum(x):\n    return tune(x)\n");
+    project
+}
+
+fn index(project: &Project, fake: &Arc<Fake>) -> Index {
+    let index = project.index().with_embedder(Arc::clone(fake) as Arc<dyn Embed>);
+    index.refresh(&Control::default()).unwrap();
+    index
+}
+
+fn found(index: &Index, text: &str) -> Vec<String> {
+    let query = Query { mode: Mode::Vector, ..Query::new(text) };
+    index.snapshot().unwrap().search(&query).unwrap().iter().map(shown).collect()
+}
+
+#[test]
+fn chunks_are_found_by_what_the_embedder_says() {
+    let (project, fake) = (project(), Arc::new(Fake::default()));
+    let index = index(&project, &fake);
+    assert_eq!(found(&index, "pay money"), [""; 0], "nothing is embedded yet");
+    let vectors = index.embed(&Control::default()).unwrap();
+    assert_eq!((vectors.embedder.as_str(), vectors.made, vectors.chunks), ("fake-1", 3, 3));
+    assert_eq!(found(&index, "pay money")[0], "a.py:1 settle");
+    assert_eq!(found(&index, "draw")[0], "a.py:4 sketch");
+    assert_eq!(fake.given.lock().unwrap()[0], "a\ndef settle(x):\n    return bill(x)");
+}
+
+#[test]
+fn what_did_not_change_is_never_embedded_again() {
+    let (project, fake) = (project(), Arc::new(Fake::default()));
+    index(&project, &fake).embed(&Control::default()).unwrap();
+    let count = || fake.given.lock().unwrap().len();
+    assert_eq!(count(), 3);
+    // Another line in front moves what stands behind; a renamed function is new.
+    project.write(
+        "a.py",
+        "import os\n\n\ndef settle(x):\n    return bill(x)\n\ndef paint(x):\n    return brush(x)\n",
+    );
+    let index = index(&project, &fake);
+    let vectors = index.embed(&Control::default()).unwrap();
+    assert_eq!(vectors.made, vectors.chunks);
+    let given = fake.given.lock().unwrap()[3..].to_vec();
+    assert_eq!(given.iter().filter(|text| text.contains("settle")).count(), 0, "{given:?}");
+    assert_eq!(found(&index, "money")[0], "a.py:4 settle");
+    // Segments that are merged, and a process that begins anew, cost nothing either.
+    for at in 0..14 {
+        project.write(&format!("m{at}.py"), format!("def more_{at}(x):\n    return {at}\n"));
+        self::index(&project, &fake).embed(&Control::default()).unwrap();
+    }
+    let all = fake.given.lock().unwrap().clone();
+    assert_eq!(all.iter().filter(|text| text.contains("more_3")).count(), 1);
+    assert_eq!(all.iter().filter(|text| text.contains("def hum")).count(), 1);
+    let files = names(&project.root().join(".distiq/index"));
+    let count = |ending: &str| files.iter().filter(|name| name.ends_with(ending)).count();
+    assert_eq!(count(".vec"), count(".seg"), "{files:?}");
+}
+
+#[test]
+fn who_gives_up_keeps_what_was_made_and_words_answer_meanwhile() {
+    let project = Project::new("");
+    let text: String =
+        (0..200).map(|at| format!("def bill_{at}(x):\n    return money({at})\n\n")).collect();
+    project.write("bills.py", text);
+    let fake = Arc::new(Fake::default());
+    let index = index(&project, &fake);
+    let asked = AtomicUsize::new(0);
+    let is_cancelled = || asked.fetch_add(1, Ordering::Relaxed) >= 2;
+    let control = Control { is_cancelled: Some(&is_cancelled), ..Control::default() };
+    assert!(matches!(index.embed(&control), Err(IndexError::Cancelled)));
+    let snapshot = index.snapshot().unwrap();
+    let vectors = snapshot.vectors().unwrap();
+    assert_eq!((vectors.made, vectors.chunks), (128, 200));
+    assert_eq!(snapshot.search(&Query::new("bill_150")).unwrap()[0].name, "bill_150");
+    assert_eq!(index.embed(&Control::default()).unwrap().made, 200);
+    assert_eq!(fake.given.lock().unwrap().len(), 200);
+}
+
+#[test]
+fn an_embedder_that_fails_says_why_and_hides_no_words() {
+    let project = project();
+    let fake = Arc::new(Fake { fails_at: 1, ..Fake::default() });
+    let index = index(&project, &fake);
+    let error = index.embed(&Control::default()).unwrap_err();
+    let source = std::error::Error::source(&error).map(ToString::to_string);
+    assert_eq!(source.as_deref(), Some("the line is dead"), "{error:?}");
+    assert_eq!(index.snapshot().unwrap().search(&Query::new("settle")).unwrap()[0].name, "settle");
+    assert_eq!(index.embed(&Control::default()).unwrap().made, 3);
+}
+
+#[test]
+fn what_looks_like_a_key_is_not_given_away() {
+    let (project, fake) = (Project::new(""), Arc::new(Fake::default()));
+    let key = "ghp_16C7e42F292c6912E7710c838347Ae178B4a";
+    project.write("a.py", format!("def connect(x):\n    return pay(x, \"{key}\")\n"));
+    project.write(".env", format!("TOKEN={key}\n"));
+    index(&project, &fake).embed(&Control::default()).unwrap();
+    let given = fake.given.lock().unwrap().join("\n");
+    assert!(given.contains("def connect") && !given.contains(key), "{given}");
+}

@@ -1,0 +1,146 @@
+//! Embedders of the BERT family, read from a folder as Hugging Face's libraries write it.
+//!
+//! A folder has `config.json`, `model.safetensors`, `tokenizer.json` or `vocab.txt`, and perhaps what Sentence Transformers
+//! adds: `modules.json`, `1_Pooling/config.json`, `sentence_bert_config.json`, prompts. MiniLM, bge, e5 and gte are such models.
+
+mod bert;
+mod config;
+mod error;
+mod matrix;
+mod safetensors;
+mod wordpiece;
+
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use distiq_base::{Embed, EmbedError, EmbedRole};
+
+pub use error::TransformerError;
+
+use bert::{Bert, Desk};
+use config::{Config, Use};
+use wordpiece::WordPiece;
+
+use crate::text::hash;
+
+/// Tokens that go through the model at once, unless one text alone has more.
+const BATCH_TOKENS: usize = 512;
+/// Most threads.
+const MOST_THREADS: usize = 16;
+
+/// An embedder from a folder.
+///
+/// Each text goes through the model as often as it is embedded; a text of a hundred tokens takes tens of milliseconds of a core.
+#[derive(Debug)]
+pub struct Transformer {
+    id: String,
+    bert: Bert,
+    tokenizer: WordPiece,
+    usage: Use,
+    threads: usize,
+}
+
+impl Transformer {
+    /// Reads a model from its folder.
+    ///
+    /// # Errors
+    /// When a file is missing, damaged or too large, or the model is of another kind.
+    pub fn open(folder: &Path) -> Result<Self, TransformerError> {
+        let config = Config::open(folder)?;
+        let usage = Use::open(folder, &config)?;
+        let tokenizer = WordPiece::open(folder)?;
+        let path = folder.join("model.safetensors");
+        let is_there = |name: &str| folder.join(name).exists();
+        if !path.exists()
+            && (is_there("pytorch_model.bin") || is_there("model.safetensors.index.json"))
+        {
+            let what = "its weights are not in one file `model.safetensors`";
+            return Err(TransformerError::unsupported(folder, what));
+        }
+        let pieces = usize::try_from(tokenizer.greatest()).unwrap_or(usize::MAX);
+        if pieces >= config.vocab_size {
+            let what =
+                format!("its tokenizer has a piece {pieces}, its vocabulary {}", config.vocab_size);
+            return Err(TransformerError::damaged(folder, what));
+        }
+        let bert = Bert::read(&path, &config)?;
+        let sample = bert.sample();
+        let settings = format!("{config:?} {usage:?}");
+        let id = format!("transformer-{:016x}", hash(&sample, hash(settings.as_bytes(), 0)));
+        let threads = std::thread::available_parallelism().map_or(1, usize::from).min(MOST_THREADS);
+        Ok(Self { id, bert, tokenizer, usage, threads })
+    }
+
+    /// Returns the model as one that takes at most so many threads.
+    pub fn with_threads(self, threads: usize) -> Self {
+        Self { threads: threads.clamp(1, MOST_THREADS), ..self }
+    }
+
+    /// Returns a vector of length one for each text. Of a text that is longer than the model reads, the beginning counts.
+    pub fn vectors(&self, texts: &[&str], role: EmbedRole) -> Vec<Vec<f32>> {
+        let prompt = match role {
+            EmbedRole::Query => &self.usage.query_prompt,
+            EmbedRole::Passage => &self.usage.passage_prompt,
+        };
+        let encode = |text: &&str| match prompt.is_empty() {
+            true => self.tokenizer.encode(text, self.usage.tokens),
+            false => self.tokenizer.encode(&format!("{prompt}{text}"), self.usage.tokens),
+        };
+        let mut encoded: Vec<(usize, Vec<u32>)> = texts.iter().map(encode).enumerate().collect();
+        // Long ones first, so that no thread ends up with them alone.
+        encoded.sort_by_key(|(_, ids)| std::cmp::Reverse(ids.len()));
+        let batches = batches(encoded);
+        let all = Mutex::new(vec![Vec::new(); texts.len()]);
+        let next = AtomicUsize::new(0);
+        let work = || {
+            let mut desk = Desk::default();
+            while let Some((places, ids)) = batches.get(next.fetch_add(1, Ordering::Relaxed)) {
+                let vectors = self.bert.embed(ids, self.usage.pooling, &mut desk);
+                let mut all = all.lock().unwrap_or_else(PoisonError::into_inner);
+                for (place, vector) in places.iter().zip(vectors) {
+                    if let Some(slot) = all.get_mut(*place) {
+                        *slot = vector;
+                    }
+                }
+            }
+        };
+        let threads = self.threads.min(batches.len());
+        if threads <= 1 {
+            work();
+        } else {
+            std::thread::scope(|scope| (0..threads).for_each(|_| drop(scope.spawn(work))));
+        }
+        all.into_inner().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Texts that go through the model at once: their places, and their pieces.
+type Batch = (Vec<usize>, Vec<Vec<u32>>);
+
+fn batches(texts: Vec<(usize, Vec<u32>)>) -> Vec<Batch> {
+    let mut batches: Vec<Batch> = Vec::new();
+    let mut tokens = usize::MAX;
+    for (place, ids) in texts {
+        if tokens.saturating_add(ids.len()) > BATCH_TOKENS {
+            batches.push(Batch::default());
+            tokens = 0;
+        }
+        tokens += ids.len();
+        if let Some((places, texts)) = batches.last_mut() {
+            places.push(place);
+            texts.push(ids);
+        }
+    }
+    batches
+}
+
+impl Embed for Transformer {
+    fn id(&self) -> &str {
+        &self.id
+    }
+
+    fn embed(&self, texts: &[&str], role: EmbedRole) -> Result<Vec<Vec<f32>>, EmbedError> {
+        Ok(self.vectors(texts, role))
+    }
+}

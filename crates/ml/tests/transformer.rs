@@ -1,0 +1,266 @@
+//! The transformer against numbers that `reference/bert.py` worked out with numpy.
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::print_stdout, missing_docs)]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use distiq_base::{Embed, EmbedRole};
+use distiq_ml::{Transformer, cosine};
+use serde_json::{Value, json};
+
+const TINY: &str = include_str!("reference/tiny.txt");
+const MINILM: &str = include_str!("reference/minilm.txt");
+const TEXTS: &str = include_str!("reference/texts.txt");
+
+/// The vocabulary of the tiny model; a piece's line is its number.
+const PIECES: &[&str] =
+    &["[PAD]", "[UNK]", "[CLS]", "[SEP]", "a", "b", "c", "d", "##e", "f", "g", "##h"];
+
+/// A folder with a model of one layer, as `reference/bert.py` describes it.
+struct Tiny {
+    folder: tempfile::TempDir,
+}
+
+impl Tiny {
+    fn new() -> Self {
+        let tiny = Self { folder: tempfile::tempdir().unwrap() };
+        let config = json!({
+            "model_type": "bert", "hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2,
+            "intermediate_size": 16, "max_position_embeddings": 10, "vocab_size": 12,
+            "type_vocab_size": 2, "layer_norm_eps": 1e-12, "hidden_act": "gelu",
+        });
+        tiny.write("config.json", &config);
+        fs::write(tiny.path().join("vocab.txt"), PIECES.join("\n")).unwrap();
+        tiny.write_weights(|_| true);
+        tiny
+    }
+
+    fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    fn write(&self, name: &str, json: &Value) {
+        let path = self.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, json.to_string()).unwrap();
+    }
+
+    fn change(&self, name: &str, change: impl Fn(&mut Value)) {
+        let mut json: Value =
+            serde_json::from_str(&fs::read_to_string(self.path().join(name)).unwrap()).unwrap();
+        change(&mut json);
+        self.write(name, &json);
+    }
+
+    /// Writes those of the weights that `is_kept` wants.
+    fn write_weights(&self, is_kept: impl Fn(&str) -> bool) {
+        let linear = |name: &str, outputs, inputs| {
+            let name = format!("encoder.layer.0.{name}");
+            [
+                (format!("{name}.weight"), vec![outputs, inputs]),
+                (format!("{name}.bias"), vec![outputs]),
+            ]
+        };
+        let norm =
+            |name: &str| [(format!("{name}.weight"), vec![8]), (format!("{name}.bias"), vec![8])];
+        let table = |name: &str, rows| (format!("embeddings.{name}.weight"), vec![rows, 8]);
+        let mut tensors = vec![
+            table("word_embeddings", 12),
+            table("position_embeddings", 10),
+            table("token_type_embeddings", 2),
+        ];
+        tensors.extend(norm("embeddings.LayerNorm"));
+        for part in ["query", "key", "value"] {
+            tensors.extend(linear(&format!("attention.self.{part}"), 8, 8));
+        }
+        tensors.extend(linear("attention.output.dense", 8, 8));
+        tensors.extend(linear("intermediate.dense", 16, 8));
+        tensors.extend(linear("output.dense", 8, 16));
+        tensors.extend(norm("encoder.layer.0.attention.output.LayerNorm"));
+        tensors.extend(norm("encoder.layer.0.output.LayerNorm"));
+        let (mut header, mut data) = (serde_json::Map::new(), Vec::new());
+        for (tensor, (name, shape)) in tensors.into_iter().enumerate() {
+            if !is_kept(&name) {
+                continue;
+            }
+            let begin = data.len();
+            let more = if name.ends_with("LayerNorm.weight") { 1.0 } else { 0.0 };
+            for at in 0..shape.iter().product::<usize>() {
+                let value = (0.7 * at as f64 + tensor as f64).sin() / 2.0 + more;
+                data.extend((value as f32).to_le_bytes());
+            }
+            let entry =
+                json!({ "dtype": "F32", "shape": shape, "data_offsets": [begin, data.len()] });
+            header.insert(name, entry);
+        }
+        let header = Value::Object(header).to_string();
+        let mut bytes = u64::try_from(header.len()).unwrap().to_le_bytes().to_vec();
+        bytes.extend(header.as_bytes());
+        bytes.extend(data);
+        fs::write(self.path().join("model.safetensors"), bytes).unwrap();
+    }
+
+    fn error(&self) -> String {
+        let error = Transformer::open(self.path()).unwrap_err();
+        let source = std::error::Error::source(&error).map(ToString::to_string);
+        format!("{error}: {}", source.unwrap_or_default())
+    }
+}
+
+fn numbers(line: &str) -> Vec<f32> {
+    line.split(' ').map(|number| number.parse().unwrap()).collect()
+}
+
+#[test]
+fn one_layer_gives_the_reference_numbers_in_every_pooling() {
+    let texts = [("2,3", ""), ("2,5,6,3", "B c"), ("2,7,7,4,11,8,3", "d D ahe")];
+    for (pooling, mode) in
+        [("mean", "mean_tokens"), ("first", "cls_token"), ("greatest", "max_tokens")]
+    {
+        let tiny = Tiny::new();
+        let mode = format!("pooling_mode_{mode}");
+        tiny.write(
+            "modules.json",
+            &json!([
+                { "path": "", "type": "sentence_transformers.models.Transformer" },
+                { "path": "pool", "type": "sentence_transformers.models.Pooling" },
+            ]),
+        );
+        tiny.write("pool/config.json", &json!({ "pooling_mode_mean_tokens": false, mode: true }));
+        let model = Transformer::open(tiny.path()).unwrap();
+        let given: Vec<&str> = texts.iter().map(|(_, text)| *text).collect();
+        // Together and one by one: neighbours in a batch change nothing.
+        let together = model.embed(&given, EmbedRole::Passage).unwrap();
+        for ((ids, text), vector) in texts.iter().zip(together) {
+            let alone = model.embed(&[text], EmbedRole::Query).unwrap().remove(0);
+            let prefix = format!("{pooling} {ids} ");
+            let expected = TINY.lines().find_map(|line| line.strip_prefix(&prefix)).unwrap();
+            for (a, b) in
+                [&vector, &alone].into_iter().flat_map(|v| v.iter().zip(numbers(expected)))
+            {
+                assert!((a - b).abs() < 1e-5, "{prefix}{vector:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn prompts_stand_before_what_they_are_for() {
+    let tiny = Tiny::new();
+    tiny.write(
+        "config_sentence_transformers.json",
+        &json!({ "prompts": { "query": "a ", "document": "" } }),
+    );
+    let model = Transformer::open(tiny.path()).unwrap();
+    let one = |text: &str, role| model.embed(&[text], role).unwrap().remove(0);
+    assert_eq!(one("b", EmbedRole::Query), one("a b", EmbedRole::Passage));
+    assert_ne!(one("b", EmbedRole::Passage), one("a b", EmbedRole::Passage));
+}
+
+#[test]
+fn models_that_differ_have_different_names() {
+    let id = |tiny: &Tiny| Transformer::open(tiny.path()).unwrap().id().to_owned();
+    let (tiny, other) = (Tiny::new(), Tiny::new());
+    assert_eq!(id(&tiny), id(&other));
+    other.write("sentence_bert_config.json", &json!({ "max_seq_length": 8 }));
+    assert_ne!(id(&tiny), id(&other));
+}
+
+#[test]
+fn what_cannot_be_used_is_refused_in_words() {
+    let check = |change: &dyn Fn(&Tiny), expected: &str| {
+        let tiny = Tiny::new();
+        change(&tiny);
+        let error = tiny.error();
+        assert!(error.contains(expected), "{error}\nnot: {expected}");
+    };
+    let remove =
+        |name: &'static str| move |tiny: &Tiny| fs::remove_file(tiny.path().join(name)).unwrap();
+    check(&remove("config.json"), "config.json`: No such file");
+    check(&remove("vocab.txt"), "vocab.txt`: No such file");
+    check(&remove("model.safetensors"), "model.safetensors`: No such file");
+    let set = |key: &'static str, value: Value| {
+        move |tiny: &Tiny| tiny.change("config.json", |json| json[key] = value.clone())
+    };
+    check(&set("model_type", json!("nomic_bert")), "its kind is `nomic_bert`");
+    check(&set("hidden_act", json!("swish")), "its activation is `swish`");
+    check(&set("position_embedding_type", json!("alibi")), "its positions are `alibi`");
+    check(&set("hidden_size", json!(0)), "`hidden_size` is 0");
+    check(&set("num_attention_heads", json!(3)), "do not share its width evenly");
+    check(&set("num_hidden_layers", json!(2)), "no tensor `encoder.layer.1.");
+    check(&set("vocab_size", json!(11)), "its tokenizer has a piece 11");
+    check(&set("vocab_size", json!(20)), "has the shape [12, 8], not [20, 8]");
+    check(&set("hidden_size", json!("wide")), "is not what it should be");
+    let keep = |tiny: &Tiny| tiny.write_weights(|name| !name.contains("output.dense.bias"));
+    check(&keep, "no tensor `encoder.layer.0.attention.output.dense.bias`");
+    check(
+        &|tiny| tiny.write_weights(|name| !name.contains("word_emb")),
+        "no tensor `embeddings.word",
+    );
+    check(
+        &|tiny| tiny.write("modules.json", &json!([{ "type": "models.Dense", "path": "2_Dense" }])),
+        "it has a module `Dense`",
+    );
+    check(
+        &|tiny| tiny.write("modules.json", &json!([{ "type": "m.Pooling", "path": "../../etc" }])),
+        "it has a module at `../../etc`",
+    );
+    check(
+        &|tiny| tiny.write("1_Pooling/config.json", &json!({ "pooling_mode_lasttoken": true })),
+        "its pooling is neither",
+    );
+    check(
+        &|tiny| fs::write(tiny.path().join("tokenizer.json"), "{").unwrap(),
+        "tokenizer.json` is not what it should be",
+    );
+    check(
+        &|tiny| {
+            remove("model.safetensors")(tiny);
+            fs::write(tiny.path().join("pytorch_model.bin"), "").unwrap();
+        },
+        "its weights are not in one file",
+    );
+}
+
+#[test]
+fn damaged_bytes_are_no_panic() {
+    let tiny = Tiny::new();
+    for name in ["config.json", "vocab.txt", "model.safetensors"] {
+        let path = tiny.path().join(name);
+        let good = fs::read(&path).unwrap();
+        for at in (0..good.len()).step_by(good.len() / 60 + 1) {
+            for value in [0, b'9', 0xff] {
+                let mut bytes = good.clone();
+                bytes[at] = value;
+                fs::write(&path, bytes).unwrap();
+                if let Ok(model) = Transformer::open(tiny.path()) {
+                    let _ = model.embed(&["a b he"], EmbedRole::Query);
+                }
+            }
+            fs::write(&path, &good[..at]).unwrap();
+            let _ = Transformer::open(tiny.path());
+        }
+        fs::write(&path, good).unwrap();
+    }
+}
+
+/// All-MiniLM-L6-v2, which `tests/setup_python.sh minilm` fetches.
+#[test]
+fn minilm_gives_the_reference_numbers() {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../.cache/minilm");
+    if !folder.join("model.safetensors").is_file() {
+        println!("SKIPPED suite minilm: `.cache/minilm` has no model");
+        return;
+    }
+    let model = Transformer::open(&folder).unwrap();
+    let texts: Vec<&str> = TEXTS.lines().collect();
+    let vectors = model.embed(&texts, EmbedRole::Passage).unwrap();
+    assert_eq!(MINILM.lines().count(), texts.len());
+    for ((line, text), vector) in MINILM.lines().zip(&texts).zip(&vectors) {
+        let (_, expected) = line.split_once(' ').unwrap();
+        let near = cosine(&numbers(expected), vector);
+        assert!(near > 0.999, "{text:.60}: {near}");
+    }
+    assert!(cosine(&vectors[0], &vectors[1]) > 0.85);
+}
