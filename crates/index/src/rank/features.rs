@@ -4,12 +4,14 @@
 //! and long requests. How long, how public or how often called something is stays out: documented
 //! functions, of which the training questions are made, differ in that from those that users want.
 
+mod naming;
+
 use std::collections::{BTreeMap, HashMap};
 
 use super::letters::Letters;
 use super::matches::Matches;
 use super::model;
-use super::query::{Query, grams};
+use super::query::Query;
 use super::reasons;
 use super::recall::{Candidate, FileLook, Recall, strength};
 use super::shelf::Shelf;
@@ -17,17 +19,10 @@ use super::weights::{FILES, UNITS};
 use crate::chunk::{Chunk, FIELDS, Field};
 use crate::search::FileKind;
 use crate::segment::{Damaged, NAME, decode_length};
-use crate::words::{Analyzer, parts, tokens};
+use crate::words::{Analyzer, tokens};
 
 /// After how many words of a request a word says a third of what the first one does.
 const EARLY: f32 = 4.0;
-/// What names open with that answer yes or no, and those that make something.
-const WHETHER: &[&str] = &[
-    "is", "has", "have", "can", "should", "are", "was", "contains", "exists", "supports", "needs",
-    "must", "allows", "check", "will", "does", "equals", "matches", "includes",
-];
-const MAKES: &[&str] =
-    &["new", "init", "make", "create", "build", "from", "of", "with", "constructor"];
 /// Fewest candidates that are worth a thread.
 const A_THREAD: usize = 32;
 
@@ -175,8 +170,8 @@ impl Desk<'_> {
         features.share_of_file = candidate.score / file.look.best.max(1e-6);
         features.other_in_file = others.len().min(20) as f32;
         of_file(&mut features, file, query);
-        names(&mut features, &chunk, query);
-        how_named(&mut features, &chunk, query, analyzer);
+        naming::names(&mut features, &chunk, query);
+        naming::how_named(&mut features, &chunk, query, analyzer);
         let terms = view.segment.terms();
         let number = terms
             .index(&format!("{NAME}{}", chunk.name.to_lowercase()))
@@ -313,29 +308,6 @@ fn place_of_terms(features: &mut Features, query: &Query, counts: &[[u8; FIELDS]
     features.name_pairs = places.windows(2).filter(next).count().min(5) as f32;
 }
 
-/// Tells whether a name is built as the request asks for it.
-fn how_named(features: &mut Features, chunk: &Chunk, query: &Query, analyzer: &Analyzer) {
-    let flag = |is: bool| f32::from(u8::from(is));
-    let first = parts(&chunk.name).next().unwrap_or_default().to_lowercase();
-    features.name_whether = flag(WHETHER.contains(&first.as_str()));
-    features.query_whether = flag(query.asks_whether);
-    features.name_makes = flag(MAKES.contains(&first.as_str()) || chunk.kind == "constructor");
-    features.query_makes = flag(query.makes);
-    features.is_private = flag(chunk.name.starts_with(['_', '#']) && first != "init");
-    let stem = analyzer.stem(&first);
-    let opening = query.terms.iter().position(|term| term.place == 0);
-    let is_opening = |term: &super::query::Term| term.place == 0 && term.text == stem;
-    features.name_starts = if first.is_empty() {
-        0.0
-    } else if query.terms.iter().any(is_opening) {
-        1.0
-    } else {
-        let related =
-            query.related.iter().filter(|other| Some(other.term) == opening && other.text == stem);
-        related.map(|other| other.share).fold(0.0, f32::max)
-    };
-}
-
 /// Tells whether a term stands in name, class or signature.
 fn is_head(counts: &[u8; FIELDS]) -> bool {
     counts.iter().take(Field::Signature as usize + 1).any(|count| *count > 0)
@@ -441,47 +413,6 @@ fn of_file(features: &mut Features, file: &FileFacts, query: &Query) {
     words.dedup();
     let held = words.iter().filter(|word| query.words.contains(**word)).count();
     features.dir_path = held as f32 / words.len().max(1) as f32;
-}
-
-fn names(features: &mut Features, chunk: &Chunk, query: &Query) {
-    let name = chunk.name.to_lowercase();
-    let class = chunk.class.to_lowercase();
-    if name.is_empty() {
-        return;
-    }
-    features.name_mentioned = f32::from(u8::from(query.identifiers.contains(&name)));
-    features.name_is_word = f32::from(u8::from(query.words.contains(&name)));
-    let last = class.rsplit('.').next().unwrap_or_default();
-    let is_scope = |word: &String| *word == name || *word == last;
-    features.scope_head = f32::from(u8::from(query.scope.iter().any(is_scope)));
-    let is_known = !last.is_empty() && query.identifiers.contains(last);
-    features.class_mentioned = if is_known {
-        1.0
-    } else if query.words.contains(last) {
-        0.5
-    } else {
-        0.0
-    };
-    let of_name = all_grams(&chunk.name);
-    let shared = of_name.iter().filter(|gram| query.holds_gram(**gram)).count() as f32;
-    features.name_grams = shared / of_name.len().max(1) as f32;
-    features.name_grams_of_query = shared / (query.grams.len().max(1) as f32).sqrt();
-    let of_class = all_grams(&chunk.class);
-    let shared = of_class.iter().filter(|gram| query.holds_gram(**gram)).count() as f32;
-    features.class_grams = shared / of_class.len().max(1) as f32;
-}
-
-/// Returns the groups of letters of a name's parts, each once.
-fn all_grams(name: &str) -> Vec<u64> {
-    let mut all = Vec::new();
-    for token in tokens(name) {
-        for part in crate::words::parts(token) {
-            grams(&part.to_lowercase(), |gram| all.push(gram));
-        }
-    }
-    all.sort_unstable();
-    all.dedup();
-    all
 }
 
 fn kind(features: &mut Features, chunk: &Chunk, file: &FileFacts, query: &Query) {
