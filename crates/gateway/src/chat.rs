@@ -89,6 +89,8 @@ pub(crate) async fn answer(mut asked: Asked<'_>) -> Result<Response<Out>, Refusa
     request.model = model;
     let headers = target.map_or_else(|| Ok(HeaderMap::new()), |target| facts(&request, target))?;
     if is_changed {
+        let saved = distiq_router::compress::documents(&mut request);
+        purpose.left_out.compression_tokens = saved;
         optimize(&asked, &setup, &purpose.provider, &mut request);
     }
     // So that a long answer is no long silence, and one that is given up is billed for what came.

@@ -7,12 +7,14 @@
 
 mod blocks;
 mod prose;
+mod request;
 mod words;
 
 use std::collections::HashSet;
 
 use blocks::{Block, blocks};
 use prose::{Paragraph, Sentence};
+pub use request::documents;
 
 /// Stands where sentences were left out; a text that has it is not shortened by sentences again.
 pub const GAP: &str = "[…]";

@@ -6,8 +6,11 @@ use distiq_router::cache::agree::{FLOORS, agree, guard, learn};
 use distiq_router::cache::question::Question;
 
 const SLOTS: &str = include_str!("../pairs/slots.txt");
-const FAMILIES: &[&str] =
-    &[include_str!("../pairs/code.txt"), include_str!("../pairs/general.txt")];
+const FAMILIES: &[&str] = &[
+    include_str!("../pairs/code.txt"),
+    include_str!("../pairs/general.txt"),
+    include_str!("../pairs/more.txt"),
+];
 
 /// How many fillings of its slots each family has.
 const FILLINGS: usize = 4;
