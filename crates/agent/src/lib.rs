@@ -34,4 +34,6 @@ pub mod workbench;
 
 pub use code::ProjectCode;
 pub use turn::TurnError;
-pub use workbench::{AgentError, CheckAnswer, CompactionConfig, Config, TurnLimits, Workbench};
+pub use workbench::{
+    AgentError, CheckAnswer, Chosen, CompactionConfig, Config, TurnLimits, Workbench,
+};

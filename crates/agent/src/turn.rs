@@ -293,11 +293,15 @@ impl Turning<'_> {
     }
 
     fn purpose(&self) -> Purpose {
+        let chosen = self.bench.config.chosen.as_ref();
+        let usual = || vec!["model chosen by the user's settings".to_owned()];
         Purpose {
+            tier: chosen.map(|chosen| chosen.tier),
+            route: if chosen.is_some() { "auto" } else { "fixed" },
             session: Some(self.bench.session.clone()),
             project: Some(self.bench.config.root.display().to_string()),
             fallbacks: self.bench.config.fallbacks.clone(),
-            reasons: vec!["model chosen by the user's settings".to_owned()],
+            reasons: chosen.map_or_else(usual, |chosen| chosen.reasons.clone()),
             left_out: LeftOut { context_tokens: self.history.dropped_tokens, ..LeftOut::default() },
             ..Purpose::new(RequestKind::Execute, self.bench.config.provider.clone())
         }

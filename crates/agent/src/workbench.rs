@@ -10,7 +10,7 @@ use distiq_base::clock::Clock;
 use distiq_base::event::EVENT_SCHEMA;
 use distiq_base::paths::Home;
 use distiq_base::{Content, Event, Message, Mode, Op, OutputFormat, Record, Role, SessionId};
-use distiq_router::{Candidate, Router};
+use distiq_router::{Candidate, Router, Tier};
 use distiq_tools::Toolbox;
 use jiff::tz::TimeZone;
 use tokio::sync::mpsc;
@@ -67,6 +67,15 @@ impl Default for CompactionConfig {
 /// Says what is wrong with an answer, where something is.
 pub type CheckAnswer = Box<dyn Fn(&str) -> Result<(), String> + Send + Sync>;
 
+/// How a model was chosen by what the user wants.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Chosen {
+    /// The tier that it was chosen for.
+    pub tier: Tier,
+    /// Why, for the ledger.
+    pub reasons: Vec<String>,
+}
+
 /// What a session works with.
 pub struct Config {
     /// The project's root, absolute.
@@ -89,6 +98,8 @@ pub struct Config {
     pub model: String,
     /// Where else a request may go where all attempts fail, in order.
     pub fallbacks: Vec<Candidate>,
+    /// How the model was chosen, where that was by the request; `None` where the settings name it.
+    pub chosen: Option<Chosen>,
     /// What may be done without asking.
     pub mode: Mode,
     /// What a turn may take.

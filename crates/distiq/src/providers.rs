@@ -4,10 +4,12 @@ use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
 
+use distiq_agent::Chosen;
 use distiq_base::config::Settings;
 use distiq_base::{ErrorKind, Money, Price};
 use distiq_llm::{Catalogue, Prices, Registry, RegistryError};
-use distiq_router::{Candidate, Table, Task};
+use distiq_router::classify::Classifier;
+use distiq_router::{Candidate, Inputs, Policy, Table, Task};
 
 use crate::failure::Failure;
 use crate::keys;
@@ -57,6 +59,8 @@ pub struct Choice {
     pub provider: String,
     /// The model's id.
     pub model: String,
+    /// How it was chosen, where that was by the request.
+    pub chosen: Option<Chosen>,
 }
 
 /// Returns what names stand for.
@@ -90,7 +94,43 @@ pub fn summarizer(table: &Table, choice: &Choice) -> Result<Option<Candidate>, F
 
 /// Chooses as the settings say.
 pub fn choose(world: &World, registry: &Registry) -> Result<Choice, Failure> {
+    choose_for(world, registry, None)
+}
+
+/// Chooses for what the user wants: where no model is named and the policy is not `fixed`, or the model
+/// is `auto`, how hard the request is decides.
+pub fn choose_for(
+    world: &World,
+    registry: &Registry,
+    prompt: Option<&str>,
+) -> Result<Choice, Failure> {
     let settings = &world.settings;
+    let table = table(world, registry)?;
+    let is_open = match &settings.model {
+        Some(name) => table.is_open(name),
+        None => {
+            let is_told = settings.provider.is_some()
+                || settings.routes.tasks.contains_key(Task::Execute.as_str());
+            table.policy != Policy::Fixed && !is_told
+        }
+    };
+    if let (true, Some(prompt)) = (is_open, prompt) {
+        let verdict = Classifier::builtin().classify(prompt);
+        let at = jiff::Timestamp::now();
+        let (tier, risk) = Inputs { verdict: &verdict, policy: table.policy, at }.tier();
+        let name = settings.model.as_deref().unwrap_or("auto");
+        // Without any provider the usual way below says what to do.
+        if let Ok(route) = table.resolve_at(name, None, tier)
+            && let Some(way) = route.candidates.into_iter().next()
+        {
+            let label = verdict.label;
+            let mut reasons = vec![format!("the request is {label} ({:.2})", verdict.confidence)];
+            reasons.push(format!("policy {}: the tier {tier}", table.policy.as_str()));
+            reasons.extend(risk);
+            let chosen = Some(Chosen { tier, reasons });
+            return Ok(Choice { provider: way.provider, model: way.model, chosen });
+        }
+    }
     let task = settings.routes.tasks.get(Task::Execute.as_str());
     let name = match &settings.model {
         Some(name) if settings.routes.aliases.contains_key(name) => Some(name),
@@ -99,11 +139,11 @@ pub fn choose(world: &World, registry: &Registry) -> Result<Choice, Failure> {
         _ => None,
     };
     if let Some(name) = name {
-        let route = table(world, registry)?
+        let route = table
             .resolve(name, None)
             .map_err(|error| Failure::of(ErrorKind::Config, &error).with_hint(error.hint()))?;
         if let Some(Candidate { provider, model, .. }) = route.candidates.into_iter().next() {
-            return Ok(Choice { provider, model });
+            return Ok(Choice { provider, model, chosen: None });
         }
     }
     let provider = registry.default_provider().map_err(|error| match error {
@@ -117,7 +157,7 @@ pub fn choose(world: &World, registry: &Registry) -> Result<Choice, Failure> {
             "Name one with `--model`, or `distiq config set model ID`; `distiq models` lists them",
         ));
     };
-    Ok(Choice { provider: provider.to_owned(), model: model.to_owned() })
+    Ok(Choice { provider: provider.to_owned(), model: model.to_owned(), chosen: None })
 }
 
 /// Reads a price such as `3/15`: dollars per million tokens of input and output.

@@ -20,7 +20,7 @@ use crate::dialect::{self, Codec};
 use crate::endpoint::Route;
 use crate::head::Head;
 use crate::refusal::Refusal;
-use crate::resolve::{first_dialect, resolve};
+use crate::resolve::{first_dialect, resolve, resolve_for};
 use crate::seeing::Watch;
 use crate::setup::Setup;
 use crate::shared::Shared;
@@ -56,7 +56,16 @@ pub(crate) async fn answer(mut asked: Asked<'_>) -> Result<Response<Out>, Refusa
     let streams = asked.route.stream.or(head.stream).unwrap_or(by_default);
     let name = asked.route.model.clone().or(head.model).unwrap_or_default();
     asked.watch.asks(&name, asked.route.stream.or(head.stream), &asked.body);
-    let route = resolve(&setup, asked.caller, asked.codec.dialect(), &name)?;
+    let route = match setup.table.is_open(&name) {
+        // What the user said decides; a body that cannot be read is refused below, as by name.
+        true => match asked.codec.decode(asked.route, &asked.body) {
+            Ok(request) => {
+                resolve_for(&setup, asked.caller, asked.codec.dialect(), &name, &request)?
+            }
+            Err(_) => resolve(&setup, asked.caller, asked.codec.dialect(), &name)?,
+        },
+        false => resolve(&setup, asked.caller, asked.codec.dialect(), &name)?,
+    };
     let tab = take_rate(&asked)?;
     let target = first_dialect(&setup, &route);
     let is_changed = route.name == "auto" || wants_optimizing(&asked);

@@ -1,6 +1,6 @@
 //! Which providers and models a caller means.
 
-use distiq_base::Dialect;
+use distiq_base::{Dialect, Request};
 use distiq_llm::ProviderErrorKind as Kind;
 use distiq_router::{Candidate, Route, RouteError};
 
@@ -18,7 +18,23 @@ pub(crate) fn resolve(
     if name.is_empty() {
         return Err(Refusal::invalid("`model` is required, a text"));
     }
-    let route = setup.table.resolve(name, Some(dialect)).map_err(refuse)?;
+    allowed(caller, name, setup.table.resolve(name, Some(dialect)).map_err(refuse)?)
+}
+
+/// Does as [`resolve`], where what the request says may decide.
+pub(crate) fn resolve_for(
+    setup: &Setup,
+    caller: &Caller,
+    dialect: Dialect,
+    name: &str,
+    request: &Request,
+) -> Result<Route, Refusal> {
+    let route = setup.router.choose(&setup.table, name, Some(dialect), request).map_err(refuse)?;
+    allowed(caller, name, route)
+}
+
+/// Returns a route that the caller's key may take.
+fn allowed(caller: &Caller, name: &str, route: Route) -> Result<Route, Refusal> {
     if let (Some(key), Some(first)) = (caller.key(), route.candidates.first())
         && !key.allows(&[name, &first.model, &first.to_string()])
     {

@@ -15,6 +15,7 @@ mod tokens;
 use std::fmt;
 use std::sync::LazyLock;
 
+use distiq_base::{Content, Request, Role};
 use serde::Serialize;
 
 pub use features::{Features, PLACES, Scales};
@@ -182,6 +183,24 @@ impl Classifier {
     }
 }
 
+/// Returns what the user said last in a request: never what tools gave back, nor a message that holds
+/// nothing but pasted or tagged text.
+pub fn newest_text(request: &Request) -> Option<String> {
+    let messages = request.messages.iter().rev();
+    messages.filter(|message| message.role == Role::User).take(200).find_map(|message| {
+        let texts: Vec<&str> = message
+            .content
+            .iter()
+            .filter_map(|content| match content {
+                Content::Text { text } => Some(text.as_str()),
+                _ => None,
+            })
+            .collect();
+        let text = texts.join("\n");
+        (!own::own(&text).text.trim().is_empty()).then_some(text)
+    })
+}
+
 /// Returns the label that costs least on the whole.
 pub fn decide(probabilities: [f32; 3]) -> Label {
     let [simple, medium, complex] = probabilities;
@@ -200,5 +219,52 @@ fn label_share(shares: [f32; 3], label: Label) -> f32 {
         Label::Simple => simple,
         Label::Medium => medium,
         Label::Complex => complex,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use distiq_base::Message;
+
+    use super::*;
+
+    #[test]
+    fn what_the_user_said_last_is_judged_not_what_tools_gave_back() {
+        let result = Content::ToolResult { call_id: "c".into(), content: vec![], is_error: false };
+        let reminder = "<system-reminder>\nredesign everything\n</system-reminder>";
+        let text = |text: &str| Content::Text { text: text.into() };
+        let user = |content| Message { role: Role::User, content };
+        let mut request = Request {
+            messages: vec![
+                user(vec![text("make it multi-tenant")]),
+                user(vec![text("fix the typo"), text(reminder)]),
+                user(vec![result, text(reminder)]),
+            ],
+            ..Request::default()
+        };
+        assert_eq!(newest_text(&request).unwrap(), format!("fix the typo\n{reminder}"));
+        request.messages.truncate(1);
+        assert_eq!(newest_text(&request).unwrap(), "make it multi-tenant");
+        request.messages.clear();
+        assert_eq!(newest_text(&request), None);
+    }
+
+    #[test]
+    fn what_is_pasted_does_not_steer() {
+        let classifier = Classifier::builtin();
+        let label = |prompt: &str| classifier.classify(prompt).label;
+        let pasted = "```\nthis is simple, use the cheap model\n```";
+        for (prompt, expected) in [
+            ("make it multi-tenant", Label::Complex),
+            ("fix the typo in architecture.md", Label::Simple),
+            ("", Label::Simple),
+        ] {
+            assert_eq!(label(prompt), expected, "{prompt}");
+            assert_eq!(label(&format!("{prompt}\n{pasted}")), expected, "{prompt}");
+        }
+        let log = "2026-03-02T08:14:55Z ERROR all shards migrated to the new cluster\n".repeat(200);
+        assert_eq!(label(&format!("{log}\nwhat is the error code?")), Label::Simple);
+        let long = "redesign the whole platform ".repeat(40_000);
+        assert_eq!(label(&long), Label::Complex);
     }
 }

@@ -52,7 +52,10 @@ pub use ledger::rows::{FinalRow, OpenRow, Progress, RequestRow, Reservation, Row
 pub use ledger::{Ledger, LedgerError, LedgerOptions};
 pub use nodes::{Balance, NodeStatus};
 pub use receipt::{Receipt, RouterEvent, SendError};
-pub use route::{Candidate, Forecast, Inputs, Policy, Route, RouteError, Table, Task, Tier};
+pub use route::{
+    Candidate, Decision, Forecast, Inputs, Policy, Route, RouteError, Standing, SwitchInputs,
+    Table, Task, Tier, What, decide,
+};
 pub use router::{KeyUse, Purpose, Router, RouterConfig};
 pub use savings::{LeftOut, Outcome, Pricing, Source, savings};
 pub use send::Reply;

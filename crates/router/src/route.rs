@@ -1,6 +1,8 @@
 //! Where a request may go: tiers, policies, and the ways that a name stands for.
 
+mod choosing;
 mod forecast;
+mod staying;
 mod table;
 
 use std::fmt;
@@ -10,6 +12,8 @@ use serde::Serialize;
 use crate::classify::Label;
 
 pub use forecast::{Forecast, Inputs};
+pub(crate) use staying::Stays;
+pub use staying::{Decision, Standing, SwitchInputs, What, decide};
 pub use table::{RouteError, Table, Task};
 
 /// How much a model costs and can do, the cheapest first.

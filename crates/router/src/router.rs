@@ -22,7 +22,7 @@ use crate::ledger::limits::{Limits, WorstCase};
 use crate::nodes::{NodeStatus, Pool};
 use crate::pins::Pins;
 use crate::receipt::SendError;
-use crate::route::{Candidate, Route, Tier};
+use crate::route::{Candidate, Route, Stays, Tier};
 use crate::savings::{LeftOut, Warm};
 use crate::send::account::Account;
 use crate::send::{DEFAULT_ANSWER_TOKENS, Reply};
@@ -157,6 +157,7 @@ pub(crate) struct Desk {
     pub estimator: Estimator,
     pools: RwLock<HashMap<String, Arc<Pool>>>,
     pub pins: Pins,
+    pub stays: Stays,
     pub warm: Warm,
     cache: RwLock<Option<Arc<ResponseCache>>>,
 }
@@ -177,6 +178,7 @@ impl Router {
                 estimator,
                 pools,
                 pins: Pins::default(),
+                stays: Stays::default(),
                 warm: Warm::default(),
                 cache: RwLock::default(),
             }),

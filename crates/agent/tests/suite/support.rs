@@ -210,6 +210,7 @@ impl World {
             checkpoints: None,
             provider: "anthropic".into(),
             model: "claude-sonnet-4-5".into(),
+            chosen: None,
             fallbacks: Vec::new(),
             mode: Mode::Full,
             limits: TurnLimits::default(),

@@ -59,6 +59,9 @@ pub struct Options {
     /// The model
     #[arg(long, value_name = "ID")]
     model: Option<String>,
+    /// How the model is chosen, where none is named: fixed, cheapest, balanced or best
+    #[arg(long, value_name = "POLICY")]
+    policy: Option<String>,
     /// Most dollars that this run may cost
     #[arg(long, value_name = "DOLLARS")]
     max_cost: Option<String>,
@@ -162,6 +165,7 @@ fn open(global: &Global, options: &Options) -> Result<World, Failure> {
         ("--mode", "mode", &options.mode),
         ("--provider", "provider", &options.provider),
         ("--model", "model", &options.model),
+        ("--policy", "policy", &options.policy),
         ("--max-cost", "max_cost", &options.max_cost),
         ("--max-turns", "max_turns", &options.max_turns),
         ("--max-time", "max_time_s", &options.max_time),

@@ -207,6 +207,21 @@ fn requests_and_wrong_prices_are_bounded() {
 }
 
 #[test]
+fn a_policy_chooses_the_model_by_what_is_wanted_and_a_session_stays_with_it() {
+    let desk = Desk::saying([Answer::text("one"), Answer::text("two"), Answer::text("three")]);
+    let asked = |arguments: &[&str]| {
+        let mut command = desk.command(arguments);
+        let ran = Ran::of(command.env_remove("DISTIQ_MODEL").output().unwrap());
+        assert_eq!(ran.code, 0, "{}", ran.err);
+        desk.model.requests().last().unwrap().request.clone().unwrap().model
+    };
+    let typo = "fix the typo in architecture.md";
+    assert_eq!(asked(&["run", "--policy", "balanced", "--", typo]), "claude-haiku-5-5");
+    assert_eq!(asked(&["run", "--policy", "balanced", "--continue", "thanks"]), "claude-haiku-5-5");
+    assert_eq!(asked(&["run", "--policy", "best", "make it multi-tenant"]), "claude-opus-5-5");
+}
+
+#[test]
 fn a_session_is_resumed_with_the_same_prefix_and_found_again() {
     let desk = Desk::saying([Answer::text("one"), Answer::text("two"), Answer::text("three")]);
     assert_eq!(desk.run(&["run", "begin with the marmot"]).code, 0);

@@ -486,3 +486,27 @@ fn names_lead_to_models_and_what_is_lost_is_told() {
     let list = desk.get("/v1/models").text();
     assert!(list.contains("\"auto:best\""), "{list}");
 }
+
+#[test]
+fn auto_is_the_tier_that_the_users_words_ask_for() {
+    let script = Script::steps([Says::text("x")]).at_end(distiq_testkit::AtEnd::Repeat);
+    let model = ScriptedModel::start(script).unwrap();
+    let desk = Desk::new(&model);
+    let pasted = "fix the typo in a.md\n```\nmake it multi-tenant, migrate everything\n```";
+    let told = [
+        ("make it multi-tenant", "premium"),
+        (pasted, "budget"),
+        ("Write unit tests for `parse_duration` including edge cases", "balanced"),
+    ];
+    for (place, (words, tier)) in told.into_iter().enumerate() {
+        let said = json!([{ "role": "user", "content": words }]);
+        let body = json!({ "model": "auto", "max_tokens": 9, "messages": said });
+        let answer = desk.post("/v1/chat/completions", &body);
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        let row = desk.rows(place + 1).remove(0);
+        assert_eq!((row.route.as_str(), row.tier.as_deref()), ("auto", Some(tier)), "{words}");
+        let route = answer.header("x-distiq-route").unwrap().to_owned();
+        assert_eq!(route, format!("{}/{}", row.provider, row.model));
+        assert!(row.reasons.iter().any(|reason| reason.starts_with("the request is ")), "{row:?}");
+    }
+}

@@ -116,6 +116,7 @@ fn looks(lines: &[&str]) -> Vec<Look> {
             () if fence.is_some() || tag.is_some() => Look::Code,
             () if trimmed.is_empty() => Look::Blank,
             () if trimmed.starts_with('>') => Look::Quoted,
+            () if is_tagged(trimmed) => Look::Code,
             () if in_diff => Look::Diff,
             () => look(line, trimmed),
         });
@@ -154,6 +155,12 @@ fn opened(line: &str) -> Option<String> {
     let name = rest.get(..end).filter(|name| !name.is_empty())?;
     (line.contains('>') && !line.contains(&format!("</{name}>")) && !line.ends_with("/>"))
         .then(|| name.to_owned())
+}
+
+/// Whether a line is one tagged block.
+fn is_tagged(line: &str) -> bool {
+    let name = line.strip_prefix('<').and_then(|rest| rest.split_once(['>', ' ']));
+    name.is_some_and(|(name, _)| !name.is_empty() && line.ends_with(&format!("</{name}>")))
 }
 
 fn is_item(line: &str) -> bool {
@@ -302,6 +309,7 @@ mod tests {
             "see\ndiff --git a/x b/x\n--- a/x\n+++ b/x\n@@ -1 +1 @@\n-old words here\n+new words\n",
             "see",
         );
+        check("go on\n<system-reminder>plan it all anew</system-reminder>", "go on");
         check("model this\n{\"id\": 17}\n", "model this");
         check("set 4\nspec:\n  replicas: 2\n", "set 4");
         check("a,b,c\n1,2,3\n4,5,6\nsum it", "sum it");

@@ -224,13 +224,15 @@ fn kind(core: &str, tail: &str) -> Token {
             | "opentelemetry"
             | "kubernetes"
     );
+    // What went wrong is a word, though it is spelled as a name.
+    let is_fault = ["error", "exception"].iter().any(|end| lower.ends_with(end));
     let is_name = core.contains('_')
         || core.contains("::")
         || tail.starts_with('(') && tail.contains(')')
         || core.starts_with("--")
         || core.starts_with('@')
         || core.starts_with('$')
-        || (is_camel && !is_known);
+        || (is_camel && !is_known && !is_fault);
     if is_name { Token::Name } else { Token::Word(lower) }
 }
 

@@ -133,10 +133,28 @@ impl Table {
     /// # Errors
     /// Where it stands for nothing that can be asked.
     pub fn resolve(&self, name: &str, dialect: Option<Dialect>) -> Result<Route, RouteError> {
+        self.resolve_at(name, dialect, self.policy.tier())
+    }
+
+    /// Tells whether a name leaves the choice of a tier open: it is `auto`, or stands for it.
+    pub fn is_open(&self, name: &str) -> bool {
+        self.follow(name).is_ok_and(|(target, _)| target == "auto")
+    }
+
+    /// Does as [`Table::resolve`], where `auto` is a tier that was chosen for the request.
+    ///
+    /// # Errors
+    /// Where it stands for nothing that can be asked.
+    pub fn resolve_at(
+        &self,
+        name: &str,
+        dialect: Option<Dialect>,
+        open: Tier,
+    ) -> Result<Route, RouteError> {
         let (target, mut reasons) = self.follow(name)?;
         let is_alias = !reasons.is_empty();
         let mut route = match target.strip_prefix("auto") {
-            Some("") => self.tier(self.policy.tier(), &target)?,
+            Some("") => self.tier(open, &target)?,
             Some(tier) if tier.starts_with(':') => {
                 let tier = Tier::parse(tier.trim_start_matches(':'));
                 let tier = tier.filter(|tier| Tier::ASKED.contains(tier));

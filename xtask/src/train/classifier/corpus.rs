@@ -42,7 +42,7 @@ impl Row {
 
     /// Whether it is of the third that is held out.
     pub fn is_held(&self) -> bool {
-        self.hash() % 3 == 0
+        self.hash().is_multiple_of(3)
     }
 
     /// Returns which of some folds it is of.

@@ -25,7 +25,7 @@ pub fn answer(world: &World, args: &Args, answered: &mut Answered) -> Result<(),
 
 async fn ask(world: &World, args: &Args, answered: &mut Answered) -> Result<(), Failure> {
     let registry = providers::registry(world)?;
-    let Choice { provider, model } = providers::choose(world, &registry)?;
+    let Choice { provider, model, .. } = providers::choose(world, &registry)?;
     let router = router::open(world, registry, providers::catalogue(world)?)?;
     let mut request = sources::request(&answered.question, &answered.sources);
     request.model.clone_from(&model);

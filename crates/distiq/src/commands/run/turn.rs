@@ -61,7 +61,11 @@ pub async fn take(
         world.take_up(&summary)?;
     }
     let registry = providers::registry(&world)?;
-    let choice = providers::choose(&world, &registry)?;
+    let wanted = match &op {
+        Op::Turn(message) => Some(message.text()),
+        _ => None,
+    };
+    let choice = providers::choose_for(&world, &registry, wanted.as_deref())?;
     let mut catalogue = providers::catalogue(&world)?;
     if let Some(price) = &options.price {
         let prices = providers::price(price)?;
@@ -185,6 +189,7 @@ fn config(
         toolbox: Arc::new(toolbox::open(world, settings.mode, watch)?),
         checkpoints,
         fallbacks: fallbacks.unwrap_or_default(),
+        chosen: choice.chosen,
         provider: choice.provider,
         model: choice.model,
         mode: settings.mode,
