@@ -5,7 +5,7 @@ mod show;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use distiq_base::{CodeIndex, CodeView};
@@ -268,12 +268,12 @@ fn overview(snapshot: &Snapshot, question: &str, page: &mut Page<'_>) -> Result<
     Ok(())
 }
 
-/// Makes the graph of the project; `None` where that would take too long.
-fn graph(snapshot: &Snapshot) -> Result<Option<Graph>, IndexError> {
+/// Returns the graph of the project, made once for each state of it; `None` where that would take too long.
+fn graph(snapshot: &Snapshot) -> Result<Option<Arc<Graph>>, IndexError> {
     if snapshot.stats().files > GRAPH_FILES {
         return Ok(None);
     }
-    Graph::of(snapshot).map(Some)
+    Graph::shared(snapshot).map(Some)
 }
 
 fn place(depth: u32) -> usize {

@@ -22,6 +22,7 @@ mod members;
 mod query;
 mod rank;
 mod resolve;
+mod shared;
 mod ties;
 
 pub use distiq_lang::Told;

@@ -118,8 +118,13 @@ impl FileFacts {
         let mut places: HashMap<&str, u32> = HashMap::new();
         let mut numbers: HashMap<u32, u32> = HashMap::new();
         let mut last_end = 0;
+        // A comment's last word is before no name.
+        let mut comment_end = 0;
         let mut hints = hints::Reader::new(text);
         for piece in &source.pieces {
+            if piece.kind == PieceKind::Comment {
+                comment_end = usize::try_from(piece.bytes.end).unwrap_or(comment_end);
+            }
             let PieceKind::Identifier(role) = piece.kind else { continue };
             let (Ok(start), Ok(end)) =
                 (usize::try_from(piece.bytes.start), usize::try_from(piece.bytes.end))
@@ -131,7 +136,7 @@ impl FileFacts {
             };
             let number = u32::try_from(facts.mentions.len()).unwrap_or(u32::MAX);
             numbers.insert(piece.bytes.start, number);
-            let between = text.get(last_end..start).unwrap_or_default();
+            let between = text.get(last_end.max(comment_end)..start).unwrap_or_default();
             let is_joined = last_end > 0
                 && (matches!(between.trim(), "." | "::" | "?." | "!.") || between == "->");
             let place = *places.entry(name).or_insert_with(|| {
@@ -143,7 +148,7 @@ impl FileFacts {
                 line: piece.line,
                 role: role_number(role),
                 is_joined,
-                owner: hints::owner(between, text.get(..start).unwrap_or_default()),
+                owner: hints::owner(between, text.get(comment_end..start).unwrap_or_default()),
             });
             hints.add(start..end, role);
             last_end = end;

@@ -315,7 +315,9 @@ async function main() {
 start({ onError: e => e.reason(), depth: 2 }); //= onError -> src/a.ts:1; reason -> src/a.ts:2
 all.make().reason(); //= make -> src/a.ts:4; reason -> src/a.ts:2
 new Task().run(); //= run -> src/a.ts:10
-const list = [...items(new F())]; //= items -> src/b.ts:16
+// Ends with a name.
+make(); //= make -> src/a.ts:4
+const list = [...items(new F())]; //= items -> src/b.ts:18
 function items(of: F) { return [of]; }
 --- src/c.js
 import { Task } from './a';
@@ -375,4 +377,15 @@ impl Tree {
 }
 "#,
     );
+}
+
+#[test]
+fn a_graph_is_made_once_for_a_state() {
+    let project = Project::new("--- a.py\ndef f(): pass\n");
+    let first = Graph::shared(&project.snapshot()).unwrap();
+    let again = Graph::shared(&project.snapshot()).unwrap();
+    assert!(std::sync::Arc::ptr_eq(&first, &again));
+    project.write("a.py", "def f(): pass\ndef g(): pass\n");
+    let later = Graph::shared(&project.snapshot()).unwrap();
+    assert_eq!((first.find("g").len(), later.find("g").len()), (0, 1));
 }

@@ -30,6 +30,7 @@ pub(super) fn source(
         source: Source { language: Some(language), ..Source::default() },
         frames: Vec::with_capacity(64),
         found: Found::default(),
+        comment_end: 0,
     };
     walk.run(&mut tree.walk());
     (walk.source.told, walk.source.meant) = (walk.found.told, walk.found.meant);
@@ -45,6 +46,8 @@ pub(super) struct Walk<'t> {
     pub(super) source: Source,
     frames: Vec<Frame>,
     pub(super) found: Found,
+    /// Where the last comment ended: its words are before no name.
+    comment_end: usize,
 }
 
 /// A node on the way to the current one.
@@ -278,6 +281,7 @@ impl Walk<'_> {
         let start_row = node.start_position().row;
         let bytes = node.start_byte()..node.start_byte() + comment.len();
         self.piece(bytes.clone(), start_row, PieceKind::Comment);
+        self.comment_end = bytes.end;
         let end_row = start_row + comment.bytes().filter(|byte| *byte == b'\n').count();
         let is_doc = (self.spec.rules.is_doc)(comment);
         let Some(parent) = self.frames.last_mut() else {
@@ -319,7 +323,7 @@ impl Walk<'_> {
         if role == Role::Base && is_base {
             self.add_base(node, unit);
         }
-        let before = self.text.get(..node.start_byte()).unwrap_or("");
+        let before = self.text.get(self.comment_end..node.start_byte()).unwrap_or("");
         let role = match role {
             _ if in_import => Role::Import,
             Role::Local if self.spec.rules.has_constant_patterns && self.is_capital(node) => own,

@@ -53,7 +53,11 @@ impl<'g> Resolver<'g> {
                 }
                 _ => String::new(),
             };
-            let found = self.in_modules(files, &path, name, depth + 1);
+            let mut found = self.in_modules(files, &path, name, depth + 1);
+            if found.is_empty() && of.language == Some(Language::Rust) {
+                // All variants of an enumeration.
+                found = self.rust_path(file, &format!("{}::{name}", import.from), depth + 1);
+            }
             if !found.is_empty() {
                 return found;
             }
