@@ -82,7 +82,7 @@ pub const ALL: &[EnvVar] = &[
     own(
         "DISTIQ_EMBEDDER",
         Some("index.embedder"),
-        "The folder of the model whose vectors `search` compares",
+        "The model whose vectors `search` compares: its folder, or `PROVIDER/MODEL`",
     ),
     own("DISTIQ_PRICES", Some("prices"), "Your own price file"),
     own("DISTIQ_PLAIN", Some("plain"), "No colour and no moving parts, for screen readers"),

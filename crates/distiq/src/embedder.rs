@@ -1,25 +1,114 @@
 //! The embedder that the settings name.
 
 use std::path::PathBuf;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use distiq_base::{Embed, EmbedError, EmbedRole, ErrorKind};
+use distiq_base::{
+    Dialect, Embed, EmbedError, EmbedInput, EmbedRequest, EmbedRole, ErrorKind, RequestKind,
+};
+use distiq_llm::provider::RawRequest;
+use distiq_llm::wire::embed;
+use distiq_ml::text::normalize;
 use distiq_ml::{Transformer, TransformerError};
+use distiq_router::{Call, ForwardBody, Purpose, Reads, Route, Router};
+use tokio::runtime::Runtime;
 
 use crate::failure::Failure;
 use crate::world::World;
+use crate::{providers, router};
 
 /// Returns the embedder of the settings; `None` where vectors come of the project's own words.
 pub fn of(world: &World) -> Result<Option<Arc<dyn Embed>>, Failure> {
     let Some(named) = &world.settings.embedder else { return Ok(None) };
     let folder = PathBuf::from(named);
-    if !folder.is_absolute() {
-        let message = format!("`index.embedder` names no folder: `{named}`");
-        return Err(Failure::new(ErrorKind::User, message).with_hint(
-            "Give it the whole path of a folder with `config.json` and `model.safetensors`",
-        ));
+    if folder.is_absolute() {
+        return Ok(Some(Arc::new(Local { folder, model: OnceLock::new() })));
     }
-    Ok(Some(Arc::new(Local { folder, model: OnceLock::new() })))
+    if !named.contains('/') || named.starts_with(['.', '~']) {
+        let message = format!("`index.embedder` names neither a folder nor a model: `{named}`");
+        return Err(Failure::new(ErrorKind::Config, message)
+            .with_hint("Give it a folder's whole path, or `PROVIDER/MODEL`"));
+    }
+    Ok(Some(Arc::new(Remote::open(world, named)?)))
+}
+
+/// A vendor's model, asked through the router: its limits hold, and each request is on the ledger.
+struct Remote {
+    id: String,
+    router: Router,
+    route: Route,
+    dialect: Dialect,
+    project: String,
+    runtime: Mutex<Runtime>,
+}
+
+impl std::fmt::Debug for Remote {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Remote({})", self.id)
+    }
+}
+
+impl Remote {
+    fn open(world: &World, named: &str) -> Result<Self, Failure> {
+        let registry = providers::registry(world)?;
+        let route = providers::table(world, &registry)?
+            .resolve(named, None)
+            .map_err(|error| Failure::of(ErrorKind::Config, &error).with_hint(error.hint()))?;
+        let first = route.candidates.first();
+        let first = first.ok_or_else(|| Failure::new(ErrorKind::Config, "No such model"))?;
+        let dialect = registry.get(&first.provider)?.dialect();
+        let id = format!("{}/{}", first.provider, first.model);
+        let catalogue = providers::catalogue(world)?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|error| Failure::io("Cannot start", &error))?;
+        Ok(Self {
+            id,
+            router: router::open(world, registry, catalogue)?,
+            route,
+            dialect,
+            project: world.root.display().to_string(),
+            runtime: Mutex::new(runtime),
+        })
+    }
+
+    async fn ask(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, EmbedError> {
+        let (mut purpose, model) = Purpose::along(RequestKind::Embed, self.route.clone());
+        purpose.project = Some(self.project.clone());
+        // Another model's vectors could not be compared with these.
+        purpose.fallbacks.clear();
+        let input = texts.iter().map(|text| EmbedInput::Text((*text).to_owned())).collect();
+        let request = EmbedRequest { model: model.clone(), input, ..EmbedRequest::default() };
+        let (path, body) = embed::encode(self.dialect, &request)
+            .ok_or_else(|| EmbedError("this provider has no embeddings".into()))?;
+        let call = Call {
+            dialect: self.dialect,
+            reads: Reads::Count,
+            model,
+            request: RawRequest { path: path.into(), body: body.into(), ..RawRequest::default() },
+        };
+        let forwarded = self.router.forward(call, purpose).await;
+        let forwarded = forwarded.map_err(|refused| EmbedError(Box::new(refused.error)))?;
+        let ForwardBody::Whole(body) = forwarded.body else {
+            return Err(EmbedError("the provider streams its vectors".into()));
+        };
+        let answer = embed::decode(self.dialect, &body).map_err(|e| EmbedError(Box::new(e)))?;
+        let mut vectors = answer.vectors;
+        vectors.iter_mut().for_each(|vector| normalize(vector));
+        Ok(vectors)
+    }
+}
+
+impl Embed for Remote {
+    fn id(&self) -> &str {
+        &self.id
+    }
+
+    fn embed(&self, texts: &[&str], _role: EmbedRole) -> Result<Vec<Vec<f32>>, EmbedError> {
+        let runtime = self.runtime.lock().unwrap_or_else(PoisonError::into_inner);
+        runtime.block_on(self.ask(texts))
+    }
 }
 
 /// A model in a folder, read when it is first needed: most commands need none.

@@ -7,7 +7,7 @@ use distiq_llm::ProviderErrorKind as Kind;
 use distiq_llm::provider::RawRequest;
 use distiq_llm::wire::gemini::{self, Action};
 use distiq_llm::wire::ollama::{self, EmbedForm};
-use distiq_llm::wire::{WireError, openai};
+use distiq_llm::wire::{WireError, embed, openai};
 use distiq_router::{Call as Passed, ForwardBody, Reads};
 use hyper::Response;
 use hyper::header::{HeaderMap, HeaderName};
@@ -57,7 +57,7 @@ pub(crate) async fn answer(door: EmbedDoor, asked: Asked<'_>) -> Result<Response
     let ForwardBody::Whole(body) = forwarded.body else {
         return Err(Refusal::new(Kind::Malformed, "The provider streams its vectors"));
     };
-    let mut answer = read(dialect, &body).map_err(|error| {
+    let mut answer = embed::decode(dialect, &body).map_err(|error| {
         Refusal::new(Kind::Malformed, format!("{}: {error}", forwarded.provider))
     })?;
     if answer.model.is_empty() {
@@ -82,28 +82,10 @@ fn decode(door: EmbedDoor, model: &str, body: &[u8]) -> Result<EmbedRequest, Wir
 }
 
 fn encode(dialect: Dialect, request: &EmbedRequest) -> Result<(&'static str, Vec<u8>), Refusal> {
-    let (path, body) = match dialect {
-        Dialect::Openai | Dialect::Responses => {
-            ("embeddings", openai::encode_embed_request(request))
-        }
-        Dialect::Gemini => {
-            ("models/{model}:batchEmbedContents", gemini::encode_embed_request(request))
-        }
-        Dialect::Ollama => ("api/embed", ollama::encode_embed_request(request)),
-        Dialect::Anthropic => {
-            let message = "This provider has no embeddings; name one that has, as `PROVIDER/MODEL`";
-            return Err(Refusal::invalid(message));
-        }
-    };
-    Ok((path, body.to_string().into_bytes()))
-}
-
-fn read(dialect: Dialect, body: &[u8]) -> Result<EmbedResponse, WireError> {
-    match dialect {
-        Dialect::Gemini => gemini::decode_embed_response(body),
-        Dialect::Ollama => ollama::decode_embed_response(body),
-        _ => openai::decode_embed_response(body),
-    }
+    embed::encode(dialect, request).ok_or_else(|| {
+        let message = "This provider has no embeddings; name one that has, as `PROVIDER/MODEL`";
+        Refusal::invalid(message)
+    })
 }
 
 fn write(door: EmbedDoor, answer: &EmbedResponse, request: &EmbedRequest) -> Value {

@@ -13,6 +13,7 @@
 pub mod anthropic;
 mod arguments;
 mod documents;
+pub mod embed;
 mod field;
 pub mod frames;
 pub mod gemini;

@@ -278,7 +278,8 @@ pub const KEYS: &[Key] = &[
     user(
         "index.embedder",
         Kind::Text,
-        "Whose vectors `search` compares: the folder of a model of the BERT family; default the project's own words",
+        "Whose vectors `search` compares: the folder of a model of the BERT family, or \
+         `PROVIDER/MODEL`; default the project's own words",
     ),
     user("ca_file", Kind::File, "A PEM file of further certificate authorities"),
     user(

@@ -2,9 +2,10 @@
 
 use std::fs;
 
+use distiq_testkit::{Answer, Script, ScriptedModel};
 use serde_json::Value;
 
-use crate::Place;
+use crate::{Place, Ran};
 
 fn place() -> Place {
     let place = Place::new();
@@ -106,4 +107,38 @@ fn the_index_tells_what_is_in_it() {
     assert!(rows(&ran.out)[0]["vectors"].as_u64() > Some(0), "{}", ran.out);
     assert!(place.run(&["index-stats"]).out.contains("files           2"));
     assert!(place.run(&["index", "--rebuild"]).out.starts_with("2 files, 2 read, 0 gone"));
+}
+
+#[test]
+fn a_vendors_vectors_are_made_once_found_by_and_paid_for() {
+    let model = ScriptedModel::start(Script::by_turn([Answer::text("")])).unwrap();
+    let place = place();
+    let run = |embedder: &str, arguments: &[&str]| {
+        let mut command = place.command(arguments);
+        command
+            .env("OPENAI_BASE_URL", model.base_url_openai())
+            .env("OPENAI_API_KEY", "sk-test-of-embeddings")
+            .env("DISTIQ_EMBEDDER", embedder)
+            .env("DISTIQ_RETRY_BASE_MS", "1");
+        Ran::of(command.output().unwrap())
+    };
+    let named = "openai/text-embedding-3-small";
+    let ran = run(named, &["search", "--json", "--mode", "vector", "--", "cookie"]);
+    assert_eq!((ran.code, ran.out.as_str()), (0, ""), "{}", ran.err);
+    assert!(ran.err.contains("0 of 4 chunks have vectors"), "{}", ran.err);
+    let ran = run(named, &["index", "--json"]);
+    assert_eq!((ran.code, rows(&ran.out)[0]["vectors"].as_u64()), (0, Some(4)), "{}", ran.err);
+    let requests = || rows(&run(named, &["cost", "--json"]).out)[0]["totals"]["requests"].as_u64();
+    assert_eq!(requests(), Some(1));
+    run(named, &["index"]);
+    assert_eq!(requests(), Some(1), "what did not change is not embedded again");
+    // The model knows a text by its very letters: that of a chunk finds the chunk.
+    let text = "http Cookie\n    def dump(self):\n        return ''";
+    let ran = run(named, &["search", "--json", "--mode", "vector", "-n", "1", "--", text]);
+    assert_eq!(rows(&ran.out)[0]["name"], "dump", "{}{}", ran.out, ran.err);
+    assert_eq!(requests(), Some(2));
+    let ran = run("nowhere", &["index"]);
+    assert!(ran.code != 0 && ran.err.contains("neither a folder nor a model"), "{}", ran.err);
+    let ran = run("/nowhere", &["index"]);
+    assert!(ran.code != 0 && ran.err.contains("/nowhere/config.json"), "{}", ran.err);
 }
