@@ -179,10 +179,9 @@ impl Turning<'_> {
         match answer::get(self, request).await? {
             Got::Whole(message, stop) => self.take(message, &stop).await,
             Got::Broken(error) => self.again_after(error).await,
-            Got::Failed(error) if error.is_too_long() => self.window_is_full().await,
-            // Some vendors have no code of their own for it.
-            Got::Failed(error) if error.is_refusal() && self.is_long() => {
-                self.window_is_full().await
+            // Some vendors have no code of their own for a prompt that is too long.
+            Got::Failed(error) if error.is_too_long() || error.is_refusal() && self.is_long() => {
+                self.window_is_full(failed(&error)).await
             }
             Got::Failed(error) => Ok(failed(&error)),
             Got::Stopped(stop, partial) => {
@@ -215,7 +214,10 @@ impl Turning<'_> {
                 self.nudge(GO_ON, "The answer was cut at its token limit").await
             }
             StopReason::Refusal => Ok(Step::failed("The model refused to answer", "")),
-            StopReason::ContextWindow => self.window_is_full().await,
+            StopReason::ContextWindow => {
+                let message = "The model's context window is full";
+                self.window_is_full(Step::failed(message, "start a new session")).await
+            }
             _ if text.trim().is_empty() => self.nudge(EMPTY, "The model answered nothing").await,
             _ => self.check(&text).await,
         }
@@ -250,13 +252,13 @@ impl Turning<'_> {
         config.router.prompt_tokens(&self.request()) > window.unwrap_or(USUAL_WINDOW) / 2
     }
 
-    /// Makes the history shorter and goes on, where that can be done.
-    async fn window_is_full(&mut self) -> Result<Step, TurnError> {
+    /// Makes the history shorter and goes on, where that can be done; else the turn ends with `failure`.
+    async fn window_is_full(&mut self, failure: Step) -> Result<Step, TurnError> {
         if self.asked_again < MAX_ASK_AGAIN && compacting::by_force(self).await? {
             self.asked_again += 1;
             return Ok(Step::GoOn);
         }
-        Ok(Step::failed("The model's context window is full", "start a new session"))
+        Ok(failure)
     }
 
     async fn again_after(&mut self, error: SendError) -> Result<Step, TurnError> {

@@ -67,10 +67,12 @@ pub fn run(global: &Global, args: Args) -> Result<(), Failure> {
                 if exists { ResponseCache::stats(&options.path)? } else { Default::default() };
             if is_json {
                 let mut value = json!(stats);
-                value["path"] = json!(options.path);
-                value["max_entries"] = json!(options.max_entries);
-                value["max_bytes"] = json!(options.max_bytes);
-                value["ttl_s"] = json!(options.ttl_ms / 1_000);
+                if let Some(object) = value.as_object_mut() {
+                    object.insert("path".to_owned(), json!(options.path));
+                    object.insert("max_entries".to_owned(), json!(options.max_entries));
+                    object.insert("max_bytes".to_owned(), json!(options.max_bytes));
+                    object.insert("ttl_s".to_owned(), json!(options.ttl_ms / 1_000));
+                }
                 output::json_line(&value);
                 return Ok(());
             }

@@ -15,6 +15,7 @@ mod demo;
 mod docs;
 mod faults;
 mod gateway;
+mod graph;
 mod hosts;
 mod kill;
 #[cfg(target_os = "linux")]

@@ -254,8 +254,8 @@ impl Neighbourhood {
             "git": tree(&folder.join("project/.git")),
             "system": system.map(|path| fs::read_to_string(path).ok()),
             "etc": Path::new("/etc/distiq-was-here").exists(),
-            // State and priority.
-            "neighbour": [fields.get(2), fields.get(18)],
+            // State and priority; it may still be starting when it is first looked at.
+            "neighbour": [fields.get(2).map(|state| if *state == "R" { "S" } else { state }), fields.get(18)],
         })
     }
 }

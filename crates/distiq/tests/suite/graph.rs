@@ -1,0 +1,107 @@
+//! `distiq graph` and `distiq map` as their users run them.
+
+use serde_json::Value;
+
+use crate::Place;
+
+fn place() -> Place {
+    let place = Place::new();
+    place.write("shop/cart.py", "from shop.tax import rate\n\nclass Cart:\n    def total(self):\n        return self.net() * rate()\n\n    def net(self):\n        return 1\n");
+    place.write("shop/tax.py", "import shop.cart\n\ndef rate():\n    return 2\n");
+    place.write(
+        "shop/main.py",
+        "from shop.cart import Cart\n\ndef checkout():\n    return Cart().total()\n",
+    );
+    place
+}
+
+fn rows(text: &str) -> Vec<Value> {
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+/// Returns what a question answers: each row's name, with its depth where it has one.
+fn asked(place: &Place, arguments: &[&str]) -> Vec<String> {
+    let ran = place.run(&[&["graph", "--json"], arguments].concat());
+    assert_eq!(ran.code, 0, "{arguments:?}: {}", ran.err);
+    let name = |row: Value| match row["depth"].as_u64() {
+        Some(depth) => format!("{} {depth}", row["name"].as_str().unwrap_or_default()),
+        None => row["name"].as_str().unwrap_or_default().to_owned(),
+    };
+    rows(&ran.out).into_iter().map(name).collect()
+}
+
+#[test]
+fn questions_follow_who_uses_whom() {
+    let place = place();
+    assert_eq!(asked(&place, &["callers", "rate"]), ["Cart.total 1"]);
+    assert_eq!(asked(&place, &["callers", "--depth", "2", "rate"]), ["Cart.total 1", "checkout 2"]);
+    let mut callees = asked(&place, &["callees", "Cart.total"]);
+    callees.sort();
+    assert_eq!(callees, ["Cart.net 1", "rate 1"]);
+    assert!(asked(&place, &["impact", "rate"]).contains(&"checkout 2".to_owned()));
+    assert!(asked(&place, &["dependencies", "checkout"]).contains(&"rate 2".to_owned()));
+    assert_eq!(
+        asked(&place, &["path", "checkout", "rate"]),
+        ["checkout 0", "Cart.total 1", "rate 2"]
+    );
+    assert_eq!(asked(&place, &["definition", "rate", "--at", "shop/cart.py:5"]), ["rate"]);
+}
+
+#[test]
+fn references_are_lines() {
+    let place = place();
+    let ran = place.run(&["graph", "--json", "references", "rate"]);
+    let lines: Vec<(String, u64)> = rows(&ran.out)
+        .iter()
+        .map(|row| (row["path"].as_str().unwrap().to_owned(), row["line"].as_u64().unwrap()))
+        .collect();
+    let path = "shop/cart.py".to_owned();
+    assert_eq!(lines, [(path.clone(), 1), (path, 5)]);
+}
+
+#[test]
+fn circles_and_exports_are_shown() {
+    let place = place();
+    let ran = place.run(&["graph", "--json", "cycles"]);
+    assert_eq!(rows(&ran.out), [serde_json::json!({ "cycle": ["shop/cart.py", "shop/tax.py"] })]);
+    let ran = place.run(&["graph", "--dot", "callers", "rate"]);
+    assert!(ran.out.starts_with("digraph") && ran.out.contains("->"), "{}", ran.out);
+    let ran = place.run(&["graph", "export"]);
+    let whole: Value = serde_json::from_str(&ran.out).unwrap();
+    assert!(whole["nodes"].as_array().unwrap().len() >= 6, "{whole}");
+    assert!(!whole["edges"].as_array().unwrap().is_empty());
+}
+
+#[test]
+fn what_is_not_there_is_told() {
+    let place = place();
+    let ran = place.run(&["graph", "--json", "callers", "zebra"]);
+    assert_eq!(ran.code, 2, "{}", ran.err);
+    assert!(ran.out.contains("\"error\""), "{}", ran.out);
+    let ran = place.run(&["graph", "definition", "rate", "--at", "nowhere"]);
+    assert_eq!(ran.code, 2, "{}", ran.err);
+}
+
+#[test]
+fn rows_are_answered() {
+    let place = place();
+    let input = "{\"id\": 1, \"ask\": \"definition\", \"at\": \"shop/main.py:4\", \"name\": \"total\"}\n{\"id\": 2, \"ask\": \"zebra\", \"at\": \"a:1\", \"name\": \"b\"}\n";
+    let ran = place.pipe(&["graph", "rows"], input);
+    let rows = rows(&ran.out);
+    assert_eq!(
+        (rows[0]["id"].as_u64(), rows[0]["results"][0]["line"].as_u64()),
+        (Some(1), Some(4))
+    );
+    assert!(rows[1]["error"].is_object(), "{}", ran.out);
+}
+
+#[test]
+fn a_map_keeps_within_its_tokens() {
+    let place = place();
+    let ran = place.run(&["map", "--json", "--tokens", "60", "cart"]);
+    let shown: Value = serde_json::from_str(&ran.out).unwrap();
+    assert!(shown["tokens"].as_u64().unwrap() <= 60 && shown["budget"] == 60, "{shown}");
+    assert!(shown["map"].as_str().unwrap().contains("shop/cart.py"), "{shown}");
+    let ran = place.run(&["map", "--json", "--tokens", "60", "--without", "shop/cart.py", "cart"]);
+    assert!(!ran.out.contains("shop/cart.py"), "{}", ran.out);
+}
