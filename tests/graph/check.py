@@ -157,7 +157,8 @@ def meant(server, root, use, name, lines):
 
 def check(options, root, chance):
     env = dict(os.environ)
-    run = [os.path.abspath(options.distiq), "graph"]
+    # A project that lies in another repository's folder is no part of it.
+    run = [os.path.abspath(options.distiq), "--root", root, "graph"]
     whole = json.loads(subprocess.run(run + ["export"], cwd=root, env=env, check=True, capture_output=True).stdout)
     ends = tuple(ENDS[options.language])
     symbols = [s for s in whole["nodes"] if s.get("path", "").endswith(ends) and s["kind"] in KINDS]
