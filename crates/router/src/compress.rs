@@ -72,7 +72,9 @@ pub fn compress(text: &str, options: &CompressOptions<'_>) -> Compressed {
         choose(&mut paragraphs, options.ratio);
     }
     let out = write(&blocks, &paragraphs);
-    match keeps(text, &out.text, &terms) && out.text.len() <= text.len() {
+    // A gap alone says nothing: a short text stays rather than go as a whole.
+    let says_nothing = out.dropped > 0 && out.text.replace(GAP, "").trim().is_empty();
+    match keeps(text, &out.text, &terms) && out.text.len() <= text.len() && !says_nothing {
         true => out,
         false => Compressed { text: text.to_owned(), refused: true, ..Compressed::default() },
     }

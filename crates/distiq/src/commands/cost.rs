@@ -158,7 +158,8 @@ fn line(name: &str, total: &Totals) -> String {
 fn waterfall(saved: &Saved) -> String {
     const WIDTH: i64 = 30;
     if saved.requests == 0 {
-        return "\nNothing is known to be saved: no request had a known price".to_owned();
+        return "\nNothing is known to be saved yet: there is no request with a known price"
+            .to_owned();
     }
     let whole = saved.baseline_premium_nanousd;
     let bar = |money: Money| {

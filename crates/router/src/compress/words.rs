@@ -176,6 +176,7 @@ const FILLERS: &[&str] = &[
 /// Phrases and what they come to; longest first where one begins another.
 const PHRASES: &[(&str, &str)] = &[
     ("it is important to note that", ""),
+    ("it is very important to note that", ""),
     ("it is worth noting that", ""),
     ("it should be noted that", ""),
     ("it is worth mentioning that", ""),

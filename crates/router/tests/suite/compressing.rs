@@ -243,3 +243,15 @@ proptest! {
         prop_assert_eq!(&compress(&short.text, &options).text, &short.text);
     }
 }
+
+#[test]
+fn a_short_text_does_not_go_as_a_whole() {
+    for text in [
+        "It is important to note that the server must restart.",
+        "It should be noted that the cache is cold.",
+    ] {
+        assert_eq!(compress(text, &CompressOptions::default()).text, text);
+    }
+    let noted = "It is very important to note that port 8443 must stay open.";
+    assert!(!compress(noted, &CompressOptions::default()).text.contains("important to"));
+}
