@@ -28,6 +28,7 @@ pub mod classify;
 pub mod compress;
 pub mod course;
 pub mod economy;
+pub mod escalate;
 pub mod forward;
 pub mod ledger;
 pub mod nodes;
