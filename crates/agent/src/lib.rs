@@ -33,6 +33,7 @@ mod turn;
 pub mod workbench;
 
 pub use code::ProjectCode;
+pub use local::needs_no_model;
 pub use turn::TurnError;
 pub use workbench::{
     AgentError, CheckAnswer, Chosen, CompactionConfig, Config, TurnLimits, Workbench,

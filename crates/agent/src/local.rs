@@ -45,6 +45,13 @@ pub(crate) fn recognise(request: &str) -> Option<Asked> {
     })
 }
 
+/// Tells whether a request is one that may be answered without any model; whether the project has the
+/// answer is told only by looking.
+#[must_use]
+pub fn needs_no_model(request: &str) -> bool {
+    recognise(request).is_some()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -166,6 +166,9 @@ impl Turning<'_> {
         if let Some(stop) = self.waiting.over() {
             return Ok(stopped(stop));
         }
+        if let Some(why) = &self.bench.config.no_model {
+            return Ok(Step::Ended(TurnStatus::Failed, why.clone()));
+        }
         if self.spent.requests >= self.bench.config.limits.max_requests {
             let message =
                 format!("Limit of {} requests met", self.bench.config.limits.max_requests);

@@ -9,7 +9,9 @@ use std::time::Duration;
 use distiq_base::clock::Clock;
 use distiq_base::event::EVENT_SCHEMA;
 use distiq_base::paths::Home;
-use distiq_base::{Content, Event, Message, Mode, Op, OutputFormat, Record, Role, SessionId};
+use distiq_base::{
+    Content, Event, Failure, Message, Mode, Op, OutputFormat, Record, Role, SessionId,
+};
 use distiq_router::{Candidate, Router, Tier};
 use distiq_tools::Toolbox;
 use jiff::tz::TimeZone;
@@ -106,6 +108,8 @@ pub struct Config {
     pub limits: TurnLimits,
     /// Whether questions that need no model are answered without one.
     pub local_answers: bool,
+    /// Why no model can be asked, where none can: what needs one ends so.
+    pub no_model: Option<Failure>,
     /// When and how the history is made shorter.
     pub compaction: CompactionConfig,
     /// Most tokens of one answer.

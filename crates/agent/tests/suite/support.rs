@@ -215,6 +215,7 @@ impl World {
             mode: Mode::Full,
             limits: TurnLimits::default(),
             local_answers: false,
+            no_model: None,
             compaction: distiq_agent::CompactionConfig::default(),
             max_output_tokens: 8_192,
             output: None,

@@ -17,13 +17,17 @@ fn model(says: Answer) -> ScriptedModel {
 }
 
 /// A gateway that runs.
-struct Running {
+pub(crate) struct Running {
     child: Child,
     address: String,
 }
 
 impl Running {
-    fn start(place: &Place, arguments: &[&str], change: impl FnOnce(&mut Command)) -> Self {
+    pub(crate) fn start(
+        place: &Place,
+        arguments: &[&str],
+        change: impl FnOnce(&mut Command),
+    ) -> Self {
         let mut command = place.command(&["start", "--listen", "127.0.0.1:0"]);
         command.args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped());
         change(&mut command);
@@ -47,12 +51,23 @@ impl Running {
     }
 
     fn send(&self, key: &str, body: &str) -> TcpStream {
+        self.send_with(&format!("authorization: Bearer {key}\r\n"), body)
+    }
+
+    /// Asks with these headers, and returns the whole answer as it came.
+    pub(crate) fn ask_with(&self, headers: &str, body: &Value) -> String {
+        let mut text = String::new();
+        self.send_with(headers, &body.to_string()).read_to_string(&mut text).unwrap();
+        text
+    }
+
+    fn send_with(&self, headers: &str, body: &str) -> TcpStream {
         let mut stream = TcpStream::connect(&self.address).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
         write!(
             stream,
             "POST /v1/messages HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\
-             authorization: Bearer {key}\r\ncontent-length: {}\r\n\r\n{body}",
+             {headers}content-length: {}\r\n\r\n{body}",
             body.len()
         )
         .unwrap();
@@ -64,7 +79,7 @@ impl Running {
     }
 
     /// Stops it in order, and returns its exit code and words.
-    fn stop(mut self) -> (i32, String) {
+    pub(crate) fn stop(mut self) -> (i32, String) {
         self.signal(Signal::SIGTERM);
         let code = self.child.wait().unwrap().code().unwrap();
         let mut words = String::new();

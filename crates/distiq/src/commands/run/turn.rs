@@ -6,6 +6,7 @@ use std::time::Duration;
 use distiq_agent::sessions;
 use distiq_agent::{
     AgentError, CompactionConfig, Config, ProjectCode, TurnError, TurnLimits, Workbench,
+    needs_no_model,
 };
 use distiq_base::clock::Clock;
 use distiq_base::{ErrorKind, Op, Record};
@@ -26,6 +27,9 @@ const MAX_OUTPUT_TOKENS: u64 = 32_000;
 
 /// How long a turn may take to end after it was cancelled.
 const GRACE: Duration = Duration::from_secs(5);
+
+/// What stands for a provider and a model where there is none.
+const NONE: &str = "none";
 
 /// The exit code after SIGTERM.
 const SIGTERM_CODE: u8 = 143;
@@ -65,14 +69,14 @@ pub async fn take(
         Op::Turn(message) => Some(message.text()),
         _ => None,
     };
-    let choice = providers::choose_for(&world, &registry, wanted.as_deref())?;
+    let (choice, no_model) = choose(&world, options, &registry, wanted.as_deref())?;
     let mut catalogue = providers::catalogue(&world)?;
     if let Some(price) = &options.price {
         let prices = providers::price(price)?;
         catalogue.set_price(&choice.provider, &choice.model, prices);
     }
     let show = {
-        let config = config(&world, options, choice, registry, catalogue)?;
+        let config = Config { no_model, ..config(&world, options, choice, registry, catalogue)? };
         let (bench, records) = match place {
             Place::New => Workbench::start(config)?,
             Place::Old(session) => Workbench::resume(config, session)?,
@@ -82,6 +86,28 @@ pub async fn take(
         follow(bench, records, show).await?
     };
     show.finish()
+}
+
+/// Chooses the model. Without any, a question that the project may answer is looked up all the same; what
+/// ends the turn where it does not is told beside.
+fn choose(
+    world: &World,
+    options: &Options,
+    registry: &Registry,
+    wanted: Option<&str>,
+) -> Result<(Choice, Option<distiq_base::Failure>), Failure> {
+    match providers::choose_for(world, registry, wanted) {
+        Ok(choice) => Ok((choice, None)),
+        Err(Failure { kind: ErrorKind::Config, message, hint, .. })
+            if world.settings.economy.local_answers
+                && !options.no_local
+                && wanted.is_some_and(needs_no_model) =>
+        {
+            let none = Choice { provider: NONE.to_owned(), model: NONE.to_owned(), chosen: None };
+            Ok((none, Some(distiq_base::Failure { kind: ErrorKind::Config, message, hint })))
+        }
+        Err(failure) => Err(failure),
+    }
 }
 
 /// Shows what happens until the turn is over.
@@ -193,6 +219,7 @@ fn config(
         provider: choice.provider,
         model: choice.model,
         mode: settings.mode,
+        no_model: None,
         local_answers: settings.economy.local_answers && !options.no_local,
         compaction,
         limits: TurnLimits {
