@@ -19,8 +19,11 @@ mod weights;
 pub use features::FEATURES;
 
 use features::Row;
-use shelf::{Shard, Shelf};
+pub(crate) use shelf::Usual;
 
+use shelf::Shelf;
+
+use crate::chunk::Chunk;
 use crate::error::IndexError;
 use crate::search::{Hit, MAX_HITS, Query, Tests, is_test};
 use crate::snapshot::Snapshot;
@@ -65,7 +68,7 @@ impl Snapshot {
         let rows = features::rows(&shelf, &query, &recall)?.into_iter();
         rows.map(|row| {
             let number = self.number(row.candidate.shard, row.candidate.chunk);
-            let hit = self.hit(number, row.candidate.score, Vec::new())?;
+            let hit = hit(number, row.chunk, row.path, row.candidate.score, Vec::new());
             Ok(Candidate { hit, features: row.values })
         })
         .collect()
@@ -88,7 +91,7 @@ impl Snapshot {
     }
 
     fn shelf(&self) -> Shelf<'_> {
-        Shelf::new(self.parts().iter().map(Shard::new).collect())
+        Shelf::new(self.parts(), self.usual())
     }
 
     fn number(&self, shard: usize, chunk: u32) -> u32 {
@@ -125,6 +128,12 @@ fn ordered(mut rows: Vec<Row>) -> Vec<Row> {
     rows
 }
 
+/// Makes a hit of a chunk that was read already.
+fn hit(number: u32, chunk: Chunk, path: String, score: f32, reasons: Vec<String>) -> Hit {
+    let Chunk { kind, name, class, signature, start_line, end_line, .. } = chunk;
+    Hit { number, path, start_line, end_line, kind, name, class, signature, score, reasons }
+}
+
 fn find(
     snapshot: &Snapshot,
     asked: &Query<'_>,
@@ -141,7 +150,7 @@ fn find(
     for row in rows {
         if hits.len() < limit && !(without_tests && is_test(&row.path)) {
             let number = snapshot.number(row.candidate.shard, row.candidate.chunk);
-            hits.push(snapshot.hit(number, row.points, row.reasons)?);
+            hits.push(hit(number, row.chunk, row.path, row.points, row.reasons));
         }
     }
     // What the ranker did not look at stands behind all that it did.

@@ -1,12 +1,13 @@
 //! A state of the index, for reading.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use distiq_store::{Database, StoreError};
 
 use crate::chunk::{Chunk, FIELDS};
 use crate::error::IndexError;
+use crate::rank::Usual;
 use crate::segment::{Damaged, FileFacts, Segment};
 use crate::table::{self, SegmentRow};
 use crate::vector::Meaning;
@@ -22,6 +23,7 @@ pub struct Snapshot {
     stats: Stats,
     averages: [f32; FIELDS],
     meaning: Arc<Meaning>,
+    usual: OnceLock<Usual>,
 }
 
 /// A segment, and what lives in it.
@@ -90,6 +92,11 @@ impl Part {
         self.dead.is_empty() || !is_dead().unwrap_or(true)
     }
 
+    /// Tells whether any chunk is dead.
+    pub fn has_dead(&self) -> bool {
+        !self.dead.is_empty()
+    }
+
     fn new(segment: Arc<Segment>, row: &SegmentRow, base: u32) -> Self {
         let mut lives = vec![true; segment.files().len()];
         let mut dead = Vec::new();
@@ -148,6 +155,7 @@ impl Snapshot {
             stats,
             averages,
             meaning: Arc::clone(meaning),
+            usual: OnceLock::new(),
         })
     }
 
@@ -163,6 +171,11 @@ impl Snapshot {
 
     pub(crate) fn meaning(&self) -> &Meaning {
         &self.meaning
+    }
+
+    /// Returns what is the same for every search.
+    pub(crate) fn usual(&self) -> &Usual {
+        self.usual.get_or_init(|| Usual::new(&self.parts))
     }
 
     pub(crate) fn parts(&self) -> &[Part] {

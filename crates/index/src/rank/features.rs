@@ -14,7 +14,7 @@ use super::model;
 use super::query::Query;
 use super::reasons;
 use super::recall::{Candidate, FileLook, Recall, strength};
-use super::shelf::Shelf;
+use super::shelf::{Shelf, threads};
 use super::weights::{FILES, UNITS};
 use crate::chunk::{Chunk, FIELDS, Field};
 use crate::search::FileKind;
@@ -30,6 +30,7 @@ const A_THREAD: usize = 32;
 #[derive(Clone, Debug)]
 pub(crate) struct Row {
     pub candidate: Candidate,
+    pub chunk: Chunk,
     pub path: String,
     /// In the order of [`FEATURES`].
     pub values: Vec<f32>,
@@ -97,19 +98,19 @@ pub(crate) fn rows(shelf: &Shelf<'_>, query: &Query, recall: &Recall) -> Result<
     let matches = Matches::new(shelf, query, recall)?;
     let top = recall.candidates.first().map_or(1e-6, |candidate| candidate.score.max(1e-6));
     let top_file = recall.files.values().map(|look| look.score).fold(1e-6, f32::max);
+    let analyzer = Analyzer::default();
     let mut files: BTreeMap<(usize, usize), FileFacts> = BTreeMap::new();
     let mut in_file: HashMap<(usize, usize), Vec<f32>> = HashMap::new();
     for candidate in &recall.candidates {
         in_file.entry((candidate.shard, candidate.file)).or_default().push(candidate.score);
     }
     for (key, look) in &recall.files {
-        files.insert(*key, file_facts(shelf, query, &matches, *key, *look, top_file));
+        files.insert(*key, file_facts(shelf, query, &matches, *key, *look, top_file, &analyzer));
     }
-    let (letters, analyzer) = (recall.letters.as_ref(), Analyzer::default());
+    let letters = recall.letters.as_ref();
     let title = query.title_whole();
     let desk = Desk { shelf, query, matches, top, files, in_file, letters, analyzer, title };
-    let threads = std::thread::available_parallelism().map_or(1, |cores| cores.get().min(4));
-    let share = recall.candidates.len().div_ceil(threads).max(A_THREAD);
+    let share = recall.candidates.len().div_ceil(threads()).max(A_THREAD);
     if recall.candidates.len() <= share {
         return desk.rows(0, &recall.candidates);
     }
@@ -195,7 +196,7 @@ impl Desk<'_> {
         let values = features.values();
         let points = model::first(&values);
         let path = file.path.clone();
-        Ok(Some(Row { candidate: *candidate, path, values, points, reasons }))
+        Ok(Some(Row { candidate: *candidate, chunk, path, values, points, reasons }))
     }
 }
 
@@ -214,7 +215,7 @@ fn unit(
 ) {
     let mut factors = [0.0; FIELDS];
     for (field, ((factor, length), mean)) in
-        factors.iter_mut().zip(lengths).zip(&shelf.chunk_lengths).enumerate()
+        factors.iter_mut().zip(lengths).zip(&shelf.usual.chunk_lengths).enumerate()
     {
         let weight = UNITS.fields.get(field).copied().unwrap_or(1.0);
         *factor = UNITS.factor(field, decode_length(*length) as f32, *mean) / weight;
@@ -320,20 +321,21 @@ fn file_facts(
     (shard, file): (usize, usize),
     look: FileLook,
     top: f32,
+    analyzer: &Analyzer,
 ) -> FileFacts {
     let entry = shelf.shards.get(shard).and_then(|view| view.segment.files().get(file));
     let path = entry.map(|entry| entry.path.clone()).unwrap_or_default();
-    let lengths = entry.map(|entry| entry.lengths).unwrap_or_default();
     let mut parts = [0.0_f32; FIELDS];
+    let factors = shelf.usual.file_factors.get(shard).and_then(|files| files.get(file));
+    let factors = factors.copied().unwrap_or_default();
     let (mut covered, mut head) = (0.0, 0.0);
     let (mut title_any, mut title_head, title) = (0.0, 0.0, query.title_whole());
     let mut identifiers = 0.0;
     for (term, counts) in query.terms.iter().zip(matches.file(shard, file)) {
-        let each = parts.iter_mut().zip(counts).zip(lengths).zip(&shelf.file_lengths).enumerate();
-        for (field, (((part, count), length), mean)) in each {
+        let each = parts.iter_mut().zip(counts).zip(factors).zip(FILES.fields);
+        for (((part, count), factor), weight) in each {
             if *count > 0 {
-                let weight = FILES.fields.get(field).copied().unwrap_or(1.0);
-                let factor = FILES.factor(field, length as f32, *mean) / weight;
+                let factor = factor / weight;
                 *part += term.weight * strength(&FILES, *count as f32 * factor * 2.0);
             }
         }
@@ -355,7 +357,7 @@ fn file_facts(
     let mentioned = query.paths.iter().any(|path| lower.ends_with(path.as_str()));
     let is_word = query.words.contains(stem) || query.identifiers.contains(stem);
     let kinds = shelf.shards.get(shard).map(|view| view.segment.kinds());
-    let of_stem: Vec<String> = Analyzer::default().analyze(stem);
+    let of_stem: Vec<String> = analyzer.analyze(stem);
     let held =
         of_stem.iter().filter(|part| query.terms.iter().any(|term| term.text == **part)).count();
     let words: Vec<&str> = tokens(&lower).collect();

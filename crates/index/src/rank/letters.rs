@@ -11,6 +11,8 @@ use crate::segment::{Damaged, MENTION, NAME, Postings};
 const BY_LETTERS: usize = 50;
 /// Chunks that one name gives.
 const OF_A_NAME: usize = 3;
+/// So many times as many names as are wanted are kept before the worst are dropped.
+const ROOM: usize = 8;
 /// How far a name must have the letters where no word of the request stands in its chunk.
 const ALONE: f32 = 0.45;
 /// Groups of letters that more names hold, as a share of all, say too little.
@@ -44,10 +46,13 @@ impl Letters {
                 for name in names.holding(*gram) {
                     let name = usize::try_from(*name).unwrap_or(usize::MAX);
                     if let Some(score) = scores.get_mut(name) {
-                        *score += rarity * names.share(name);
+                        *score += rarity;
                     }
                 }
             }
+        }
+        for (names, scores) in names.iter().zip(&mut scores) {
+            scores.iter_mut().zip(names.shares()).for_each(|(score, share)| *score *= share);
         }
         Self { scores, most: most.sqrt().max(1e-6) }
     }
@@ -65,16 +70,26 @@ impl Letters {
         scores: &[Scores],
         taken: &BTreeSet<(usize, u32)>,
     ) -> Result<Vec<Candidate>, Damaged> {
-        let mut names: Vec<(f32, usize, usize)> = Vec::new();
-        for (shard, scores) in self.scores.iter().enumerate() {
-            let held = scores.iter().enumerate().filter(|(_, score)| **score > 0.0);
-            names.extend(held.map(|(name, score)| (*score, shard, name)));
-        }
         let order = |a: &(f32, usize, usize), b: &(f32, usize, usize)| {
             b.0.total_cmp(&a.0).then_with(|| (a.1, a.2).cmp(&(b.1, b.2)))
         };
         // Many of the best are candidates already.
         let most = BY_LETTERS * 4;
+        let mut names: Vec<(f32, usize, usize)> = Vec::with_capacity(most * ROOM);
+        let mut least = 0.0;
+        for (shard, scores) in self.scores.iter().enumerate() {
+            for (name, score) in scores.iter().enumerate() {
+                if *score <= least {
+                    continue;
+                }
+                names.push((*score, shard, name));
+                if names.len() >= most * ROOM {
+                    names.select_nth_unstable_by(most, order);
+                    names.truncate(most);
+                    least = names.iter().map(|held| held.0).fold(f32::INFINITY, f32::min);
+                }
+            }
+        }
         if names.len() > most {
             names.select_nth_unstable_by(most, order);
             names.truncate(most);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::query::Query;
 use super::recall::{FileWalk, Recall};
-use super::shelf::Shelf;
+use super::shelf::{Shard, Shelf};
 use crate::chunk::FIELDS;
 use crate::segment::{Damaged, Found, Postings};
 
@@ -36,19 +36,12 @@ impl Matches {
             file_places,
         };
         let slots = Slots::new(shelf, recall);
-        let one = |shard: usize| empty.clone().of_shard(shelf, query, recall, &slots, shard);
-        if shelf.shards.len() < 2 {
-            return one(0);
-        }
-        let parts: Vec<Result<Self, Damaged>> = std::thread::scope(|scope| {
-            let one = &one;
-            let shards = 0..shelf.shards.len();
-            let works: Vec<_> = shards.map(|shard| scope.spawn(move || one(shard))).collect();
-            works.into_iter().map(|work| work.join().unwrap_or(Err(Damaged))).collect()
-        });
-        let mut matches = empty;
+        let parts =
+            shelf.each(|at, shard| empty.clone().of_shard(query, recall, &slots, at, shard))?;
+        let mut parts = parts.into_iter();
+        let mut matches = parts.next().unwrap_or(empty);
         for part in parts {
-            matches.take(&part?);
+            matches.take(&part);
         }
         Ok(matches)
     }
@@ -56,22 +49,27 @@ impl Matches {
     /// Looks up what one shard holds.
     fn of_shard(
         mut self,
-        shelf: &Shelf<'_>,
         query: &Query,
         recall: &Recall,
         slots: &Slots,
-        shard: usize,
+        at: usize,
+        shard: &Shard<'_>,
     ) -> Result<Self, Damaged> {
-        let Some(view) = shelf.shards.get(shard) else { return Ok(self) };
+        let mut candidates: Vec<(u32, usize)> = (0..)
+            .zip(&recall.candidates)
+            .filter(|(_, candidate)| candidate.shard == at)
+            .map(|(slot, candidate)| (candidate.chunk, slot))
+            .collect();
+        candidates.sort_unstable();
         for (term, shards) in recall.held.iter().enumerate() {
-            let held = shards.get(shard).map(Vec::as_slice).unwrap_or_default();
-            self.read(shelf, recall, shard, term, held);
+            let held = shards.get(at).map(Vec::as_slice).unwrap_or_default();
+            self.read(&candidates, at, shard, term, held);
         }
-        for (at, other) in query.related.iter().enumerate() {
-            let Some(place) = view.segment.terms().find(&other.text) else { continue };
-            for found in Postings::new(&view.segment.list(place)?) {
-                let Some(slot) = slots.unit(shard, found.document) else { continue };
-                if let Some(counts) = self.related_units.get_mut(slot * self.related + at) {
+        for (number, other) in query.related.iter().enumerate() {
+            let Some(place) = other.places.get(at).copied().flatten() else { continue };
+            for found in Postings::new(&shard.segment.list(place)?) {
+                let Some(slot) = slots.unit(at, found.document) else { continue };
+                if let Some(counts) = self.related_units.get_mut(slot * self.related + number) {
                     *counts = found.counts;
                 }
             }
@@ -90,31 +88,31 @@ impl Matches {
         fill(&mut self.files, &other.files);
     }
 
+    /// Takes what the chunks of a term's list hold; the candidates come by rising chunks.
     fn read(
         &mut self,
-        shelf: &Shelf<'_>,
-        recall: &Recall,
-        shard: usize,
+        candidates: &[(u32, usize)],
+        at: usize,
+        shard: &Shard<'_>,
         term: usize,
         held: &[Found],
     ) {
-        let Some(view) = shelf.shards.get(shard) else { return };
-        let candidates = recall.candidates.iter().enumerate();
-        for (slot, candidate) in candidates.filter(|(_, candidate)| candidate.shard == shard) {
-            let at = held.binary_search_by_key(&candidate.chunk, |found| found.document);
-            if let Some(found) = at.ok().and_then(|at| held.get(at))
+        let mut rest = held;
+        for (chunk, slot) in candidates {
+            rest = rest.get(behind(rest, *chunk)..).unwrap_or_default();
+            if let Some(found) = rest.first().filter(|found| found.document == *chunk)
                 && let Some(counts) = self.units.get_mut(slot * self.terms + term)
             {
                 *counts = found.counts;
             }
         }
-        for ((_, file), place) in self.file_places.range((shard, 0)..=(shard, usize::MAX)) {
-            let Some(entry) = view.segment.files().get(*file) else { continue };
+        let mut rest = held;
+        for ((_, file), place) in self.file_places.range((at, 0)..=(at, usize::MAX)) {
+            let Some(entry) = shard.segment.files().get(*file) else { continue };
             let end = entry.first_chunk.saturating_add(entry.chunks);
-            let from = held.partition_point(|found| found.document < entry.first_chunk);
-            let inside = held.get(from..).unwrap_or_default().iter();
-            let mut walk = FileWalk::new(view.segment);
-            for found in inside.take_while(|found| found.document < end) {
+            rest = rest.get(behind(rest, entry.first_chunk)..).unwrap_or_default();
+            let mut walk = FileWalk::new(shard.segment);
+            for found in rest.iter().take_while(|found| found.document < end) {
                 walk.add(&found.counts);
             }
             if let Some((_, sums)) = walk.end()
@@ -141,6 +139,16 @@ impl Matches {
         let place = self.file_places.get(&(shard, file)).copied().unwrap_or(usize::MAX / 2);
         self.files.get(place * self.terms..(place + 1) * self.terms).unwrap_or_default()
     }
+}
+
+/// Returns how many documents stand before one; most are near the beginning.
+fn behind(held: &[Found], chunk: u32) -> usize {
+    let mut reach = 1;
+    while held.get(reach).is_some_and(|found| found.document < chunk) {
+        reach *= 2;
+    }
+    let near = held.get(..held.len().min(reach + 1)).unwrap_or_default();
+    near.partition_point(|found| found.document < chunk)
 }
 
 /// For each chunk of each shard the candidate that it is, plus one.

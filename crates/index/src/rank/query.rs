@@ -4,10 +4,9 @@ use std::collections::{HashMap, HashSet};
 
 use distiq_ml::words::is_stop;
 
-use super::shelf::Shelf;
+use super::shelf::{Held, Shelf};
 use super::{related, russian};
-use crate::segment::Damaged;
-use crate::segment::name_grams;
+use crate::segment::{Damaged, ListPlace, name_grams};
 use crate::words::{Analyzer, is_key_like, tokens};
 
 /// Most different terms of a request; the rarest are kept.
@@ -33,6 +32,8 @@ const MAX_BYTES: usize = 64 * 1024;
 const MAX_MENTIONS: usize = 24;
 /// Words whose letters names are looked up by.
 const MAX_GRAM_WORDS: usize = 24;
+/// Letters of a word that are looked at in groups.
+const MOST_LETTERS: usize = 64;
 /// Longest scope before a colon, in bytes.
 const MAX_SCOPE: usize = 40;
 /// Words of requests for a yes or no.
@@ -53,8 +54,8 @@ pub(crate) struct Term {
     pub in_title: bool,
     /// The word as the request writes it.
     pub word: String,
-    /// How many chunks hold it.
-    documents: u32,
+    /// Who holds it.
+    pub held: Held,
 }
 
 /// A term that stands for another in code: `len` for `number`.
@@ -65,6 +66,8 @@ pub(crate) struct Related {
     pub term: usize,
     /// How much of the term it is worth, up to 1.
     pub share: f32,
+    /// Where its lists lie, by shard.
+    pub places: Vec<Option<ListPlace>>,
 }
 
 /// A request, ready to be looked up.
@@ -187,18 +190,19 @@ impl Query {
             if !heard.iter().any(|term| term.text == text) {
                 let (weight, place, in_title) = (OTHER, heard.len(), true);
                 let word = text.clone();
-                heard.push(Term { text, weight, place, in_title, word, documents: 0 });
+                let held = Held::default();
+                heard.push(Term { text, weight, place, in_title, word, held });
             }
         }
         let asked = heard.len().max(1);
         let mut unknown = 0;
         for mut term in heard {
-            term.documents = shelf.documents(&term.text)?;
-            if term.documents > 0 {
-                term.weight *= shelf.rarity(term.documents);
+            term.held = shelf.look_up(&term.text)?;
+            if term.held.documents > 0 {
+                term.weight *= shelf.rarity(term.held.documents);
             } else if let Some(repaired) = shelf.repair(&term.text, REPAIR_LETTERS) {
-                term.documents = shelf.documents(&repaired)?;
-                term.weight *= REPAIRED * shelf.rarity(term.documents);
+                term.held = shelf.look_up(&repaired)?;
+                term.weight *= REPAIRED * shelf.rarity(term.held.documents);
                 term.text = repaired;
             } else {
                 unknown += 1;
@@ -233,11 +237,11 @@ impl Query {
         let mut entries = 0_u32;
         for (at, term) in self.terms.iter().enumerate().take(MAX_RELATED) {
             for (text, share) in related::of(&term.text) {
-                let documents = shelf.documents(text)?;
+                let Held { places, documents } = shelf.look_up(text)?;
                 let all = entries.saturating_add(documents);
                 if documents > 0 && all <= MAX_RELATED_ENTRIES {
                     entries = all;
-                    self.related.push(Related { text: text.to_owned(), term: at, share });
+                    self.related.push(Related { text: text.to_owned(), term: at, share, places });
                 }
             }
         }
@@ -291,7 +295,7 @@ impl Query {
 fn affordable(terms: &[Term]) -> usize {
     let mut entries = 0_u32;
     let fits = terms.iter().enumerate().take(MAX_TERMS).take_while(|(at, term)| {
-        entries = entries.saturating_add(term.documents);
+        entries = entries.saturating_add(term.held.documents);
         *at < FEW_TERMS || entries <= MAX_ENTRIES
     });
     fits.count()
@@ -316,7 +320,8 @@ fn heard(text: &str, analyzer: &Analyzer) -> Vec<Term> {
                 continue;
             }
             let (in_title, word) = (at < title, analyzer.word_of(token, &text).to_owned());
-            heard.push((Term { text, weight: 0.0, place, in_title, word, documents: 0 }, 1));
+            let held = Held::default();
+            heard.push((Term { text, weight: 0.0, place, in_title, word, held }, 1));
         }
     }
     let weighed = heard.into_iter().map(|(term, count)| {
@@ -375,14 +380,21 @@ fn is_identifier(token: &str) -> bool {
 
 /// Gives the groups of three to five characters of a word, its ends marked.
 pub(crate) fn grams(word: &str, mut each: impl FnMut(u64)) {
-    let marked: Vec<char> =
-        std::iter::once('^').chain(word.chars().take(64)).chain(['$']).collect();
-    for size in 3..=5 {
-        for window in marked.windows(size) {
-            let hash = window.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, c| {
-                (hash ^ u64::from(u32::from(*c))).wrapping_mul(0x0100_0000_01b3)
-            });
-            each(hash);
+    let mut letters = [0_u32; MOST_LETTERS + 2];
+    let mut count = 0;
+    for letter in std::iter::once('^').chain(word.chars().take(MOST_LETTERS)).chain(['$']) {
+        if let Some(place) = letters.get_mut(count) {
+            (*place, count) = (u32::from(letter), count + 1);
+        }
+    }
+    let letters = letters.get(..count).unwrap_or_default();
+    for start in 0..count.saturating_sub(2) {
+        let mut hash = 0xcbf2_9ce4_8422_2325_u64;
+        for (at, letter) in letters.iter().skip(start).take(5).enumerate() {
+            hash = (hash ^ u64::from(*letter)).wrapping_mul(0x0100_0000_01b3);
+            if at >= 2 {
+                each(hash);
+            }
         }
     }
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::letters::{Letters, Mentioned};
 use super::query::Query;
-use super::shelf::{Shard, Shelf};
+use super::shelf::Shelf;
 use super::weights::{FILES, Factors, UNITS, Weights};
 use crate::chunk::{FIELDS, Field};
 use crate::segment::{Damaged, FILE, Found, NAME, Postings, Segment};
@@ -21,8 +21,6 @@ const NAMELESS: f32 = 0.6;
 const OF_TEST: f32 = 0.7;
 /// How many chunks are taken for each name that the request mentions.
 const NAMED: usize = 20;
-/// Chunks of a shard from which on it is worth a thread.
-const LARGE: u32 = 4_000;
 /// Most names of a request that are looked up.
 const MAX_NAMES: usize = 32;
 
@@ -90,52 +88,41 @@ pub(super) struct Scores {
     files: Vec<f32>,
 }
 
-/// Who holds each of a query's terms in one shard, and its scores.
-type ShardLooked = (Vec<Vec<Found>>, Scores);
 /// Who holds each of a query's terms, by term and shard, and the shards' scores.
 type Looked = (Vec<Vec<Vec<Found>>>, Vec<Scores>);
 
 /// Reads the lists of a query's terms and sums up the scores; large shards side by side.
 fn look(shelf: &Shelf<'_>, query: &Query) -> Result<Looked, Damaged> {
-    let factors = Factors::new(&UNITS, &shelf.chunk_lengths);
-    let one = |shard: &Shard<'_>| {
-        let held = query.terms.iter().map(|term| holders(shard.segment, &term.text));
-        let held = held.collect::<Result<Vec<_>, Damaged>>()?;
-        let weights = query.terms.iter().map(|term| term.weight);
-        let terms = weights.zip(held.iter().map(Vec::as_slice));
-        let scores = score(shard, terms, &factors, &shelf.file_lengths);
-        Ok((held, scores))
-    };
-    let is_large = |shard: &&Shard<'_>| shard.segment.chunks() > LARGE;
-    let looked: Vec<Result<ShardLooked, Damaged>> =
-        if shelf.shards.iter().filter(is_large).count() < 2 {
-            shelf.shards.iter().map(one).collect()
-        } else {
-            std::thread::scope(|scope| {
-                let works: Vec<_> =
-                    shelf.shards.iter().map(|shard| scope.spawn(|| one(shard))).collect();
-                works.into_iter().map(|work| work.join().unwrap_or(Err(Damaged))).collect()
-            })
+    let looked = shelf.each(|at, shard| {
+        // Whoever looks first makes them; others wait for it.
+        shard.segment.names();
+        let file_factors = shelf.usual.file_factors.get(at).map(Vec::as_slice).unwrap_or_default();
+        let mut scores = Scores {
+            units: vec![0.0; usize::try_from(shard.segment.chunks()).unwrap_or(0)],
+            files: vec![0.0; shard.segment.files().len()],
         };
+        let held = query.terms.iter().map(|term| {
+            let place = term.held.places.get(at).copied().flatten();
+            let Some(place) = place else { return Ok(Vec::new()) };
+            let list = shard.segment.list(place)?;
+            // A list never has more entries than bytes, whatever it says.
+            let count = usize::try_from(place.documents).unwrap_or(0).min(list.len());
+            let mut held = Vec::with_capacity(count);
+            let all = Postings::new(&list).inspect(|found| held.push(*found));
+            let factors = (&shelf.usual.factors, file_factors);
+            score(shard.segment, term.weight, all, factors, &mut scores);
+            Ok(held)
+        });
+        let held = held.collect::<Result<Vec<_>, Damaged>>()?;
+        Ok((held, scores))
+    })?;
     let mut held: Vec<Vec<Vec<Found>>> = query.terms.iter().map(|_| Vec::new()).collect();
     let mut scores = Vec::with_capacity(looked.len());
-    for looked in looked {
-        let (lists, shard_scores) = looked?;
+    for (lists, shard_scores) in looked {
         held.iter_mut().zip(lists).for_each(|(held, list)| held.push(list));
         scores.push(shard_scores);
     }
     Ok((held, scores))
-}
-
-/// Returns the chunks of a segment that hold a term.
-fn holders(segment: &Segment, term: &str) -> Result<Vec<Found>, Damaged> {
-    let Some(place) = segment.terms().find(term) else { return Ok(Vec::new()) };
-    let list = segment.list(place)?;
-    // A list never has more entries than bytes, whatever it says.
-    let count = usize::try_from(place.documents).unwrap_or(0).min(list.len());
-    let mut found = Vec::with_capacity(count);
-    found.extend(Postings::new(&list));
-    Ok(found)
 }
 
 /// Finds the candidates of a request; `most` chunks in all.
@@ -218,44 +205,37 @@ fn looks(
     looks
 }
 
-fn score<'l>(
-    shard: &Shard<'_>,
-    terms: impl Iterator<Item = (f32, &'l [Found])>,
-    factors: &Factors,
-    file_lengths: &[f32; FIELDS],
-) -> Scores {
-    let segment = shard.segment;
-    let mut units = vec![0.0_f32; usize::try_from(segment.chunks()).unwrap_or(0)];
-    let mut files = vec![0.0_f32; segment.files().len()];
-    let file_factors: Vec<[f32; FIELDS]> =
-        segment.files().iter().map(|file| file_factors(&file.lengths, file_lengths)).collect();
-    for (weight, held) in terms {
-        let mut walk = FileWalk::new(segment);
-        for found in held {
-            let Some(lengths) = segment.lengths(found.document) else { continue };
-            let mut sum = 0.0;
-            let mut fields = found.mask;
-            while fields > 0 {
-                let field = fields.trailing_zeros() as usize;
-                fields &= fields - 1;
-                if let (Some(count), Some(length)) = (found.counts.get(field), lengths.get(field)) {
-                    sum += f32::from(*count) * factors.get(field, *length);
-                }
-            }
-            if let Some(unit) =
-                usize::try_from(found.document).ok().and_then(|at| units.get_mut(at))
-            {
-                *unit += weight * UNITS.saturate(sum);
-            }
-            if let Some((file, counts)) = walk.step(found.document, &found.counts) {
-                add_file(&mut files, &file_factors, file, weight, &counts);
+/// Adds what a term is worth to the scores of who holds it.
+fn score(
+    segment: &Segment,
+    weight: f32,
+    list: impl Iterator<Item = Found>,
+    (factors, file_factors): (&Factors, &[[f32; FIELDS]]),
+    scores: &mut Scores,
+) {
+    let mut walk = FileWalk::new(segment);
+    for found in list {
+        let Some(lengths) = segment.lengths(found.document) else { continue };
+        let mut sum = 0.0;
+        let mut fields = found.mask;
+        while fields > 0 {
+            let field = fields.trailing_zeros() as usize;
+            fields &= fields - 1;
+            if let (Some(count), Some(length)) = (found.counts.get(field), lengths.get(field)) {
+                sum += f32::from(*count) * factors.get(field, *length);
             }
         }
-        if let Some((file, counts)) = walk.end() {
-            add_file(&mut files, &file_factors, file, weight, &counts);
+        let unit = usize::try_from(found.document).ok().and_then(|at| scores.units.get_mut(at));
+        if let Some(unit) = unit {
+            *unit += weight * UNITS.saturate(sum);
+        }
+        if let Some((file, counts)) = walk.step(found.document, &found.counts) {
+            add_file(&mut scores.files, file_factors, file, weight, &counts);
         }
     }
-    Scores { units, files }
+    if let Some((file, counts)) = walk.end() {
+        add_file(&mut scores.files, file_factors, file, weight, &counts);
+    }
 }
 
 fn add_file(
@@ -272,38 +252,32 @@ fn add_file(
     }
 }
 
-fn file_factors(lengths: &[u64; FIELDS], means: &[f32; FIELDS]) -> [f32; FIELDS] {
-    let mut factors = [0.0; FIELDS];
-    for (field, ((factor, length), mean)) in factors.iter_mut().zip(lengths).zip(means).enumerate()
-    {
-        *factor = FILES.factor(field, *length as f32, *mean);
-    }
-    factors
-}
-
 /// Adds up the counts of each file's chunks while a list is walked.
 pub(crate) struct FileWalk<'a> {
     segment: &'a Segment,
     file: usize,
+    /// The first chunk behind the file.
+    behind: u32,
     counts: [u32; FIELDS],
+    path: u8,
     is_open: bool,
 }
 
 impl<'a> FileWalk<'a> {
     pub fn new(segment: &'a Segment) -> Self {
-        Self { segment, file: 0, counts: [0; FIELDS], is_open: false }
+        Self { segment, file: 0, behind: 0, counts: [0; FIELDS], path: 0, is_open: false }
     }
 
     /// Takes a chunk's counts; returns the file before where the chunk begins another.
     #[inline]
     pub fn step(&mut self, chunk: u32, counts: &[u8; FIELDS]) -> Option<(usize, [u32; FIELDS])> {
-        let is_past = |file: &crate::segment::FileEntry| chunk >= file.first_chunk + file.chunks;
         let mut over = None;
-        if self.segment.files().get(self.file).is_some_and(is_past) {
+        if chunk >= self.behind {
             over = self.end();
-            while self.segment.files().get(self.file).is_some_and(is_past) {
-                self.file += 1;
-            }
+            self.file = self.segment.file_of(chunk);
+            let file = self.segment.files().get(self.file);
+            self.behind =
+                file.map_or(u32::MAX, |file| file.first_chunk.saturating_add(file.chunks));
         }
         self.add(counts);
         over
@@ -313,22 +287,24 @@ impl<'a> FileWalk<'a> {
     #[inline]
     pub fn add(&mut self, counts: &[u8; FIELDS]) {
         self.is_open = true;
-        for (field, (sum, count)) in self.counts.iter_mut().zip(counts).enumerate() {
-            // The path stands on every chunk of the file.
-            if field == Field::Path as usize {
-                *sum = u32::from(*count);
-            } else {
-                *sum += u32::from(*count);
-            }
+        for (sum, count) in self.counts.iter_mut().zip(counts) {
+            *sum += u32::from(*count);
         }
+        self.path = counts.get(Field::Path as usize).copied().unwrap_or(0);
     }
 
     /// Returns the file that is open and closes it.
     pub fn end(&mut self) -> Option<(usize, [u32; FIELDS])> {
-        let over = self.is_open.then_some((self.file, self.counts));
+        if !self.is_open {
+            return None;
+        }
+        let mut counts = std::mem::take(&mut self.counts);
+        // The path stands on every chunk of the file.
+        if let Some(count) = counts.get_mut(Field::Path as usize) {
+            *count = u32::from(self.path);
+        }
         self.is_open = false;
-        self.counts = [0; FIELDS];
-        over
+        Some((self.file, counts))
     }
 }
 
@@ -343,20 +319,27 @@ fn worth(shelf: &Shelf<'_>, query: &Query, candidate: &Candidate) -> f32 {
 }
 
 fn best_units(shelf: &Shelf<'_>, query: &Query, scores: &[Scores], most: usize) -> Vec<Candidate> {
-    let mut best: Vec<Candidate> = Vec::new();
+    let mut best: Vec<Candidate> = Vec::with_capacity(ROOM * most);
     let mut least = 0.0;
     for (shard, (view, scores)) in shelf.shards.iter().zip(scores).enumerate() {
         for (file, entry) in view.segment.files().iter().enumerate() {
             if view.live.get(file) != Some(&true) {
                 continue;
             }
-            for chunk in entry.first_chunk..entry.first_chunk.saturating_add(entry.chunks) {
-                let score = usize::try_from(chunk).ok().and_then(|at| scores.units.get(at));
+            let end = entry.first_chunk.saturating_add(entry.chunks);
+            let place = |chunk: u32| usize::try_from(chunk).unwrap_or(usize::MAX);
+            let units = scores.units.get(place(entry.first_chunk)..place(end)).unwrap_or_default();
+            for (chunk, score) in (entry.first_chunk..).zip(units) {
                 // A chunk counts at most its score.
-                let Some(score) = score.filter(|score| **score > least) else { continue };
+                if *score <= least {
+                    continue;
+                }
                 let candidate =
                     Candidate { shard, chunk, file, score: *score, ..Candidate::default() };
                 let pull = score * worth(shelf, query, &candidate);
+                if pull < least {
+                    continue;
+                }
                 best.push(Candidate { pull, ..candidate });
                 if best.len() >= ROOM * most {
                     best.select_nth_unstable_by(most, best_first);
@@ -381,15 +364,20 @@ fn best_first(a: &Candidate, b: &Candidate) -> Ordering {
 /// Returns the live files with a score, best first.
 fn best_files(shelf: &Shelf<'_>, scores: &[Scores]) -> Vec<(usize, usize, f32)> {
     let mut files = Vec::new();
+    let mut order: Vec<(u32, u32)> = Vec::new();
     for (shard, (view, scores)) in shelf.shards.iter().zip(scores).enumerate() {
         for (file, (score, live)) in scores.files.iter().zip(view.live).enumerate() {
             if *live && *score > 0.0 {
+                // The bits of numbers above 0 sort as the numbers do.
+                let place = u32::try_from(files.len()).unwrap_or(u32::MAX);
+                order.push((u32::MAX - score.to_bits(), place));
                 files.push((shard, file, *score));
             }
         }
     }
-    files.sort_by(|a, b| b.2.total_cmp(&a.2).then_with(|| (a.0, a.1).cmp(&(b.0, b.1))));
-    files
+    order.sort_unstable();
+    let file = |(_, place): (u32, u32)| files.get(usize::try_from(place).ok()?).copied();
+    order.into_iter().filter_map(file).collect()
 }
 
 /// Returns the scores above 0 of a file's chunks.

@@ -1,8 +1,25 @@
 //! What is looked through: the segments, with what is dead in them left out.
 
+use std::sync::LazyLock;
+
+use super::weights::{FILES, Factors, UNITS};
 use crate::chunk::FIELDS;
-use crate::segment::{Damaged, Postings, Segment};
+use crate::segment::{Damaged, ListPlace, Postings, Segment};
 use crate::snapshot::Part;
+
+/// Chunks of a shard from which on it is worth a thread.
+const LARGE: u32 = 4_000;
+/// Most threads of one search.
+const MOST_THREADS: usize = 4;
+
+/// How many threads may run at once; to ask for it takes as long as a small search.
+static CORES: LazyLock<usize> =
+    LazyLock::new(|| std::thread::available_parallelism().map_or(1, std::num::NonZero::get));
+
+/// Returns how many threads a search takes.
+pub(crate) fn threads() -> usize {
+    (*CORES).min(MOST_THREADS)
+}
 
 /// A segment and which of its files are alive.
 #[derive(Clone, Copy, Debug)]
@@ -20,25 +37,26 @@ impl<'a> Shard<'a> {
     }
 }
 
-/// All segments of a snapshot.
+/// What is the same for every search of a snapshot.
 #[derive(Debug)]
-pub(crate) struct Shelf<'a> {
-    pub shards: Vec<Shard<'a>>,
+pub(crate) struct Usual {
     chunks: u32,
     /// A chunk's mean length by field.
     pub chunk_lengths: [f32; FIELDS],
-    /// A file's mean length by field.
-    pub file_lengths: [f32; FIELDS],
+    /// What a count in a chunk's field is worth.
+    pub factors: Factors,
+    /// What a count in a file's field is worth, by shard and file.
+    pub file_factors: Vec<Vec<[f32; FIELDS]>>,
 }
 
-impl<'a> Shelf<'a> {
+impl Usual {
     /// Sums up what lengths are usual.
-    pub fn new(shards: Vec<Shard<'a>>) -> Self {
+    pub fn new(parts: &[Part]) -> Self {
         let mut sums = [0_u64; FIELDS];
         let (mut chunks, mut files) = (0_u32, 0_u32);
-        for shard in &shards {
-            for (file, _) in shard.segment.files().iter().zip(shard.live).filter(|(_, live)| **live)
-            {
+        for part in parts {
+            let all = part.segment.files().iter().zip(&part.lives);
+            for (file, _) in all.filter(|(_, lives)| **lives) {
                 files += 1;
                 chunks = chunks.saturating_add(file.chunks);
                 for (sum, length) in sums.iter_mut().zip(file.lengths) {
@@ -47,29 +65,112 @@ impl<'a> Shelf<'a> {
             }
         }
         let mean = |count: u32| sums.map(|sum| (sum as f32 / count.max(1) as f32).max(0.01));
-        Self { chunks, chunk_lengths: mean(chunks), file_lengths: mean(files), shards }
+        let (chunk_lengths, file_lengths) = (mean(chunks), mean(files));
+        let of_part = |part: &Part| {
+            let files = part.segment.files().iter();
+            files.map(|file| file_factors(&file.lengths, &file_lengths)).collect()
+        };
+        Self {
+            chunks,
+            chunk_lengths,
+            factors: Factors::new(&UNITS, &chunk_lengths),
+            file_factors: parts.iter().map(of_part).collect(),
+        }
+    }
+}
+
+fn file_factors(lengths: &[u64; FIELDS], means: &[f32; FIELDS]) -> [f32; FIELDS] {
+    let mut factors = [0.0; FIELDS];
+    for (field, ((factor, length), mean)) in factors.iter_mut().zip(lengths).zip(means).enumerate()
+    {
+        *factor = FILES.factor(field, *length as f32, *mean);
+    }
+    factors
+}
+
+/// Where a term's lists lie.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Held {
+    /// By shard.
+    pub places: Vec<Option<ListPlace>>,
+    /// How many living chunks hold it.
+    pub documents: u32,
+}
+
+/// All segments of a snapshot.
+#[derive(Debug)]
+pub(crate) struct Shelf<'a> {
+    pub shards: Vec<Shard<'a>>,
+    pub usual: &'a Usual,
+}
+
+impl<'a> Shelf<'a> {
+    /// Returns the parts of a snapshot.
+    pub fn new(parts: &'a [Part], usual: &'a Usual) -> Self {
+        Self { shards: parts.iter().map(Shard::new).collect(), usual }
+    }
+
+    /// Does a work for each shard, of large ones side by side; returns what came of it in the shards' order.
+    pub fn each<T: Send>(
+        &self,
+        work: impl Fn(usize, &Shard<'a>) -> Result<T, Damaged> + Sync,
+    ) -> Result<Vec<T>, Damaged> {
+        let large = self.shards.iter().filter(|shard| shard.segment.chunks() > LARGE).count();
+        let threads = threads().min(large);
+        if threads < 2 {
+            return self.shards.iter().enumerate().map(|(at, shard)| work(at, shard)).collect();
+        }
+        // Each next shard, the largest first, goes where least is to be done yet.
+        let mut order: Vec<(u32, usize)> =
+            self.shards.iter().enumerate().map(|(at, s)| (s.segment.chunks(), at)).collect();
+        order.sort_unstable_by(|a, b| b.cmp(a));
+        let mut groups: Vec<(u64, Vec<usize>)> = vec![(0, Vec::new()); threads];
+        for (chunks, at) in order {
+            if let Some((sum, group)) = groups.iter_mut().min_by_key(|(sum, _)| *sum) {
+                *sum += u64::from(chunks) + 1;
+                group.push(at);
+            }
+        }
+        let all = |group: Vec<usize>| -> Vec<(usize, Result<T, Damaged>)> {
+            let shards = group.into_iter().filter_map(|at| Some((at, self.shards.get(at)?)));
+            shards.map(|(at, shard)| (at, work(at, shard))).collect()
+        };
+        let mut done = std::thread::scope(|scope| {
+            let all = &all;
+            let mut groups = groups.into_iter().map(|(_, group)| group);
+            let own = groups.next().unwrap_or_default();
+            let works: Vec<_> = groups.map(|group| scope.spawn(move || all(group))).collect();
+            let mut done = all(own);
+            for work in works {
+                done.extend(work.join().map_err(|_| Damaged)?);
+            }
+            Ok(done)
+        })?;
+        done.sort_by_key(|(at, _)| *at);
+        done.into_iter().map(|(_, result)| result).collect()
+    }
+
+    /// Looks a term up in all shards.
+    pub fn look_up(&self, term: &str) -> Result<Held, Damaged> {
+        let mut held = Held::default();
+        for shard in &self.shards {
+            let place = shard.segment.terms().find(term);
+            if let Some(place) = place {
+                held.documents = held.documents.saturating_add(living(shard, place)?);
+            }
+            held.places.push(place);
+        }
+        Ok(held)
     }
 
     /// Returns how many living chunks hold a term.
     pub fn documents(&self, term: &str) -> Result<u32, Damaged> {
-        let mut documents = 0_u32;
-        for shard in &self.shards {
-            let Some(place) = shard.segment.terms().find(term) else { continue };
-            let held = if shard.live.iter().all(|live| *live) {
-                place.documents
-            } else {
-                let list = shard.segment.list(place)?;
-                let living = Postings::new(&list).filter(|found| shard.part.holds(found.document));
-                u32::try_from(living.count()).unwrap_or(u32::MAX)
-            };
-            documents = documents.saturating_add(held);
-        }
-        Ok(documents)
+        self.look_up(term).map(|held| held.documents)
     }
 
     /// Returns how much a term says that so many chunks hold.
     pub fn rarity(&self, documents: u32) -> f32 {
-        let (all, held) = (self.chunks.max(documents) as f32, documents as f32);
+        let (all, held) = (self.usual.chunks.max(documents) as f32, documents as f32);
         (1.0 + (all - held + 0.5) / (held + 0.5)).ln()
     }
 
@@ -93,6 +194,16 @@ impl<'a> Shelf<'a> {
         }
         best.map(|(_, term)| term.to_owned())
     }
+}
+
+/// Returns how many chunks of a list live.
+fn living(shard: &Shard<'_>, place: ListPlace) -> Result<u32, Damaged> {
+    if !shard.part.has_dead() {
+        return Ok(place.documents);
+    }
+    let list = shard.segment.list(place)?;
+    let living = Postings::new(&list).filter(|found| shard.part.holds(found.document));
+    Ok(u32::try_from(living.count()).unwrap_or(u32::MAX))
 }
 
 /// Tells whether two words differ by one letter put in, left out, changed, or swapped with the next.

@@ -28,35 +28,40 @@ impl NameGrams {
     pub fn new(terms: &TermTable) -> Self {
         let prefix = NAME.to_string();
         let first = terms.lower_bound(&prefix);
-        let mut sizes = vec![0_u32; GROUPS + 1];
-        let mut shares = Vec::new();
+        let mut grams: Vec<u16> = Vec::new();
+        let mut ends: Vec<usize> = Vec::new();
         for (name, _) in terms.with_prefix(&prefix) {
-            let mut count = 0_u16;
-            name_grams(name, |gram| {
-                count = count.saturating_add(1);
-                if let Some(size) = sizes.get_mut(usize::from(gram)) {
-                    *size += 1;
-                }
-            });
-            shares.push(1.0 / f32::from(count.max(1)).sqrt());
+            name_grams(name, |gram| grams.push(gram));
+            ends.push(grams.len());
+        }
+        let mut next = vec![0_u32; GROUPS + 1];
+        for gram in &grams {
+            if let Some(size) = next.get_mut(usize::from(*gram)) {
+                *size += 1;
+            }
         }
         let mut at = 0;
-        for size in &mut sizes {
+        for size in &mut next {
             let start = at;
             at += *size;
             *size = start;
         }
-        let starts = sizes.clone();
-        let mut names = vec![0; usize::try_from(at).unwrap_or(0)];
-        for (number, (name, _)) in (0_u32..).zip(terms.with_prefix(&prefix)) {
-            name_grams(name, |gram| {
-                let Some(next) = sizes.get_mut(usize::from(gram)) else { return };
+        let starts = next.clone();
+        let mut names = vec![0; grams.len()];
+        let mut shares = Vec::with_capacity(ends.len());
+        let mut start = 0;
+        for (number, end) in (0_u32..).zip(ends) {
+            let held = grams.get(start..end).unwrap_or_default();
+            start = end;
+            shares.push(1.0 / (held.len().max(1) as f32).sqrt());
+            for gram in held {
+                let Some(next) = next.get_mut(usize::from(*gram)) else { continue };
                 let slot = usize::try_from(*next).ok().and_then(|next| names.get_mut(next));
                 if let Some(slot) = slot {
                     *slot = number;
                     *next += 1;
                 }
-            });
+            }
         }
         Self { first, starts, names, shares }
     }
@@ -84,9 +89,9 @@ impl NameGrams {
         self.names.get(from..to).unwrap_or_default()
     }
 
-    /// Returns one by the root of how many groups a name has.
-    pub fn share(&self, name: usize) -> f32 {
-        self.shares.get(name).copied().unwrap_or(0.0)
+    /// Returns for each name one by the root of how many groups it has.
+    pub fn shares(&self) -> &[f32] {
+        &self.shares
     }
 }
 
@@ -139,6 +144,6 @@ mod tests {
         assert_eq!(terms.text(grams.term(1)), Some("\u{1}timetz"));
         assert_eq!(grams.number(grams.term(2)), Some(2));
         assert_eq!(grams.number(3), None);
-        assert!(grams.share(2) > grams.share(0), "a short name has fewer groups");
+        assert!(grams.shares()[2] > grams.shares()[0], "a short name has fewer groups");
     }
 }

@@ -66,6 +66,7 @@ impl<'a> Postings<'a> {
         if self.rest.is_empty() { Ok(()) } else { Err(Damaged) }
     }
 
+    #[cold]
     fn number(&mut self) -> Option<u64> {
         let mut number = 0;
         for shift in (0..64).step_by(7) {
@@ -85,25 +86,52 @@ impl Iterator for Postings<'_> {
 
     #[inline]
     fn next(&mut self) -> Option<Found> {
-        let head = self.number()?;
+        // Most documents are near the one before.
+        let head = match *self.rest {
+            [head @ 0..0x80, ref rest @ ..] => {
+                self.rest = rest;
+                u64::from(head)
+            }
+            _ => self.number()?,
+        };
         let (mask, rest) = self.rest.split_first()?;
         self.rest = rest;
         let document = self.next.checked_add(u32::try_from(head >> 1).ok()?)?;
         self.next = document.checked_add(1)?;
-        let mut counts = [0; FIELDS];
-        let is_plain = head & 1 == 1;
-        for (field, count) in counts.iter_mut().enumerate() {
-            if mask >> field & 1 == 0 {
-                continue;
-            }
-            *count = 1;
-            if !is_plain {
+        let mut counts = ONES.get(usize::from(*mask)).copied().unwrap_or_default();
+        if head & 1 == 0 {
+            let mut fields = *mask;
+            while fields > 0 {
                 let (byte, rest) = self.rest.split_first()?;
-                (*count, self.rest) = (*byte, rest);
+                self.rest = rest;
+                if let Some(count) = counts.get_mut(fields.trailing_zeros() as usize) {
+                    *count = *byte;
+                }
+                fields &= fields - 1;
             }
         }
         Some(Found { document, mask: *mask, counts })
     }
+}
+
+/// For each mask the counts of a term that stands once in each of its fields.
+static ONES: [[u8; FIELDS]; 256] = ones();
+
+#[allow(clippy::indexing_slicing)]
+const fn ones() -> [[u8; FIELDS]; 256] {
+    let mut all = [[0; FIELDS]; 256];
+    let mut mask = 0;
+    while mask < all.len() {
+        let mut field = 0;
+        while field < FIELDS {
+            if mask >> field & 1 == 1 {
+                all[mask][field] = 1;
+            }
+            field += 1;
+        }
+        mask += 1;
+    }
+    all
 }
 
 #[cfg(test)]

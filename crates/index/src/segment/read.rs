@@ -26,6 +26,8 @@ pub(crate) struct Segment {
     chunks: u32,
     names: OnceLock<NameGrams>,
     kinds: OnceLock<Vec<FileKind>>,
+    /// By chunk the place of its file.
+    owners: OnceLock<Vec<u32>>,
 }
 
 fn read(file: &File, start: u64, len: u64) -> Result<Vec<u8>, Damaged> {
@@ -59,8 +61,8 @@ impl Segment {
         if places.len() != (lengths.len() / FIELDS + files.len() + 2) * 4 {
             return Err(Damaged);
         }
-        let (names, kinds) = (OnceLock::new(), OnceLock::new());
-        Ok(Self { file, spans, terms, files, lengths, places, chunks, names, kinds })
+        let (names, kinds, owners) = (OnceLock::new(), OnceLock::new(), OnceLock::new());
+        Ok(Self { file, spans, terms, files, lengths, places, chunks, names, kinds, owners })
     }
 
     /// Returns how many chunks it has, dead ones too.
@@ -89,13 +91,25 @@ impl Segment {
 
     /// Returns the place of the file that a chunk is in.
     pub fn file_of(&self, chunk: u32) -> usize {
-        self.files.partition_point(|file| file.first_chunk.saturating_add(file.chunks) <= chunk)
+        let owner = usize::try_from(chunk).ok().and_then(|chunk| self.owners().get(chunk));
+        owner.and_then(|file| usize::try_from(*file).ok()).unwrap_or(self.files.len())
+    }
+
+    fn owners(&self) -> &[u32] {
+        self.owners.get_or_init(|| {
+            let mut owners = Vec::with_capacity(self.lengths.len() / FIELDS);
+            for (place, file) in (0_u32..).zip(&self.files) {
+                let end =
+                    usize::try_from(file.first_chunk.saturating_add(file.chunks).min(self.chunks));
+                owners.resize(end.unwrap_or(0).max(owners.len()), place);
+            }
+            owners
+        })
     }
 
     /// Returns a chunk's lengths by field, each in a byte.
     pub fn lengths(&self, chunk: u32) -> Option<&[u8; FIELDS]> {
-        let at = usize::try_from(chunk).ok()?.checked_mul(FIELDS)?;
-        self.lengths.get(at..)?.first_chunk::<FIELDS>()
+        self.lengths.as_chunks::<FIELDS>().0.get(usize::try_from(chunk).ok()?)
     }
 
     /// Reads a term's list.

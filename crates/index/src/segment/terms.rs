@@ -44,11 +44,23 @@ impl TermsWriter {
     }
 }
 
+/// Of every so many terms the beginning is kept aside, close together, so that a look-up touches few places.
+const MARK_EVERY: usize = 32;
+
 /// The terms of an open segment.
 #[derive(Debug)]
 pub(crate) struct TermTable {
     bytes: Vec<u8>,
     count: usize,
+    /// The first eight bytes of every [`MARK_EVERY`]th term, as a number that sorts as they do.
+    marks: Vec<u64>,
+}
+
+/// Returns a text's first eight bytes as a number; where two differ, the texts stand in the same order.
+fn mark(text: &[u8]) -> u64 {
+    let mut head = [0; 8];
+    head.iter_mut().zip(text).for_each(|(head, byte)| *head = *byte);
+    u64::from_be_bytes(head)
 }
 
 impl TermTable {
@@ -59,7 +71,11 @@ impl TermTable {
         if length(bytes.len()) < length(head) {
             return Err(Damaged);
         }
-        Ok(Self { bytes, count })
+        let mut table = Self { bytes, count, marks: Vec::new() };
+        let marked = (0..count).step_by(MARK_EVERY);
+        table.marks =
+            marked.map(|index| mark(table.text_bytes(index).unwrap_or_default())).collect();
+        Ok(table)
     }
 
     pub fn len(&self) -> usize {
@@ -114,7 +130,12 @@ impl TermTable {
 
     /// Returns the place of the first term at or behind `text`.
     pub fn lower_bound(&self, text: &str) -> usize {
-        let (mut low, mut high) = (0, self.count);
+        let wanted = mark(text.as_bytes());
+        let below = self.marks.partition_point(|mark| *mark < wanted);
+        let above = self.marks.partition_point(|mark| *mark <= wanted);
+        // The last marked term that is surely before the text, and the first that is surely behind.
+        let mut low = below.checked_sub(1).map_or(0, |last| last * MARK_EVERY + 1);
+        let mut high = (above * MARK_EVERY).min(self.count);
         while low < high {
             let middle = low.midpoint(high);
             match self.text_bytes(middle).map_or(Ordering::Less, |term| term.cmp(text.as_bytes())) {

@@ -71,7 +71,7 @@ pub(super) fn names(features: &mut Features, chunk: &Chunk, query: &Query) {
 
 /// Returns the groups of letters of a name's parts, each once.
 fn all_grams(name: &str) -> Vec<u64> {
-    let mut all = Vec::new();
+    let mut all = Vec::with_capacity(name.len() * 4);
     for token in tokens(name) {
         for part in crate::words::parts(token) {
             grams(&part.to_lowercase(), |gram| all.push(gram));
