@@ -989,6 +989,11 @@ pub(super) fn is_short(before: &str) -> bool {
 fn stem(low: &str) -> u64 {
     const ENGLISH: usize = 6;
     const RUSSIAN: usize = 5;
+    // What names one thing of many that begin alike has no endings.
+    let low = low.trim_matches('`');
+    if low.contains(|c: char| c == '_' || c.is_ascii_digit()) {
+        return crate::cache::vector::hash(low);
+    }
     let is_ascii = low.is_ascii();
     let base = match is_ascii {
         true if low.len() >= 4 && !low.ends_with("ss") => low.strip_suffix('s').unwrap_or(low),
