@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from running import MODEL, PRICES
+from running import MODEL, PRICES, Gateway, Scripted, free_port
 
 JOB = "Mend sum.py: add must add."
 DONE = "Mended: it adds now — naïve, 日本語, 🦀."
@@ -12,7 +12,7 @@ MENDED = "def add(a, b):\n    return a + b\n\n\nprint(add(2, 3))\n"
 SED = "sed -i 's/a - b/a + b/' sum.py && python3 sum.py"
 
 CODEX = """\
-model = "up_{upstream}/{model}"
+model = "{model}"
 model_provider = "distiq"
 check_for_update_on_startup = false
 
@@ -48,6 +48,18 @@ def check(agent, gateway, model, upstream, before, last_result):
     assert gateway.spent() - before == cost > 0
 
 
+def run_codex(agent, base, model):
+    """Has Codex do the job with this model, and returns what it said."""
+    folder = agent.home / ".codex"
+    folder.mkdir(exist_ok=True)
+    (folder / "config.toml").write_text(CODEX.format(model=model, base=base))
+    printed = agent.run(
+        "codex", "exec", "--dangerously-bypass-approvals-and-sandbox", "--json", JOB, CODEX_HOME=str(folder)
+    )
+    items = [event["item"] for event in map(json.loads, printed.splitlines()) if event["type"] == "item.completed"]
+    return [item["text"] for item in items if item["type"] == "agent_message"]
+
+
 @pytest.mark.parametrize("upstream", ["anthropic", "gemini", "openai", "ollama"])
 def test_codex(agent, gateway, play, trap, upstream):
     look = {"name": "exec_command", "input": {"cmd": "cat sum.py"}}
@@ -58,17 +70,44 @@ def test_codex(agent, gateway, play, trap, upstream):
         {"text": DONE, "expect": ["5"]},
     )
     before = gateway.spent()
-    folder = agent.home / ".codex"
-    folder.mkdir()
-    settings = CODEX.format(upstream=upstream, model=MODEL, base=gateway.base)
-    (folder / "config.toml").write_text(settings)
-    printed = agent.run(
-        "codex", "exec", "--dangerously-bypass-approvals-and-sandbox", "--json", JOB, CODEX_HOME=str(folder)
-    )
-    items = [event["item"] for event in map(json.loads, printed.splitlines()) if event["type"] == "item.completed"]
-    assert [item["text"] for item in items if item["type"] == "agent_message"] == ["I look first.", DONE]
+    assert run_codex(agent, gateway.base, f"up_{upstream}/{MODEL}") == ["I look first.", DONE]
     check(agent, gateway, model, upstream, before, "exited with code 0")
     assert trap.asked == []
+
+
+def test_codex_by_auto_costs_less_and_the_ledger_says_why(agent, scripted, distiq, tmp_path):
+    """The job with a vendor's dear model, then with `auto` over the same vendor's models, at the built-in prices."""
+    port = free_port()
+    lines = ["[providers.anthropic]", f'base_url = "http://127.0.0.1:{port}"']
+    gateway = Gateway(distiq, tmp_path, lines, ANTHROPIC_API_KEY="sk-of-nobody")
+    model = Scripted(scripted, port, tmp_path)
+    before, costs, wrong = agent.file.read_text(), {}, "def add(a, b):\n    return a - b\n"
+    try:
+        for name in ("claude-opus-5-5", "auto"):
+            agent.file.write_text(before)
+            look = {"name": "exec_command", "input": {"cmd": "cat sum.py"}}
+            mend = {"name": "exec_command", "input": {"cmd": SED}}
+            steps = [
+                {"text": "I look first.", "calls": [look]},
+                {"calls": [mend], "expect": ["return a - b"]},
+                {"text": DONE, "expect": ["5"]},
+            ]
+            model.begin(steps, {"models": ["claude-opus-5-5", "claude-haiku-5-5"]})
+            spent = gateway.spent()
+            assert run_codex(agent, gateway.base, name) == ["I look first.", DONE]
+            costs[name] = gateway.spent() - spent
+            assert agent.file.read_text() == MENDED
+            report = model.report()
+            assert not report["violations"] and report["steps_left"] == 0, report
+        # The dear model's prompt is read from the vendor's cache too, though Codex knows no marks.
+        assert all(request["usage"]["cache_read"] > 0 for request in report["requests"][1:]), report
+        told = json.loads(gateway.command("cost", "--json").stdout)
+    finally:
+        gateway.stop()
+        model.stop()
+    assert 0 < costs["auto"] < costs["claude-opus-5-5"], costs
+    saved = told["totals"]["saved"]
+    assert saved["route_nanousd"] > 0 and saved["prompt_cache_nanousd"] > 0, saved
 
 
 @pytest.mark.parametrize("upstream", ["anthropic", "gemini"])

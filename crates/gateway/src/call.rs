@@ -71,6 +71,11 @@ impl Call {
     pub fn wants_optimizing(&self) -> bool {
         self.header("x-distiq-optimize").is_some_and(|value| value.eq_ignore_ascii_case("on"))
     }
+
+    /// Tells whether the caller wants its request sent with nothing added.
+    pub fn refuses_optimizing(&self) -> bool {
+        self.header("x-distiq-optimize").is_some_and(|value| value.eq_ignore_ascii_case("off"))
+    }
 }
 
 /// Who made a request.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use distiq_base::{Assembler, Dialect, Request, RequestKind, Response as Answer};
+use distiq_base::{Assembler, Dialect, Request, RequestKind, Response as Answer, Role};
 use distiq_llm::ProviderErrorKind as Kind;
 use distiq_llm::wire::{Fate, notes, responses};
 use distiq_router::economy::Rhythm;
@@ -100,7 +100,10 @@ pub(crate) async fn answer(mut asked: Asked<'_>) -> Result<Response<Out>, Refusa
     if is_changed {
         let saved = distiq_router::compress::documents(&mut request);
         purpose.left_out.compression_tokens = saved;
-        optimize(&asked, &setup, &purpose.provider, &mut request);
+    }
+    let at_marks = target == Some(Dialect::Anthropic) && counts_on_cache(&asked, &request);
+    if is_changed || at_marks {
+        mark(&asked, &setup, &purpose.provider, &mut request);
     }
     // So that a long answer is no long silence, and one that is given up is billed for what came.
     request.stream = true;
@@ -187,8 +190,21 @@ fn keep(asked: &Asked<'_>, joined: Value, request: Request) -> Keep {
     })
 }
 
+/// Tells whether the caller may count on the vendor's cache without a mark of its own: its dialect has
+/// none, since its vendors find prefixes by themselves, and the conversation goes on or will.
+///
+/// Of a prompt that is sent once, a mark would only make the writing dearer.
+fn counts_on_cache(asked: &Asked<'_>, request: &Request) -> bool {
+    let has_no_marks =
+        matches!(asked.codec.dialect(), Dialect::Openai | Dialect::Responses | Dialect::Gemini);
+    let goes_on = request.cache.key.is_some()
+        || !request.tools.is_empty()
+        || request.messages.iter().any(|message| message.role == Role::Assistant);
+    has_no_marks && goes_on && !asked.call.refuses_optimizing()
+}
+
 /// Lets the vendor's cache hold the prompt, where the caller set no marks itself.
-fn optimize(asked: &Asked<'_>, setup: &Setup, provider: &str, request: &mut Request) {
+fn mark(asked: &Asked<'_>, setup: &Setup, provider: &str, request: &mut Request) {
     if request.cache.marks.is_empty() {
         let key = asked.caller.key().map(|key| key.id.clone());
         let session = request.cache.key.clone().or(key).unwrap_or_else(|| "distiq".to_owned());

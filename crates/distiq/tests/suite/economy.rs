@@ -105,7 +105,11 @@ fn a_text_is_made_shorter_without_what_must_stay() {
     let plain = place.pipe(&["compress", "-"], &prose());
     assert_eq!(plain.out, told["text"].as_str().unwrap());
     let kept = place.run(&["compress", "--for", "how long is orders_41 kept?", "doc.md"]);
-    assert!(kept.out.contains("The table `orders_41` keeps its records for 41 days"), "{}", kept.out);
+    assert!(
+        kept.out.contains("The table `orders_41` keeps its records for 41 days"),
+        "{}",
+        kept.out
+    );
     let wrong = place.run(&["compress", "--ratio", "0", "doc.md"]);
     assert!(wrong.code == 2 && wrong.err.contains("--ratio"), "{}", wrong.err);
     assert_eq!(place.run(&["compress", "missing.md"]).code, 1);

@@ -142,3 +142,36 @@ fn one_owner_is_never_given_anothers_answer() {
     let verdicts = [&ann, &ann_too, &bob, &nobody, &bob].map(|key| verdict(key));
     assert_eq!(verdicts, ["miss", "hit", "miss", "miss", "hit"]);
 }
+
+#[test]
+fn a_caller_without_marks_may_count_on_a_cache_that_wants_them() {
+    let model = model();
+    let desk = Desk::new(&model);
+    let user = json!({ "role": "user", "content": "hi" });
+    let tool = json!({ "type": "function", "function":
+        { "name": "look", "parameters": { "type": "object", "properties": {} } } });
+    let chat = |more: Value| {
+        let mut body = json!({ "model": "claude-sonnet-4-5", "messages": [user] });
+        for (name, value) in more.as_object().unwrap() {
+            body[name] = value.clone();
+        }
+        body
+    };
+    let past = json!([user, { "role": "assistant", "content": "yes?" }, user]);
+    for (headers, body, is_marked) in [
+        ("", chat(json!({})), false),
+        ("", chat(json!({ "tools": [tool] })), true),
+        ("", chat(json!({ "messages": past })), true),
+        ("", chat(json!({ "prompt_cache_key": "a" })), true),
+        ("x-distiq-optimize: off\r\n", chat(json!({ "messages": past })), false),
+        (ON, chat(json!({})), true),
+    ] {
+        assert_eq!(post(&desk, "/v1/chat/completions", headers, &body).status, 200, "{body}");
+        let sent = model.requests().pop().unwrap().json.to_string();
+        assert_eq!(sent.contains("cache_control"), is_marked, "{headers}{body}: {sent}");
+    }
+    // Anthropic's own clients say what they want kept.
+    let own = json!({ "model": "claude-sonnet-4-5", "max_tokens": 9, "messages": past });
+    assert_eq!(post(&desk, "/v1/messages", "", &own).status, 200);
+    assert!(!model.requests().pop().unwrap().json.to_string().contains("cache_control"));
+}
