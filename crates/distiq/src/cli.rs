@@ -8,8 +8,8 @@ use clap::{Args, Parser, Subcommand};
 use crate::commands::{
     ask, cache, completions, compress, config, context, cost, cursor_custom, cursor_test, data,
     demo, doctor, graph, index, index_stats, keys, map, metrics, models, permissions, redo,
-    reference, route, run, schema, search, sessions, setup, start, stats, tool, trust, undo,
-    version,
+    reference, route, run, schema, search, sessions, setup, simulate, start, stats, tool, trust,
+    undo, version,
 };
 use crate::terminal::Color;
 
@@ -95,6 +95,8 @@ pub enum Command {
     Ask(ask::Args),
     /// Tell how hard a request is, where it would go and what it may cost, without a model
     Route(route::Args),
+    /// Run a month of requests against a scripted server, and tell what it costs
+    Simulate(simulate::Args),
     /// Find code and documents by what they say and do
     Search(search::Args),
     /// Pack what a request needs to see of the project into few tokens

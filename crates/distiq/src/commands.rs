@@ -28,6 +28,7 @@ pub mod schema;
 pub mod search;
 pub mod sessions;
 pub mod setup;
+pub mod simulate;
 pub mod start;
 pub mod stats;
 pub mod tool;
@@ -70,6 +71,7 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
         Command::Metrics(args) => metrics::run(&global, &args),
         Command::Ask(args) => ask::run(&global, args),
         Command::Route(args) => route::run(&global, &args),
+        Command::Simulate(args) => simulate::run(&global, &args),
         Command::Search(args) => search::run(&global, &args),
         Command::Context(args) => context::run(&global, &args),
         Command::Cache(args) => cache::run(&global, args),

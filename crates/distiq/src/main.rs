@@ -15,6 +15,7 @@ mod failure;
 mod grants;
 mod keys;
 mod ledger;
+mod month;
 mod output;
 mod panics;
 mod providers;

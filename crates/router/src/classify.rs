@@ -16,7 +16,7 @@ use std::fmt;
 use std::sync::LazyLock;
 
 use distiq_base::{Content, Request, Role};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 pub use features::{Features, PLACES, Scales};
 use lexicon::Lexicon;
@@ -29,7 +29,7 @@ const WEIGHTS: &[u8] = include_bytes!("../data/classifier.bin");
 const TOO_RISKY: f32 = 0.2;
 
 /// How much work a request is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Label {
     /// One small, local, mechanical or look-up step without a choice of design.

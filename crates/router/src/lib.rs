@@ -26,6 +26,7 @@
 pub mod cache;
 pub mod classify;
 pub mod compress;
+pub mod corpus;
 pub mod course;
 pub mod economy;
 pub mod escalate;

@@ -24,7 +24,7 @@
 //! ```
 //!
 //! This crate must never know the agent, the tools, the router or the ledger, and nothing but tests
-//! and `distiq demo` may know it.
+//! and the commands `demo`, `simulate` and `eval` may know it.
 
 pub mod canonical;
 mod env;

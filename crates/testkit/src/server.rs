@@ -41,6 +41,9 @@ pub struct Options {
     pub sessions: Sessions,
     /// Where to listen; left out, any free port of loopback.
     pub port: u16,
+    /// Whether bodies are forgotten once they are answered, where there are too many to keep; nothing can be
+    /// checked then.
+    pub forgets: bool,
 }
 
 /// One request to a model, and what became of it.

@@ -33,6 +33,7 @@ pub const SCHEMAS: &[(&str, &str)] = &[
     ("run", include_str!("../../schemas/run.json")),
     ("search", include_str!("../../schemas/search.json")),
     ("sessions", include_str!("../../schemas/sessions.json")),
+    ("simulate", include_str!("../../schemas/simulate.json")),
     ("start", include_str!("../../schemas/start.json")),
     ("stats", include_str!("../../schemas/stats.json")),
     ("tool", include_str!("../../schemas/tool.json")),

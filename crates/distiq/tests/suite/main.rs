@@ -32,6 +32,7 @@ mod servers;
 mod settings;
 mod shape;
 mod signals;
+mod simulate;
 mod soak;
 mod tool;
 mod trace;

@@ -260,6 +260,8 @@ fn what_commands_print_fits_their_schemas() {
         ("metrics", "metrics --daily --json"),
         ("models", "models --json"),
         ("sessions", "sessions list --json"),
+        ("simulate", "simulate --replay --json"),
+        ("simulate", "simulate --requests 4 --policy cheapest --json"),
         ("sessions", &format!("sessions show {id} --json")),
         ("sessions", "sessions search hi --json"),
         ("stats", "stats --json"),

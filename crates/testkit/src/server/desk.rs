@@ -86,7 +86,14 @@ impl Desk {
     /// Writes down what became of an answer.
     pub(super) fn close(&mut self, number: Option<usize>, outcome: Outcome) {
         if let Some(number) = number {
-            self.note(number, |captured| captured.outcome = outcome);
+            let forgets = self.options.forgets;
+            self.note(number, |captured| {
+                captured.outcome = outcome;
+                if forgets {
+                    (captured.body, captured.json) = (Default::default(), Value::Null);
+                    (captured.request, captured.headers) = (None, Vec::new());
+                }
+            });
         }
     }
 

@@ -1,0 +1,363 @@
+//! Runs a month: each project in a thread of its own, with its own server, clock and ledger.
+
+use std::path::Path;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use distiq_agent::{Chosen, CompactionConfig, Config, ProjectCode, TurnLimits, Workbench};
+use distiq_base::clock::Clock;
+use distiq_base::config::Settings;
+use distiq_base::paths::Home;
+use distiq_base::{ErrorKind, Event, Message, Mode, Money, Op, TurnStatus};
+use distiq_llm::retry::Policy as Retry;
+use distiq_llm::{Catalogue, Registry};
+use distiq_router::classify::{Classifier, Label};
+use distiq_router::{
+    Candidate, Inputs, Ledger, LedgerOptions, Limits, Policy, Router, RouterConfig, Table,
+    Task as Job, Tier,
+};
+use distiq_testkit::{Options, ScriptedModel};
+use distiq_tools::{Toolbox, ToolboxConfig};
+use jiff::tz::TimeZone;
+
+use super::baseline::{self, Baselines};
+use super::mix::Mix;
+use super::project;
+use super::result::{Answers, Month};
+use super::schedule::{Task, schedule};
+use super::stage::{Part, Stage};
+use crate::failure::Failure;
+
+/// The longest answer that is asked for; vendors refuse more than their models give.
+const MAX_OUTPUT_TOKENS: u64 = 8_000;
+/// Requests to a model of one turn, with those that make the history shorter.
+const MAX_REQUESTS: u32 = 400;
+
+/// What a month is run with.
+#[derive(Clone, Debug)]
+pub struct Setup {
+    /// What it is made of.
+    pub mix: Mix,
+    /// The user's settings: tiers, tasks, economy.
+    pub settings: Settings,
+    /// What models cost.
+    pub catalogue: Arc<Catalogue>,
+    /// How models are chosen.
+    pub policy: Policy,
+    /// The chance.
+    pub seed: u64,
+    /// What is switched off.
+    pub switches: Switches,
+}
+
+/// What may be switched off, one by one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct Switches {
+    pub routing: bool,
+    pub local_answers: bool,
+    pub prompt_cache: bool,
+    pub compaction: bool,
+}
+
+impl Default for Switches {
+    fn default() -> Self {
+        Self { routing: true, local_answers: true, prompt_cache: true, compaction: true }
+    }
+}
+
+/// Runs a month.
+pub fn run(setup: &Setup) -> Result<Month, Failure> {
+    let tasks = schedule(&setup.mix, setup.seed);
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let waiting = Mutex::new((0..setup.mix.projects).rev().collect::<Vec<u32>>());
+    let months: Vec<Result<Month, Failure>> = std::thread::scope(|scope| {
+        let work = || {
+            let mut done = Vec::new();
+            while let Some(project) = next(&waiting) {
+                let own = tasks.iter().filter(|task| task.project == project);
+                done.push((project, run_project(setup, project, own.cloned().collect())));
+            }
+            done
+        };
+        let workers: Vec<_> =
+            (0..threads.min(setup.mix.projects as usize)).map(|_| scope.spawn(work)).collect();
+        let mut all: Vec<_> =
+            workers.into_iter().filter_map(|it| it.join().ok()).flatten().collect();
+        all.sort_by_key(|(project, _)| *project);
+        all.into_iter().map(|(_, month)| month).collect()
+    });
+    if months.len() < setup.mix.projects as usize {
+        return Err(Failure::new(
+            ErrorKind::Bug,
+            "A project's thread of the simulation ended early",
+        ));
+    }
+    let mut whole = Month::default();
+    for month in months {
+        whole.add(&month?);
+    }
+    Ok(whole)
+}
+
+fn next(waiting: &Mutex<Vec<u32>>) -> Option<u32> {
+    waiting.lock().unwrap_or_else(PoisonError::into_inner).pop()
+}
+
+fn run_project(setup: &Setup, project: u32, tasks: Vec<Task>) -> Result<Month, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::io("Cannot start", &error))?;
+    let folder = tempfile::Builder::new()
+        .prefix("distiq-simulate-")
+        .tempdir()
+        .map_err(|error| Failure::io("Cannot make a temporary folder", &error))?;
+    let root = folder.path().join("project");
+    project::write(&root, setup.seed + u64::from(project))
+        .map_err(|error| Failure::io("Cannot write the project of the simulation", &error))?;
+    let place = Place::open(setup, &root, folder.path())?;
+    runtime.block_on(place.month(tasks))
+}
+
+/// What the requests of a project share.
+struct Place<'a> {
+    setup: &'a Setup,
+    home: Home,
+    root: &'a Path,
+    now_ms: Arc<AtomicI64>,
+    stage: Arc<Stage>,
+    code: Arc<ProjectCode>,
+    table: Table,
+    premium: Candidate,
+    router: Arc<Router>,
+    _server: ScriptedModel,
+}
+
+impl<'a> Place<'a> {
+    fn open(setup: &'a Setup, root: &'a Path, folder: &Path) -> Result<Self, Failure> {
+        let own = folder.join("home").display().to_string();
+        let home = Home::find(&|name| (name == "DISTIQ_HOME").then(|| own.clone()))
+            .ok_or_else(|| Failure::new(ErrorKind::Bug, "No home for the simulation"))?;
+        let now_ms = Arc::new(AtomicI64::new(setup.mix.start_ms()));
+        let clock = Clock::Manual(Arc::clone(&now_ms));
+        let stage = Stage::new(Arc::clone(&now_ms));
+        let options = Options { clock: clock.clone(), forgets: true, ..Options::default() };
+        let server = ScriptedModel::start_with(stage.script(), options)
+            .map_err(|error| Failure::io("Cannot start the scripted model on loopback", &error))?;
+        let settings = settings(setup);
+        let registry = Registry::from_settings(&settings, &|name| address(setup, &server, name));
+        check_vendors(setup, &registry)?;
+        let table = Table::new(&settings, &registry, Arc::clone(&setup.catalogue));
+        let premium = premium(&table)?;
+        let ledger = LedgerOptions { zone: Some(TimeZone::UTC), clock: clock.clone() };
+        let router = Router::new(RouterConfig {
+            registry: Arc::new(registry),
+            catalogue: Arc::clone(&setup.catalogue),
+            ledger: Arc::new(Ledger::open_with(&home.ledger(), ledger)?),
+            limits: Limits::default(),
+            premium: Some(premium.clone()),
+            run: None,
+            retry: Retry::from_settings(&settings.retry),
+            clock,
+        });
+        Ok(Self {
+            setup,
+            code: Arc::new(ProjectCode::new(root, &home.cache)),
+            home,
+            root,
+            now_ms,
+            stage,
+            table,
+            premium,
+            router: Arc::new(router),
+            _server: server,
+        })
+    }
+
+    async fn month(self, tasks: Vec<Task>) -> Result<Month, Failure> {
+        let mut month = Month::default();
+        let mut baselines = Baselines::new(&self.setup.catalogue, self.premium.clone());
+        for task in &tasks {
+            self.now_ms.fetch_max(task.at_ms, Ordering::SeqCst);
+            let begin_ms = self.now_ms.load(Ordering::SeqCst);
+            let answers = self.request(task).await?;
+            let first_tokens = self.stage.first_tokens();
+            let work = self.setup.mix.classes.of(task.label);
+            baselines.add(&baseline::Asked { task, work, first_tokens, begin_ms })?;
+            month.note(task, &answers);
+        }
+        month.baselines = baselines.sum();
+        month.premium = self.premium.to_string();
+        month.take_ledger(self.router.ledger())?;
+        Ok(month)
+    }
+
+    /// Does what the user asks for, with the next tier again where a model fails.
+    async fn request(&self, task: &Task) -> Result<Vec<Answers>, Failure> {
+        let verdict = Classifier::builtin().classify(&task.text);
+        let at = Clock::Manual(Arc::clone(&self.now_ms)).now();
+        let (mut tier, risk) = Inputs { verdict: &verdict, policy: self.setup.policy, at }.tier();
+        let mut reasons =
+            vec![format!("the request is {} ({:.2})", verdict.label, verdict.confidence)];
+        reasons.extend(risk);
+        if !self.setup.switches.routing {
+            (tier, reasons) = (Tier::Premium, vec!["routing is off".to_owned()]);
+        }
+        let mut all = Vec::new();
+        loop {
+            let percent = self.setup.mix.success(tier, task.label);
+            let chance = task.seed.wrapping_add(tier as u64);
+            let succeeds = super::dice::Dice::new(chance, 3).happens(percent);
+            let chosen = Chosen { tier, reasons: reasons.clone() };
+            let (requests, cost) = self.turn(task, chosen).await?;
+            let without_model = requests == 0;
+            // What the index says is looked up, not guessed.
+            let succeeds = succeeds || without_model;
+            all.push(Answers { tier, label: verdict.label, without_model, cost, succeeds });
+            let above = tier.above().filter(|above| *above <= Tier::Premium);
+            match above.filter(|_| !succeeds) {
+                Some(above) => tier = above,
+                None => return Ok(all),
+            }
+        }
+    }
+
+    /// Takes a turn in a session of its own; tells how many requests it took, and what they cost.
+    async fn turn(&self, task: &Task, chosen: Chosen) -> Result<(u32, Money), Failure> {
+        self.stage.begin(Part {
+            work: Some(self.setup.mix.classes.of(task.label)),
+            steps: task.steps.clone(),
+            seed: task.seed,
+            edits: task.question.is_none() && task.label != Label::Simple,
+        });
+        let (bench, mut records) = Workbench::start(self.config(chosen)?)?;
+        bench.submit(Op::Turn(Message::user(task.text.as_str())));
+        let end = loop {
+            match records.recv().await.map(|record| record.event) {
+                Some(Event::TurnFinished { status, error, requests, cost_nanousd, .. }) => {
+                    break Some((status, error, (requests, cost_nanousd.unwrap_or_default())));
+                }
+                Some(_) => {}
+                None => break None,
+            }
+        };
+        let (closed, ()) =
+            tokio::join!(bench.finish(), async { while records.recv().await.is_some() {} });
+        closed?;
+        match end {
+            Some((TurnStatus::Done, _, taken)) => Ok(taken),
+            Some((_, Some(error), _)) => {
+                let message = format!("A request of the simulation failed: {}", error.message);
+                Err(Failure::new(error.kind, message))
+            }
+            _ => Err(Failure::new(ErrorKind::Bug, "A request of the simulation did not end")),
+        }
+    }
+
+    fn config(&self, chosen: Chosen) -> Result<Config, Failure> {
+        let Setup { settings, switches, catalogue, .. } = self.setup;
+        let route = self
+            .table
+            .tier(chosen.tier, "auto")
+            .map_err(|error| Failure::of(ErrorKind::Config, &error).with_hint(error.hint()))?;
+        let mut ways = route.candidates.into_iter();
+        let way = ways.next().unwrap_or_else(|| self.premium.clone());
+        let tools = ToolboxConfig {
+            mode: Mode::Ask,
+            code: Some(Arc::clone(&self.code) as Arc<_>),
+            ..ToolboxConfig::new(self.root, Arc::clone(&self.stage) as Arc<_>, self.home.outputs())
+        };
+        let toolbox = Toolbox::new(tools).map_err(|error| Failure::of(ErrorKind::User, &error))?;
+        let compaction = CompactionConfig {
+            enabled: settings.economy.compaction && switches.compaction,
+            window_tokens: settings.economy.window_tokens,
+            model: self.summarizer(&way),
+        };
+        let most =
+            catalogue.find(&way.provider, &way.model).and_then(|model| model.max_output_tokens);
+        Ok(Config {
+            root: self.root.to_path_buf(),
+            cwd: self.root.to_path_buf(),
+            home: self.home.clone(),
+            router: Arc::clone(&self.router),
+            toolbox: Arc::new(toolbox),
+            code: Some(Arc::clone(&self.code)),
+            checkpoints: None,
+            provider: way.provider,
+            model: way.model,
+            fallbacks: Vec::new(),
+            chosen: Some(chosen),
+            mode: Mode::Ask,
+            limits: TurnLimits { max_requests: MAX_REQUESTS, ..TurnLimits::default() },
+            local_answers: settings.economy.local_answers && switches.local_answers,
+            compaction,
+            max_output_tokens: most.unwrap_or(MAX_OUTPUT_TOKENS).min(MAX_OUTPUT_TOKENS),
+            output: None,
+            check_answer: None,
+            save: false,
+            clock: Clock::Manual(Arc::clone(&self.now_ms)),
+            tz: TimeZone::UTC,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+        })
+    }
+
+    /// Returns the model that writes summaries, as a run chooses it.
+    fn summarizer(&self, way: &Candidate) -> Option<Candidate> {
+        let named = self.table.task(Job::Summarize).ok().flatten();
+        let cheap = || self.table.tier(Tier::Budget, "auto:budget").ok();
+        let same = |it: &Candidate| it.provider == way.provider;
+        match named {
+            Some(route) => route.candidates.into_iter().next(),
+            None => cheap()?.candidates.into_iter().find(same),
+        }
+    }
+}
+
+/// Returns the user's settings with the mix's vendors and nobody else.
+fn settings(setup: &Setup) -> Settings {
+    let mut settings = setup.settings.clone();
+    settings.providers.clear();
+    (settings.provider, settings.model) = (None, None);
+    setup.policy.as_str().clone_into(&mut settings.policy);
+    settings
+}
+
+fn check_vendors(setup: &Setup, registry: &Registry) -> Result<(), Failure> {
+    let offers = registry.offers();
+    let is_known =
+        |name: &&String| offers.iter().any(|offer| offer.name == **name && offer.problem.is_none());
+    match setup.mix.providers.iter().find(|name| !is_known(name)) {
+        None => Ok(()),
+        Some(name) => {
+            let message = format!(
+                "The mix's `providers` name `{name}`, which is no vendor that can be simulated"
+            );
+            Err(Failure::new(ErrorKind::Config, message)
+                .with_hint("`distiq models` lists the vendors by their names"))
+        }
+    }
+}
+
+/// Returns the server's address as the vendors' variables tell it.
+fn address(setup: &Setup, server: &ScriptedModel, variable: &str) -> Option<String> {
+    let vendor = variable.strip_suffix("_BASE_URL")?.to_ascii_lowercase();
+    let is_set = setup.mix.providers.contains(&vendor);
+    is_set.then(|| match vendor.as_str() {
+        "anthropic" => server.base_url_anthropic(),
+        "gemini" => server.base_url_gemini(),
+        "ollama" => server.base_url_ollama(),
+        _ => server.base_url_openai(),
+    })
+}
+
+/// Returns the model that baselines are held against: the first of the best tier.
+fn premium(table: &Table) -> Result<Candidate, Failure> {
+    let found = table.tier(Tier::Premium, "auto:premium");
+    let route =
+        found.map_err(|error| Failure::of(ErrorKind::Config, &error).with_hint(error.hint()))?;
+    route.candidates.into_iter().next().ok_or_else(|| {
+        Failure::new(ErrorKind::Config, "None of the mix's `providers` has a model of a tier")
+            .with_hint("`distiq models` lists the vendors; `[tiers]` names models")
+    })
+}

@@ -1,0 +1,188 @@
+//! What the scripted model says, so that each request has the size that the mix gives it, and how time passes.
+
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use distiq_base::{Answer as Reply, Ask, Content, CountTokens, Question, Request};
+use distiq_ml::Tokenizer;
+use distiq_testkit::{Answer, Script, Step as Said};
+use serde_json::json;
+
+use super::dice::Dice;
+use super::mix::Class;
+use super::project::{self, FILES, LINES};
+use super::schedule::Step;
+
+/// Words that are a token each.
+const WORDS: &[&str] = &[
+    " the", " code", " value", " file", " list", " then", " this", " with", " from", " line",
+    " test", " name", " call", " type", " set", " new", " old", " one", " path", " error",
+    " state", " input", " next", " first", " order", " check", " text", " part", " same", " place",
+    " result", " case", " point", " work", " use", " way",
+];
+/// Tokens of a call of a tool, about.
+const CALL_TOKENS: u64 = 45;
+/// Tokens of a line of the projects' files, about; and most of one reading.
+const LINE_TOKENS: u64 = 14;
+const MOST_READ: u64 = 1_900;
+/// What a summary comes to.
+const SUMMARY_WORDS: u64 = 350;
+/// The answer by which the model has edited what was to be edited.
+const EDIT_AT: usize = 2;
+
+/// What the model does for one request of the user.
+#[derive(Clone, Debug, Default)]
+pub struct Part {
+    /// The work, as the mix has it.
+    pub work: Option<Class>,
+    /// What each answer takes.
+    pub steps: Vec<Step>,
+    /// Its chance.
+    pub seed: u64,
+    /// Whether it changes a file.
+    pub edits: bool,
+}
+
+/// What script and clock share.
+#[derive(Debug)]
+pub struct Stage {
+    now_ms: Arc<AtomicI64>,
+    playing: Mutex<Playing>,
+}
+
+#[derive(Debug, Default)]
+struct Playing {
+    part: Part,
+    step: usize,
+    /// Tokens that each request's prompt has more than the one before.
+    growth: u64,
+    /// Of the last first prompt.
+    first_tokens: u64,
+    /// Where the model reads on.
+    line: u64,
+    file: u64,
+    wait_ms: i64,
+    revisions: Vec<u32>,
+}
+
+impl Stage {
+    /// Makes one whose time is told by `now_ms`.
+    pub fn new(now_ms: Arc<AtomicI64>) -> Arc<Self> {
+        let revisions = vec![0; FILES as usize];
+        Arc::new(Self { now_ms, playing: Mutex::new(Playing { revisions, ..Playing::default() }) })
+    }
+
+    /// Begins what the model does for a request.
+    pub fn begin(&self, part: Part) {
+        let mut playing = self.playing.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut dice = Dice::new(part.seed, 7);
+        playing.file = dice.below(FILES);
+        playing.line = 1 + dice.below(LINES / 2);
+        (playing.step, playing.growth, playing.wait_ms) = (0, 0, 0);
+        playing.part = part;
+    }
+
+    /// Returns the tokens of the newest first prompt.
+    pub fn first_tokens(&self) -> u64 {
+        self.playing.lock().unwrap_or_else(PoisonError::into_inner).first_tokens
+    }
+
+    /// Returns the script of the server.
+    pub fn script(self: &Arc<Self>) -> Script {
+        let stage = Arc::clone(self);
+        Script::function(move |request| {
+            let mut playing = stage.playing.lock().unwrap_or_else(PoisonError::into_inner);
+            Said::Answer(playing.answer(request, &stage.now_ms))
+        })
+    }
+}
+
+impl Ask for Stage {
+    /// The user says yes, after a while.
+    fn ask(&self, _question: &Question) -> Reply {
+        let mut playing = self.playing.lock().unwrap_or_else(PoisonError::into_inner);
+        self.now_ms.fetch_add(std::mem::take(&mut playing.wait_ms), Ordering::SeqCst);
+        Reply::Once
+    }
+}
+
+impl Playing {
+    fn answer(&mut self, request: &Request, now_ms: &AtomicI64) -> Answer {
+        let at = self.step;
+        let Some(work) = self.part.work.filter(|_| !request.tools.is_empty()) else {
+            // Only what asks for a summary comes without tools.
+            return Answer::text(words(SUMMARY_WORDS, &mut Dice::new(self.part.seed, 11)));
+        };
+        let mut dice = Dice::new(self.part.seed, 100 + at as u64);
+        let step = self.part.steps.get(at).copied().unwrap_or(Step { answer_ms: 0, wait_ms: 0 });
+        now_ms.fetch_add(step.answer_ms, Ordering::SeqCst);
+        if at == 0 {
+            self.first_tokens = tokens(request);
+            let more = work.prompt_tokens.saturating_sub(self.first_tokens);
+            self.growth = 2 * more / u64::from(work.requests.max(2) - 1);
+        }
+        self.step += 1;
+        if self.step >= work.requests as usize {
+            return Answer::text(words(work.answer_tokens, &mut dice));
+        }
+        let mut left = self.growth.saturating_sub(work.answer_tokens);
+        let mut calls = 1;
+        let mut answer = Answer::default();
+        while calls == 1 || left > LINE_TOKENS {
+            let read = left.min(MOST_READ);
+            answer = answer.and_call("read", self.read(read / LINE_TOKENS));
+            left -= read;
+            calls += 1;
+        }
+        self.wait_ms = step.wait_ms;
+        let edits = self.part.edits && at == EDIT_AT.min(self.part.steps.len().saturating_sub(2));
+        if edits || step.wait_ms > 0 {
+            answer = match edits {
+                true => answer.and_call("edit", self.edit()),
+                // Something has to be asked for.
+                false => answer.and_call(
+                    "write",
+                    json!({"path": format!("notes/{at}.md"), "content": words(20, &mut dice)}),
+                ),
+            };
+            calls += 1;
+        }
+        let said = work.answer_tokens.saturating_sub(CALL_TOKENS * (calls - 1)).max(5);
+        answer.content.insert(0, Content::text(words(said, &mut dice)));
+        answer
+    }
+
+    fn read(&mut self, lines: u64) -> serde_json::Value {
+        let (mut first, mut last) = (self.line, self.line + lines.max(1) - 1);
+        if last > LINES {
+            self.file = (self.file + 1) % FILES;
+            (first, last) = (1, lines.clamp(1, LINES));
+        }
+        self.line = last + 1;
+        json!({"path": project::path(self.file), "lines": format!("{first}-{last}")})
+    }
+
+    fn edit(&mut self) -> serde_json::Value {
+        let file = self.file;
+        let Some(number) = self.revisions.get_mut(file as usize) else { return json!({}) };
+        let before = project::revision(file, *number);
+        *number += 1;
+        json!({"path": project::path(file), "search": before, "replace": project::revision(file, *number)})
+    }
+}
+
+fn words(count: u64, dice: &mut Dice) -> String {
+    let text: String = (0..count).filter_map(|_| dice.one(WORDS)).copied().collect();
+    text.trim_start().to_owned()
+}
+
+/// Returns about how many tokens a prompt has.
+fn tokens(request: &Request) -> u64 {
+    let tokenizer = Tokenizer::o200k();
+    let system = request.system.iter().map(|block| tokenizer.count(&block.text));
+    let tools = request.tools.iter().map(|tool| {
+        tokenizer.count(&tool.description) + tokenizer.count(&tool.schema.to_string()) + 10
+    });
+    let messages = request.messages.iter().map(|message| tokenizer.count(&message.text()) + 4);
+    system.chain(tools).chain(messages).sum()
+}
