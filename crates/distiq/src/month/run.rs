@@ -298,6 +298,7 @@ impl<'a> Place<'a> {
             save: false,
             clock: Clock::Manual(Arc::clone(&self.now_ms)),
             tz: TimeZone::UTC,
+            no_model: None,
             version: env!("CARGO_PKG_VERSION").to_owned(),
         })
     }
