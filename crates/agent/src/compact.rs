@@ -15,6 +15,7 @@ pub use self::digest::INSTRUCTION;
 use std::fmt::Write;
 
 use distiq_base::{Carried, Content, Message, Role, TouchedFile};
+use distiq_router::escalate::NOTE;
 
 use self::calls::Calls;
 use self::notes::{Finder, Note};
@@ -152,7 +153,7 @@ pub fn typed(message: &Message) -> Option<&str> {
 }
 
 fn is_our_own(text: &str) -> bool {
-    crate::turn::NUDGES.contains(&text)
+    crate::turn::NUDGES.contains(&text) || text.starts_with(NOTE)
 }
 
 /// Takes the decisions and todos out of an answer, and looks for its notes.

@@ -10,6 +10,7 @@ use distiq_base::clock::Clock;
 use distiq_base::event::EVENT_SCHEMA;
 use distiq_base::{Carried, Content, Event, Message, Record, Role, SystemBlock, ToolDef};
 use distiq_router::economy::Rhythm;
+use distiq_router::economy::switch::is_bound;
 use jiff::Timestamp;
 use serde::Deserialize;
 
@@ -33,6 +34,8 @@ pub struct History {
     pub prefix: Option<Prefix>,
     /// The conversation.
     pub messages: Vec<Message>,
+    /// How many messages another model than the one in use answered: their reasoning is bound to it.
+    pub bound_until: usize,
     /// What was carried over when it was made shorter; the first message tells it then.
     pub carried: Option<Carried>,
     /// Tokens that every prompt has less since it was made shorter.
@@ -72,6 +75,12 @@ struct TurnLine {
     model: String,
 }
 
+#[derive(Debug, Deserialize)]
+struct WayLine {
+    provider: String,
+    model: String,
+}
+
 #[derive(Deserialize)]
 struct ToolLine {
     call_id: String,
@@ -103,6 +112,7 @@ struct RequestLine {
 #[derive(Clone, Debug, Default)]
 struct Said {
     messages: Vec<Message>,
+    bound_until: usize,
     carried: Option<Carried>,
     /// Turns: their numbers and the first of their messages.
     begun: Vec<(u32, usize)>,
@@ -118,6 +128,8 @@ pub struct Folder {
     longer: Vec<Said>,
     /// What was rewound and may come back, the newest last, with what was longer then.
     rewound: Vec<(Said, Vec<Said>)>,
+    /// Who goes on with the turn, before the first answer.
+    taking_over: Option<WayLine>,
 }
 
 impl Folder {
@@ -127,16 +139,14 @@ impl Folder {
     /// [`LogError::Damaged`] or [`LogError::Newer`].
     pub fn take(&mut self, line: RawRecord<'_>) -> Result<(), LogError> {
         match line.kind() {
-            b"message" => {
-                self.said.messages.push(line.parse::<MessageLine>()?.message);
-                self.loose.clear();
-            }
+            b"message" => self.heard(line.parse::<MessageLine>()?.message),
+            b"escalated" => self.taking_over = Some(line.parse()?),
             b"compacted" => {
                 let CompactedLine { tokens_before, tokens_after, carried, messages } =
                     line.parse()?;
                 self.history.dropped_tokens += tokens_before.saturating_sub(tokens_after);
                 let carried = Some(carried);
-                let shorter = Said { messages, carried, begun: Vec::new() };
+                let shorter = Said { messages, carried, ..Said::default() };
                 self.longer.push(std::mem::replace(&mut self.said, shorter));
             }
             b"request_finished" => {
@@ -152,6 +162,7 @@ impl Folder {
                 self.history.turns = turn.turn;
                 self.said.begun.push((turn.turn, self.said.messages.len()));
                 self.rewound.clear();
+                self.taking_over = None;
                 self.history.model = Some(turn.model);
                 self.history.provider = Some(turn.provider);
             }
@@ -182,6 +193,18 @@ impl Folder {
         Ok(())
     }
 
+    fn heard(&mut self, message: Message) {
+        // A model that takes over and never answers has changed nothing.
+        if message.role == Role::Assistant
+            && let Some(WayLine { provider, model }) = self.taking_over.take()
+        {
+            self.said.bound_until = self.said.messages.len();
+            (self.history.provider, self.history.model) = (Some(provider), Some(model));
+        }
+        self.said.messages.push(message);
+        self.loose.clear();
+    }
+
     /// Takes out what was said since before a turn, so that the history is what it was then: also
     /// where it was made shorter since.
     fn rewind(&mut self, to: &MovedLine) {
@@ -200,6 +223,7 @@ impl Folder {
             let kept = self.said.begun.get(begun).map_or(usize::MAX, |(_, message)| *message);
             self.said.messages.truncate(kept);
             self.said.begun.truncate(begun);
+            self.said.bound_until = self.said.bound_until.min(self.said.messages.len());
         }
     }
 
@@ -207,8 +231,8 @@ impl Folder {
     /// closes them.
     pub fn finish(self) -> (History, Option<Message>) {
         let repair = close_calls(&self.said.messages, &self.loose);
-        let Said { messages, carried, .. } = self.said;
-        (History { messages, carried, ..self.history }, repair)
+        let Said { messages, carried, bound_until, .. } = self.said;
+        (History { messages, carried, bound_until, ..self.history }, repair)
     }
 }
 
@@ -228,6 +252,18 @@ fn close_calls(messages: &[Message], loose: &LooseResults) -> Option<Message> {
 }
 
 impl History {
+    /// Returns the conversation as the model in use is told it: reasoning that another one signed, which it
+    /// would be refused for, is left out.
+    pub fn to_send(&self) -> Vec<Message> {
+        let (others, own) = self.messages.split_at(self.bound_until.min(self.messages.len()));
+        let unbound = |message: &Message| {
+            let content: Vec<Content> =
+                message.content.iter().filter(|content| !is_bound(content)).cloned().collect();
+            (!content.is_empty()).then_some(Message { role: message.role, content })
+        };
+        others.iter().filter_map(unbound).chain(own.iter().cloned()).collect()
+    }
+
     /// Takes in that a request ended.
     pub fn asked(&mut self, at: Timestamp, latency_ms: u64) {
         let took = Duration::from_millis(latency_ms);

@@ -19,6 +19,7 @@
 pub mod checkpoint;
 mod code;
 mod compact;
+mod confidence;
 pub mod export;
 mod facts;
 pub mod history;
@@ -36,5 +37,6 @@ pub use code::ProjectCode;
 pub use local::needs_no_model;
 pub use turn::TurnError;
 pub use workbench::{
-    AgentError, CheckAnswer, Chosen, CompactionConfig, Config, TurnLimits, Workbench,
+    AgentError, CheckAnswer, Chosen, CompactionConfig, Config, EscalationConfig, Rung, TurnLimits,
+    Workbench,
 };

@@ -190,9 +190,12 @@ fn summarise(path: &Path, bytes: &[u8], summary: &mut Summary) {
             Event::Message { message } if summary.title.is_empty() => {
                 summary.title = title(&message);
             }
-            Event::TurnFinished { turn, status, .. } => {
+            Event::TurnFinished { turn, status, provider, model, .. } => {
                 summary.turns = turn;
                 summary.status = Some(status);
+                if model.is_some() {
+                    (summary.provider, summary.model) = (provider, model);
+                }
             }
             Event::Named { name } => summary.name = Some(name),
             _ => {}

@@ -7,6 +7,7 @@ mod answer;
 mod calls;
 mod changes;
 mod compacting;
+mod escalating;
 mod repeats;
 mod wait;
 
@@ -17,7 +18,8 @@ use distiq_base::{
     ErrorKind, Event, Failure, Message, Request, RequestKind, Role, StopReason, TurnStatus,
 };
 use distiq_router::economy::compaction::USUAL_WINDOW;
-use distiq_router::{LeftOut, Purpose, SendError};
+use distiq_router::escalate::Ending;
+use distiq_router::{Candidate, LeftOut, Purpose, SendError};
 use tokio_util::sync::CancellationToken;
 
 use crate::checkpoint::{Kept, MAX_SHOWN};
@@ -28,6 +30,7 @@ use crate::log::LogError;
 use crate::workbench::{Bench, Shared};
 use answer::{Got, Spent};
 use calls::Trace;
+pub(crate) use escalating::Seat;
 use wait::{Stop, Waiting};
 
 /// How often a broken or empty answer is asked for again in one turn.
@@ -73,6 +76,12 @@ pub(crate) struct Turning<'a> {
     shared: &'a Shared,
     journal: &'a mut Journal,
     history: &'a mut History,
+    /// Who is asked; a stronger model may go on.
+    seat: &'a mut Seat,
+    /// What the user asked for.
+    asked_for: String,
+    /// What the turn came to before another model went on that has not answered yet.
+    before: Option<escalating::Before>,
     waiting: Waiting,
     trace: Trace,
     spent: Spent,
@@ -86,8 +95,7 @@ pub(crate) struct Turning<'a> {
 pub(crate) async fn run(
     bench: &Bench,
     shared: &Shared,
-    journal: &mut Journal,
-    history: &mut History,
+    (journal, history, seat): (&mut Journal, &mut History, &mut Seat),
     (message, asked): (Message, Option<Asked>),
     cancel: CancellationToken,
 ) -> Result<TurnStatus, TurnError> {
@@ -97,6 +105,9 @@ pub(crate) async fn run(
         shared,
         journal,
         history,
+        asked_for: crate::workbench::first_words(&message).to_owned(),
+        before: None,
+        seat,
         waiting: Waiting::new(cancel, &bench.config.limits),
         trace: Trace::default(),
         spent: Spent::default(),
@@ -104,19 +115,24 @@ pub(crate) async fn run(
         last_words: String::new(),
         shortened_to: None,
     };
+    let began_at = turn.seat.way.clone();
     turn.open(message).await?;
     if let Some(asked) = asked
         && turn.answer_locally(&asked).await?
     {
-        return turn.close(Step::Done, began).await;
+        return turn.close(Step::Done, began, &began_at).await;
     }
     let end = loop {
         match turn.step().await? {
             Step::GoOn => {}
-            end => break end,
+            end => {
+                if let Some(end) = escalating::judge(&mut turn, end).await? {
+                    break end;
+                }
+            }
         }
     };
-    turn.close(end, began).await
+    turn.close(end, began, &began_at).await
 }
 
 impl Turning<'_> {
@@ -129,8 +145,8 @@ impl Turning<'_> {
         self.journal
             .emit(Event::TurnStarted {
                 turn: self.history.turns,
-                provider: self.bench.config.provider.clone(),
-                model: self.bench.config.model.clone(),
+                provider: self.seat.way.provider.clone(),
+                model: self.seat.way.model.clone(),
                 mode: self.bench.config.mode,
             })
             .await?;
@@ -197,6 +213,8 @@ impl Turning<'_> {
     }
 
     async fn take(&mut self, message: Message, stop: &StopReason) -> Result<Step, TurnError> {
+        // Whoever answers has taken over.
+        self.before = None;
         let calls = calls::Asked::of(&message);
         let text = message.text();
         if !text.trim().is_empty() {
@@ -214,14 +232,16 @@ impl Turning<'_> {
         match stop {
             StopReason::PauseTurn => Ok(Step::GoOn),
             StopReason::MaxTokens => {
-                self.nudge(GO_ON, "The answer was cut at its token limit").await
+                self.nudge(GO_ON, "The answer was cut at its token limit", Ending::Cut).await
             }
             StopReason::Refusal => Ok(Step::failed("The model refused to answer", "")),
             StopReason::ContextWindow => {
                 let message = "The model's context window is full";
                 self.window_is_full(Step::failed(message, "start a new session")).await
             }
-            _ if text.trim().is_empty() => self.nudge(EMPTY, "The model answered nothing").await,
+            _ if text.trim().is_empty() => {
+                self.nudge(EMPTY, "The model answered nothing", Ending::Empty).await
+            }
             _ => self.check(&text).await,
         }
     }
@@ -233,14 +253,16 @@ impl Turning<'_> {
             Ok(()) => Ok(Step::Done),
             Err(problem) => {
                 let words = format!("{problem}. Answer again with the JSON alone.");
-                self.nudge(&words, &format!("The answer has not the asked shape: {problem}")).await
+                let what = format!("The answer has not the asked shape: {problem}");
+                self.nudge(&words, &what, Ending::Misshapen).await
             }
         }
     }
 
     /// Says one more word to the model, a bounded number of times a turn.
-    async fn nudge(&mut self, words: &str, what: &str) -> Result<Step, TurnError> {
+    async fn nudge(&mut self, words: &str, what: &str, ending: Ending) -> Result<Step, TurnError> {
         if self.asked_again >= MAX_ASK_AGAIN {
+            self.trace.gathered.ending = ending;
             return Ok(Step::failed(what, "try again, or another model with `--model`"));
         }
         self.asked_again += 1;
@@ -251,7 +273,7 @@ impl Turning<'_> {
     /// Tells whether the prompt may be too long for its model.
     fn is_long(&self) -> bool {
         let config = &self.bench.config;
-        let window = config.router.window(&config.provider, &config.model);
+        let window = config.router.window(&self.seat.way.provider, &self.seat.way.model);
         config.router.prompt_tokens(&self.request()) > window.unwrap_or(USUAL_WINDOW) / 2
     }
 
@@ -279,17 +301,17 @@ impl Turning<'_> {
     fn request(&self) -> Request {
         let prefix = self.history.prefix.clone().unwrap_or_default();
         let mut request = Request {
-            model: self.bench.config.model.clone(),
+            model: self.seat.way.model.clone(),
             system: prefix.system,
             tools: prefix.tools,
-            messages: self.history.messages.clone(),
-            max_tokens: Some(self.bench.config.max_output_tokens),
+            messages: self.history.to_send(),
+            max_tokens: Some(self.seat.max_output_tokens),
             output: self.bench.config.output.clone(),
             stream: true,
             ..Request::default()
         };
         request.cache = self.bench.config.router.cache_plan(
-            &self.bench.config.provider,
+            &self.seat.way.provider,
             &request,
             &prefix.cache_key,
             self.history.rhythm,
@@ -298,17 +320,17 @@ impl Turning<'_> {
     }
 
     fn purpose(&self) -> Purpose {
-        let chosen = self.bench.config.chosen.as_ref();
         let usual = || vec!["model chosen by the user's settings".to_owned()];
+        let Seat { way, reasons, fallbacks, .. } = &*self.seat;
         Purpose {
-            tier: chosen.map(|chosen| chosen.tier),
-            route: if chosen.is_some() { "auto" } else { "fixed" },
+            tier: way.tier,
+            route: if reasons.is_some() { "auto" } else { "fixed" },
             session: Some(self.bench.session.clone()),
             project: Some(self.bench.config.root.display().to_string()),
-            fallbacks: self.bench.config.fallbacks.clone(),
-            reasons: chosen.map_or_else(usual, |chosen| chosen.reasons.clone()),
+            fallbacks: fallbacks.clone(),
+            reasons: reasons.clone().unwrap_or_else(usual),
             left_out: LeftOut { context_tokens: self.history.dropped_tokens, ..LeftOut::default() },
-            ..Purpose::new(RequestKind::Execute, self.bench.config.provider.clone())
+            ..Purpose::new(RequestKind::Execute, way.provider.clone())
         }
     }
 
@@ -349,12 +371,19 @@ impl Turning<'_> {
         self.tell_checkpoints().await
     }
 
-    async fn close(mut self, end: Step, began: SystemTime) -> Result<TurnStatus, TurnError> {
+    async fn close(
+        mut self,
+        end: Step,
+        began: SystemTime,
+        began_at: &Candidate,
+    ) -> Result<TurnStatus, TurnError> {
         let (status, error) = match end {
             Step::Ended(status, failure) => (status, Some(failure)),
             Step::GoOn | Step::Done => (TurnStatus::Done, None),
         };
         self.end_checkpoints(began).await?;
+        let Candidate { provider, model, .. } = self.seat.way.clone();
+        let is_other = provider != began_at.provider || model != began_at.model;
         self.journal
             .emit(Event::TurnFinished {
                 turn: self.history.turns,
@@ -365,6 +394,8 @@ impl Turning<'_> {
                 usage: self.spent.usage,
                 cost_nanousd: self.spent.cost,
                 files_changed: std::mem::take(&mut self.trace.files_changed).into_iter().collect(),
+                provider: is_other.then_some(provider),
+                model: is_other.then_some(model),
             })
             .await?;
         self.journal.sync();

@@ -26,7 +26,7 @@ use crate::journal::Journal;
 use crate::local::{self, Asked};
 use crate::log::{LogError, SessionLog};
 use crate::prompt::{self, Tail};
-use crate::turn::{self, TurnError};
+use crate::turn::{self, Seat, TurnError};
 use crate::{facts, memory, sessions};
 
 /// Records that may wait for a slow listener before the agent waits too.
@@ -64,6 +64,26 @@ impl Default for CompactionConfig {
     fn default() -> Self {
         Self { enabled: true, window_tokens: None, model: None }
     }
+}
+
+/// When and how a stronger model goes on from an answer.
+#[derive(Clone, Debug)]
+pub struct EscalationConfig {
+    /// How sure one must be of an answer, from 0 to 1.
+    pub threshold: f64,
+    /// Who goes on, tier by tier.
+    pub ladder: Vec<Rung>,
+    /// The cheap model that is asked about the answer, too.
+    pub self_check: Option<Candidate>,
+}
+
+/// One step up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rung {
+    /// The model.
+    pub way: Candidate,
+    /// Most tokens of one answer.
+    pub max_output_tokens: u64,
 }
 
 /// Says what is wrong with an answer, where something is.
@@ -112,6 +132,8 @@ pub struct Config {
     pub no_model: Option<Failure>,
     /// When and how the history is made shorter.
     pub compaction: CompactionConfig,
+    /// When and how a stronger model goes on; `None` where nobody does, as with a model that is named.
+    pub escalation: Option<EscalationConfig>,
     /// Most tokens of one answer.
     pub max_output_tokens: u64,
     /// The shape of the answer, where one is asked for.
@@ -215,7 +237,8 @@ impl Workbench {
         from: &SessionId,
     ) -> Result<(Self, mpsc::Receiver<Record>), AgentError> {
         let folder = config.home.sessions();
-        let history = history::read(&sessions::path_of(&folder, from))?;
+        let mut history = history::read(&sessions::path_of(&folder, from))?;
+        (history.messages, history.bound_until) = (history.to_send(), 0);
         let session = SessionId::generate();
         let log = SessionLog::create(&sessions::path_of(&folder, &session), config.clock.clone())?;
         let mut opening = vec![started(&config, &session, Some(from.clone()))];
@@ -250,8 +273,9 @@ impl Workbench {
         carried.for_each(|words| config.toolbox.heard(words));
         let shared = Arc::new(Shared::default());
         let journal = Journal::new(log, records);
+        let seat = Seat::new(&config);
         let bench = Bench { session: session.clone(), config };
-        let state = Session { bench, journal, history };
+        let state = Session { bench, journal, history, seat };
         let task = tokio::spawn(state.run(opening, queue, shared.clone()));
         (Self { session, turns, shared, task }, listener)
     }
@@ -293,7 +317,7 @@ impl Workbench {
 }
 
 /// Returns what the user typed of a message.
-fn first_words(message: &Message) -> &str {
+pub(crate) fn first_words(message: &Message) -> &str {
     match message.content.first() {
         Some(Content::Text { text }) => text,
         _ => "",
@@ -319,6 +343,7 @@ struct Session {
     bench: Bench,
     journal: Journal,
     history: History,
+    seat: Seat,
 }
 
 impl Session {
@@ -341,8 +366,9 @@ impl Session {
             let places = if asked.is_some() { String::new() } else { self.places(&message).await };
             let message = self.ensure_prefix(message).await?;
             let message = prompt::add_places(message, &places);
-            let Session { bench, journal, history } = &mut self;
-            turn::run(bench, &shared, journal, history, (message, asked), cancel).await?;
+            let Session { bench, journal, history, seat } = &mut self;
+            let state = (journal, history, seat);
+            turn::run(bench, &shared, state, (message, asked), cancel).await?;
         }
         self.journal.sync();
         Ok(())

@@ -256,6 +256,46 @@ pub enum Event {
         cost_nanousd: Option<Money>,
         /// Paths changed in the turn, relative to the root.
         files_changed: Vec<String>,
+        /// The provider that it ended at, where that is another than it began with.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        provider: Option<String>,
+        /// The model that it ended at, where that is another than it began with.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        model: Option<String>,
+    },
+    /// An answer was judged: how likely it does what was asked.
+    Judged {
+        /// The provider that answered.
+        provider: String,
+        /// The model that answered.
+        model: String,
+        /// From 0 to 1.
+        confidence: f64,
+        /// Why, what weighs most first.
+        reasons: Vec<String>,
+    },
+    /// A stronger model goes on with the turn, because one could not be sure enough of the answer.
+    Escalated {
+        /// The provider that answered.
+        from_provider: String,
+        /// The model that answered.
+        from_model: String,
+        /// The tier that it was chosen for.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        from_tier: Option<String>,
+        /// The provider that is asked now.
+        provider: String,
+        /// The model that is asked now.
+        model: String,
+        /// Its tier.
+        tier: String,
+        /// How likely the answer did what was asked, from 0 to 1.
+        confidence: f64,
+        /// Why, what weighs most first.
+        reasons: Vec<String>,
+        /// What the new model reads of the conversation costs more than if the former had gone on, in
+        /// nano-dollars; null where a price is unknown.
+        switch_cost_nanousd: Option<Money>,
     },
     /// What a call changed was kept, so that it can be undone.
     Checkpoint {

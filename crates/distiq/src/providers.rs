@@ -4,12 +4,12 @@ use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
 
-use distiq_agent::Chosen;
-use distiq_base::config::Settings;
+use distiq_agent::{Chosen, EscalationConfig, Rung};
+use distiq_base::config::{EconomySettings, Settings};
 use distiq_base::{ErrorKind, Money, Price};
 use distiq_llm::{Catalogue, Prices, Registry, RegistryError};
 use distiq_router::classify::Classifier;
-use distiq_router::{Candidate, Inputs, Policy, Table, Task};
+use distiq_router::{Candidate, Inputs, Policy, Table, Task, Tier};
 
 use crate::failure::Failure;
 use crate::keys;
@@ -52,6 +52,9 @@ pub fn catalogue(world: &World) -> Result<Catalogue, Failure> {
         }),
     }
 }
+
+/// The longest answer that is asked for, where the model can do more.
+const MAX_OUTPUT_TOKENS: u64 = 32_000;
 
 /// A provider and a model of it.
 pub struct Choice {
@@ -97,6 +100,54 @@ pub fn choose(world: &World, registry: &Registry) -> Result<Choice, Failure> {
     choose_for(world, registry, None)
 }
 
+/// Tells whether a policy chooses the model: none is named and the policy is not `fixed`, or it is `auto`.
+pub fn is_open(world: &World, table: &Table) -> bool {
+    let settings = &world.settings;
+    match &settings.model {
+        Some(name) => table.is_open(name),
+        None => {
+            let is_told = settings.provider.is_some()
+                || settings.routes.tasks.contains_key(Task::Execute.as_str());
+            table.policy != Policy::Fixed && !is_told
+        }
+    }
+}
+
+/// Tells how a session's model was chosen, where a policy does: it is one of a tier.
+pub fn stays(table: &Table, choice: &Choice) -> Option<Chosen> {
+    let name = format!("{}/{}", choice.provider, choice.model);
+    let tier = Tier::ASKED.into_iter().find(|tier| table.models(*tier).contains(&name))?;
+    let reasons = vec![format!("the session stays with its model, of the tier {tier}")];
+    Some(Chosen { tier, reasons })
+}
+
+/// Returns when and how a stronger model goes on; `None` where a model is named or nobody is there.
+pub fn escalation(
+    settings: &EconomySettings,
+    table: &Table,
+    choice: &Choice,
+    cheap: Option<&Candidate>,
+) -> Option<EscalationConfig> {
+    let chosen = choice.chosen.as_ref()?;
+    let from = Candidate::new(&choice.provider, &choice.model);
+    let ladder = table.ladder(&from, chosen.tier, jiff::Timestamp::now()).into_iter();
+    let rung = |way: Candidate| Rung {
+        max_output_tokens: longest_answer(&table.catalogue, &way.provider, &way.model),
+        way,
+    };
+    Some(EscalationConfig {
+        threshold: settings.confidence,
+        ladder: ladder.map(rung).collect(),
+        self_check: cheap.filter(|_| settings.self_check).cloned(),
+    })
+}
+
+/// Returns the longest answer that a model is asked for.
+pub fn longest_answer(catalogue: &Catalogue, provider: &str, model: &str) -> u64 {
+    let known = catalogue.find(provider, model).and_then(|model| model.max_output_tokens);
+    known.unwrap_or(MAX_OUTPUT_TOKENS).min(MAX_OUTPUT_TOKENS)
+}
+
 /// Chooses for what the user wants: where no model is named and the policy is not `fixed`, or the model
 /// is `auto`, how hard the request is decides.
 pub fn choose_for(
@@ -106,14 +157,7 @@ pub fn choose_for(
 ) -> Result<Choice, Failure> {
     let settings = &world.settings;
     let table = table(world, registry)?;
-    let is_open = match &settings.model {
-        Some(name) => table.is_open(name),
-        None => {
-            let is_told = settings.provider.is_some()
-                || settings.routes.tasks.contains_key(Task::Execute.as_str());
-            table.policy != Policy::Fixed && !is_told
-        }
-    };
+    let is_open = is_open(world, &table);
     if let (true, Some(prompt)) = (is_open, prompt) {
         let verdict = Classifier::builtin().classify(prompt);
         let at = jiff::Timestamp::now();

@@ -9,6 +9,7 @@
 //! ends of which nobody asks whether a limit came near, are appended to a journal, which is folded into the database
 //! soon after, and before anything is read or held against a limit.
 
+pub(crate) mod answers;
 mod book;
 mod journal;
 pub(crate) mod limits;

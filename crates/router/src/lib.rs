@@ -46,6 +46,7 @@ pub use cache::{CacheOptions, CacheSlot, CacheStats, CacheUse, ResponseCache, Ve
 pub use forward::{
     Broken, Call, ForwardBody, ForwardStream, Forwarded, Reads, ReceiptHandle, Refused,
 };
+pub use ledger::answers::{Escalations, Judged, ModelEscalations};
 pub use ledger::limits::{Alert, BudgetError, LimitScope, Limits, WorstCase};
 pub use ledger::metrics::{DayMetrics, Metrics, TierShare};
 pub use ledger::outcomes::{Count, Outcomes, Waits};

@@ -6,9 +6,12 @@ use std::time::Instant;
 
 use distiq_base::kill::kill_point;
 use distiq_base::{Content, ErrorKind, Event, TurnStatus};
+use distiq_router::escalate::Ending;
 use distiq_tools::{Call, Outcome, Refusal};
 use futures::future::join_all;
 use serde_json::Value;
+
+use crate::confidence::Gathered;
 
 use super::repeats::{Repeats, STOP_AT, WARN_AT};
 use super::wait::{Stop, Waiting};
@@ -25,7 +28,17 @@ pub struct Trace {
     pub files_changed: BTreeSet<String>,
     /// Whether a command ran that may have changed files.
     pub ran_commands: bool,
+    /// What tells how sure one can be of the answer.
+    pub gathered: Gathered,
     repeats: Repeats,
+}
+
+impl Trace {
+    /// Another model goes on.
+    pub fn hand_over(&mut self) {
+        self.gathered.hand_over();
+        self.repeats = Repeats::default();
+    }
 }
 
 /// A call as the model wrote it.
@@ -174,11 +187,13 @@ async fn finish(
             })
             .await?;
     }
+    let again = turn.trace.repeats.note(&call.name, &call.arguments, &outcome.text);
+    turn.trace.gathered.note(&call.name, &call.arguments, &outcome, again);
     let mut text = outcome.text;
-    let again = turn.trace.repeats.note(&call.name, &call.arguments, &text);
     let mut step = nobody.then(|| denied(&call.name));
     if again >= STOP_AT {
         let message = format!("The model made the same `{}` call {again} times", call.name);
+        turn.trace.gathered.ending = Ending::InCircles;
         step = Some(Step::failed(message, "say more about the request, or try another model"));
     } else if again >= WARN_AT {
         text.push_str("\n[The same call gave the same result before. Try something else.]");

@@ -1,13 +1,9 @@
 //! Makes the history shorter between two requests of a turn.
 
-use std::pin::pin;
-
-use distiq_base::{Assembler, Content, Event, Message, Request, RequestKind, SystemBlock};
+use distiq_base::{Content, Event, Message, Request, RequestKind, SystemBlock};
+use distiq_router::Purpose;
 use distiq_router::economy::compaction::{Compaction, USUAL_WINDOW, most_prompt};
-use distiq_router::{Purpose, RouterEvent};
-use futures::StreamExt;
 
-use super::answer::{finished, started};
 use super::{TurnError, Turning};
 use crate::compact::{self, Draft, LAST_WHOLE_STEP, Room, STEPS, SUMMARY_TOKENS};
 use crate::facts;
@@ -52,7 +48,7 @@ pub async fn by_force(turn: &mut Turning<'_>) -> Result<bool, TurnError> {
     }
     let before = config.router.prompt_tokens(&turn.request());
     let window = config.compaction.window_tokens.unwrap_or(USUAL_WINDOW);
-    let most = most_prompt(window, config.max_output_tokens).min(before * LEFT_PERCENT / 100);
+    let most = most_prompt(window, turn.seat.max_output_tokens).min(before * LEFT_PERCENT / 100);
     let reason = "the vendor says that the prompt is too long".to_owned();
     shorten(turn, Due { reason, before, most: Some(most) }).await
 }
@@ -65,7 +61,7 @@ fn due(turn: &Turning<'_>, request: &Request) -> Option<Due> {
         return None;
     }
     let decision = config.router.compaction(
-        &config.provider,
+        &turn.seat.way.provider,
         request,
         turn.history.idle(config.clock.now()),
         turn.history.rhythm.requests,
@@ -120,6 +116,7 @@ async fn shorten(turn: &mut Turning<'_>, due: Due) -> Result<bool, TurnError> {
     turn.bench.config.toolbox.forget();
     turn.history.dropped_tokens += due.before - after;
     turn.history.messages = messages;
+    turn.history.bound_until = 0;
     turn.history.carried = Some(draft.carried);
     turn.shortened_to = Some(after);
     Ok(true)
@@ -153,7 +150,7 @@ fn drafted(turn: &Turning<'_>, due: &Due) -> Option<Draft> {
 fn tokens(turn: &Turning<'_>, messages: &[Message]) -> u64 {
     let prefix = turn.history.prefix.clone().unwrap_or_default();
     let request = Request {
-        model: turn.bench.config.model.clone(),
+        model: turn.seat.way.model.clone(),
         system: prefix.system,
         tools: prefix.tools,
         messages: messages.to_vec(),
@@ -163,7 +160,7 @@ fn tokens(turn: &Turning<'_>, messages: &[Message]) -> u64 {
 }
 
 fn message_tokens(turn: &Turning<'_>, messages: &[Message]) -> u64 {
-    let model = turn.bench.config.model.clone();
+    let model = turn.seat.way.model.clone();
     let request = Request { model, messages: messages.to_vec(), ..Request::default() };
     turn.bench.config.router.prompt_tokens(&request)
 }
@@ -177,7 +174,7 @@ async fn summary(turn: &mut Turning<'_>, draft: &Draft) -> Result<String, TurnEr
     };
     if draft.digest.len() >= LEAST_DIGEST_BYTES {
         for _ in 0..MOST_ASKED {
-            let words = compact::trim_summary(&ask(turn, &text).await?.unwrap_or_default());
+            let words = compact::trim_summary(&ask_summary(turn, &text).await?.unwrap_or_default());
             if !words.is_empty() {
                 return Ok(words);
             }
@@ -192,17 +189,17 @@ async fn summary(turn: &mut Turning<'_>, draft: &Draft) -> Result<String, TurnEr
 }
 
 /// Asks the cheapest model that can; `None` where no whole answer came.
-async fn ask(turn: &mut Turning<'_>, text: &str) -> Result<Option<String>, TurnError> {
+async fn ask_summary(turn: &mut Turning<'_>, text: &str) -> Result<Option<String>, TurnError> {
     let config = &turn.bench.config;
     let (provider, model) = match &config.compaction.model {
         Some(cheap) => (cheap.provider.clone(), cheap.model.clone()),
-        None => (config.provider.clone(), config.model.clone()),
+        None => (turn.seat.way.provider.clone(), turn.seat.way.model.clone()),
     };
     let request = Request {
         model,
         system: vec![SystemBlock { text: compact::INSTRUCTION.to_owned() }],
         messages: vec![Message::user(text)],
-        max_tokens: Some(MOST_ANSWER_TOKENS.min(config.max_output_tokens)),
+        max_tokens: Some(MOST_ANSWER_TOKENS.min(turn.seat.max_output_tokens)),
         stream: true,
         ..Request::default()
     };
@@ -210,27 +207,5 @@ async fn ask(turn: &mut Turning<'_>, text: &str) -> Result<Option<String>, TurnE
         reasons: vec!["summary of a history that is made shorter".to_owned()],
         ..turn.purpose().at(RequestKind::Summarize, provider)
     };
-    let mut reply = config.router.send(request, purpose);
-    let mut assembler = Assembler::default();
-    loop {
-        let next = turn.waiting.until(&mut pin!(reply.next()), "model", turn.journal).await?;
-        match next {
-            Ok(Some(RouterEvent::Started { request_id, provider, model })) => {
-                started(turn, request_id, provider, model).await?;
-            }
-            Ok(Some(RouterEvent::Model(event))) => assembler.push(&event),
-            Ok(Some(RouterEvent::Finished(receipt))) => {
-                finished(turn, &receipt).await?;
-                let text = assembler.into_response().into_message().text();
-                return Ok(receipt.error.is_none().then_some(text));
-            }
-            Ok(Some(_)) => {}
-            Ok(None) => return Err(TurnError::Bug("a reply without a receipt")),
-            Err(_) => {
-                let receipt = reply.cancel().await;
-                finished(turn, &receipt).await?;
-                return Ok(None);
-            }
-        }
-    }
+    super::escalating::ask(turn, request, purpose).await
 }

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // Tests.
 
 mod compacting;
+mod escalating;
 mod local;
 mod prefix;
 mod prompt;

@@ -188,24 +188,28 @@ impl World {
         Arc::new(Toolbox::new(config).unwrap())
     }
 
-    /// A config in mode full, kept on disk.
-    pub fn config(&self, model: &Arc<PlannedModel>) -> Config {
-        let router = RouterConfig {
+    /// A router under limits.
+    pub fn router(&self, model: &Arc<PlannedModel>, limits: Limits) -> Arc<Router> {
+        Arc::new(Router::new(RouterConfig {
             premium: None,
             registry: Arc::new(Only(model.clone())),
             catalogue: self.catalogue.clone(),
             ledger: self.ledger.clone(),
-            limits: Limits::default(),
-            run: None,
+            limits,
+            run: Some("run".into()),
             retry: Policy { base: std::time::Duration::from_millis(1), ..Policy::default() },
             clock: Clock::System,
-        };
+        }))
+    }
+
+    /// A config in mode full, kept on disk.
+    pub fn config(&self, model: &Arc<PlannedModel>) -> Config {
         Config {
             code: None,
             root: self.project(),
             cwd: self.project(),
             home: self.home(),
-            router: Arc::new(Router::new(router)),
+            router: self.router(model, Limits::default()),
             toolbox: self.toolbox(Mode::Full, Answer::Nobody),
             checkpoints: None,
             provider: "anthropic".into(),
@@ -217,6 +221,7 @@ impl World {
             local_answers: false,
             no_model: None,
             compaction: distiq_agent::CompactionConfig::default(),
+            escalation: None,
             max_output_tokens: 8_192,
             output: None,
             check_answer: None,

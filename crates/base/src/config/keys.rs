@@ -346,6 +346,25 @@ pub const KEYS: &[Key] = &[
         "The longest prompt and answer together, where that is less than the model takes",
     ),
     user(
+        "economy.escalation",
+        Kind::Bool,
+        "Whether a stronger model goes on from an answer that one cannot be sure of, where a policy \
+         chose the model",
+    )
+    .or("true"),
+    user(
+        "economy.confidence",
+        Kind::Share,
+        "How likely an answer must do what was asked, from 0 to 1; below, a stronger model goes on",
+    )
+    .or("0.85"),
+    user(
+        "economy.self_check",
+        Kind::Bool,
+        "Whether a cheap model is asked whether the answer does what was asked, too",
+    )
+    .or("false"),
+    user(
         "cache.answers",
         Kind::OneOf(&["off", "asked", "on"]),
         "Whom the gateway gives an answer of before: nobody, who asks for it (by `auto`, the key's \

@@ -194,7 +194,7 @@ pub enum SandboxNetwork {
 }
 
 /// What saves money; each can be switched off alone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct EconomySettings {
     /// Whether long conversations are made shorter.
     pub compaction: bool,
@@ -202,11 +202,24 @@ pub struct EconomySettings {
     pub local_answers: bool,
     /// The longest prompt and answer together, where less than the model takes.
     pub window_tokens: Option<u64>,
+    /// Whether a stronger model goes on from an answer that one cannot be sure of.
+    pub escalation: bool,
+    /// How sure one must be of an answer, from 0 to 1.
+    pub confidence: f64,
+    /// Whether a cheap model is asked about the answer, too.
+    pub self_check: bool,
 }
 
 impl Default for EconomySettings {
     fn default() -> Self {
-        Self { compaction: true, local_answers: true, window_tokens: None }
+        Self {
+            compaction: true,
+            local_answers: true,
+            window_tokens: None,
+            escalation: true,
+            confidence: 0.85,
+            self_check: false,
+        }
     }
 }
 
@@ -259,6 +272,12 @@ impl Settings {
                 compaction: values.value("economy.compaction") == Some(&Value::Bool(true)),
                 local_answers: values.value("economy.local_answers") == Some(&Value::Bool(true)),
                 window_tokens: values.integer("economy.window_tokens"),
+                escalation: values.value("economy.escalation") == Some(&Value::Bool(true)),
+                confidence: match values.value("economy.confidence") {
+                    Some(Value::Share(share)) => *share,
+                    _ => EconomySettings::default().confidence,
+                },
+                self_check: values.value("economy.self_check") == Some(&Value::Bool(true)),
             },
             checkpoints: CheckpointSettings {
                 enabled: values.value("checkpoints.enabled") == Some(&Value::Bool(true)),

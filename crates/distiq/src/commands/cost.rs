@@ -2,7 +2,7 @@
 
 use distiq_agent::sessions;
 use distiq_base::{Money, SessionId};
-use distiq_router::{GroupBy, Ledger, RowFilter, Saved, Totals};
+use distiq_router::{Escalations, GroupBy, Ledger, RowFilter, Saved, Totals};
 use jiff::tz::TimeZone;
 use serde_json::{Map, Value, json};
 
@@ -69,6 +69,7 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
             "priced": total.unpriced == 0,
             "totals": without_name(&total),
             "breakdown": parts,
+            "escalations": book.escalations(&filter)?,
         }));
         return Ok(());
     }
@@ -96,6 +97,10 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
                 output::text(&format!("  {}", line(name, &group)));
             }
         }
+        let escalations = book.escalations(&filter)?;
+        if escalations.answers > 0 {
+            output::text(&format!("\n{}", super::stats::told(&escalations)));
+        }
     }
     Ok(())
 }
@@ -116,6 +121,13 @@ struct Book<'a> {
 impl Book<'_> {
     fn total(&self, filter: &RowFilter) -> Result<Totals, Failure> {
         Ok(self.groups(filter, GroupBy::All)?.into_iter().next().unwrap_or_default())
+    }
+
+    fn escalations(&self, filter: &RowFilter) -> Result<Escalations, Failure> {
+        Ok(match self.ledger {
+            Some(ledger) => ledger.escalations(filter)?,
+            None => Escalations::default(),
+        })
     }
 
     fn groups(&self, filter: &RowFilter, by: GroupBy) -> Result<Vec<Totals>, Failure> {

@@ -92,6 +92,9 @@ pub struct Options {
     /// Never make the conversation shorter, whatever it costs
     #[arg(long)]
     no_compaction: bool,
+    /// Let no stronger model go on, however unsure the answer is
+    #[arg(long)]
+    no_escalation: bool,
     /// Keep no session log; the ledger still counts the cost
     #[arg(long)]
     no_save: bool,

@@ -1,7 +1,7 @@
 //! `distiq stats`
 
 use distiq_agent::sessions;
-use distiq_router::{GroupBy, Metrics, RowFilter, Totals};
+use distiq_router::{Escalations, GroupBy, Metrics, RowFilter, Totals};
 use serde_json::json;
 
 use crate::cli::{Global, JsonFlag};
@@ -23,12 +23,14 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
     let filter = RowFilter::default();
     let (mut totals, mut models, mut metrics, mut since) =
         (Totals::default(), Vec::new(), Metrics::default(), None);
+    let mut escalations = Escalations::default();
     if let Some(ledger) = ledger::open_existing(&world)? {
         totals =
             ledger.totals(&filter, GroupBy::All, &zone)?.into_iter().next().unwrap_or_default();
         models = ledger.totals(&filter, GroupBy::Model, &zone)?;
         metrics = ledger.metrics(&filter)?;
         since = ledger.first_at()?;
+        escalations = ledger.escalations(&filter)?;
     }
     let sessions = sessions::newest_first(&world.home.sessions()).count();
     if args.json.json {
@@ -45,6 +47,7 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
             "success_rate": metrics.success_rate,
             "p50_ms": metrics.p50_ms,
             "models": models,
+            "escalations": escalations,
         }));
         return Ok(());
     }
@@ -76,5 +79,33 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
             model.name, model.cost_nanousd, model.requests
         ));
     }
+    if escalations.answers > 0 {
+        output::text(&told(&escalations));
+    }
     Ok(())
+}
+
+/// Tells how often a stronger model went on, and from whom.
+pub fn told(escalations: &Escalations) -> String {
+    let rate = escalations.rate.unwrap_or(0.0) * 100.0;
+    let mut text = format!(
+        "{:25} {} of {} ({rate:.0} %)",
+        "escalated answers", escalations.escalated, escalations.answers
+    );
+    for model in &escalations.models {
+        let name = format!("{}/{}", model.provider, model.model);
+        text.push_str(&format!(
+            "\n  {name:23} {} of {} ({:.0} %), {:.2} sure on average",
+            model.escalated,
+            model.answers,
+            model.rate * 100.0,
+            model.mean_confidence
+        ));
+    }
+    let reasons: Vec<String> =
+        escalations.reasons.iter().map(|why| format!("{} {}", why.name, why.count)).collect();
+    if !reasons.is_empty() {
+        text.push_str(&format!("\n  because of              {}", reasons.join(", ")));
+    }
+    text
 }

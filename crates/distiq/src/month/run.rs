@@ -299,6 +299,7 @@ impl<'a> Place<'a> {
             clock: Clock::Manual(Arc::clone(&self.now_ms)),
             tz: TimeZone::UTC,
             no_model: None,
+            escalation: None,
             version: env!("CARGO_PKG_VERSION").to_owned(),
         })
     }

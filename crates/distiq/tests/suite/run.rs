@@ -222,6 +222,56 @@ fn a_policy_chooses_the_model_by_what_is_wanted_and_a_session_stays_with_it() {
 }
 
 #[test]
+fn a_stronger_model_goes_on_where_a_policy_chose_and_the_tests_fail() {
+    let desk = Desk::new(Script::function(|request| {
+        let answers = request.messages.iter().filter(|m| m.role == distiq_base::Role::Assistant);
+        let answers = answers.count();
+        let answer = match (request.model.contains("haiku"), answers) {
+            (true, 0) => Answer::call("write", json!({"path": "n.txt", "content": "1\n"})),
+            (true, 1) => Answer::call("shell", json!({"command": "sh test.sh"})),
+            (false, 3) => Answer::call("write", json!({"path": "n.txt", "content": "2\n"})),
+            (false, 4) => Answer::call("shell", json!({"command": "sh test.sh"})),
+            _ => Answer::text("All tests pass."),
+        };
+        answer.into()
+    }));
+    desk.place.write("test.sh", "grep -q 2 n.txt\n");
+    let run = |more: &[&str]| {
+        let arguments =
+            [&["run", "--mode", "full", "--policy", "balanced", "--output-format", "json"], more];
+        let mut command =
+            desk.command(&[&arguments.concat()[..], &["--", "fix the typo in n.txt"]].concat());
+        Ran::of(command.env_remove("DISTIQ_MODEL").output().unwrap())
+    };
+    let ran = run(&[]);
+    let schema = desk.place.run(&["schema", "run"]).json();
+    assert_eq!(shape::faults(&schema, &ran.json()), Vec::<String>::new());
+    assert_eq!((ran.code, &ran.json()["escalations"]), (0, &json!(1)), "{}", ran.out);
+    let models = |from: usize| -> Vec<String> {
+        let requests = desk.model.requests();
+        let model = |seen: &distiq_testkit::Captured| seen.request.clone().unwrap().model;
+        requests.iter().skip(from).map(model).collect()
+    };
+    let (cheap, dear) = ("claude-haiku-5-5", "claude-sonnet-5-5");
+    assert_eq!(models(0), [cheap, cheap, cheap, dear, dear, dear]);
+    desk.model.check();
+    // What it came to is on the ledger.
+    let stats = desk.place.run(&["stats", "--json"]).json();
+    let schema = desk.place.run(&["schema", "stats"]).json();
+    assert_eq!(shape::faults(&schema, &stats), Vec::<String>::new(), "{stats}");
+    assert_eq!(stats["escalations"]["rate"], 0.5, "{stats}");
+    assert_eq!(stats["escalations"]["reasons"][0], json!({"name": "failed", "count": 1}));
+    let shown = desk.place.run(&["cost", "--breakdown"]).out;
+    assert!(shown.contains("escalated answers") && shown.contains("1 of 2 (50 %)"), "{shown}");
+    let id = ran.json()["session_id"].as_str().unwrap().to_owned();
+    let cost = desk.place.run(&["cost", "--json", "--session", &id]).json();
+    assert_eq!(cost["escalations"]["answers"], 2, "{cost}");
+
+    assert_eq!(run(&["--no-escalation"]).json()["escalations"], 0);
+    assert_eq!(models(6), [cheap, cheap, cheap]);
+}
+
+#[test]
 fn a_session_is_resumed_with_the_same_prefix_and_found_again() {
     let desk = Desk::saying([Answer::text("one"), Answer::text("two"), Answer::text("three")]);
     assert_eq!(desk.run(&["run", "begin with the marmot"]).code, 0);

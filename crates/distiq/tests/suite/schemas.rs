@@ -29,6 +29,8 @@ fn name(event: &Event) -> &'static str {
         Event::Heartbeat { .. } => "heartbeat",
         Event::Notice { .. } => "notice",
         Event::TurnFinished { .. } => "turn_finished",
+        Event::Judged { .. } => "judged",
+        Event::Escalated { .. } => "escalated",
         Event::Checkpoint { .. } => "checkpoint",
         Event::Undone { .. } => "undone",
         Event::Redone { .. } => "redone",
@@ -93,6 +95,25 @@ fn turns() -> Vec<Event> {
         usage: Usage::default(),
         cost_nanousd: None,
         files_changed: vec!["a.rs".into()],
+        provider: None,
+        model: Some("n".into()),
+    };
+    let escalated = |from_tier, switch_cost_nanousd| Event::Escalated {
+        from_provider: "p".into(),
+        from_model: "m".into(),
+        from_tier,
+        provider: "p".into(),
+        model: "n".into(),
+        tier: "premium".into(),
+        confidence: 0.24,
+        reasons: vec!["`make` ended with exit 2".into()],
+        switch_cost_nanousd,
+    };
+    let judged = Event::Judged {
+        provider: "p".into(),
+        model: "m".into(),
+        confidence: 1.0,
+        reasons: Vec::new(),
     };
     let failure = Failure {
         kind: ErrorKind::Provider,
@@ -122,6 +143,9 @@ fn turns() -> Vec<Event> {
         Event::Asked { tool: "shell".into(), summary: "ls".into(), answer: "nobody".into() },
         Event::Heartbeat { elapsed_ms: 10_000, waiting_for: "model".into() },
         Event::Notice { message: "n".into() },
+        judged,
+        escalated(Some("budget".into()), Some(Money::from_nanos(-7))),
+        escalated(None, None),
         finished(TurnStatus::Done, None),
         finished(TurnStatus::Failed, Some(failure)),
     ]

@@ -38,11 +38,9 @@ pub fn pin(
     vec![format!("stayed with {signed_by}, which signed the thinking of this conversation")]
 }
 
-/// Makes a request fit another model: reasoning that the one before signed or encrypted is bound to
-/// it and would be refused, so it is left out. Returns what was changed.
-pub fn adapt(request: &mut Request, model: &str) -> Vec<String> {
-    model.clone_into(&mut request.model);
-    let is_bound = |content: &Content| match content {
+/// Tells whether reasoning is signed or encrypted, and so bound to the model that it is of.
+pub fn is_bound(content: &Content) -> bool {
+    match content {
         Content::Thinking { signature, .. } => signature.is_some(),
         Content::RedactedThinking { .. } => true,
         Content::Other { json, .. } => {
@@ -51,7 +49,13 @@ pub fn adapt(request: &mut Request, model: &str) -> Vec<String> {
                 .any(|key| json.get(key).is_some_and(|value| !value.is_null()))
         }
         _ => false,
-    };
+    }
+}
+
+/// Makes a request fit another model: reasoning that the one before signed or encrypted is bound to
+/// it and would be refused, so it is left out. Returns what was changed.
+pub fn adapt(request: &mut Request, model: &str) -> Vec<String> {
+    model.clone_into(&mut request.model);
     let mut blocks = 0;
     for message in &mut request.messages {
         let before = message.content.len();

@@ -5,7 +5,8 @@ use distiq_store::Schema;
 /// Spending is summed in steps of this length, which every time zone's days begin on.
 pub(crate) const QUARTER_MS: i64 = 15 * 60 * 1000;
 
-pub(crate) static LEDGER: Schema = Schema { name: "ledger", steps: &[STEP_1, STEP_2, STEP_3] };
+pub(crate) static LEDGER: Schema =
+    Schema { name: "ledger", steps: &[STEP_1, STEP_2, STEP_3, STEP_4] };
 
 // Times are UTC milliseconds, money is nano-dollars, lists are JSON. `cost` is NULL where the model
 // has no known price, `reserved` and `estimate` too. `spent` holds running sums of `cost` so that
@@ -88,4 +89,29 @@ CREATE TABLE journal(
     pid INTEGER NOT NULL,
     process TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
+";
+
+// How sure one was of an agent's answers, and who went on from them: names of reasons, never a word of them. It
+// has the columns that rows are chosen by.
+const STEP_4: &str = "
+CREATE TABLE answer(
+    seq INTEGER PRIMARY KEY,
+    at_ms INTEGER NOT NULL,
+    session TEXT,
+    project TEXT,
+    run TEXT,
+    key TEXT,
+    owner TEXT,
+    kind TEXT NOT NULL,
+    provider TEXT NOT NULL,
+    model TEXT NOT NULL,
+    tier TEXT,
+    confidence REAL NOT NULL,
+    reasons TEXT NOT NULL,
+    escalated_provider TEXT,
+    escalated_model TEXT,
+    escalated_tier TEXT
+) STRICT;
+CREATE INDEX answer_at ON answer(at_ms);
+CREATE INDEX answer_session ON answer(session) WHERE session IS NOT NULL;
 ";

@@ -39,6 +39,7 @@ pub struct Show {
     is_live: bool,
     is_mid_line: bool,
     turns: u32,
+    escalations: u32,
     end: Option<End>,
 }
 
@@ -46,7 +47,7 @@ impl Show {
     /// Begins to show a session.
     pub fn new(format: Format, session: SessionId) -> Self {
         let is_live = format == Format::Text && io::stdout().is_terminal();
-        Self { format, session, is_live, is_mid_line: false, turns: 0, end: None }
+        Self { format, session, is_live, is_mid_line: false, turns: 0, escalations: 0, end: None }
     }
 
     /// Shows a record.
@@ -58,6 +59,7 @@ impl Show {
             self.turns += 1;
             self.end = end(record.event.clone());
         }
+        self.escalations += u32::from(matches!(record.event, Event::Escalated { .. }));
         if self.format == Format::Text {
             self.words(&record.event);
         }
@@ -87,6 +89,13 @@ impl Show {
                 let after = format!("{}.{} s", delay_ms / 1000, delay_ms % 1000 / 100);
                 let attempt = attempt + 1;
                 terminal::say(&format!("note: {reason}; attempt {attempt} in {after}"));
+            }
+            Event::Escalated { from_model, model, confidence, reasons, .. } => {
+                self.end_line();
+                let why = reasons.join("; ");
+                terminal::say(&format!(
+                    "note: {model} goes on from {from_model}: {confidence:.2} sure ({why})"
+                ));
             }
             Event::Notice { message } => {
                 self.end_line();
@@ -124,7 +133,9 @@ impl Show {
                 }
                 terminal::say(&summary(&end, &self.session));
             }
-            Format::Json => output::json_line(&object(&end, &self.session, self.turns)),
+            Format::Json => {
+                output::json_line(&object(&end, &self.session, (self.turns, self.escalations)));
+            }
             Format::StreamJson => {}
         }
         failure(&end, &self.session, self.format)
@@ -177,7 +188,7 @@ fn summary(end: &End, session: &SessionId) -> String {
     )
 }
 
-fn object(end: &End, session: &SessionId, turns: u32) -> Value {
+fn object(end: &End, session: &SessionId, (turns, escalations): (u32, u32)) -> Value {
     let mut object = json!({
         "session_id": session,
         "status": end.status,
@@ -193,6 +204,7 @@ fn object(end: &End, session: &SessionId, turns: u32) -> Value {
         "cost_nanousd": end.cost,
         "priced": end.cost.is_some(),
         "files_changed": end.files_changed,
+        "escalations": escalations,
     });
     if let (Some(error), Some(object)) = (&end.error, object.as_object_mut()) {
         object.insert("error".to_owned(), json!(error));

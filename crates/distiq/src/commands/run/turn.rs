@@ -22,9 +22,6 @@ use crate::providers::{self, Choice};
 use crate::world::World;
 use crate::{checkpoints, router, terminal, toolbox};
 
-/// The longest answer that is asked for, where the model can do more.
-const MAX_OUTPUT_TOKENS: u64 = 32_000;
-
 /// How long a turn may take to end after it was cancelled.
 const GRACE: Duration = Duration::from_secs(5);
 
@@ -59,17 +56,21 @@ pub async fn take(
     place: Place,
     op: Op,
 ) -> Result<(), Failure> {
+    let registry = providers::registry(&world)?;
+    let is_open = providers::is_open(&world, &providers::table(&world, &registry)?);
     if let Place::Old(session) = &place
         && let Some(summary) = sessions::summary(&world.home.sessions(), session)
     {
         world.take_up(&summary)?;
     }
-    let registry = providers::registry(&world)?;
     let wanted = match &op {
         Op::Turn(message) => Some(message.text()),
         _ => None,
     };
-    let (choice, no_model) = choose(&world, options, &registry, wanted.as_deref())?;
+    let (mut choice, no_model) = choose(&world, options, &registry, wanted.as_deref())?;
+    if is_open && choice.chosen.is_none() {
+        choice.chosen = providers::stays(&providers::table(&world, &registry)?, &choice);
+    }
     let mut catalogue = providers::catalogue(&world)?;
     if let Some(price) = &options.price {
         let prices = providers::price(price)?;
@@ -187,12 +188,9 @@ fn config(
     catalogue: Catalogue,
 ) -> Result<Config, Failure> {
     let settings = &world.settings;
+    let max_output_tokens = providers::longest_answer(&catalogue, &choice.provider, &choice.model);
     let output = options.output_schema.as_deref().map(schema::read).transpose()?;
     let (output, check_answer) = output.unzip();
-    let most = catalogue
-        .find(&choice.provider, &choice.model)
-        .and_then(|model| model.max_output_tokens)
-        .unwrap_or(MAX_OUTPUT_TOKENS);
     // A route without any fall-back is as good as none.
     let named = format!("{}/{}", choice.provider, choice.model);
     let table = providers::table(world, &registry)?;
@@ -202,6 +200,9 @@ fn config(
         window_tokens: settings.economy.window_tokens,
         model: providers::summarizer(&table, &choice)?,
     };
+    let cheap = compaction.model.as_ref();
+    let escalation = providers::escalation(&settings.economy, &table, &choice, cheap)
+        .filter(|_| settings.economy.escalation && !options.no_escalation);
     let fallbacks = route.map(|route| route.candidates.into_iter().skip(1).collect());
     let router = router::open(world, registry, catalogue)?;
     let checkpoints = if options.no_save { None } else { checkpoints::open(world) };
@@ -222,12 +223,13 @@ fn config(
         no_model: None,
         local_answers: settings.economy.local_answers && !options.no_local,
         compaction,
+        escalation,
         limits: TurnLimits {
             max_requests: settings.max_turns,
             max_time: settings.max_time_s.map(Duration::from_secs),
             ..TurnLimits::default()
         },
-        max_output_tokens: most.min(MAX_OUTPUT_TOKENS),
+        max_output_tokens,
         output,
         check_answer,
         save: !options.no_save,
