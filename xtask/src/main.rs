@@ -29,7 +29,8 @@ Usage: cargo xtask COMMAND
   env                  every environment variable that code reads, held against its table
   bench                what Distiq's own work costs, each figure beside a baseline
   bench gateway        what the gateway adds to a request, beside nginx, Portkey and LiteLLM
-  bench index          what indexing and searching cost, beside ctags, grep and (--aider) aider's repo map (--project DIR)
+  bench index          what indexing and searching cost, beside ctags, grep and (--aider) aider's repo map (--project DIR;
+                       --retrieval DIR: 100,000 chunks and the questions of `bench retrieval`)
   bench retrieval      does a sentence find its function, a commit's message its files (--repos DIR)
   train words|ranker|ablation FOLDER
                        what `search` has learned, from the questions of `bench retrieval`

@@ -2,10 +2,10 @@
 //! written; a file that changes is read into a new segment and dead in its old one.
 //!
 //! ```text
-//! postings ┊ chunks ┊ facts ┊ terms ┊ files ┊ lengths ┊ places ┊ footer
+//! postings ┊ chunks ┊ facts ┊ terms ┊ files ┊ lengths ┊ places ┊ names ┊ footer
 //! ```
 //! A record of the first three parts is read when it is asked for, and carries its own checksum; the
-//! other parts are read when the segment is opened. Numbers are little-endian.
+//! names' letters are read when the first request asks, the other parts when the segment is opened. Numbers are little-endian.
 
 mod build;
 mod facts;

@@ -1,7 +1,9 @@
 //! `cargo xtask bench index`: what indexing and searching cost, beside tools that look through the same tree.
 //!
-//! The tree is this project's own, or `--project DIR`, which is copied first: nothing is written to it. Figures are
-//! wall time of the program as its user runs it, start and end of the process with it.
+//! The tree is this project's own, or `--project DIR`, which is copied first: nothing is written to it. With
+//! `--retrieval DIR`, the folder of `bench retrieval`, it is trees of several repositories side by side, over 100,000
+//! chunks, and the questions are those of these repositories. Figures are wall time of the program as its user runs it,
+//! start and end of the process with it, on two cores (`--cores LIST`).
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
@@ -17,17 +19,32 @@ use super::report::{Row, median, print_rows};
 
 const QUERIES: usize = 300;
 const CHANGES: usize = 15;
+/// Together over 100,000 chunks.
+const LARGE: &[&str] = &[
+    "netty/netty",
+    "sphinx-doc/sphinx",
+    "networkx/networkx",
+    "apache/commons-lang",
+    "nodejs/undici",
+];
+/// Words of a question that counts.
+const WORDS: std::ops::RangeInclusive<usize> = 10..=60;
 
 /// Measures and prints a table.
 pub fn run(arguments: &[&str]) -> Result<()> {
     let (mut project, mut binary, mut aider) = (crate::root(), None, false);
+    let (mut retrieval, mut cores) = (None, "0,1".to_owned());
     let mut rest = arguments.iter();
     while let Some(flag) = rest.next() {
         match (*flag, rest.as_slice().first()) {
             ("--aider", _) => aider = true,
             ("--project", Some(value)) => project = PathBuf::from(value),
             ("--binary", Some(value)) => binary = Some(PathBuf::from(value)),
-            _ => bail!("Unknown option `{flag}`: there are --project DIR, --binary FILE, --aider"),
+            ("--retrieval", Some(value)) => retrieval = Some(PathBuf::from(value)),
+            ("--cores", Some(value)) => cores = (*value).to_owned(),
+            _ => bail!(
+                "Unknown option `{flag}`: there are --project DIR, --retrieval DIR, --binary FILE, --cores LIST, --aider"
+            ),
         }
         if *flag != "--aider" {
             rest.next();
@@ -41,10 +58,17 @@ pub fn run(arguments: &[&str]) -> Result<()> {
         }
     };
     let folder = std::env::temp_dir().join(format!("distiq-bench-index-{}", std::process::id()));
-    let bench = Bench { binary, tree: folder.join("tree"), folder };
-    bench.copy(&project)?;
+    let bench = Bench { binary, tree: folder.join("tree"), folder, retrieval };
+    match &bench.retrieval {
+        Some(retrieval) => bench.copy_many(retrieval)?,
+        None => bench.copy(&project)?,
+    }
+    // What is started from here on runs there.
+    let pid = std::process::id().to_string();
+    crate::step("taskset", &["-a", "-p", "-c", &cores, &pid])?;
     let mut rows = bench.indexing(aider)?;
     rows.push(bench.change()?);
+    rows.push(bench.opening()?);
     rows.extend(bench.searching()?);
     print_rows(&rows);
     Ok(())
@@ -54,6 +78,8 @@ struct Bench {
     folder: PathBuf,
     tree: PathBuf,
     binary: PathBuf,
+    /// Where trees and questions of repositories are.
+    retrieval: Option<PathBuf>,
 }
 
 impl Drop for Bench {
@@ -74,6 +100,23 @@ impl Bench {
             false => format!("cp -a . {tree}"),
         };
         installs::run_in(project, "sh", &["-c", &line])
+    }
+
+    /// Copies the trees of several repositories side by side.
+    fn copy_many(&self, retrieval: &Path) -> Result<()> {
+        for name in LARGE {
+            let name = name.replace('/', "+");
+            let (from, to) = (retrieval.join(&name).join("a"), self.tree.join(&name));
+            ensure!(
+                from.is_dir(),
+                "No `{}`: `bench retrieval --only-make` makes it",
+                from.display()
+            );
+            fs::create_dir_all(&to)?;
+            let line = format!("tar c --exclude=./.distiq . | tar x -C {}", to.display());
+            installs::run_in(&from, "sh", &["-c", &line])?;
+        }
+        Ok(())
     }
 
     fn distiq(&self, arguments: &[&str]) -> Command {
@@ -155,8 +198,27 @@ impl Bench {
             .goal("50 ms", ours <= Duration::from_millis(50)))
     }
 
+    /// From nothing to an index that can be searched, in this process.
+    fn opening(&self) -> Result<Row> {
+        let cache = self.folder.join("cache");
+        let mut times = Vec::new();
+        for _ in 0..CHANGES {
+            let begin = Instant::now();
+            let snapshot = distiq_index::Index::open(&self.tree, &cache)?.snapshot()?;
+            times.push(begin.elapsed());
+            ensure!(snapshot.stats().chunks > 0, "The index is empty");
+        }
+        let ours = median(&mut times);
+        Ok(Row::time("an index is opened", ours, "the same", ours)
+            .goal("20 ms", ours <= Duration::from_millis(20)))
+    }
+
     fn searching(&self) -> Result<Vec<Row>> {
-        let queries = self.queries()?;
+        let queries = match &self.retrieval {
+            Some(retrieval) => asked(retrieval)?,
+            None => self.queries()?,
+        };
+        println!("{} questions", queries.len());
         let mut child = self
             .distiq(&["search", "--jsonl", "--no-refresh"])
             .stdin(Stdio::piped())
@@ -227,6 +289,22 @@ impl Bench {
         }
         Ok(median(&mut times))
     }
+}
+
+/// Returns questions to the repositories, of both kinds, spread over them.
+fn asked(retrieval: &Path) -> Result<Vec<String>> {
+    let text = fs::read_to_string(retrieval.join("questions.jsonl")).context("No questions")?;
+    let mut queries = Vec::new();
+    for line in text.lines() {
+        let row: Value = serde_json::from_str(line)?;
+        let text = |key: &str| row.get(key).and_then(Value::as_str).unwrap_or_default();
+        let is_fit = WORDS.contains(&text("query").split_whitespace().count());
+        if LARGE.contains(&text("repo")) && is_fit {
+            queries.push(text("query").to_owned());
+        }
+    }
+    let step = (queries.len() / QUERIES).max(1);
+    Ok(queries.into_iter().step_by(step).take(QUERIES).collect())
 }
 
 /// Runs a program to its end; returns how long it took and what it printed.

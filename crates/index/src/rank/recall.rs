@@ -94,8 +94,9 @@ type Looked = (Vec<Vec<Vec<Found>>>, Vec<Scores>);
 /// Reads the lists of a query's terms and sums up the scores; large shards side by side.
 fn look(shelf: &Shelf<'_>, query: &Query) -> Result<Looked, Damaged> {
     let looked = shelf.each(|at, shard| {
-        // Whoever looks first makes them; others wait for it.
+        // Read by the first request, here beside each other.
         shard.segment.names();
+        shard.segment.kinds();
         let file_factors = shelf.usual.file_factors.get(at).map(Vec::as_slice).unwrap_or_default();
         let mut scores = Scores {
             units: vec![0.0; usize::try_from(shard.segment.chunks()).unwrap_or(0)],

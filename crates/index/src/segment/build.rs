@@ -7,8 +7,8 @@ use distiq_lang::{PieceKind, Source};
 
 use super::image::{Image, Part, length, write_record};
 use super::postings::Posting;
-use super::terms::{ListPlace, TermsWriter};
-use super::{FILE, FileEntry, FileFacts, MENTION, NAME};
+use super::terms::{ListPlace, TermTable, TermsWriter};
+use super::{FILE, FileEntry, FileFacts, MENTION, NAME, NameGrams};
 use crate::chunk::{Chunk, FIELDS, FileText, cut};
 use crate::words::Analyzer;
 
@@ -194,10 +194,13 @@ impl Body {
         image.records(Part::Postings, &lists.bytes);
         image.records(Part::Chunks, &self.chunks);
         image.records(Part::Facts, &self.facts);
-        image.whole(Part::Terms, &lists.terms.finish());
+        let terms = lists.terms.finish();
+        image.whole(Part::Terms, &terms);
         image.whole(Part::Files, &encode(&self.files));
         image.whole(Part::Lengths, &self.lengths);
         image.whole(Part::Places, &places);
+        let names = TermTable::new(terms).map(|terms| NameGrams::new(&terms).write());
+        image.whole(Part::Names, &names.unwrap_or_default());
         image.finish()
     }
 }

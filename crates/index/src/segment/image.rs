@@ -3,7 +3,7 @@
 use super::Damaged;
 
 /// What the file ends with; the number is the format's version.
-const MAGIC: &[u8; 8] = b"DISTIQ\x00\x01";
+const MAGIC: &[u8; 8] = b"DISTIQ\x00\x02";
 
 /// The parts of a file, in their order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,9 +15,10 @@ pub(crate) enum Part {
     Files,
     Lengths,
     Places,
+    Names,
 }
 
-pub(crate) const PARTS: usize = 7;
+pub(crate) const PARTS: usize = 8;
 /// For each part where it begins, its length and its checksum (0 where its records have theirs).
 const ROW: usize = 20;
 /// The rows, their checksum, the magic.

@@ -40,6 +40,21 @@ pub(crate) fn write_number(bytes: &mut Vec<u8>, mut number: u64) {
     bytes.push(u8::try_from(number).unwrap_or(0));
 }
 
+/// Reads a number as [`write_number`] writes it.
+#[inline]
+pub(crate) fn read_number(bytes: &mut &[u8]) -> Result<u64, Damaged> {
+    let mut number = 0;
+    for shift in (0..64).step_by(7) {
+        let (byte, rest) = bytes.split_first().ok_or(Damaged)?;
+        *bytes = rest;
+        number |= u64::from(byte & 0x7f) << shift;
+        if *byte < 0x80 {
+            return Ok(number);
+        }
+    }
+    Err(Damaged)
+}
+
 /// Reads a list; ends early where it is damaged, which [`Postings::check`] tells.
 #[derive(Clone, Debug)]
 pub(crate) struct Postings<'a> {
@@ -68,16 +83,7 @@ impl<'a> Postings<'a> {
 
     #[cold]
     fn number(&mut self) -> Option<u64> {
-        let mut number = 0;
-        for shift in (0..64).step_by(7) {
-            let (byte, rest) = self.rest.split_first()?;
-            self.rest = rest;
-            number |= u64::from(byte & 0x7f) << shift;
-            if *byte < 0x80 {
-                return Some(number);
-            }
-        }
-        None
+        read_number(&mut self.rest).ok()
     }
 }
 

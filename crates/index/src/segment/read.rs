@@ -39,6 +39,13 @@ fn read(file: &File, start: u64, len: u64) -> Result<Vec<u8>, Damaged> {
     Ok(bytes)
 }
 
+/// Reads a part that is read as a whole.
+fn whole(file: &File, spans: &[Span; PARTS], part: Part) -> Result<Vec<u8>, Damaged> {
+    let span = spans.get(part as usize).ok_or(Damaged)?;
+    let bytes = read(file, span.start, span.len)?;
+    if crc32fast::hash(&bytes) == span.checksum { Ok(bytes) } else { Err(Damaged) }
+}
+
 impl Segment {
     /// Opens a segment's file.
     pub fn open(path: &Path) -> Result<Self, Damaged> {
@@ -46,14 +53,10 @@ impl Segment {
         let len = file.metadata().map_err(|_| Damaged)?.len();
         let footer = len.checked_sub(length(FOOTER)).ok_or(Damaged)?;
         let spans = read_footer(&read(&file, footer, length(FOOTER))?)?;
-        let part = |part: Part| {
-            let span = spans.get(part as usize).ok_or(Damaged)?;
-            if span.start.checked_add(span.len).is_none_or(|end| end > len) {
-                return Err(Damaged);
-            }
-            let bytes = read(&file, span.start, span.len)?;
-            if crc32fast::hash(&bytes) == span.checksum { Ok(bytes) } else { Err(Damaged) }
-        };
+        if spans.iter().any(|span| span.start.checked_add(span.len).is_none_or(|end| end > len)) {
+            return Err(Damaged);
+        }
+        let part = |part: Part| whole(&file, &spans, part);
         let terms = TermTable::new(part(Part::Terms)?)?;
         let files: Vec<FileEntry> = decode(&part(Part::Files)?)?;
         let (lengths, places) = (part(Part::Lengths)?, part(Part::Places)?);
@@ -79,9 +82,10 @@ impl Segment {
         &self.terms
     }
 
-    /// Returns the names by groups of their letters.
+    /// Returns the names by groups of their letters; where they are damaged, they are made anew of the terms.
     pub fn names(&self) -> &NameGrams {
-        self.names.get_or_init(|| NameGrams::new(&self.terms))
+        let read = || NameGrams::read(&self.terms, &whole(&self.file, &self.spans, Part::Names)?);
+        self.names.get_or_init(|| read().unwrap_or_else(|_| NameGrams::new(&self.terms)))
     }
 
     /// Returns what kind of file each is, by its path.
