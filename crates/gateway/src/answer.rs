@@ -8,7 +8,10 @@ use bytes::Bytes;
 use distiq_llm::ProviderErrorKind as Kind;
 use futures::FutureExt;
 use hyper::body::Incoming;
-use hyper::header::{ALLOW, CONNECTION, CONTENT_TYPE, EXPECT, HeaderValue, RETRY_AFTER};
+use hyper::header::{
+    ALLOW, CONNECTION, CONTENT_ENCODING, CONTENT_TYPE, EXPECT, HeaderName, HeaderValue, ORIGIN,
+    RETRY_AFTER,
+};
 use hyper::{Method, Request, Response, StatusCode};
 use serde_json::Value;
 
@@ -26,6 +29,10 @@ use crate::{
     admin, batch, completions, count, embed, facts, guard, health, kept, keys, models, unknown,
 };
 
+const ANTHROPIC_VERSION: HeaderName = HeaderName::from_static("anthropic-version");
+/// Names a request as the ledger does.
+pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-distiq-request-id");
+
 /// Answers a request; a fault of ours ends this one alone.
 pub(crate) async fn handle(
     shared: Arc<Shared>,
@@ -35,7 +42,7 @@ pub(crate) async fn handle(
     let (mut parts, incoming) = request.into_parts();
     let came = parts.extensions.remove::<RequestCame>().unwrap_or_default();
     let mut call = Call { method: parts.method, uri: parts.uri, headers: parts.headers, peer };
-    let speaks_anthropic = call.headers.contains_key("anthropic-version");
+    let speaks_anthropic = call.headers.contains_key(ANTHROPIC_VERSION);
     let wants_events = call.query("alt").is_some_and(|alt| alt == "sse");
     let found = endpoint::find(call.uri.path(), wants_events, speaks_anthropic);
     let (codec, methods) = (found.codec, found.methods);
@@ -52,7 +59,7 @@ pub(crate) async fn handle(
             worded(codec, &Refusal::new(Kind::Server, message))
         }
     };
-    if let Some(origin) = call.headers.get("origin").filter(|_| response.status() != 403) {
+    if let Some(origin) = call.headers.get(ORIGIN).filter(|_| response.status() != 403) {
         response.headers_mut().insert("access-control-allow-origin", origin.clone());
     }
     if response.status() == StatusCode::METHOD_NOT_ALLOWED && !methods.is_empty() {
@@ -196,7 +203,7 @@ fn identify(shared: &Shared, call: &Call, watch: &Watch) -> Result<Caller, Refus
 
 /// Holds a body to be JSON by its own word; without one it is taken as such.
 fn check_type(call: &Call, codec: &dyn Codec) -> Result<(), Refusal> {
-    if let Some(coding) = call.header("content-encoding")
+    if let Some(coding) = call.header(CONTENT_ENCODING)
         && !coding.eq_ignore_ascii_case("identity")
     {
         let message = "Compressed bodies are not taken; send it as it is";
@@ -204,8 +211,10 @@ fn check_type(call: &Call, codec: &dyn Codec) -> Result<(), Refusal> {
     }
     let Some(text) = call.headers.get(CONTENT_TYPE) else { return Ok(()) };
     let kind = text.to_str().unwrap_or_default().split(';').next().unwrap_or_default();
-    let kind = kind.trim().to_ascii_lowercase();
-    if codec.takes_any_type() || kind == "application/json" || kind.ends_with("+json") {
+    let kind = kind.trim();
+    let is_json = kind.eq_ignore_ascii_case("application/json")
+        || kind.to_ascii_lowercase().ends_with("+json");
+    if is_json || codec.takes_any_type() {
         return Ok(());
     }
     let message = "The body must be JSON: send `content-type: application/json`";
@@ -250,7 +259,7 @@ pub(crate) fn worded(codec: &dyn Codec, refusal: &Refusal) -> Response<Out> {
         headers.insert("x-should-retry", HeaderValue::from_static(value));
     }
     if let Some(id) = refusal.request_id.as_ref().and_then(|id| HeaderValue::try_from(id).ok()) {
-        headers.insert("x-distiq-request-id", id.clone());
+        headers.insert(REQUEST_ID, id.clone());
         headers.insert(codec.id_header(), id);
     }
     if refusal.close {

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use distiq_router::KeyUse;
-use hyper::header::{AUTHORIZATION, HeaderMap};
+use hyper::header::{AUTHORIZATION, AsHeaderName, CACHE_CONTROL, HeaderMap, HeaderName};
 use hyper::{Method, Uri};
 
 use crate::keys::Key;
@@ -19,7 +19,7 @@ pub(crate) struct Call {
 
 impl Call {
     /// Returns a header's text.
-    pub fn header(&self, name: &str) -> Option<&str> {
+    pub fn header(&self, name: impl AsHeaderName) -> Option<&str> {
         self.headers.get(name)?.to_str().ok().map(str::trim)
     }
 
@@ -39,7 +39,7 @@ impl Call {
             let (scheme, key) = text.split_once(' ')?;
             scheme.eq_ignore_ascii_case("bearer").then(|| key.trim().to_owned())
         });
-        let plain = |name| self.header(name).map(str::to_owned);
+        let plain = |name: &str| self.header(name).map(str::to_owned);
         bearer
             .or_else(|| plain("x-api-key"))
             .or_else(|| plain("x-goog-api-key"))
@@ -51,16 +51,16 @@ impl Call {
     /// Returns the headers by which a trace goes on.
     pub fn trace(&self) -> Vec<(String, String)> {
         let names = ["traceparent", "tracestate"];
-        let headers = names.iter().filter_map(|name| Some((*name, self.header(name)?)));
+        let headers = names.into_iter().filter_map(|name| Some((name, self.header(name)?)));
         headers.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
     }
 
     /// Tells what the caller wants of the cache of answers, where it says so.
     pub fn wants_cache(&self) -> Option<bool> {
-        if self.header("cache-control").is_some_and(|value| value.contains("no-store")) {
+        if self.header(CACHE_CONTROL).is_some_and(|value| value.contains("no-store")) {
             return Some(false);
         }
-        let value = self.header("x-distiq-cache")?;
+        let value = self.header(const { HeaderName::from_static("x-distiq-cache") })?;
         if value.eq_ignore_ascii_case("off") {
             return Some(false);
         }
@@ -69,7 +69,8 @@ impl Call {
 
     /// Tells whether the caller asked for the mechanisms that change requests.
     pub fn wants_optimizing(&self) -> bool {
-        self.header("x-distiq-optimize").is_some_and(|value| value.eq_ignore_ascii_case("on"))
+        let value = self.header(const { HeaderName::from_static("x-distiq-optimize") });
+        value.is_some_and(|value| value.eq_ignore_ascii_case("on"))
     }
 
     /// Tells whether the caller wants its request sent with nothing added.

@@ -10,10 +10,10 @@ use distiq_router::economy::Rhythm;
 use distiq_router::{CacheSlot, CacheUse, Purpose, Reply, Route as Ways, RouterEvent, Verdict};
 use futures::StreamExt;
 use hyper::Response;
-use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderValue};
+use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use serde_json::Value;
 
-use crate::answer::json;
+use crate::answer::{REQUEST_ID, json};
 use crate::body::Out;
 use crate::call::{Call, Caller};
 use crate::dialect::{self, Codec};
@@ -265,12 +265,12 @@ fn plain(name: &str) -> String {
 pub(crate) fn started(headers: &mut HeaderMap, started: Option<&Started>, codec: &dyn Codec) {
     let Some(started) = started else { return };
     if let Ok(id) = HeaderValue::try_from(started.request_id.as_str()) {
-        headers.insert("x-distiq-request-id", id.clone());
+        headers.insert(REQUEST_ID, id.clone());
         headers.insert(codec.id_header(), id);
     }
-    let route = format!("{}/{}", started.provider, started.model);
+    let route = [&*started.provider, "/", &*started.model].concat();
     if let Ok(route) = HeaderValue::try_from(route) {
-        headers.insert("x-distiq-route", route);
+        headers.insert(const { HeaderName::from_static("x-distiq-route") }, route);
     }
 }
 

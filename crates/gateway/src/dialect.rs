@@ -13,6 +13,7 @@ use distiq_llm::ProviderErrorKind;
 use distiq_llm::wire::WireError;
 use distiq_llm::wire::gemini::StreamForm;
 use distiq_llm::wire::ollama::Endpoint;
+use hyper::header::HeaderName;
 use serde_json::Value;
 
 use crate::endpoint::Route;
@@ -90,8 +91,8 @@ pub(crate) trait Codec: Sync + Send {
     }
 
     /// Returns the header that its vendor names a request in.
-    fn id_header(&self) -> &'static str {
-        "x-request-id"
+    fn id_header(&self) -> HeaderName {
+        const { HeaderName::from_static("x-request-id") }
     }
 }
 

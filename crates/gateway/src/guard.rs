@@ -5,6 +5,8 @@ use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use hyper::header::{HOST, ORIGIN};
+
 use crate::call::Call;
 use crate::refusal::Refusal;
 
@@ -22,12 +24,12 @@ const MOST_ADDRESSES: usize = 10_000;
 /// and needs a key in any case.
 pub(crate) fn check_origin(call: &Call, is_local: bool, hosts: &[String]) -> Result<(), Refusal> {
     let known = |host: &str| is_this_machine(host) || hosts.iter().any(|own| own == host);
-    if call.headers.get_all("host").iter().count() > 1 {
+    if call.headers.get_all(HOST).iter().count() > 1 {
         return Err(Refusal::with_status(400, "The request names more than one host").closing());
     }
     if is_local {
         let named = call.uri.authority().map(|authority| authority.as_str().to_owned());
-        let host = named.or_else(|| call.header("host").map(str::to_owned)).unwrap_or_default();
+        let host = named.or_else(|| call.header(HOST).map(str::to_owned)).unwrap_or_default();
         if !host.is_empty() && !known(name_of(&host)) {
             return Err(Refusal::with_status(
                 403,
@@ -38,7 +40,7 @@ pub(crate) fn check_origin(call: &Call, is_local: bool, hosts: &[String]) -> Res
             ));
         }
     }
-    let Some(origin) = call.header("origin") else { return Ok(()) };
+    let Some(origin) = call.header(ORIGIN) else { return Ok(()) };
     let site = origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://"));
     let allowed = match site {
         Some(site) => known(name_of(site)),
@@ -66,6 +68,10 @@ fn name_of(host: &str) -> &str {
 }
 
 fn is_this_machine(name: &str) -> bool {
+    // What most clients name.
+    if name == "127.0.0.1" || name == "localhost" {
+        return true;
+    }
     if let Ok(address) = name.parse::<IpAddr>() {
         return address.is_loopback() || address.is_unspecified();
     }

@@ -134,6 +134,8 @@ impl KeyError {
 /// The keys, in a database that processes share.
 pub struct Keys {
     db: Database,
+    /// The log of its commits.
+    log: PathBuf,
     cache: Mutex<Cache>,
 }
 
@@ -146,12 +148,13 @@ impl std::fmt::Debug for Keys {
 /// What was read of the database, and the state of its files then.
 #[derive(Default)]
 struct Cache {
-    stamp: Option<Stamp>,
+    stamp: Stamp,
     by_id: HashMap<String, Arc<Key>>,
 }
 
-/// Changes with every commit: SQLite appends it to the log, or rewrites the log from its start.
-type Stamp = [Option<(SystemTime, u64)>; 2];
+/// Changes with every commit: SQLite appends it to the log, or rewrites the log from its start; where there is no log, it
+/// changes the file.
+type Stamp = Option<(SystemTime, u64)>;
 
 impl Keys {
     /// Opens the database, making it where there is none.
@@ -160,7 +163,9 @@ impl Keys {
     /// Where the database cannot be opened.
     pub fn open(path: &Path) -> Result<Self, KeyError> {
         let db = Database::open(path, &table::SCHEMA)?;
-        Ok(Self { db, cache: Mutex::default() })
+        let mut log = path.as_os_str().to_owned();
+        log.push("-wal");
+        Ok(Self { db, log: PathBuf::from(log), cache: Mutex::default() })
     }
 
     /// Makes a key.
@@ -259,13 +264,13 @@ impl Keys {
     }
 
     fn fresh(&self) -> HashMapGuard<'_> {
-        let stamp = stamp(self.db.path());
+        let stamp = stamp(&self.log).or_else(|| stamp(self.db.path()));
         let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
-        if cache.stamp != Some(stamp)
+        if (stamp.is_none() || cache.stamp != stamp)
             && let Ok(all) = table::all(&self.db)
         {
             cache.by_id = all.into_iter().map(|key| (key.id.clone(), Arc::new(key))).collect();
-            cache.stamp = Some(stamp);
+            cache.stamp = stamp;
         }
         HashMapGuard(cache)
     }
@@ -325,12 +330,8 @@ pub(crate) fn hash(text: &str) -> [u8; 32] {
 }
 
 fn stamp(path: &Path) -> Stamp {
-    let mut log = path.as_os_str().to_owned();
-    log.push("-wal");
-    [path.to_path_buf(), PathBuf::from(log)].map(|file| {
-        let meta = fs::metadata(file).ok()?;
-        Some((meta.modified().ok()?, meta.len()))
-    })
+    let meta = fs::metadata(path).ok()?;
+    Some((meta.modified().ok()?, meta.len()))
 }
 
 fn random<const N: usize>() -> io::Result<[u8; N]> {

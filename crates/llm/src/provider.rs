@@ -6,6 +6,7 @@ mod exchange;
 mod http;
 mod lane;
 mod models;
+mod place;
 mod raw;
 mod reading;
 mod stream;
@@ -116,6 +117,7 @@ pub struct Provider {
     /// Where it is reached without TLS and without a proxy.
     lanes: OnceLock<Option<Arc<lane::Lanes>>>,
     client: OnceLock<reqwest::Client>,
+    places: place::Places,
     /// The configured ones, less what the server turned out not to know.
     quirks: Mutex<Quirks>,
     /// What was encoded for the last request.
@@ -144,6 +146,7 @@ impl Provider {
             headers,
             lanes: OnceLock::new(),
             client,
+            places: place::Places::default(),
             quirks,
             memory,
             exhausted_until_ms,

@@ -115,9 +115,16 @@ fn priced(outcome: &Outcome, premium: Pricing<'_>, asked: Pricing<'_>) -> Option
         reasoning: usage.reasoning,
         ..Usage::default()
     };
-    let whole = premium(&plain(left_out.tokens()))?;
-    let shorter = premium(&plain(left_out.compression_tokens))?;
     let sent = premium(&plain(0))?;
+    // Mostly nothing is left out, and prices are asked for with every request.
+    let shorter = match left_out.compression_tokens {
+        0 => sent,
+        more => premium(&plain(more))?,
+    };
+    let whole = match left_out.context_tokens {
+        0 => shorter,
+        _ => premium(&plain(left_out.tokens()))?,
+    };
     let routed = asked(&plain(0))?.plus(earlier);
     let rest = Some(routed.minus(paid));
     let mut savings = Savings {

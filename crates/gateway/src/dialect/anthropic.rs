@@ -3,6 +3,7 @@
 use distiq_base::{Dialect, Request, Response, StreamEvent};
 use distiq_llm::ProviderErrorKind;
 use distiq_llm::wire::{WireError, anthropic};
+use hyper::header::HeaderName;
 use serde_json::Value;
 
 use super::{Codec, Encode};
@@ -32,8 +33,8 @@ impl Codec for Anthropic {
         anthropic::encode_error(kind, message)
     }
 
-    fn id_header(&self) -> &'static str {
-        "request-id"
+    fn id_header(&self) -> HeaderName {
+        const { HeaderName::from_static("request-id") }
     }
 }
 

@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use distiq_base::Dialect;
 use distiq_router::{Receipt, ReceiptSlot};
+use hyper::header::USER_AGENT;
 use hyper::{HeaderMap, Method};
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -124,7 +125,7 @@ impl Watch {
             endpoint: found.endpoint.name(),
             path: short(call.uri.path()),
             peer: call.peer,
-            client: call.header("user-agent").map(short),
+            client: call.header(USER_AGENT).map(short),
             dialect,
             asks_model,
             asked: Asked::default(),

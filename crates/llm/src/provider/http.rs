@@ -13,10 +13,11 @@ use reqwest::header::{
 };
 use reqwest::{Client, ClientBuilder, Method, redirect};
 use tokio::time::timeout;
-use url::{Position, Url};
+use url::Url;
 
 use super::exchange::{Exchange, Fault};
 use super::lane::Lanes;
+use super::place::Place;
 use super::reading::AnswerReader;
 use super::{Provider, codec, is_loopback, stream};
 use crate::error::{Phase, ProviderError, ProviderErrorKind as Kind};
@@ -80,7 +81,9 @@ impl Provider {
             headers.insert("content-type", HeaderValue::from_static("application/json"));
         }
         let body = body.map(Bytes::copy_from_slice);
-        let response = self.begin(method, url, headers, body, self.config.timeouts.head_ms).await?;
+        let place = Place::of(url);
+        let head_ms = self.config.timeouts.head_ms;
+        let response = self.begin(method, &place, headers, body, head_ms).await?;
         if response.status().is_success() {
             return Ok(response);
         }
@@ -91,13 +94,13 @@ impl Provider {
     pub(super) async fn begin(
         &self,
         method: Method,
-        url: Url,
+        place: &Place,
         headers: HeaderMap,
         body: Option<Bytes>,
         head_ms: u64,
     ) -> Result<Exchange, ProviderError> {
         let head = Duration::from_millis(head_ms);
-        let response = match timeout(head, self.send_once(method, url, headers, body)).await {
+        let response = match timeout(head, self.send_once(method, place, headers, body)).await {
             Ok(Ok(response)) => response,
             Ok(Err(error)) => return Err(self.fail(error)),
             Err(_) => return Err(self.fail(late(Phase::Head, head))),
@@ -115,21 +118,21 @@ impl Provider {
     async fn send_once(
         &self,
         method: Method,
-        url: Url,
+        place: &Place,
         mut headers: HeaderMap,
         body: Option<Bytes>,
     ) -> Result<Exchange, ProviderError> {
         let describe = |fault: Fault| describe(fault, Kind::Connect);
         let Some(lanes) = self.lanes.get_or_init(|| Lanes::to(&self.base)) else {
-            let mut request = self.client()?.request(method, url).headers(headers);
+            let mut request = self.client()?.request(method, place.url.clone()).headers(headers);
             if let Some(body) = body {
                 request = request.body(body);
             }
             let response = request.send().await.map_err(|error| describe(error.into()))?;
             return Ok(Exchange::Client(Box::new(response)));
         };
-        if let Some(host) = host(&url) {
-            headers.insert(HOST, host);
+        if let Some(host) = &place.host {
+            headers.insert(HOST, host.clone());
         }
         headers.entry(USER_AGENT).or_insert(HeaderValue::from_static(AGENT));
         if !self.is_loopback() {
@@ -139,9 +142,8 @@ impl Provider {
         let mut request = hyper::Request::new(Full::new(body.unwrap_or_default()));
         *request.method_mut() = method;
         *request.headers_mut() = headers;
-        *request.uri_mut() = url[Position::BeforePath..]
-            .parse()
-            .map_err(|_| ProviderError::new(Kind::InvalidRequest, "No such address"))?;
+        let no_target = || ProviderError::new(Kind::InvalidRequest, "No such address");
+        *request.uri_mut() = place.target.clone().ok_or_else(no_target)?;
         let answer = lanes.send(request).await.map_err(|error| describe(error.into()))?;
         Ok(Exchange::Lane(Box::new(answer)))
     }
@@ -289,16 +291,6 @@ fn plain(builder: ClientBuilder) -> Result<ClientBuilder, ProviderError> {
     Ok(builder.tls_backend_preconfigured(config))
 }
 
-/// Returns the name of the server that an address is on, as a request tells it.
-fn host(url: &Url) -> Option<HeaderValue> {
-    let host = url.host_str()?;
-    let text = match url.port() {
-        Some(port) => format!("{host}:{port}"),
-        None => host.to_owned(),
-    };
-    HeaderValue::try_from(text).ok()
-}
-
 /// Returns an answer's headers as the codecs read them.
 pub(super) fn view(response: &Exchange) -> HeaderView {
     let pairs = response.headers().iter().filter_map(|(name, value)| {
@@ -309,7 +301,9 @@ pub(super) fn view(response: &Exchange) -> HeaderView {
 
 /// Returns the vendor's id of a request.
 pub(super) fn request_id(headers: &HeaderMap) -> Option<String> {
-    let id = headers.get("request-id").or_else(|| headers.get("x-request-id"))?;
+    const ID: HeaderName = HeaderName::from_static("request-id");
+    const OTHER: HeaderName = HeaderName::from_static("x-request-id");
+    let id = headers.get(ID).or_else(|| headers.get(OTHER))?;
     id.to_str().ok().map(|id| id.trim().to_owned())
 }
 

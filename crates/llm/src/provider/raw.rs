@@ -11,11 +11,12 @@ use distiq_base::Dialect;
 use futures::stream::BoxStream;
 use futures::{Stream, StreamExt};
 use reqwest::Method;
-use reqwest::header::{CONNECTION, HeaderMap, HeaderValue};
+use reqwest::header::{CONNECTION, CONTENT_TYPE, HeaderMap, HeaderValue};
 use tokio::time::timeout;
 
 use super::exchange::Exchange;
 use super::http::{describe, late, request_id};
+use super::place::Place;
 use super::reading::AnswerReader;
 use super::stream::Guard;
 use super::{Provider, Timeouts};
@@ -157,19 +158,18 @@ impl Provider {
                 self.fail(ProviderError::new(Kind::InvalidRequest, "No such HTTP method"))
             })?,
         };
-        let mut url = self.url(request.path.trim_start_matches('/'));
-        url.set_query(request.query.as_deref());
+        let place = self.place(request);
         let mut headers = passed_on(&request.headers);
         self.sign(&mut headers);
         let body = (!request.body.is_empty()).then(|| request.body.clone());
-        if body.is_some() && !headers.contains_key("content-type") {
-            headers.insert("content-type", HeaderValue::from_static("application/json"));
+        if body.is_some() && !headers.contains_key(CONTENT_TYPE) {
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         }
         let usual = self.config.timeouts.head_ms;
         // A wait that the user has set holds for everything.
         let is_usual = usual == Timeouts::default().head_ms;
         let head_ms = if request.is_whole && is_usual { WHOLE_ANSWER_MS } else { usual };
-        let response = self.begin(method, url, headers, body, head_ms).await?;
+        let response = self.begin(method, &place, headers, body, head_ms).await?;
         let status = response.status().as_u16();
         let headers = given_on(response.headers());
         if !response.status().is_success() {
@@ -189,10 +189,11 @@ impl Provider {
     pub async fn check(&self, path: &str) -> Result<(), ProviderError> {
         let mut url = self.base.clone();
         url.set_path(path);
+        let place = Place::of(url);
         let headers = self.headers.clone();
         match timeout(
             HEALTH_WAIT,
-            self.begin(Method::GET, url, headers, None, self.config.timeouts.head_ms),
+            self.begin(Method::GET, &place, headers, None, self.config.timeouts.head_ms),
         )
         .await
         {
@@ -214,6 +215,15 @@ impl Provider {
             _ => quirks.max_tokens_field,
         };
         (quirks.stream_options, field)
+    }
+
+    /// Returns where a request goes; queries are the callers' own, so that those are not remembered.
+    fn place(&self, request: &RawRequest) -> Arc<Place> {
+        let path = request.path.trim_start_matches('/');
+        let Some(query) = &request.query else { return self.places.at(path, || self.url(path)) };
+        let mut url = self.url(path);
+        url.set_query(Some(query));
+        Arc::new(Place::of(url))
     }
 
     /// Puts our key and the user's headers in.

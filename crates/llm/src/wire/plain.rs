@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 /// Reads one; `None` where it may be anything else.
 pub(crate) fn read<'a, T: Deserialize<'a>>(data: &'a str) -> Option<T> {
@@ -90,7 +91,7 @@ impl Chunk {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 #[allow(dead_code, reason = "fields that may be there, and tell nothing")]
-pub(crate) struct Completion {
+pub(crate) struct Completion<'a> {
     pub id: String,
     #[serde(default)]
     object: IgnoredAny,
@@ -102,7 +103,8 @@ pub(crate) struct Completion {
     #[serde(default)]
     system_fingerprint: IgnoredAny,
     choices: [WholeChoice; 1],
-    pub usage: Value,
+    #[serde(borrow)]
+    pub usage: &'a RawValue,
 }
 
 #[derive(Deserialize)]
@@ -136,7 +138,7 @@ struct ChatMessage {
     tool_calls: (),
 }
 
-impl Completion {
+impl Completion<'_> {
     /// Returns the text and the finish reason, where there is a text.
     pub fn take_text(&mut self) -> Option<(String, String)> {
         let [choice] = &mut self.choices;

@@ -62,8 +62,12 @@ impl Passing {
         let speaks = |way: &Candidate| {
             desk.pool(&way.provider).is_ok_and(|pool| pool.dialect() == Some(call.dialect))
         };
-        let holds = body.holds_signed_reasoning();
-        purpose.fallbacks.retain(|way| speaks(way) && !holds && call.reads != Reads::Nothing);
+        if call.reads == Reads::Nothing
+            || (!purpose.fallbacks.is_empty() && body.holds_signed_reasoning())
+        {
+            purpose.fallbacks.clear();
+        }
+        purpose.fallbacks.retain(speaks);
         let first = Candidate {
             provider: purpose.provider.clone(),
             model: call.model.clone(),
@@ -248,8 +252,7 @@ impl Passing {
             Reads::Answer => {
                 through.reader.push(body, &mut events)?;
                 through.reader.end(&mut events)?;
-                let mut state = self.ticket.state();
-                events.iter().for_each(|event| state.account.note(event));
+                self.ticket.state().account.note_whole(events);
             }
             Reads::Count => {
                 let usage = distiq_llm::wire::read_usage(body).unwrap_or_default();

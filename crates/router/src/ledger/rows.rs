@@ -122,7 +122,8 @@ impl<'a> Opening<'a> {
 fn json(texts: &[String]) -> Cow<'static, str> {
     match texts {
         [] => Cow::Borrowed("[]"),
-        _ => Cow::Owned(serde_json::Value::from(texts).to_string()),
+        // Texts always have a form in JSON.
+        _ => Cow::Owned(serde_json::to_string(texts).unwrap_or_else(|_| "[]".to_owned())),
     }
 }
 

@@ -164,6 +164,7 @@ impl Account {
         let (key, owner) = key.as_ref().map(|key| (key.id.clone(), key.owner.clone())).unzip();
         OpenRow {
             id: self.id.clone(),
+            kind: self.purpose.kind,
             session: session.clone(),
             project: project.clone(),
             run: self.desk.config.run.clone(),
@@ -177,7 +178,8 @@ impl Account {
             worst,
             wanted_tokens,
             estimate: self.price(&Usage { input: self.prompt_tokens, ..Usage::default() }),
-            ..OpenRow::new(self.purpose.kind, provider, model)
+            provider,
+            model,
         }
     }
 
@@ -250,22 +252,28 @@ impl Account {
 
     /// Takes a step of the answer in.
     pub fn note(&mut self, event: &StreamEvent) {
+        self.take(event);
+        if matches!(event, StreamEvent::BlockDelta { .. } | StreamEvent::Usage { .. }) {
+            self.keep_progress();
+        }
+    }
+
+    /// Takes an answer in that came whole: its end is written next.
+    pub fn note_whole(&mut self, events: impl IntoIterator<Item = StreamEvent>) {
+        events.into_iter().for_each(|event| self.take(&event));
+    }
+
+    fn take(&mut self, event: &StreamEvent) {
         self.attempt = Attempt::Answering;
         match event {
             StreamEvent::Start { model, .. } if !model.is_empty() => {
                 self.answered_by = Some(model.clone());
             }
-            StreamEvent::BlockDelta { delta, .. } => {
-                self.grow(bytes(delta));
-                self.keep_progress();
-            }
+            StreamEvent::BlockDelta { delta, .. } => self.grow(bytes(delta)),
             StreamEvent::BlockStart { block: BlockStart::ToolCall { name, .. }, .. } => {
                 self.grow(name.len() as u64);
             }
-            StreamEvent::Usage { usage } => {
-                self.report(*usage);
-                self.keep_progress();
-            }
+            StreamEvent::Usage { usage } => self.report(*usage),
             StreamEvent::Stop { reason } => self.stop = Some(reason.clone()),
             StreamEvent::End => {
                 self.complete = true;
@@ -381,12 +389,15 @@ impl Account {
 
     fn savings_of(&self, usage: Usage, paid: Option<Money>, source: Source) -> Savings {
         let Some(paid) = paid else { return Savings::default() };
-        let window = self.desk.window(&self.baseline);
+        let left_out = match self.purpose.left_out {
+            none if none.tokens() == 0 => none,
+            some => some.within(self.desk.window(&self.baseline), usage.prompt()),
+        };
         let outcome = Outcome {
             usage,
             paid,
             earlier: self.earlier.cost.unwrap_or(Money::ZERO),
-            left_out: self.purpose.left_out.within(window, usage.prompt()),
+            left_out,
             warm_tokens: self.warm_tokens(&usage),
             source,
         };
@@ -485,13 +496,17 @@ fn bytes(delta: &Delta) -> u64 {
 }
 
 fn stop_name(stop: &StopReason) -> String {
-    match serde_json::to_value(stop) {
-        Ok(serde_json::Value::String(name)) => name,
-        _ => match stop {
-            StopReason::Other(name) => name.clone(),
-            _ => String::new(),
-        },
-    }
+    let name = match stop {
+        StopReason::EndTurn => "end_turn",
+        StopReason::ToolUse => "tool_use",
+        StopReason::MaxTokens => "max_tokens",
+        StopReason::StopSequence => "stop_sequence",
+        StopReason::Refusal => "refusal",
+        StopReason::PauseTurn => "pause_turn",
+        StopReason::ContextWindow => "context_window",
+        StopReason::Other(name) => name,
+    };
+    name.to_owned()
 }
 
 fn millis(duration: Duration) -> u64 {

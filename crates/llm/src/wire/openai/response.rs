@@ -14,7 +14,7 @@ use crate::wire::{MAX_ANSWER_BLOCKS, WireError, field, plain, status};
 /// [`WireError::Vendor`] where the body is an error or a web page all the same,
 /// [`WireError::Truncated`] where it ends early, [`WireError::Malformed`] otherwise.
 pub fn decode_response(body: &[u8]) -> Result<Response, WireError> {
-    if let Some(mut plain) = plain::read_whole::<plain::Completion>(body)
+    if let Some(mut plain) = plain::read_whole::<plain::Completion<'_>>(body)
         && let Some((text, reason)) = plain.take_text()
     {
         let end = End { has_calls: false, refused: false };
@@ -23,7 +23,7 @@ pub fn decode_response(body: &[u8]) -> Result<Response, WireError> {
             model: plain.model,
             content: vec![Content::Text { text }],
             stop: decode_stop(&reason, end)?,
-            usage: usage::decode(&plain.usage, &Value::Null),
+            usage: usage::read(plain.usage),
         });
     }
     let json = status::parse_body(body)?;

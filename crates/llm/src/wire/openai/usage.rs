@@ -1,6 +1,9 @@
 //! Token counts: the prompt's include what was cached, so ours are differences.
 
 use distiq_base::{Money, Usage};
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use crate::wire::field;
@@ -16,6 +19,60 @@ pub(in crate::wire) fn find(json: &Value) -> Option<Usage> {
     let timings = json.get("timings").unwrap_or(&Value::Null);
     let report = places.into_iter().flatten().find_map(|usage| decode(usage, timings));
     report.or_else(|| decode_timings(timings))
+}
+
+/// A count as nearly all answers have it; with any other field it may mean more.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(dead_code, reason = "fields that may be there, and tell nothing")]
+struct Plain {
+    prompt_tokens: u64,
+    completion_tokens: u64,
+    #[serde(default)]
+    total_tokens: IgnoredAny,
+    #[serde(default)]
+    prompt_tokens_details: PromptDetails,
+    #[serde(default)]
+    completion_tokens_details: AnswerDetails,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(dead_code, reason = "fields that may be there, and tell nothing")]
+struct PromptDetails {
+    #[serde(default)]
+    cached_tokens: u64,
+    #[serde(default)]
+    audio_tokens: IgnoredAny,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(dead_code, reason = "fields that may be there, and tell nothing")]
+struct AnswerDetails {
+    #[serde(default)]
+    reasoning_tokens: u64,
+    #[serde(default)]
+    audio_tokens: IgnoredAny,
+    #[serde(default)]
+    accepted_prediction_tokens: IgnoredAny,
+    #[serde(default)]
+    rejected_prediction_tokens: IgnoredAny,
+}
+
+/// Reads a count as it is written.
+pub(super) fn read(usage: &RawValue) -> Option<Usage> {
+    let Ok(plain) = serde_json::from_str::<Plain>(usage.get()) else {
+        return decode(&serde_json::from_str(usage.get()).ok()?, &Value::Null);
+    };
+    let cache_read = plain.prompt_tokens_details.cached_tokens.min(plain.prompt_tokens);
+    Some(Usage {
+        input: plain.prompt_tokens - cache_read,
+        cache_read,
+        output: plain.completion_tokens,
+        reasoning: plain.completion_tokens_details.reasoning_tokens,
+        ..Usage::default()
+    })
 }
 
 /// Reads a count; `timings` are llama.cpp's, where it sent any.
