@@ -56,7 +56,8 @@ struct Kept {
 }
 
 struct Idle {
-    lane: Lane,
+    // A large thing, which goes from hand to hand.
+    lane: Box<Lane>,
     since: Instant,
 }
 
@@ -83,7 +84,7 @@ pub(super) struct Answer {
     pub status: StatusCode,
     pub headers: HeaderMap,
     /// `None` once it was read to its end.
-    rest: Option<(Incoming, Lane)>,
+    rest: Option<(Incoming, Box<Lane>)>,
     unpack: Option<Unpack>,
     lanes: Arc<Lanes>,
 }
@@ -116,26 +117,27 @@ impl Lanes {
         self.exchange(lane, request).await.map_err(|(error, _)| error)
     }
 
-    async fn connect(&self) -> Result<Lane, LaneError> {
+    async fn connect(&self) -> Result<Box<Lane>, LaneError> {
         let mut connector = HttpConnector::new();
         connector.set_nodelay(true);
         let io = connector.call(self.server.clone()).await;
         let io = io.map_err(|error| LaneError::Connect(Box::new(error)))?;
         let (sender, connection) = http1::handshake(io).await?;
-        Ok(Lane { sender, connection, is_over: false })
+        Ok(Box::new(Lane { sender, connection, is_over: false }))
     }
 
     async fn exchange(
         self: &Arc<Self>,
-        mut lane: Lane,
+        mut lane: Box<Lane>,
         request: Request<Full<Bytes>>,
     ) -> Result<Answer, (LaneError, Option<Request<Full<Bytes>>>)> {
-        let mut response = pin!(lane.sender.try_send_request(request));
+        let Lane { sender, connection, is_over } = &mut *lane;
+        let mut response = pin!(sender.try_send_request(request));
         let response = poll_fn(|context| {
             if let Poll::Ready(response) = response.as_mut().poll(context) {
                 return Poll::Ready(response);
             }
-            drive(&mut lane.connection, &mut lane.is_over, context);
+            drive(connection, is_over, context);
             response.as_mut().poll(context)
         });
         let response = response.await.map_err(|mut error| {
@@ -160,7 +162,7 @@ impl Lanes {
     }
 
     /// Takes the connection that was used last; its server is the least likely to have closed it.
-    fn take(&self) -> Option<Lane> {
+    fn take(&self) -> Option<Box<Lane>> {
         loop {
             let mut idle = self.kept(own_share()).idle.pop()?;
             if idle.is_usable() {
@@ -169,7 +171,7 @@ impl Lanes {
         }
     }
 
-    fn give_back(self: &Arc<Self>, lane: Lane) {
+    fn give_back(self: &Arc<Self>, lane: Box<Lane>) {
         let mut lane = Idle { lane, since: Instant::now() };
         let share = own_share();
         let mut kept = self.kept(share);
@@ -209,7 +211,7 @@ fn own_share() -> usize {
 impl Idle {
     /// Tells whether a request may go out on it.
     fn is_usable(&mut self) -> bool {
-        let Lane { sender, connection, is_over } = &mut self.lane;
+        let Lane { sender, connection, is_over } = &mut *self.lane;
         drive(connection, is_over, &mut Context::from_waker(Waker::noop()));
         !*is_over && sender.is_ready() && self.since.elapsed() < LONGEST_IDLE
     }

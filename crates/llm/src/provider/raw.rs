@@ -61,6 +61,9 @@ const NOT_GIVEN_ON: [&str; 9] = [
     "set-cookie",
 ];
 
+/// How many headers are mostly added to those that are passed on, either way.
+const OWN_HEADERS: usize = 5;
+
 /// How long a whole answer may take, where the user has set no wait: as long as the vendors' own
 /// libraries wait.
 const WHOLE_ANSWER_MS: u64 = 600_000;
@@ -274,9 +277,10 @@ fn passed_on(headers: &HeaderMap) -> HeaderMap {
             && !connection.iter().any(|hop| hop == name)
             && !name.starts_with("x-distiq-")
     };
+    let kept = || headers.iter().filter(|(name, _)| fits(name.as_str()));
     // Room for the provider's own.
-    let mut map = HeaderMap::with_capacity(headers.len() + 6);
-    for (name, value) in headers.iter().filter(|(name, _)| fits(name.as_str())) {
+    let mut map = HeaderMap::with_capacity(kept().count() + OWN_HEADERS);
+    for (name, value) in kept() {
         map.append(name.clone(), value.clone());
     }
     map
@@ -285,9 +289,10 @@ fn passed_on(headers: &HeaderMap) -> HeaderMap {
 /// Returns the answer's headers that still fit.
 fn given_on(headers: &HeaderMap) -> HeaderMap {
     let fits = |name: &str| !NOT_GIVEN_ON.contains(&name);
+    let kept = || headers.iter().filter(|(name, _)| fits(name.as_str()));
     // Room for the gateway's own.
-    let mut map = HeaderMap::with_capacity(headers.len() + 6);
-    for (name, value) in headers.iter().filter(|(name, _)| fits(name.as_str())) {
+    let mut map = HeaderMap::with_capacity(kept().count() + OWN_HEADERS);
+    for (name, value) in kept() {
         map.append(name.clone(), value.clone());
     }
     map

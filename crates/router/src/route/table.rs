@@ -243,7 +243,7 @@ impl Table {
         let route = |label, candidates| Route {
             name: label,
             candidates,
-            reasons: vec![format!("`{}` was named", cut(name))],
+            reasons: vec![["`", short(name), "` was named"].concat()],
         };
         if let Some(candidate) = self.prefixed(name) {
             return Ok(route("named", vec![candidate]));
@@ -285,9 +285,9 @@ impl Table {
         // Of a local server the catalogue knows a price for anything.
         let known = || {
             let info = self.catalogue.find(&offer.name, name);
-            offer.is_offered && info.is_some_and(|info| info.provider == offer.name)
+            info.is_some_and(|info| info.provider == offer.name)
         };
-        self.is_set(offer, name) || known()
+        self.is_set(offer, name) || (offer.is_offered && known())
     }
 
     fn is_set(&self, offer: &Offer, name: &str) -> bool {
@@ -333,7 +333,13 @@ impl Table {
 
     /// Adds what the settings name behind the first choice.
     fn add_fallbacks(&self, route: &mut Route, name: &str, target: &str, dialect: Option<Dialect>) {
-        let Some(first) = route.candidates.first().cloned() else { return };
+        // Most tables have none, and each request asks.
+        let Some(first) = route.candidates.first().filter(|_| !self.routes.fallbacks.is_empty())
+        else {
+            route.candidates = distinct(std::mem::take(&mut route.candidates));
+            return;
+        };
+        let first = first.clone();
         let names = [name, target, &first.to_string(), &first.model, &first.provider, "*"];
         let list = names.iter().find_map(|name| self.routes.fallbacks.get(*name));
         for fallback in list.into_iter().flatten() {
@@ -362,13 +368,25 @@ fn speaks(offer: &Offer, dialect: Option<Dialect>) -> bool {
 
 /// Leaves out what stands further to the front.
 fn distinct(candidates: Vec<Candidate>) -> Vec<Candidate> {
+    if candidates.len() < 2 {
+        return candidates;
+    }
     let mut seen = BTreeSet::new();
     let is_new = |way: &Candidate| seen.insert((way.provider.clone(), way.model.clone()));
     candidates.into_iter().filter(is_new).take(MAX_CANDIDATES).collect()
 }
 
 fn cut(name: &str) -> String {
-    name.chars().take(200).collect()
+    short(name).to_owned()
+}
+
+/// Returns a name's first 200 letters.
+fn short(name: &str) -> &str {
+    if name.len() <= 200 {
+        return name;
+    }
+    let end = name.char_indices().nth(200).map_or(name.len(), |(end, _)| end);
+    name.get(..end).unwrap_or(name)
 }
 
 /// Names that stand for something, beside the models themselves: aliases and `auto`.

@@ -50,8 +50,9 @@ pub(crate) struct Account {
     pub limits: Limits,
     /// Where it was sent, or was to be.
     candidate: Candidate,
-    /// What it is held against to tell what was saved: the model that was named, or the premium one.
-    baseline: Candidate,
+    /// What it is held against to tell what was saved: the model that was named, or the premium one; `None` where that is
+    /// the candidate.
+    baseline: Option<Box<Candidate>>,
     node: Option<String>,
     /// How often another model or provider was gone to.
     fallbacks: u32,
@@ -104,7 +105,7 @@ impl Account {
         let candidate = Candidate { provider: purpose.provider.clone(), model, tier: purpose.tier };
         let baseline = desk.config.premium.clone().filter(|_| purpose.route == "auto");
         Self {
-            baseline: baseline.unwrap_or_else(|| candidate.clone()),
+            baseline: baseline.filter(|way| !is_same(way, &candidate)).map(Box::new),
             limits: desk.limits(&purpose),
             desk,
             id: RequestId::generate(),
@@ -187,7 +188,8 @@ impl Account {
     pub fn switch(&mut self, candidate: Candidate, prompt_tokens: u64) {
         self.failed();
         self.answered_by = None;
-        self.candidate = candidate;
+        let left = std::mem::replace(&mut self.candidate, candidate);
+        self.baseline.get_or_insert_with(|| Box::new(left));
         self.prompt_tokens = prompt_tokens;
         if self.earlier.usage.is_empty() {
             // Nothing was paid so far; whether there is a price is the new model's to say.
@@ -391,7 +393,7 @@ impl Account {
         let Some(paid) = paid else { return Savings::default() };
         let left_out = match self.purpose.left_out {
             none if none.tokens() == 0 => none,
-            some => some.within(self.desk.window(&self.baseline), usage.prompt()),
+            some => some.within(self.desk.window(self.baseline()), usage.prompt()),
         };
         let outcome = Outcome {
             usage,
@@ -404,8 +406,12 @@ impl Account {
         let price = |way: &Candidate, usage: &Usage| {
             self.desk.price(&way.provider, &way.model, usage, &self.context)
         };
-        let premium = |usage: &Usage| price(&self.baseline, usage);
+        let premium = |usage: &Usage| price(self.baseline(), usage);
         savings::savings(&outcome, &premium, &|usage| price(&self.candidate, usage))
+    }
+
+    fn baseline(&self) -> &Candidate {
+        self.baseline.as_deref().unwrap_or(&self.candidate)
     }
 
     /// Returns how much of the prompt a loop that only appends would have read from its vendor's cache,
@@ -413,7 +419,7 @@ impl Account {
     fn warm_tokens(&self, usage: &Usage) -> u64 {
         let Some(session) = &self.purpose.session else { return usage.cache_read };
         let whole = usage.prompt().saturating_add(self.purpose.left_out.tokens());
-        let Candidate { provider, model, .. } = &self.baseline;
+        let Candidate { provider, model, .. } = self.baseline();
         let life = cache_life(provider, model);
         self.desk.warm.note(session.as_str(), whole, life, self.desk.config.clock.now())
     }
@@ -480,6 +486,10 @@ impl Account {
     }
 }
 
+fn is_same(a: &Candidate, b: &Candidate) -> bool {
+    (&a.provider, &a.model) == (&b.provider, &b.model)
+}
+
 /// Tells whether a count can be true.
 fn is_likely(usage: &Usage) -> bool {
     usage.prompt().max(usage.output) <= MOST_TOKENS
@@ -511,4 +521,26 @@ fn stop_name(stop: &StopReason) -> String {
 
 fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reasons_have_the_names_that_events_have() {
+        let reasons = [
+            StopReason::EndTurn,
+            StopReason::ToolUse,
+            StopReason::MaxTokens,
+            StopReason::StopSequence,
+            StopReason::Refusal,
+            StopReason::PauseTurn,
+            StopReason::ContextWindow,
+        ];
+        for reason in reasons {
+            assert_eq!(serde_json::to_value(&reason).unwrap(), stop_name(&reason));
+        }
+        assert_eq!(stop_name(&StopReason::Other("eos".into())), "eos");
+    }
 }

@@ -235,6 +235,30 @@ mod tests {
     }
 
     #[test]
+    fn a_plain_count_is_read_as_any_other() {
+        for usage in [
+            r#"{"prompt_tokens":9,"completion_tokens":1,"total_tokens":10}"#,
+            r#"{"prompt_tokens":9,"completion_tokens":1,"prompt_tokens_details":{"cached_tokens":4,"audio_tokens":0},
+                "completion_tokens_details":{"reasoning_tokens":3,"audio_tokens":0,"accepted_prediction_tokens":0,
+                "rejected_prediction_tokens":0}}"#,
+            r#"{"prompt_tokens":3,"completion_tokens":1,"prompt_tokens_details":{"cached_tokens":7}}"#,
+            r#"{"prompt_tokens":9,"completion_tokens":1,"prompt_tokens_details":null}"#,
+            r#"{"prompt_tokens":9,"completion_tokens":1,"prompt_tokens_details":{"cache_write_tokens":5}}"#,
+            r#"{"prompt_tokens":9,"completion_tokens":1,"prompt_cache_hit_tokens":6}"#,
+            r#"{"prompt_tokens":9,"completion_tokens":1,"cost":0.01}"#,
+            r#"{"prompt_tokens":9.7,"completion_tokens":-1}"#,
+            r#"{"prompt_tokens":9}"#,
+            r#"{"total_tokens":9}"#,
+            "null",
+            "[]",
+        ] {
+            let raw = serde_json::from_str::<&RawValue>(usage).unwrap();
+            let value = serde_json::from_str(usage).unwrap();
+            assert_eq!(read(raw), decode(&value, &Value::Null), "{usage}");
+        }
+    }
+
+    #[test]
     fn writes_what_it_reads() {
         let usage = Usage {
             input: 1,
