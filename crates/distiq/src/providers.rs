@@ -161,16 +161,14 @@ pub fn choose_for(
     if let (true, Some(prompt)) = (is_open, prompt) {
         let verdict = Classifier::builtin().classify(prompt);
         let at = jiff::Timestamp::now();
-        let (tier, risk) = Inputs { verdict: &verdict, policy: table.policy, at }.tier();
+        let inputs = Inputs { verdict: &verdict, policy: table.policy, at };
         let name = settings.model.as_deref().unwrap_or("auto");
         // Without any provider the usual way below says what to do.
-        if let Ok(route) = table.resolve_at(name, None, tier)
+        if let Ok((tier, route)) = table.open(name, None, prompt, &inputs)
             && let Some(way) = route.candidates.into_iter().next()
         {
-            let label = verdict.label;
-            let mut reasons = vec![format!("the request is {label} ({:.2})", verdict.confidence)];
+            let mut reasons = route.reasons;
             reasons.push(format!("policy {}: the tier {tier}", table.policy.as_str()));
-            reasons.extend(risk);
             let chosen = Some(Chosen { tier, reasons });
             return Ok(Choice { provider: way.provider, model: way.model, chosen });
         }

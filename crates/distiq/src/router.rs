@@ -26,6 +26,8 @@ pub fn open(world: &World, registry: Registry, catalogue: Catalogue) -> Result<R
             session: settings.limits.session,
             day: settings.limits.day,
             month: settings.limits.month,
+            project_day: settings.limits.project_day,
+            project_month: settings.limits.project_month,
             run: settings.max_cost,
             alert_share: settings.limits.alert_share,
             ..Limits::default()

@@ -183,6 +183,11 @@ impl Classifier {
     }
 }
 
+/// Returns the user's own words of a prompt, without what is pasted or quoted.
+pub fn own_words(prompt: &str) -> String {
+    own::own(prompt).text
+}
+
 /// Returns what the user said last in a request: never what tools gave back, nor a message that holds
 /// nothing but pasted or tagged text.
 pub fn newest_text(request: &Request) -> Option<String> {

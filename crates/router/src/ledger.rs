@@ -497,6 +497,7 @@ fn grant(
             session: row.session.as_ref().map(|session| session.as_str().to_owned()),
             run: row.run.clone(),
             key: row.key.clone(),
+            project: row.project.clone(),
             at,
             zone: shared.zone().clone(),
         };

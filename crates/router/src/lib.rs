@@ -56,8 +56,8 @@ pub use ledger::{Ledger, LedgerError, LedgerOptions};
 pub use nodes::{Balance, NodeStatus};
 pub use receipt::{Receipt, RouterEvent, SendError};
 pub use route::{
-    Candidate, Decision, Forecast, Inputs, Policy, Route, RouteError, Standing, SwitchInputs,
-    Table, Task, Tier, What, decide,
+    Candidate, Decision, Examples, Forecast, Inputs, Policy, Route, RouteError, Standing,
+    SwitchInputs, Table, Task, Tier, What, decide,
 };
 pub use router::{KeyUse, Purpose, Router, RouterConfig};
 pub use savings::{LeftOut, Outcome, Pricing, Source, savings};

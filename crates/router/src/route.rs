@@ -1,6 +1,7 @@
 //! Where a request may go: tiers, policies, and the ways that a name stands for.
 
 mod choosing;
+mod examples;
 mod forecast;
 mod staying;
 mod table;
@@ -11,6 +12,7 @@ use serde::Serialize;
 
 use crate::classify::Label;
 
+pub use examples::Examples;
 pub use forecast::{Forecast, Inputs};
 pub(crate) use staying::Stays;
 pub use staying::{Decision, Standing, SwitchInputs, What, decide};

@@ -50,6 +50,8 @@ pub enum Kind {
     Paths,
     /// Names of models, in an array or between commas.
     Models,
+    /// Sentences, in an array.
+    Texts,
     /// Addresses with weights: an array of tables `{url, weight}`, or `URL WEIGHT` between commas.
     Nodes,
     /// Dollars.
@@ -174,6 +176,8 @@ pub const KEYS: &[Key] = &[
     user("limits.session", Kind::Money, "Most dollars a session").tightened(),
     user("limits.day", Kind::Money, "Most dollars a day, over all projects").tightened(),
     user("limits.month", Kind::Money, "Most dollars a month, over all projects").tightened(),
+    user("limits.project_day", Kind::Money, "Most dollars a day in one project").tightened(),
+    user("limits.project_month", Kind::Money, "Most dollars a month in one project").tightened(),
     user("limits.alert_share", Kind::Share, "The part of a limit at which a notice comes")
         .or("0.8")
         .tightened(),
@@ -250,6 +254,17 @@ pub const KEYS: &[Key] = &[
         "aliases.MODEL",
         Kind::Text,
         "Another name of a model, of `PROVIDER/MODEL`, or of `auto` with or without a tier",
+    ),
+    user(
+        "routes.NAME.to",
+        Kind::Text,
+        "Where requests like the route's utterances go instead of the tier that `auto` would choose: a \
+         model, `PROVIDER/MODEL`, an alias, or `auto:` with a tier",
+    ),
+    user(
+        "routes.NAME.utterances",
+        Kind::Texts,
+        "Requests as people write them; whatever is said much alike takes the route",
     ),
     user(
         "fallbacks.MODEL",
@@ -491,6 +506,8 @@ impl Kind {
             Kind::Hosts | Kind::Paths | Kind::Models => {
                 list(text, self == Kind::Hosts).map(Value::List)
             }
+            // A sentence may hold commas.
+            Kind::Texts => list(&format!("{text}\n"), false).map(Value::List),
             Kind::Nodes => {
                 let nodes = list(text, false)?;
                 let fits = |node: &String| Self::node(node).is_some();
@@ -515,7 +532,7 @@ impl Kind {
 
     /// Tells whether a value is a list.
     pub const fn is_list(self) -> bool {
-        matches!(self, Kind::Hosts | Kind::Paths | Kind::Models | Kind::Nodes)
+        matches!(self, Kind::Hosts | Kind::Paths | Kind::Models | Kind::Texts | Kind::Nodes)
     }
 
     /// Reads a node: its address and its weight, 1 where none is given.
@@ -538,6 +555,7 @@ impl Kind {
             Kind::Hosts => "hosts such as `[\"crates.io\", \"*.npmjs.org\"]`".to_owned(),
             Kind::Paths => "files or folders such as `[\"/opt/tools\", \"~/data\"]`".to_owned(),
             Kind::Models => "names such as `[\"openai/gpt-6-luna\"]`".to_owned(),
+            Kind::Texts => "sentences such as `[\"translate this into German\"]`".to_owned(),
             Kind::Nodes => "tables such as `[[providers.NAME.nodes]]` with `url` and, from 1 to \
                             1000, `weight`"
                 .to_owned(),

@@ -46,6 +46,8 @@ pub struct LimitSettings {
     pub session: Option<Money>,
     pub day: Option<Money>,
     pub month: Option<Money>,
+    pub project_day: Option<Money>,
+    pub project_month: Option<Money>,
     pub alert_share: f64,
 }
 
@@ -74,6 +76,8 @@ pub struct RouteSettings {
     pub tiers: BTreeMap<String, Vec<String>>,
     pub aliases: BTreeMap<String, String>,
     pub fallbacks: BTreeMap<String, Vec<String>>,
+    /// The user's own routes by their names: where to, and what is said.
+    pub examples: BTreeMap<String, (String, Vec<String>)>,
     /// Models by the task's name.
     pub tasks: BTreeMap<String, String>,
 }
@@ -240,6 +244,8 @@ impl Settings {
                 session: values.money("limits.session"),
                 day: values.money("limits.day"),
                 month: values.money("limits.month"),
+                project_day: values.money("limits.project_day"),
+                project_month: values.money("limits.project_month"),
                 alert_share: match values.value("limits.alert_share") {
                     Some(Value::Share(share)) => *share,
                     _ => 1.0,
@@ -419,6 +425,14 @@ fn routes(config: &Config) -> RouteSettings {
             "fallbacks" => drop(routes.fallbacks.insert(name, list)),
             "aliases" => drop(routes.aliases.insert(name, value.to_string())),
             "tasks" => drop(routes.tasks.insert(name, value.to_string())),
+            "routes" => {
+                let Some((name, field)) = name.rsplit_once('.') else { continue };
+                let (to, utterances) = routes.examples.entry(name.to_owned()).or_default();
+                match field {
+                    "to" => *to = value.to_string(),
+                    _ => *utterances = list,
+                }
+            }
             _ => {}
         }
     }

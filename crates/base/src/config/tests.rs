@@ -275,6 +275,12 @@ fn routes_and_nodes_are_read_whatever_models_are_called() {
         let error = from_user(bad).unwrap_err();
         assert!(error.contains("line"), "{error}");
     }
+    let text = "[routes.german]\nto = \"auto:budget\"\nutterances = [\"say it in German, please\", \"b\"]\n\
+        [routes.one]\nutterances = [\"a, b\"]\n";
+    let examples = from_user(text).unwrap().settings().routes.examples;
+    assert_eq!(examples["german"].0, "auto:budget");
+    assert_eq!(examples["german"].1, ["say it in German, please", "b"]);
+    assert_eq!(examples["one"], (String::new(), vec!["a, b".to_owned()]));
     assert_eq!(parts("aliases.gpt-4.1"), ["aliases", "gpt-4.1"]);
     assert_eq!(parts("limits.day"), ["limits", "day"]);
 }

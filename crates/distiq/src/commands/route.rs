@@ -57,7 +57,7 @@ impl Desk {
         let verdict = classifier.classify(prompt);
         let us = u64::try_from(begin.elapsed().as_micros()).unwrap_or(u64::MAX);
         let inputs = Inputs { verdict: &verdict, policy: self.policy, at: self.at };
-        let forecast = self.table.forecast(&inputs);
+        let forecast = self.table.forecast_for(prompt, &inputs);
         (verdict, forecast, us)
     }
 

@@ -31,6 +31,26 @@ fn a_route_is_told_without_a_key_and_fits_its_schema() {
 }
 
 #[test]
+fn a_route_of_the_users_own_takes_what_is_said_like_its_utterances() {
+    let place = Place::new();
+    place.settings(
+        "[routes.changelog]\nto = \"auto:budget\"\nutterances = [\"write the release notes for the new version\"]\n\
+         [routes.house]\nto = \"house/qwen\"\nutterances = [\"объясни, что делает этот модуль\", \"explain what this module does\"]\n\
+         [routes.nowhere]\nto = \"mystery\"\nutterances = [\"sing a song\"]\n\
+         [providers.house]\nbase_url = \"http://127.0.0.1:9/v1\"\ndialect = \"openai\"\n",
+    );
+    let told = |prompt: &str| place.run(&["route", "--json", "--", prompt]).json();
+    let json = told("Please write release notes for version 2.4");
+    assert_eq!(json["tier"], "budget", "{json}");
+    assert!(json["reasons"].to_string().contains("route `changelog`"), "{json}");
+    assert_eq!(told("Объясни мне, что делает этот модуль")["model"], "house/qwen");
+    let nobody = told("sing me a song");
+    assert!(nobody["reasons"].to_string().contains("passed over"), "{nobody}");
+    let other = told("make the release pipeline multi-tenant");
+    assert!(!other["reasons"].to_string().contains("route `"), "{other}");
+}
+
+#[test]
 fn rows_of_any_length_are_answered_one_by_one() {
     let place = Place::new();
     let schema = place.run(&["schema", "route"]).json();

@@ -21,6 +21,10 @@ pub struct Limits {
     pub month: Option<Money>,
     /// By the run: one `distiq run` with all that it starts.
     pub run: Option<Money>,
+    /// In the local day, by the project.
+    pub project_day: Option<Money>,
+    /// In the local month, by the project.
+    pub project_month: Option<Money>,
     /// In the local day, by the gateway key.
     pub key_day: Option<Money>,
     /// In the local month, by the gateway key.
@@ -36,6 +40,8 @@ impl Default for Limits {
             day: None,
             month: None,
             run: None,
+            project_day: None,
+            project_month: None,
             key_day: None,
             key_month: None,
             alert_share: 0.8,
@@ -56,6 +62,8 @@ impl Limits {
             (LimitScope::Session, self.session),
             (LimitScope::Day, self.day),
             (LimitScope::Month, self.month),
+            (LimitScope::ProjectDay, self.project_day),
+            (LimitScope::ProjectMonth, self.project_month),
             (LimitScope::KeyDay, self.key_day),
             (LimitScope::KeyMonth, self.key_month),
         ]
@@ -84,6 +92,10 @@ pub enum LimitScope {
     Day,
     /// The local month.
     Month,
+    /// The local day of a project.
+    ProjectDay,
+    /// The local month of a project.
+    ProjectMonth,
     /// The local day of a gateway key.
     KeyDay,
     /// The local month of a gateway key.
@@ -98,6 +110,8 @@ impl LimitScope {
             LimitScope::Session => "session",
             LimitScope::Day => "day",
             LimitScope::Month => "month",
+            LimitScope::ProjectDay => "project_day",
+            LimitScope::ProjectMonth => "project_month",
             LimitScope::KeyDay => "key_day",
             LimitScope::KeyMonth => "key_month",
         }
@@ -107,6 +121,8 @@ impl LimitScope {
 impl fmt::Display for LimitScope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            LimitScope::ProjectDay => "project's day",
+            LimitScope::ProjectMonth => "project's month",
             LimitScope::KeyDay => "key's day",
             LimitScope::KeyMonth => "key's month",
             other => other.as_str(),
@@ -257,6 +273,10 @@ impl BudgetError {
             LimitScope::Session => "Raise the session limit, or start a new session".into(),
             LimitScope::Day | LimitScope::Month => {
                 format!("Raise the {scope} limit in the settings, or wait for the next {scope}")
+            }
+            LimitScope::ProjectDay => "Raise `limits.project_day`, or wait for the next day".into(),
+            LimitScope::ProjectMonth => {
+                "Raise `limits.project_month`, or wait for the next month".into()
             }
             LimitScope::KeyDay => "Raise the key's budget, or wait for the next day".into(),
             LimitScope::KeyMonth => "Raise the key's budget, or wait for the next month".into(),

@@ -25,10 +25,7 @@ impl Router {
         let verdict = Classifier::builtin().classify(&text);
         let at = self.desk.config.clock.now();
         let inputs = Inputs { verdict: &verdict, policy: table.policy, at };
-        let (tier, risk) = inputs.tier();
-        let mut route = table.resolve_at(name, dialect, tier)?;
-        route.reasons.push(format!("the request is {} ({:.2})", verdict.label, verdict.confidence));
-        route.reasons.extend(risk);
+        let (tier, mut route) = table.open(name, dialect, &text, &inputs)?;
         let Some(way) = route.candidates.first().cloned() else { return Ok(route) };
         let conversation = prefix_hash(request);
         let wanted = Standing { tier: way.tier.unwrap_or(tier), way };

@@ -85,6 +85,16 @@ impl Table {
         };
         reasons.push(format!("policy {}: {label} goes to the tier {tier}", policy.as_str()));
         reasons.extend(risk);
+        self.forecast_at(tier, reasons, inputs)
+    }
+
+    /// Tells where a request of a tier would go.
+    pub(super) fn forecast_at(
+        &self,
+        tier: Tier,
+        mut reasons: Vec<String>,
+        inputs: &Inputs,
+    ) -> Forecast {
         let model =
             self.tier(tier, "auto").ok().and_then(|route| route.candidates.into_iter().next());
         let usual = || {
@@ -92,6 +102,7 @@ impl Table {
             Some(Candidate::new(provider, model))
         };
         let priced = model.clone().or_else(usual);
+        let label = inputs.verdict.label;
         let cost = priced.as_ref().and_then(|way| self.expected_cost(way, label, inputs.at));
         if let (None, Some(way)) = (&model, &priced) {
             reasons.push(format!("no provider is set up; the cost is that of {way}"));

@@ -8,7 +8,7 @@ use distiq_base::config::{RouteSettings, Settings};
 use distiq_llm::registry::Offer;
 use distiq_llm::{Catalogue, Registry};
 
-use super::{Candidate, Policy, Route, Tier};
+use super::{Candidate, Examples, Policy, Route, Tier};
 
 /// Most aliases from a name to what it stands for.
 const MAX_ALIASES: usize = 8;
@@ -22,6 +22,8 @@ pub struct Table {
     pub offers: Vec<Offer>,
     /// Tiers, aliases, fall-backs and tasks.
     pub routes: RouteSettings,
+    /// The user's own routes.
+    pub examples: Examples,
     /// How `auto` is chosen.
     pub policy: Policy,
     /// The models that are known.
@@ -117,6 +119,7 @@ impl Table {
     pub fn new(settings: &Settings, registry: &Registry, catalogue: Arc<Catalogue>) -> Self {
         Self {
             offers: registry.offers(),
+            examples: Examples::new(&settings.routes),
             routes: settings.routes.clone(),
             policy: Policy::parse(&settings.policy).unwrap_or_default(),
             catalogue,

@@ -22,6 +22,8 @@ fn limits(scope: LimitScope, limit: Money) -> Limits {
         LimitScope::Run => limits.run = Some(limit),
         LimitScope::Session => limits.session = Some(limit),
         LimitScope::Day => limits.day = Some(limit),
+        LimitScope::ProjectDay => limits.project_day = Some(limit),
+        LimitScope::ProjectMonth => limits.project_month = Some(limit),
         LimitScope::KeyDay => limits.key_day = Some(limit),
         LimitScope::KeyMonth => limits.key_month = Some(limit),
         LimitScope::Month => limits.month = Some(limit),
@@ -43,7 +45,8 @@ fn spend(ledger: &Ledger, open: OpenRow, cost: Money, limits: &Limits) {
 fn each_limit_counts_its_own_requests() {
     let desk = Desk::at("2026-11-21T22:30:00Z", berlin());
     let ledger = &desk.ledger;
-    spend(ledger, in_run("r1", "s1"), cents(90), &Limits::default());
+    let first = OpenRow { project: Some("/work/a".into()), ..in_run("r1", "s1") };
+    spend(ledger, first, cents(90), &Limits::default());
     let check = |open: OpenRow, scope, fits: bool| {
         let id = open.id.clone();
         let result = ledger.reserve_blocking(open, &limits(scope, cents(100)));
@@ -69,6 +72,11 @@ fn each_limit_counts_its_own_requests() {
     check(in_run("r1", "s2"), LimitScope::Session, true);
     check(row("s2"), LimitScope::Day, false);
     check(row("s2"), LimitScope::Month, false);
+    let of = |project: &str| OpenRow { project: Some(project.into()), ..row("s2") };
+    check(of("/work/a"), LimitScope::ProjectDay, false);
+    check(of("/work/a"), LimitScope::ProjectMonth, false);
+    check(of("/work/b"), LimitScope::ProjectDay, true);
+    check(row("s2"), LimitScope::ProjectMonth, true);
     // Half an hour before midnight in Berlin becomes half an hour after.
     desk.set("2026-11-21T23:30:00Z");
     check(row("s2"), LimitScope::Day, true);

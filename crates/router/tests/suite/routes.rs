@@ -167,6 +167,42 @@ fn fall_backs_stand_behind_by_the_nearest_name() {
     check("openai/gpt-6-luna", "named: openai/gpt-6-luna, anthropic/claude-haiku-5-5");
 }
 
+/// Families of prompts that mean the same, by their names.
+fn families() -> Vec<Vec<String>> {
+    let rows = include_str!("../../data/prompts/prompts.jsonl").lines();
+    let mut families = std::collections::BTreeMap::<String, Vec<String>>::new();
+    for row in rows {
+        let row: serde_json::Value = serde_json::from_str(row).unwrap();
+        let text = |name: &str| row[name].as_str().unwrap().to_owned();
+        if row["text"].as_str().unwrap().len() < 200 {
+            families.entry(text("family")).or_default().push(text("text"));
+        }
+    }
+    families.into_values().filter(|family| family.len() >= 3).collect()
+}
+
+#[test]
+fn a_route_by_utterances_takes_its_own_and_hardly_anything_else() {
+    let families = families();
+    let (mut own, mut found, mut others, mut wrong) = (0, 0, 0, 0);
+    for (at, family) in families.iter().enumerate().step_by(9) {
+        let (last, utterances) = family.split_last().unwrap();
+        let mut settings = distiq_base::config::RouteSettings::default();
+        settings.examples.insert("it".into(), ("auto:budget".into(), utterances.to_vec()));
+        let examples = distiq_router::Examples::new(&settings);
+        own += 1;
+        found += usize::from(examples.find(last).is_some());
+        for other in families.iter().enumerate().filter(|(other, _)| *other != at) {
+            others += 1;
+            wrong += usize::from(examples.find(other.1.last().unwrap()).is_some());
+        }
+    }
+    println!("{found} of {own} found; {wrong} of {others} others taken");
+    assert!(found * 100 >= own * 60, "{found} of {own}");
+    // Most of them are the same request in another language.
+    assert!(wrong * 1_000 <= others, "{wrong} of {others}");
+}
+
 #[test]
 fn a_task_may_have_a_model_of_its_own() {
     let table =
