@@ -36,7 +36,7 @@ fn a_route_of_the_users_own_takes_what_is_said_like_its_utterances() {
     place.settings(
         "[routes.changelog]\nto = \"auto:budget\"\nutterances = [\"write the release notes for the new version\"]\n\
          [routes.house]\nto = \"house/qwen\"\nutterances = [\"объясни, что делает этот модуль\", \"explain what this module does\"]\n\
-         [routes.nowhere]\nto = \"mystery\"\nutterances = [\"sing a song\"]\n\
+         [routes.nowhere]\nto = \"openai/gpt-6-luna\"\nutterances = [\"sing a song\"]\n\
          [providers.house]\nbase_url = \"http://127.0.0.1:9/v1\"\ndialect = \"openai\"\n",
     );
     let told = |prompt: &str| place.run(&["route", "--json", "--", prompt]).json();
