@@ -8,6 +8,7 @@ mod calls;
 mod changes;
 mod compacting;
 mod escalating;
+mod kept;
 mod repeats;
 mod wait;
 
@@ -87,6 +88,8 @@ pub(crate) struct Turning<'a> {
     spent: Spent,
     asked_again: u32,
     last_words: String,
+    /// Whether the user said something meanwhile.
+    steered: bool,
     /// What the history came to when it was last made shorter.
     shortened_to: Option<u64>,
 }
@@ -113,12 +116,19 @@ pub(crate) async fn run(
         spent: Spent::default(),
         asked_again: 0,
         last_words: String::new(),
+        steered: false,
         shortened_to: None,
     };
     let began_at = turn.seat.way.clone();
     turn.open(message).await?;
     if let Some(asked) = asked
         && turn.answer_locally(&asked).await?
+    {
+        return turn.close(Step::Done, began, &began_at).await;
+    }
+    let keeping = kept::Keeping::of(&turn);
+    if let Some(keeping) = &keeping
+        && keeping.give(&mut turn).await?
     {
         return turn.close(Step::Done, began, &began_at).await;
     }
@@ -132,6 +142,9 @@ pub(crate) async fn run(
             }
         }
     };
+    if let (Step::Done, Some(keeping)) = (&end, keeping) {
+        keeping.keep(&turn);
+    }
     turn.close(end, began, &began_at).await
 }
 
@@ -191,6 +204,7 @@ impl Turning<'_> {
             return Ok(Step::ended(TurnStatus::Limit, ErrorKind::Limit, message, RESUME));
         }
         for words in self.shared.take_steering() {
+            self.steered = true;
             self.bench.config.toolbox.heard(&words);
             self.say(Message::user(words)).await?;
         }

@@ -86,6 +86,18 @@ pub struct Rung {
     pub max_output_tokens: u64,
 }
 
+/// Whether answers of earlier turns are given again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum KeptAnswers {
+    /// They are, and new ones are kept.
+    #[default]
+    On,
+    /// A model is asked, and its answer kept in the place of the one before.
+    Renew,
+    /// Never.
+    Off,
+}
+
 /// Says what is wrong with an answer, where something is.
 pub type CheckAnswer = Box<dyn Fn(&str) -> Result<(), String> + Send + Sync>;
 
@@ -128,6 +140,9 @@ pub struct Config {
     pub limits: TurnLimits,
     /// Whether questions that need no model are answered without one.
     pub local_answers: bool,
+    /// Whether a question may be answered by the answer of an earlier turn, where that still holds; the router's cache of
+    /// answers keeps them.
+    pub kept_answers: KeptAnswers,
     /// Why no model can be asked, where none can: what needs one ends so.
     pub no_model: Option<Failure>,
     /// When and how the history is made shorter.

@@ -1,17 +1,22 @@
 //! The cache of answers, as the settings want it.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use distiq_base::config::CacheAnswers;
+use distiq_base::config::{CacheAnswers, CacheSettings};
 use distiq_router::{CacheOptions, ResponseCache, Router};
 
 use crate::world::World;
 
 /// Returns how answers are kept.
 pub fn options(world: &World) -> CacheOptions {
-    let settings = &world.settings.cache;
+    options_at(world.home.answers(), &world.settings.cache)
+}
+
+/// Does as [`options`], elsewhere.
+pub fn options_at(path: PathBuf, settings: &CacheSettings) -> CacheOptions {
     CacheOptions {
-        path: world.home.answers(),
+        path,
         ttl_ms: i64::try_from(settings.ttl_s.saturating_mul(1_000)).unwrap_or(i64::MAX),
         max_entries: settings.max_entries,
         max_bytes: settings.max_mb << 20,

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use distiq_base::RequestId;
 use distiq_base::clock::Clock;
+use distiq_base::config::Settings;
 use distiq_llm::retry::Policy;
 use distiq_llm::{Catalogue, Registry};
-use distiq_router::{Limits, Router, RouterConfig};
+use distiq_router::{Limits, PromptCaching, Router, RouterConfig};
 
 use crate::failure::Failure;
 use crate::ledger;
@@ -17,7 +18,8 @@ use crate::world::World;
 pub fn open(world: &World, registry: Registry, catalogue: Catalogue) -> Result<Router, Failure> {
     let settings = &world.settings;
     let catalogue = Arc::new(catalogue);
-    Ok(Router::new(RouterConfig {
+    let caching = prompt_caching(settings);
+    let router = Router::new(RouterConfig {
         premium: providers::premium(settings, &registry, &catalogue),
         registry: Arc::new(registry),
         catalogue,
@@ -35,5 +37,16 @@ pub fn open(world: &World, registry: Registry, catalogue: Catalogue) -> Result<R
         run: Some(RequestId::generate().to_string()),
         retry: Policy::from_settings(&settings.retry),
         clock: Clock::System,
-    }))
+    });
+    router.set_prompt_caching(caching);
+    Ok(router)
+}
+
+/// Returns what vendors' prompt caches are told, as the settings want it.
+pub const fn prompt_caching(settings: &Settings) -> PromptCaching {
+    match (settings.economy.prompt_cache, settings.economy.long_cache) {
+        (false, _) => PromptCaching::Off,
+        (true, false) => PromptCaching::Short,
+        (true, true) => PromptCaching::On,
+    }
 }

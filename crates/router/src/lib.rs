@@ -42,7 +42,9 @@ mod send;
 mod ticket;
 mod upstream;
 
-pub use cache::{CacheOptions, CacheSlot, CacheStats, CacheUse, ResponseCache, Verdict};
+pub use cache::{
+    CacheOptions, CacheSlot, CacheStats, CacheUse, Found, Kept, ResponseCache, Verdict,
+};
 pub use forward::{
     Broken, Call, ForwardBody, ForwardStream, Forwarded, Reads, ReceiptHandle, Refused,
 };
@@ -59,7 +61,7 @@ pub use route::{
     Candidate, Decision, Examples, Forecast, Inputs, Policy, Route, RouteError, Standing,
     SwitchInputs, Table, Task, Tier, What, decide,
 };
-pub use router::{KeyUse, Purpose, Router, RouterConfig};
+pub use router::{KeyUse, PromptCaching, Purpose, Router, RouterConfig};
 pub use savings::{LeftOut, Outcome, Pricing, Source, savings};
 pub use send::Reply;
 pub use ticket::ReceiptSlot;

@@ -12,7 +12,7 @@ use distiq_llm::retry::Policy;
 use distiq_llm::{Catalogue, Estimator, PriceContext, RegistryError};
 use jiff::Timestamp;
 
-use crate::cache::{CacheUse, ResponseCache};
+use crate::cache::{CacheUse, Found, ResponseCache};
 use crate::economy::compaction::{self, Compaction, CompactionInputs, PromptPrices};
 use crate::economy::lifetimes::{Rhythm, cache_life, lifetime};
 use crate::economy::{self, CacheRules, PrefixCosts};
@@ -89,6 +89,18 @@ pub struct Purpose {
     pub cache: Option<CacheUse>,
 }
 
+/// What vendors' prompt caches are told.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum PromptCaching {
+    /// What to keep, and for how long.
+    #[default]
+    On,
+    /// What to keep, never for longer than usual.
+    Short,
+    /// Nothing.
+    Off,
+}
+
 /// A gateway key as the ledger knows it: never the key itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct KeyUse {
@@ -160,6 +172,7 @@ pub(crate) struct Desk {
     pub stays: Stays,
     pub warm: Warm,
     cache: RwLock<Option<Arc<ResponseCache>>>,
+    caching: RwLock<PromptCaching>,
 }
 
 impl std::fmt::Debug for Router {
@@ -181,6 +194,7 @@ impl Router {
                 stays: Stays::default(),
                 warm: Warm::default(),
                 cache: RwLock::default(),
+                caching: RwLock::default(),
             }),
         }
     }
@@ -188,6 +202,16 @@ impl Router {
     /// Gives it a cache of answers, for the requests that ask for one.
     pub fn set_cache(&self, cache: Arc<ResponseCache>) {
         *self.desk.cache.write().unwrap_or_else(PoisonError::into_inner) = Some(cache);
+    }
+
+    /// Returns its cache of answers.
+    pub fn answers(&self) -> Option<Arc<ResponseCache>> {
+        self.desk.cache()
+    }
+
+    /// Switches off what is told to vendors' prompt caches.
+    pub fn set_prompt_caching(&self, caching: PromptCaching) {
+        *self.desk.caching.write().unwrap_or_else(PoisonError::into_inner) = caching;
     }
 
     /// Tells whether its cache of answers serves also those who do not ask for it.
@@ -235,6 +259,28 @@ impl Router {
         Ok(())
     }
 
+    /// Records that a whole turn was answered by a kept answer: it cost nothing, and saved what the turn had cost.
+    ///
+    /// # Errors
+    /// When the ledger fails.
+    pub async fn record_kept(
+        &self,
+        request: &Request,
+        found: &Found,
+        purpose: Purpose,
+    ) -> Result<(), SendError> {
+        let context = price_context(request, self.desk.config.clock.now());
+        let (model, tokens) = (request.model.clone(), found.answer.usage.prompt());
+        let mut account = Account::new(Arc::clone(&self.desk), purpose, model, context, tokens);
+        account.takes_kept(found);
+        let row = account.kept_row();
+        let limits = Limits::default();
+        let ledger = &self.desk.config.ledger;
+        ledger.reserve(row, &limits).await?;
+        ledger.settle(&account.id.clone(), account.close(None).0, &limits).await?;
+        Ok(())
+    }
+
     /// Returns what the provider's prompt cache is to be told about a request of the session that
     /// `key` names, which went on in this `rhythm` so far.
     pub fn cache_plan(
@@ -244,9 +290,16 @@ impl Router {
         key: &str,
         rhythm: Rhythm,
     ) -> CachePlan {
+        let caching = *self.desk.caching.read().unwrap_or_else(PoisonError::into_inner);
+        if caching == PromptCaching::Off {
+            return CachePlan::default();
+        }
         let rules = match self.desk.config.registry.upstream(provider).map(|up| up.dialect()) {
             Ok(Dialect::Anthropic) => CacheRules {
-                ttl: self.lifetime(provider, request, rhythm),
+                ttl: match caching {
+                    PromptCaching::On => self.lifetime(provider, request, rhythm),
+                    _ => CacheTtl::Short,
+                },
                 ..CacheRules::anthropic()
             },
             _ => CacheRules::automatic(Some(key)),

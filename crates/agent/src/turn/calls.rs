@@ -13,6 +13,7 @@ use serde_json::Value;
 
 use crate::confidence::Gathered;
 
+use super::kept::Looks;
 use super::repeats::{Repeats, STOP_AT, WARN_AT};
 use super::wait::{Stop, Waiting};
 use super::{Step, TurnError, Turning};
@@ -30,6 +31,8 @@ pub struct Trace {
     pub ran_commands: bool,
     /// What tells how sure one can be of the answer.
     pub gathered: Gathered,
+    /// What it looked at, where it did nothing else.
+    pub looks: Looks,
     repeats: Repeats,
 }
 
@@ -189,6 +192,8 @@ async fn finish(
     }
     let again = turn.trace.repeats.note(&call.name, &call.arguments, &outcome.text);
     turn.trace.gathered.note(&call.name, &call.arguments, &outcome, again);
+    let is_fine = outcome.ok && outcome.images.is_empty() && outcome.asked.is_empty();
+    turn.trace.looks.note(&call.name, &call.arguments, &outcome.text, is_fine);
     let mut text = outcome.text;
     let mut step = nobody.then(|| denied(&call.name));
     if again >= STOP_AT {

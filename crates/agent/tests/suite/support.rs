@@ -219,6 +219,7 @@ impl World {
             mode: Mode::Full,
             limits: TurnLimits::default(),
             local_answers: false,
+            kept_answers: distiq_agent::KeptAnswers::On,
             no_model: None,
             compaction: distiq_agent::CompactionConfig::default(),
             escalation: None,

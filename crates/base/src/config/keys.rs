@@ -356,6 +356,25 @@ pub const KEYS: &[Key] = &[
     )
     .or("true"),
     user(
+        "economy.kept_answers",
+        Kind::Bool,
+        "Whether a question that begins a run is answered by the answer of an earlier one, where all that it was based on is \
+         unchanged",
+    )
+    .or("true"),
+    user(
+        "economy.prompt_cache",
+        Kind::Bool,
+        "Whether vendors are told what to keep in their prompt caches; some keep it anyway",
+    )
+    .or("true"),
+    user(
+        "economy.long_cache",
+        Kind::Bool,
+        "Whether a vendor is asked to keep a prompt for an hour where the session's waits make that cheaper",
+    )
+    .or("true"),
+    user(
         "economy.window_tokens",
         Kind::Integer(2_000, 100_000_000),
         "The longest prompt and answer together, where that is less than the model takes",

@@ -204,6 +204,12 @@ pub struct EconomySettings {
     pub compaction: bool,
     /// Whether plain questions are answered without a model.
     pub local_answers: bool,
+    /// Whether a question is answered by the answer of an earlier run that still holds.
+    pub kept_answers: bool,
+    /// Whether vendors are told what to keep in their prompt caches.
+    pub prompt_cache: bool,
+    /// Whether they may be told to keep it for an hour.
+    pub long_cache: bool,
     /// The longest prompt and answer together, where less than the model takes.
     pub window_tokens: Option<u64>,
     /// Whether a stronger model goes on from an answer that one cannot be sure of.
@@ -219,6 +225,9 @@ impl Default for EconomySettings {
         Self {
             compaction: true,
             local_answers: true,
+            kept_answers: true,
+            prompt_cache: true,
+            long_cache: true,
             window_tokens: None,
             escalation: true,
             confidence: 0.85,
@@ -277,6 +286,9 @@ impl Settings {
             economy: EconomySettings {
                 compaction: values.value("economy.compaction") == Some(&Value::Bool(true)),
                 local_answers: values.value("economy.local_answers") == Some(&Value::Bool(true)),
+                kept_answers: values.value("economy.kept_answers") == Some(&Value::Bool(true)),
+                prompt_cache: values.value("economy.prompt_cache") == Some(&Value::Bool(true)),
+                long_cache: values.value("economy.long_cache") == Some(&Value::Bool(true)),
                 window_tokens: values.integer("economy.window_tokens"),
                 escalation: values.value("economy.escalation") == Some(&Value::Bool(true)),
                 confidence: match values.value("economy.confidence") {

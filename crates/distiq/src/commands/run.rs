@@ -89,6 +89,9 @@ pub struct Options {
     /// Ask the model even where the project's index could answer
     #[arg(long)]
     no_local: bool,
+    /// Ask the model even where the answer to the same question still holds
+    #[arg(long)]
+    no_kept: bool,
     /// Never make the conversation shorter, whatever it costs
     #[arg(long)]
     no_compaction: bool,

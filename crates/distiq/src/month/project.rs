@@ -26,9 +26,23 @@ pub fn path(file: u64) -> String {
     format!("src/part_{file:02}.py")
 }
 
-/// Returns the line by which a file's edits are told apart.
-pub fn revision(file: u64, number: u32) -> String {
-    format!("REVISION_{file:02} = {number}")
+/// Lines of a function, with those before it; the first one begins at this line.
+const BLOCK: u64 = 13;
+const FIRST: u64 = 2;
+/// Where in a function its revision stands.
+const AT: u64 = 3;
+/// Functions of a file.
+pub const BLOCKS: u64 = (LINES - FIRST) / BLOCK + 1;
+
+/// Returns the function that a line is in.
+pub const fn block(line: u64) -> u64 {
+    let block = line.saturating_sub(FIRST) / BLOCK;
+    if block < BLOCKS { block } else { BLOCKS - 1 }
+}
+
+/// Returns the line by which a function's edits are told apart.
+pub fn revision(file: u64, block: u64, number: u32) -> String {
+    format!("# revision {file:02}_{block:02} is {number}")
 }
 
 /// Writes the files of a project.
@@ -42,19 +56,17 @@ pub fn write(root: &Path, seed: u64) -> io::Result<()> {
 
 fn text(file: u64, seed: u64) -> String {
     let mut dice = Dice::new(seed, 5_000 + file);
-    let mut text = revision(file, 0) + "\n";
-    let mut lines = 1;
+    let mut text = "import base\n".to_owned();
     let mut word = || dice.one(WORDS).copied().unwrap_or_default();
-    while lines < LINES {
+    for block in 0..BLOCKS {
         let (name, what) = (word(), word());
-        let _ = write!(text, "\n\ndef {name}_{what}_{file}_{lines}({}, {}):\n", word(), word());
-        lines += 3;
-        for _ in 0..9 {
+        let _ = write!(text, "\n\ndef {name}_{what}_{file}_{block}({}, {}):\n", word(), word());
+        let _ = writeln!(text, "    {}", revision(file, block, 0));
+        for _ in AT..BLOCK - 2 {
             let _ =
                 writeln!(text, "    {}_{} = {}({}, {})", word(), word(), word(), word(), word());
         }
         let _ = writeln!(text, "    return {}_{}", word(), word());
-        lines += 10;
     }
     text
 }

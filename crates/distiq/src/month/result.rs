@@ -19,12 +19,26 @@ pub struct Answers {
     pub tier: Tier,
     /// What the classifier took the request for.
     pub label: Label,
-    /// Whether no model was asked.
-    pub without_model: bool,
+    /// Where the answer came from.
+    pub source: Source,
     /// What it cost.
     pub cost: Money,
     /// Whether the work was done.
     pub succeeds: bool,
+}
+
+/// Where an answer came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// A model.
+    Model,
+    /// The project's index or a tool.
+    Project,
+    /// An answer that was kept.
+    Kept {
+        /// Whether it was kept of the same question.
+        is_same: bool,
+    },
 }
 
 /// Requests of a tier, a model or a class and what they cost.
@@ -89,12 +103,14 @@ impl Month {
         }
         self.requests += 1;
         self.repeats += u64::from(task.is_repeat);
-        let asked = answers.iter().filter(|answer| !answer.without_model);
+        let asked = answers.iter().filter(|answer| answer.source == Source::Model);
         self.attempts += asked.count() as u64;
         let Some((first, last)) = answers.first().zip(answers.last()) else { return };
         self.failed_first += u64::from(!first.succeeds);
         self.not_done += u64::from(!last.succeeds);
-        self.without_model += u64::from(first.without_model);
+        self.without_model += u64::from(first.source == Source::Project);
+        self.kept_hits += u64::from(matches!(first.source, Source::Kept { .. }));
+        self.kept_false += u64::from(first.source == Source::Kept { is_same: false });
         self.judged_right += u64::from(first.label == task.label);
     }
 

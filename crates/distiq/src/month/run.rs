@@ -1,31 +1,37 @@
 //! Runs a month: each project in a thread of its own, with its own server, clock and ledger.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use distiq_agent::{Chosen, CompactionConfig, Config, ProjectCode, TurnLimits, Workbench};
+use distiq_agent::{
+    Chosen, CompactionConfig, Config, KeptAnswers, ProjectCode, TurnLimits, Workbench,
+};
 use distiq_base::clock::Clock;
-use distiq_base::config::Settings;
+use distiq_base::config::{CacheAnswers, Settings};
 use distiq_base::paths::Home;
 use distiq_base::{ErrorKind, Event, Message, Mode, Money, Op, TurnStatus};
 use distiq_llm::retry::Policy as Retry;
 use distiq_llm::{Catalogue, Registry};
 use distiq_router::classify::{Classifier, Label};
 use distiq_router::{
-    Candidate, Inputs, Ledger, LedgerOptions, Limits, Policy, Router, RouterConfig, Table,
-    Task as Job, Tier,
+    Candidate, Inputs, Ledger, LedgerOptions, Limits, Policy, ResponseCache, Router, RouterConfig,
+    Table, Task as Job, Tier,
 };
 use distiq_testkit::{Options, ScriptedModel};
 use distiq_tools::{Toolbox, ToolboxConfig};
 use jiff::tz::TimeZone;
 
 use super::baseline::{self, Baselines};
+use super::dice::Dice;
 use super::mix::Mix;
 use super::project;
-use super::result::{Answers, Month};
+use super::result::{Answers, Month, Source};
 use super::schedule::{Task, schedule};
 use super::stage::{Part, Stage};
+use crate::answers::options_at;
 use crate::failure::Failure;
 
 /// The longest answer that is asked for; vendors refuse more than their models give.
@@ -58,11 +64,22 @@ pub struct Switches {
     pub local_answers: bool,
     pub prompt_cache: bool,
     pub compaction: bool,
+    pub kept_answers: bool,
+    pub other_words: bool,
+    pub long_cache: bool,
 }
 
 impl Default for Switches {
     fn default() -> Self {
-        Self { routing: true, local_answers: true, prompt_cache: true, compaction: true }
+        Self {
+            routing: true,
+            local_answers: true,
+            prompt_cache: true,
+            compaction: true,
+            kept_answers: true,
+            other_words: true,
+            long_cache: true,
+        }
     }
 }
 
@@ -123,6 +140,7 @@ fn run_project(setup: &Setup, project: u32, tasks: Vec<Task>) -> Result<Month, F
 /// What the requests of a project share.
 struct Place<'a> {
     setup: &'a Setup,
+    settings: Settings,
     home: Home,
     root: &'a Path,
     now_ms: Arc<AtomicI64>,
@@ -131,7 +149,24 @@ struct Place<'a> {
     table: Table,
     premium: Candidate,
     router: Arc<Router>,
+    /// What models answered so far.
+    given: RefCell<HashMap<String, Given>>,
     _server: ScriptedModel,
+}
+
+/// An answer that a model gave.
+#[derive(Clone, Copy)]
+struct Given {
+    /// To which question.
+    question: Option<usize>,
+    is_right: bool,
+}
+
+/// What a turn took.
+struct Took {
+    requests: u32,
+    cost: Money,
+    text: String,
 }
 
 impl<'a> Place<'a> {
@@ -161,8 +196,16 @@ impl<'a> Place<'a> {
             retry: Retry::from_settings(&settings.retry),
             clock,
         });
+        router.set_prompt_caching(crate::router::prompt_caching(&settings));
+        if settings.cache.answers != CacheAnswers::Off {
+            router.set_cache(Arc::new(ResponseCache::new(options_at(
+                home.answers(),
+                &settings.cache,
+            ))));
+        }
         Ok(Self {
             setup,
+            settings,
             code: Arc::new(ProjectCode::new(root, &home.cache)),
             home,
             root,
@@ -171,6 +214,7 @@ impl<'a> Place<'a> {
             table,
             premium,
             router: Arc::new(router),
+            given: RefCell::default(),
             _server: server,
         })
     }
@@ -204,39 +248,67 @@ impl<'a> Place<'a> {
         if !self.setup.switches.routing {
             (tier, reasons) = (Tier::Premium, vec!["routing is off".to_owned()]);
         }
-        let mut all = Vec::new();
+        let (mut all, mut kept) = (Vec::new(), self.kept_answers());
         loop {
+            let chosen = Chosen { tier, reasons: reasons.clone() };
+            let Took { requests, cost, text } = self.turn(task, chosen, kept).await?;
+            let was = self.given.borrow().get(&text).copied();
+            let source = match was {
+                _ if requests > 0 => Source::Model,
+                Some(given) => Source::Kept { is_same: given.question == task.question },
+                None => Source::Project,
+            };
             let percent = self.setup.mix.success(tier, task.label);
             let chance = task.seed.wrapping_add(tier as u64);
-            let succeeds = super::dice::Dice::new(chance, 3).happens(percent);
-            let chosen = Chosen { tier, reasons: reasons.clone() };
-            let (requests, cost) = self.turn(task, chosen).await?;
-            let without_model = requests == 0;
-            // What the index says is looked up, not guessed.
-            let succeeds = succeeds || without_model;
-            all.push(Answers { tier, label: verdict.label, without_model, cost, succeeds });
+            let succeeds = match (source, was) {
+                (Source::Model, _) => Dice::new(chance, 3).happens(percent),
+                (Source::Kept { is_same }, Some(given)) => is_same && given.is_right,
+                // What the index says is looked up, not guessed.
+                _ => true,
+            };
+            if source == Source::Model {
+                let given = Given { question: task.question, is_right: succeeds };
+                self.given.borrow_mut().insert(text, given);
+            }
+            all.push(Answers { tier, label: verdict.label, source, cost, succeeds });
+            // Who was given a wrong answer asks for a new one.
+            let again_here = source != Source::Model && !succeeds;
+            if kept == KeptAnswers::On {
+                kept = KeptAnswers::Renew;
+            }
             let above = tier.above().filter(|above| *above <= Tier::Premium);
             match above.filter(|_| !succeeds) {
+                _ if again_here => {}
                 Some(above) => tier = above,
                 None => return Ok(all),
             }
         }
     }
 
-    /// Takes a turn in a session of its own; tells how many requests it took, and what they cost.
-    async fn turn(&self, task: &Task, chosen: Chosen) -> Result<(u32, Money), Failure> {
+    const fn kept_answers(&self) -> KeptAnswers {
+        match self.settings.economy.kept_answers {
+            true => KeptAnswers::On,
+            false => KeptAnswers::Off,
+        }
+    }
+
+    /// Takes a turn in a session of its own; tells what it took.
+    async fn turn(&self, task: &Task, chosen: Chosen, kept: KeptAnswers) -> Result<Took, Failure> {
         self.stage.begin(Part {
             work: Some(self.setup.mix.classes.of(task.label)),
             steps: task.steps.clone(),
             seed: task.seed,
             edits: task.question.is_none() && task.label != Label::Simple,
         });
-        let (bench, mut records) = Workbench::start(self.config(chosen)?)?;
+        let (bench, mut records) = Workbench::start(self.config(chosen, kept)?)?;
         bench.submit(Op::Turn(Message::user(task.text.as_str())));
         let end = loop {
             match records.recv().await.map(|record| record.event) {
-                Some(Event::TurnFinished { status, error, requests, cost_nanousd, .. }) => {
-                    break Some((status, error, (requests, cost_nanousd.unwrap_or_default())));
+                Some(Event::TurnFinished {
+                    status, error, requests, cost_nanousd, text, ..
+                }) => {
+                    let cost = cost_nanousd.unwrap_or_default();
+                    break Some((status, error, Took { requests, cost, text }));
                 }
                 Some(_) => {}
                 None => break None,
@@ -255,8 +327,8 @@ impl<'a> Place<'a> {
         }
     }
 
-    fn config(&self, chosen: Chosen) -> Result<Config, Failure> {
-        let Setup { settings, switches, catalogue, .. } = self.setup;
+    fn config(&self, chosen: Chosen, kept: KeptAnswers) -> Result<Config, Failure> {
+        let (settings, catalogue) = (&self.settings, &self.setup.catalogue);
         let route = self
             .table
             .tier(chosen.tier, "auto")
@@ -270,7 +342,7 @@ impl<'a> Place<'a> {
         };
         let toolbox = Toolbox::new(tools).map_err(|error| Failure::of(ErrorKind::User, &error))?;
         let compaction = CompactionConfig {
-            enabled: settings.economy.compaction && switches.compaction,
+            enabled: settings.economy.compaction,
             window_tokens: settings.economy.window_tokens,
             model: self.summarizer(&way),
         };
@@ -290,7 +362,7 @@ impl<'a> Place<'a> {
             chosen: Some(chosen),
             mode: Mode::Ask,
             limits: TurnLimits { max_requests: MAX_REQUESTS, ..TurnLimits::default() },
-            local_answers: settings.economy.local_answers && switches.local_answers,
+            local_answers: settings.economy.local_answers,
             compaction,
             max_output_tokens: most.unwrap_or(MAX_OUTPUT_TOKENS).min(MAX_OUTPUT_TOKENS),
             output: None,
@@ -298,6 +370,7 @@ impl<'a> Place<'a> {
             save: false,
             clock: Clock::Manual(Arc::clone(&self.now_ms)),
             tz: TimeZone::UTC,
+            kept_answers: kept,
             no_model: None,
             escalation: None,
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -321,6 +394,22 @@ fn settings(setup: &Setup) -> Settings {
     let mut settings = setup.settings.clone();
     settings.providers.clear();
     (settings.provider, settings.model) = (None, None);
+    let Switches {
+        local_answers,
+        prompt_cache,
+        compaction,
+        kept_answers,
+        other_words,
+        long_cache,
+        ..
+    } = setup.switches;
+    let economy = &mut settings.economy;
+    economy.local_answers &= local_answers;
+    economy.prompt_cache &= prompt_cache;
+    economy.compaction &= compaction;
+    economy.kept_answers &= kept_answers;
+    economy.long_cache &= long_cache;
+    settings.cache.semantic &= other_words;
     setup.policy.as_str().clone_into(&mut settings.policy);
     settings
 }

@@ -73,7 +73,7 @@ pub fn schedule(mix: &Mix, seed: u64) -> Vec<Task> {
     let mut tasks: Vec<Task> = Vec::with_capacity(wishes.len());
     for (number, wish) in wishes.into_iter().enumerate() {
         let task_seed = Dice::new(seed, 1_000 + number as u64).next();
-        let steps = steps(mix, wish.label, task_seed);
+        let steps = steps(mix, &wish, task_seed);
         let Wish { text, question, is_repeat, label, at_ms, project } = wish;
         tasks.push(Task {
             at_ms,
@@ -100,17 +100,17 @@ fn share(of: u32, percent: f64) -> u32 {
     (f64::from(of) * percent / 100.0).round() as u32
 }
 
-fn steps(mix: &Mix, label: Label, seed: u64) -> Vec<Step> {
+fn steps(mix: &Mix, wish: &Wish, seed: u64) -> Vec<Step> {
     let mut dice = Dice::new(seed, 2);
-    let requests = mix.classes.of(label).requests;
+    let requests = mix.classes.of(wish.label).requests;
     let ms = |seconds: u64| i64::try_from(seconds * 1_000).unwrap_or(i64::MAX);
     let pauses = mix.pauses;
     (0..requests)
         .map(|at| {
             let answer_ms = ms(dice.between(pauses.answer_s.0, pauses.answer_s.1));
             let wait_ms = ms(dice.between(pauses.wait_s.0, pauses.wait_s.1));
-            // After the last answer there is nothing to wait for.
-            let waits = dice.happens(pauses.waits) && at + 1 < requests;
+            // Nobody has to allow a look, and after the last answer there is nothing to wait for.
+            let waits = dice.happens(pauses.waits) && at + 1 < requests && wish.question.is_none();
             Step { answer_ms, wait_ms: if waits { wait_ms } else { 0 } }
         })
         .collect()

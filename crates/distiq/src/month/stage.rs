@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::dice::Dice;
 use super::mix::Class;
-use super::project::{self, FILES, LINES};
+use super::project::{self, BLOCKS, FILES, LINES};
 use super::schedule::Step;
 
 /// Words that are a token each.
@@ -68,7 +68,7 @@ struct Playing {
 impl Stage {
     /// Makes one whose time is told by `now_ms`.
     pub fn new(now_ms: Arc<AtomicI64>) -> Arc<Self> {
-        let revisions = vec![0; FILES as usize];
+        let revisions = vec![0; (FILES * BLOCKS) as usize];
         Arc::new(Self { now_ms, playing: Mutex::new(Playing { revisions, ..Playing::default() }) })
     }
 
@@ -163,11 +163,13 @@ impl Playing {
     }
 
     fn edit(&mut self) -> serde_json::Value {
-        let file = self.file;
-        let Some(number) = self.revisions.get_mut(file as usize) else { return json!({}) };
-        let before = project::revision(file, *number);
+        let (file, block) = (self.file, project::block(self.line.saturating_sub(20)));
+        let at = (file * BLOCKS + block) as usize;
+        let Some(number) = self.revisions.get_mut(at) else { return json!({}) };
+        let before = project::revision(file, block, *number);
         *number += 1;
-        json!({"path": project::path(file), "search": before, "replace": project::revision(file, *number)})
+        let after = project::revision(file, block, *number);
+        json!({"path": project::path(file), "search": before, "replace": after})
     }
 }
 

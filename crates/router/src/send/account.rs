@@ -353,6 +353,15 @@ impl Account {
         }
     }
 
+    /// Returns the row of a kept answer: nothing is set aside for it.
+    pub fn kept_row(&self) -> OpenRow {
+        OpenRow {
+            worst: Some(WorstCase { prompt: Money::ZERO, output: Price(0) }),
+            estimate: Some(Money::ZERO),
+            ..self.open_row(&Scope::default(), 0, 0)
+        }
+    }
+
     /// Returns the row of an answer that no model is asked for.
     pub fn local_row(&self) -> OpenRow {
         OpenRow {

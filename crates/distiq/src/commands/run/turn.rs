@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use distiq_agent::sessions;
 use distiq_agent::{
-    AgentError, CompactionConfig, Config, ProjectCode, TurnError, TurnLimits, Workbench,
-    needs_no_model,
+    AgentError, CompactionConfig, Config, KeptAnswers, ProjectCode, TurnError, TurnLimits,
+    Workbench, needs_no_model,
 };
 use distiq_base::clock::Clock;
 use distiq_base::{ErrorKind, Op, Record};
@@ -20,7 +20,7 @@ use super::{Options, Place, schema};
 use crate::failure::Failure;
 use crate::providers::{self, Choice};
 use crate::world::World;
-use crate::{checkpoints, router, terminal, toolbox};
+use crate::{answers, checkpoints, router, terminal, toolbox};
 
 /// How long a turn may take to end after it was cancelled.
 const GRACE: Duration = Duration::from_secs(5);
@@ -205,6 +205,9 @@ fn config(
         .filter(|_| settings.economy.escalation && !options.no_escalation);
     let fallbacks = route.map(|route| route.candidates.into_iter().skip(1).collect());
     let router = router::open(world, registry, catalogue)?;
+    if settings.economy.kept_answers {
+        answers::serve(world, &router);
+    }
     let checkpoints = if options.no_save { None } else { checkpoints::open(world) };
     let watch = checkpoints.clone().map(|watch| watch as Arc<dyn Watch>);
     Ok(Config {
@@ -220,6 +223,11 @@ fn config(
         provider: choice.provider,
         model: choice.model,
         mode: settings.mode,
+        kept_answers: match (settings.economy.kept_answers, options.no_kept) {
+            (true, false) => KeptAnswers::On,
+            (true, true) => KeptAnswers::Renew,
+            (false, _) => KeptAnswers::Off,
+        },
         no_model: None,
         local_answers: settings.economy.local_answers && !options.no_local,
         compaction,
