@@ -25,6 +25,24 @@ pub fn options_at(path: PathBuf, settings: &CacheSettings) -> CacheOptions {
     }
 }
 
+/// How long answers of turns are kept: before each is given again, all that it was based on is looked at anew.
+const TURNS_MS: i64 = 30 * 24 * 60 * 60 * 1_000;
+
+/// Returns how answers of turns are kept.
+pub fn of_turns(path: PathBuf, settings: &CacheSettings) -> CacheOptions {
+    let options = options_at(path, settings);
+    CacheOptions { ttl_ms: options.ttl_ms.max(TURNS_MS), ..options }
+}
+
+/// Gives a router the answers of turns, unless the cache is switched off.
+pub fn serve_turns(world: &World, router: &Router) {
+    let settings = &world.settings.cache;
+    if settings.answers != CacheAnswers::Off {
+        let options = of_turns(world.home.answers(), settings);
+        router.set_cache(Arc::new(ResponseCache::new(options)));
+    }
+}
+
 /// Gives a router the cache, unless it is switched off.
 pub fn serve(world: &World, router: &Router) {
     if world.settings.cache.answers != CacheAnswers::Off {

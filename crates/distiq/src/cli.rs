@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
     ask, cache, completions, compress, config, context, cost, cursor_custom, cursor_test, data,
-    demo, doctor, graph, index, index_stats, keys, map, metrics, models, permissions, redo,
+    demo, doctor, eval, graph, index, index_stats, keys, map, metrics, models, permissions, redo,
     reference, route, run, schema, search, sessions, setup, simulate, start, stats, tool, trust,
     undo, version,
 };
@@ -97,6 +97,8 @@ pub enum Command {
     Route(route::Args),
     /// Run a month of requests against a scripted server, and tell what it costs
     Simulate(simulate::Args),
+    /// Tell what each mechanism that saves money is worth
+    Eval(eval::Args),
     /// Find code and documents by what they say and do
     Search(search::Args),
     /// Pack what a request needs to see of the project into few tokens

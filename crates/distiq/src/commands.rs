@@ -12,6 +12,7 @@ pub mod cursor_test;
 pub mod data;
 pub mod demo;
 pub mod doctor;
+pub mod eval;
 pub mod graph;
 pub mod index;
 pub mod index_stats;
@@ -71,6 +72,7 @@ pub fn run(cli: Cli) -> Result<(), Failure> {
         Command::Metrics(args) => metrics::run(&global, &args),
         Command::Ask(args) => ask::run(&global, args),
         Command::Route(args) => route::run(&global, &args),
+        Command::Eval(args) => eval::run(&global, &args),
         Command::Simulate(args) => simulate::run(&global, &args),
         Command::Search(args) => search::run(&global, &args),
         Command::Context(args) => context::run(&global, &args),

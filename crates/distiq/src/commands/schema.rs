@@ -19,6 +19,7 @@ pub const SCHEMAS: &[(&str, &str)] = &[
     ("demo", include_str!("../../schemas/demo.json")),
     ("doctor", include_str!("../../schemas/doctor.json")),
     ("error", include_str!("../../schemas/error.json")),
+    ("eval", include_str!("../../schemas/eval.json")),
     ("event", include_str!("../../schemas/event.json")),
     ("export", include_str!("../../schemas/export.json")),
     ("graph", include_str!("../../schemas/graph.json")),

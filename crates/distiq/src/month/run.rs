@@ -31,7 +31,7 @@ use super::project;
 use super::result::{Answers, Month, Source};
 use super::schedule::{Task, schedule};
 use super::stage::{Part, Stage};
-use crate::answers::options_at;
+use crate::answers::of_turns;
 use crate::failure::Failure;
 
 /// The longest answer that is asked for; vendors refuse more than their models give.
@@ -198,10 +198,8 @@ impl<'a> Place<'a> {
         });
         router.set_prompt_caching(crate::router::prompt_caching(&settings));
         if settings.cache.answers != CacheAnswers::Off {
-            router.set_cache(Arc::new(ResponseCache::new(options_at(
-                home.answers(),
-                &settings.cache,
-            ))));
+            router
+                .set_cache(Arc::new(ResponseCache::new(of_turns(home.answers(), &settings.cache))));
         }
         Ok(Self {
             setup,

@@ -18,6 +18,7 @@ mod faults;
 mod gateway;
 mod graph;
 mod hosts;
+mod kept;
 mod kill;
 #[cfg(target_os = "linux")]
 mod nasty;

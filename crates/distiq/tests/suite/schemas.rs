@@ -284,6 +284,7 @@ fn what_commands_print_fits_their_schemas() {
         ("metrics", "metrics --daily --json"),
         ("models", "models --json"),
         ("sessions", "sessions list --json"),
+        ("eval", "eval --ablate --requests 2 --seeds 1 --policy cheapest --json"),
         ("simulate", "simulate --replay --json"),
         ("simulate", "simulate --requests 4 --policy cheapest --json"),
         ("sessions", &format!("sessions show {id} --json")),

@@ -132,3 +132,24 @@ fn an_empty_ledger_has_nothing_to_go_over() {
     let json = place.run(&["simulate", "--replay", "--json", "--policy", "best"]).json();
     assert_eq!((&json["simulated"], &json["replay"]["requests"]), (&json!(false), &json!(0)));
 }
+
+#[test]
+fn each_mechanism_is_switched_off_alone() {
+    let place = Place::new();
+    let schema = place.run(&["schema", "eval"]).json();
+    let arguments = ["eval", "--ablate", "--requests", "4", "--seeds", "2", "--policy", "cheapest"];
+    let mut with_json = arguments.to_vec();
+    with_json.push("--json");
+    let ran = place.run(&with_json);
+    assert_eq!((ran.code, ran.err.as_str()), (0, ""), "{}", ran.out);
+    let eval = ran.json();
+    assert_eq!(shape::faults(&schema, &eval), Vec::<String>::new(), "{eval}");
+    let saves = |name: &str| {
+        let all = eval["mechanisms"].as_array().unwrap();
+        let one = all.iter().find(|one| one["name"] == name).unwrap();
+        one["saves"]["mean_nanousd"].as_i64().unwrap()
+    };
+    assert!(saves("routing") > 0 && saves("vendors' prompt caches") > 0, "{eval}");
+    assert_eq!(place.run(&["eval"]).code, 2, "nothing else is evaluated yet");
+    assert_eq!(place.run(&["eval", "--ablate", "--seeds", "0"]).code, 2);
+}

@@ -206,7 +206,7 @@ fn config(
     let fallbacks = route.map(|route| route.candidates.into_iter().skip(1).collect());
     let router = router::open(world, registry, catalogue)?;
     if settings.economy.kept_answers {
-        answers::serve(world, &router);
+        answers::serve_turns(world, &router);
     }
     let checkpoints = if options.no_save { None } else { checkpoints::open(world) };
     let watch = checkpoints.clone().map(|watch| watch as Arc<dyn Watch>);
