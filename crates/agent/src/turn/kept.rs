@@ -76,12 +76,8 @@ impl Keeping {
         }
         let words = crate::workbench::first_words(message);
         let question = Question::read(words)?;
-        let is_question = match question.asks {
-            // `Can you …?` may want it done.
-            Asks::May => false,
-            Asks::Plain => words.contains('?'),
-            _ => true,
-        };
+        // Whatever else is said may want something done.
+        let is_question = !matches!(question.asks, Asks::Plain | Asks::May);
         if question.passing || !is_question {
             return None;
         }

@@ -30,7 +30,7 @@ impl Asking {
     }
 
     fn ask(&self, more: &[&str], question: &str) -> Ran {
-        let mut arguments = vec!["run", "--output-format", "json", "--price", "3/15"];
+        let mut arguments = vec!["run", "--price", "3/15"];
         arguments.extend(more);
         arguments.extend(["--", question]);
         let mut command = self.place.command(&arguments);
@@ -40,7 +40,7 @@ impl Asking {
 
     #[track_caller]
     fn answers(&self, more: &[&str], question: &str, text: &str, requests: u64) {
-        let ran = self.ask(more, question);
+        let ran = self.ask(&[&["--output-format", "json"], more].concat(), question);
         assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
         let json: serde_json::Value = serde_json::from_str(&ran.out).unwrap();
         assert_eq!((&json["text"], &json["requests"]), (&json!(text), &json!(requests)), "{json}");
