@@ -113,6 +113,9 @@ fn ordered(mut rows: Vec<Row>) -> Vec<Row> {
     let order = |a: &Row, b: &Row| {
         b.points.total_cmp(&a.points).then_with(|| a.candidate.rank.cmp(&b.candidate.rank))
     };
+    for row in &mut rows {
+        row.points = model::first(&row.values);
+    }
     rows.sort_by(order);
     let most = rows.len().min(SECOND_LOOK);
     let (best, behind) = rows.split_at_mut(most);

@@ -49,6 +49,7 @@ const SIGNALS: &[(&str, &[&str])] = &[
     ),
     ("the whole file", &["file_", "dir_path", "stem_held", "scope_"]),
     ("place in the file", &["rank_in_file", "share_of_file", "other_in_file"]),
+    ("others of its name", &["namesakes", "better_namesakes"]),
     ("kind, tests, examples", &["is_", "tests_asked"]),
     ("how the request is written", &["query_"]),
 ];

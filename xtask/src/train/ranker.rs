@@ -11,7 +11,7 @@ use super::rows::{Asked, Split, read};
 
 /// Chosen on the repositories of the split `dev`.
 pub const SETTINGS: Settings = Settings {
-    trees: 350,
+    trees: 400,
     leaves: 12,
     rate: 0.1,
     rows: 100,

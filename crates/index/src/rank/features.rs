@@ -10,7 +10,6 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::letters::Letters;
 use super::matches::Matches;
-use super::model;
 use super::query::Query;
 use super::reasons;
 use super::recall::{Candidate, FileLook, Recall, strength};
@@ -34,7 +33,7 @@ pub(crate) struct Row {
     pub path: String,
     /// In the order of [`FEATURES`].
     pub values: Vec<f32>,
-    /// What the ranker's first trees make of them.
+    /// What the ranker makes of them.
     pub points: f32,
     /// Why it was found.
     pub reasons: Vec<String>,
@@ -68,7 +67,8 @@ features! {
     query_whole, other_in_file, dir_path, letters, name_early, head_early, name_starts, name_pairs,
     name_whether, query_whether, name_makes, query_makes, name_length, class_length, lines,
     title_head, title_any, file_title_head, file_title_any, file_mentions, file_defines, stem_held,
-    scope_path, scope_head, file_size, is_foreign, is_example, is_private,
+    scope_path, scope_head, file_size, is_foreign, is_example, is_private, namesakes,
+    better_namesakes,
 }
 
 /// What is found out once for a file.
@@ -110,22 +110,31 @@ pub(crate) fn rows(shelf: &Shelf<'_>, query: &Query, recall: &Recall) -> Result<
     let letters = recall.letters.as_ref();
     let title = query.title_whole();
     let desk = Desk { shelf, query, matches, top, files, in_file, letters, analyzer, title };
-    let share = recall.candidates.len().div_ceil(threads()).max(A_THREAD);
-    if recall.candidates.len() <= share {
-        return desk.rows(0, &recall.candidates);
-    }
-    let parts: Vec<Result<Vec<Row>, Damaged>> = std::thread::scope(|scope| {
-        let desk = &desk;
-        let parts = recall.candidates.chunks(share).enumerate();
-        let works: Vec<_> =
-            parts.map(|(at, part)| scope.spawn(move || desk.rows(at * share, part))).collect();
-        works.into_iter().map(|work| work.join().unwrap_or(Err(Damaged))).collect()
-    });
-    let mut rows = Vec::with_capacity(recall.candidates.len());
-    for part in parts {
-        rows.extend(part?);
-    }
+    let mut rows = desk.all_rows(&recall.candidates)?;
+    namesakes(&mut rows);
     Ok(rows)
+}
+
+/// Tells of each row how many others have its name, and how many of them have a better score.
+fn namesakes(rows: &mut [Row]) {
+    let mut scores: HashMap<&str, Vec<f32>> = HashMap::new();
+    for row in rows.iter().filter(|row| !row.chunk.name.is_empty()) {
+        scores.entry(&row.chunk.name).or_default().push(row.candidate.score);
+    }
+    let told: Vec<(usize, usize)> = rows
+        .iter()
+        .map(|row| {
+            let scores = scores.get(row.chunk.name.as_str()).map(Vec::as_slice).unwrap_or_default();
+            let better = scores.iter().filter(|score| **score > row.candidate.score).count();
+            (scores.len().saturating_sub(1), better)
+        })
+        .collect();
+    for (row, (others, better)) in rows.iter_mut().zip(told) {
+        // They are the last of the features.
+        if let [.., all, before] = row.values.as_mut_slice() {
+            (*all, *before) = (place(others), place(better));
+        }
+    }
 }
 
 /// What the rows of all candidates are made from.
@@ -145,6 +154,25 @@ struct Desk<'a> {
 }
 
 impl Desk<'_> {
+    /// Returns the rows of all candidates, side by side where there are many.
+    fn all_rows(&self, candidates: &[Candidate]) -> Result<Vec<Row>, Damaged> {
+        let share = candidates.len().div_ceil(threads()).max(A_THREAD);
+        if candidates.len() <= share {
+            return self.rows(0, candidates);
+        }
+        let parts: Vec<Result<Vec<Row>, Damaged>> = std::thread::scope(|scope| {
+            let parts = candidates.chunks(share).enumerate();
+            let works: Vec<_> =
+                parts.map(|(at, part)| scope.spawn(move || self.rows(at * share, part))).collect();
+            works.into_iter().map(|work| work.join().unwrap_or(Err(Damaged))).collect()
+        });
+        let mut rows = Vec::with_capacity(candidates.len());
+        for part in parts {
+            rows.extend(part?);
+        }
+        Ok(rows)
+    }
+
     /// Returns the rows of some candidates, of which the first stands at `from`.
     fn rows(&self, from: usize, candidates: &[Candidate]) -> Result<Vec<Row>, Damaged> {
         let slots = candidates.iter().enumerate();
@@ -194,9 +222,8 @@ impl Desk<'_> {
             ],
         );
         let values = features.values();
-        let points = model::first(&values);
         let path = file.path.clone();
-        Ok(Some(Row { candidate: *candidate, chunk, path, values, points, reasons }))
+        Ok(Some(Row { candidate: *candidate, chunk, path, values, points: 0.0, reasons }))
     }
 }
 

@@ -11,9 +11,9 @@ use crate::chunk::{FIELDS, Field};
 use crate::segment::{Damaged, FILE, Found, NAME, Postings, Segment};
 
 /// How many chunks are looked at again for their own score.
-const BEST_UNITS: usize = 100;
+const BEST_UNITS: usize = 150;
 /// How many files give their best chunk.
-const BEST_FILES: usize = 60;
+const BEST_FILES: usize = 80;
 /// So many times as many chunks as are wanted are kept before the worst are dropped.
 const ROOM: usize = 8;
 /// What a chunk without a name, and one of a test, is worth among the first.
