@@ -107,7 +107,9 @@ impl Decoder {
 }
 
 fn events(response: Response) -> Vec<StreamEvent> {
-    let mut events = vec![StreamEvent::Start { id: response.id, model: response.model }];
+    // One text makes seven.
+    let mut events = Vec::with_capacity(4 + 3 * response.content.len());
+    events.push(StreamEvent::Start { id: response.id, model: response.model });
     for (index, content) in response.content.into_iter().enumerate() {
         let (block, deltas) = block(content);
         events.push(StreamEvent::BlockStart { index, block });

@@ -23,7 +23,7 @@ use crate::router::{Desk, Purpose};
 use crate::send::account::Account;
 use crate::send::{DEFAULT_ANSWER_TOKENS, jitter};
 use crate::ticket::Ticket;
-use crate::upstream::RawTraits;
+use crate::upstream::{RawTraits, Upstream};
 
 /// Bodies over this are understood to estimate their tokens: they may hold pictures.
 const LARGE_BODY: usize = 64 << 10;
@@ -178,17 +178,22 @@ impl Passing {
         if !leg.wait.is_zero() {
             tokio::time::sleep(leg.wait).await;
         }
-        let mut body = self.body.clone();
-        let asked = self.call.dialect == Dialect::Openai
-            && self.call.reads == Reads::Answer
-            && self.call.request.path.ends_with("completions")
-            && self.asks_usage
-            && upstream.traits().stream_options
-            && body.ask_usage();
+        let (body, asked) = match self.may_ask_usage(&*upstream) {
+            true => {
+                let mut body = self.body.clone();
+                let asked = body.ask_usage();
+                (body.bytes(), asked)
+            }
+            false => (self.body.bytes(), false),
+        };
+        let RawRequest { method, path, query, headers, is_whole, .. } = &self.call.request;
         let request = RawRequest {
-            path: self.call.request.path.replace("{model}", &leg.candidate.model),
-            body: body.bytes(),
-            ..self.call.request.clone()
+            method: method.clone(),
+            path: path.replace("{model}", &leg.candidate.model),
+            query: query.clone(),
+            headers: Arc::clone(headers),
+            body,
+            is_whole: *is_whole,
         };
         self.ticket.state().account.sent();
         match upstream.forward(&request).await {
@@ -207,6 +212,16 @@ impl Passing {
         }
     }
 
+    /// Tells whether the server may be asked for the usage of a stream.
+    fn may_ask_usage(&self, upstream: &dyn Upstream) -> bool {
+        self.body.is_true("stream")
+            && self.call.dialect == Dialect::Openai
+            && self.call.reads == Reads::Answer
+            && self.call.request.path.ends_with("completions")
+            && self.asks_usage
+            && upstream.traits().stream_options
+    }
+
     async fn answer(
         &mut self,
         leg: Leg,
@@ -215,10 +230,7 @@ impl Passing {
     ) -> Result<Forwarded, Failure> {
         let RawAnswer { status, headers, body, reader, patience } = answer;
         self.ticket.state().account.answered_with(Some(status));
-        let is_stream = headers.get("content-type").is_some_and(|kind| {
-            let kind = String::from_utf8_lossy(kind.as_bytes()).to_ascii_lowercase();
-            ["text/event-stream", "ndjson", "octet-stream"].iter().any(|word| kind.contains(word))
-        });
+        let is_stream = headers.get("content-type").is_some_and(|kind| is_stream(kind.as_bytes()));
         let is_read = self.call.reads == Reads::Answer;
         let answer = (body, reader, patience);
         let mut through = Through::new(Arc::clone(&self.ticket), leg, answer, is_read);
@@ -358,6 +370,16 @@ async fn whole(through: &mut Through) -> Result<Bytes, ProviderError> {
         body.extend_from_slice(&bytes);
     }
     Ok(body.into())
+}
+
+/// Tells whether an answer of a content type comes piece by piece.
+fn is_stream(kind: &[u8]) -> bool {
+    // What nearly all whole answers are.
+    if kind.starts_with(b"application/json") {
+        return false;
+    }
+    let kind = String::from_utf8_lossy(kind).to_ascii_lowercase();
+    ["text/event-stream", "ndjson", "octet-stream"].iter().any(|word| kind.contains(word))
 }
 
 fn traits(leg: &Leg) -> RawTraits {
