@@ -255,8 +255,12 @@ impl Account {
     /// Takes a step of the answer in.
     pub fn note(&mut self, event: &StreamEvent) {
         self.take(event);
-        if matches!(event, StreamEvent::BlockDelta { .. } | StreamEvent::Usage { .. }) {
-            self.keep_progress();
+        match event {
+            // Until then the estimate of before the send is as good.
+            StreamEvent::BlockDelta { .. } => self.keep_progress(Some(self.began)),
+            // A count behind the reason of the end is soon in the final row.
+            StreamEvent::Usage { .. } if self.stop.is_none() => self.keep_progress(None),
+            _ => {}
         }
     }
 
@@ -311,10 +315,12 @@ impl Account {
         }
     }
 
-    /// Writes down what is known, so that a kill does not lose it.
-    fn keep_progress(&mut self) {
+    /// Writes down what is known, so that a kill does not lose it, unless that was done a moment ago; `instead` stands
+    /// for the last time where there was none.
+    fn keep_progress(&mut self, instead: Option<Instant>) {
         let now = Instant::now();
-        if self.progress_at.is_some_and(|last| now.duration_since(last) < PROGRESS_EVERY) {
+        let last = self.progress_at.or(instead);
+        if last.is_some_and(|last| now.duration_since(last) < PROGRESS_EVERY) {
             return;
         }
         self.progress_at = Some(now);
