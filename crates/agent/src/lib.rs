@@ -37,6 +37,6 @@ pub use code::ProjectCode;
 pub use local::needs_no_model;
 pub use turn::TurnError;
 pub use workbench::{
-    AgentError, CheckAnswer, Chosen, CompactionConfig, Config, EscalationConfig, KeptAnswers, Rung,
-    TurnLimits, Workbench,
+    AgentError, CheckAnswer, Chosen, CompactionConfig, Config, EscalationConfig, KeptAnswers,
+    PlanConfig, Rung, TurnLimits, Workbench,
 };

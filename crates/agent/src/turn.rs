@@ -9,6 +9,7 @@ mod changes;
 mod compacting;
 mod escalating;
 mod kept;
+mod planning;
 mod repeats;
 mod wait;
 
@@ -32,6 +33,7 @@ use crate::workbench::{Bench, Shared};
 use answer::{Got, Spent};
 use calls::Trace;
 pub(crate) use escalating::Seat;
+use planning::Planned;
 use wait::{Stop, Waiting};
 
 /// How often a broken or empty answer is asked for again in one turn.
@@ -120,13 +122,18 @@ pub(crate) async fn run(
         shortened_to: None,
     };
     let began_at = turn.seat.way.clone();
-    turn.open(message).await?;
+    turn.open().await?;
+    let message = match planning::plan(&mut turn, message).await? {
+        Planned::Work(message) => message,
+        Planned::End(end) => return turn.close(end, began, &began_at).await,
+    };
+    turn.say(message).await?;
     if let Some(asked) = asked
         && turn.answer_locally(&asked).await?
     {
         return turn.close(Step::Done, began, &began_at).await;
     }
-    let keeping = kept::Keeping::of(&turn);
+    let keeping = kept::Keeping::of(&turn).filter(|_| bench.config.plan.is_none());
     if let Some(keeping) = &keeping
         && keeping.give(&mut turn).await?
     {
@@ -149,7 +156,7 @@ pub(crate) async fn run(
 }
 
 impl Turning<'_> {
-    async fn open(&mut self, message: Message) -> Result<(), TurnError> {
+    async fn open(&mut self) -> Result<(), TurnError> {
         self.history.turns += 1;
         if let Some(checkpoints) = &self.bench.config.checkpoints {
             checkpoints.begin(&self.bench.session, self.history.turns);
@@ -163,7 +170,7 @@ impl Turning<'_> {
                 mode: self.bench.config.mode,
             })
             .await?;
-        self.say(message).await
+        Ok(())
     }
 
     /// Answers what needs no model, where the answer is found; the ledger tells what that saved.

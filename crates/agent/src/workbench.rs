@@ -10,7 +10,7 @@ use distiq_base::clock::Clock;
 use distiq_base::event::EVENT_SCHEMA;
 use distiq_base::paths::Home;
 use distiq_base::{
-    Content, Event, Failure, Message, Mode, Op, OutputFormat, Record, Role, SessionId,
+    Ask, Content, Event, Failure, Message, Mode, Op, OutputFormat, Plan, Record, Role, SessionId,
 };
 use distiq_router::{Candidate, Router, Tier};
 use distiq_tools::Toolbox;
@@ -75,6 +75,22 @@ pub struct EscalationConfig {
     pub ladder: Vec<Rung>,
     /// The cheap model that is asked about the answer, too.
     pub self_check: Option<Candidate>,
+}
+
+/// How a turn is planned before it is carried out.
+pub struct PlanConfig {
+    /// The user's own plan, which nobody is asked for.
+    pub given: Option<Plan>,
+    /// Who is asked for a plan, and who is where that one's is unclear.
+    pub planners: Vec<Rung>,
+    /// Whether the turn ends with the plan.
+    pub only: bool,
+    /// Why one is made.
+    pub reasons: Vec<String>,
+    /// Who does the work where no plan comes, where that is another than who carries one out.
+    pub without: Option<(Rung, Vec<String>)>,
+    /// Whom the user approves a plan by, in a mode that asks.
+    pub ask: Arc<dyn Ask>,
 }
 
 /// One step up.
@@ -149,6 +165,8 @@ pub struct Config {
     pub compaction: CompactionConfig,
     /// When and how a stronger model goes on; `None` where nobody does, as with a model that is named.
     pub escalation: Option<EscalationConfig>,
+    /// How turns are planned; `None` where they are not.
+    pub plan: Option<PlanConfig>,
     /// Most tokens of one answer.
     pub max_output_tokens: u64,
     /// The shape of the answer, where one is asked for.
@@ -394,7 +412,8 @@ impl Session {
         let config = &self.bench.config;
         // A picture is for a model, and so is a shape of the answer.
         let has_picture = message.content.iter().any(|part| !matches!(part, Content::Text { .. }));
-        if !config.local_answers || has_picture || config.output.is_some() {
+        if !config.local_answers || config.plan.is_some() || has_picture || config.output.is_some()
+        {
             return None;
         }
         local::recognise(first_words(message))

@@ -12,6 +12,7 @@ use crate::error::ErrorKind;
 use crate::ids::{RequestId, SessionId};
 use crate::message::Message;
 use crate::money::Money;
+use crate::plan::Plan;
 use crate::request::{SystemBlock, ToolDef};
 use crate::stream::StopReason;
 use crate::usage::Usage;
@@ -262,6 +263,19 @@ pub enum Event {
         /// The model that it ended at, where that is another than it began with.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         model: Option<String>,
+    },
+    /// A plan was made, or given, for the turn.
+    Planned {
+        /// The plan.
+        plan: Plan,
+        /// The provider that made it; absent where the user gave it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        provider: Option<String>,
+        /// The model that made it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        model: Option<String>,
+        /// Why one was made.
+        reasons: Vec<String>,
     },
     /// An answer was judged: how likely it does what was asked.
     Judged {

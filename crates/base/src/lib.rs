@@ -29,6 +29,7 @@ pub mod kill;
 pub mod message;
 pub mod money;
 pub mod paths;
+pub mod plan;
 pub mod ports;
 pub mod request;
 pub mod secret;
@@ -45,6 +46,7 @@ pub use event::{Event, Failure, Mode, Op, Record, TurnStatus};
 pub use ids::{RequestId, SessionId};
 pub use message::{Content, Dialect, DocumentSource, ImageSource, Message, Role};
 pub use money::{Money, Price};
+pub use plan::{Complexity, Plan, PlannedChange};
 pub use ports::{
     Answer, Ask, CodeIndex, CodeView, CountTokens, Question, SyntaxCheck, SyntaxError,
 };

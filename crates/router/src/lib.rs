@@ -34,6 +34,8 @@ pub mod forward;
 pub mod ledger;
 pub mod nodes;
 mod pins;
+pub mod planning;
+pub mod race;
 mod receipt;
 mod route;
 mod router;
@@ -56,6 +58,7 @@ pub use ledger::query::{GroupBy, RowFilter, Saved, Totals};
 pub use ledger::rows::{FinalRow, OpenRow, Progress, RequestRow, Reservation, RowState, Savings};
 pub use ledger::{Ledger, LedgerError, LedgerOptions};
 pub use nodes::{Balance, NodeStatus};
+pub use race::Race;
 pub use receipt::{Receipt, RouterEvent, SendError};
 pub use route::{
     Candidate, Decision, Examples, Forecast, Inputs, Policy, Route, RouteError, Standing,

@@ -13,6 +13,7 @@ use serde::Serialize;
 use crate::classify::Label;
 
 pub use examples::Examples;
+pub(crate) use forecast::expected_cost;
 pub use forecast::{Forecast, Inputs};
 pub(crate) use staying::Stays;
 pub use staying::{Decision, Standing, SwitchInputs, What, decide};

@@ -21,6 +21,7 @@ use crate::ledger::Ledger;
 use crate::ledger::limits::{Limits, WorstCase};
 use crate::nodes::{NodeStatus, Pool};
 use crate::pins::Pins;
+use crate::race::{self, Race};
 use crate::receipt::SendError;
 use crate::route::{Candidate, Route, Stays, Tier};
 use crate::savings::{LeftOut, Warm};
@@ -85,6 +86,8 @@ pub struct Purpose {
     pub receipt: Option<ReceiptSlot>,
     /// What its prompt would hold besides, but for what Distiq does.
     pub left_out: LeftOut,
+    /// How it is raced, where it is; requests with tools never are.
+    pub race: Option<Race>,
     /// Where an answer of before may answer it, and its own be kept; `None` where not.
     pub cache: Option<CacheUse>,
 }
@@ -130,6 +133,7 @@ impl Purpose {
             client: None,
             receipt: None,
             left_out: LeftOut::default(),
+            race: None,
             cache: None,
         }
     }
@@ -224,7 +228,12 @@ impl Router {
     /// Nothing happens before the reply is first polled, which must be inside a tokio runtime.
     /// Attempts that fail before anything of the answer was shown are repeated by the policy.
     /// Dropping the reply gives the request up; its row is closed with what was known.
-    pub fn send(&self, request: Request, purpose: Purpose) -> Reply {
+    pub fn send(&self, request: Request, mut purpose: Purpose) -> Reply {
+        if purpose.race.is_some()
+            && let Some(race) = race::start(&self.desk, &request, &mut purpose)
+        {
+            return race;
+        }
         Reply::new(Arc::clone(&self.desk), request, purpose)
     }
 

@@ -85,6 +85,8 @@ pub enum Source {
     Model,
     /// A model, asked for something that only Distiq wants, such as a summary.
     Overhead,
+    /// A model, asked so that a cheaper one does the work: a plan, or a look at an answer.
+    Routing,
     /// An answer that was kept.
     ResponseCache,
     /// The index, without a model.
@@ -102,12 +104,15 @@ pub fn savings(outcome: &Outcome, premium: Pricing<'_>, asked: Pricing<'_>) -> S
 
 fn priced(outcome: &Outcome, premium: Pricing<'_>, asked: Pricing<'_>) -> Option<Savings> {
     let Outcome { usage, paid, earlier, left_out, .. } = *outcome;
-    if outcome.source == Source::Overhead {
+    if matches!(outcome.source, Source::Overhead | Source::Routing) {
         // Without Distiq it would not have been sent.
         let lost = Some(Money::ZERO.minus(paid));
         let none = Some(Money::ZERO);
         let baselines = Savings { baseline_premium: none, baseline_append_only: none, ..zero() };
-        return Some(Savings { context: lost, ..baselines });
+        return Some(match outcome.source {
+            Source::Routing => Savings { route: lost, ..baselines },
+            _ => Savings { context: lost, ..baselines },
+        });
     }
     let plain = |more: u64| Usage {
         input: usage.prompt().saturating_add(more),
@@ -136,7 +141,7 @@ fn priced(outcome: &Outcome, premium: Pricing<'_>, asked: Pricing<'_>) -> Option
         ..zero()
     };
     match outcome.source {
-        Source::Model | Source::Overhead => savings.prompt_cache = rest,
+        Source::Model | Source::Overhead | Source::Routing => savings.prompt_cache = rest,
         Source::ResponseCache => savings.response_cache = rest,
         Source::Local => savings.zero_token = rest,
     }
@@ -241,7 +246,7 @@ mod tests {
             more in prop::array::uniform3(0_u64..400_000),
             rates in prop::array::uniform8(0_i64..100_000),
             earlier in 0_i64..1_000_000_000,
-            source in 0_u8..4,
+            source in 0_u8..5,
         ) {
             let usage = Usage {
                 input: counts[0], cache_read: counts[1], cache_write: counts[2],
@@ -254,11 +259,12 @@ mod tests {
                 0 => Source::Model,
                 1 => Source::Overhead,
                 2 => Source::ResponseCache,
+                3 => Source::Routing,
                 _ => Source::Local,
             };
             let earlier = Money::from_nanos(earlier);
             let paid = match source {
-                Source::Model | Source::Overhead => asked(&usage).unwrap().plus(earlier),
+                Source::Model | Source::Overhead | Source::Routing => asked(&usage).unwrap().plus(earlier),
                 _ => Money::ZERO,
             };
             let outcome = Outcome {

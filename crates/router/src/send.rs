@@ -102,6 +102,18 @@ impl Reply {
         Self { events: Some(events.boxed()), ticket }
     }
 
+    /// Makes the reply of a race, whose first request `ticket` is.
+    pub(crate) const fn of_race(
+        events: BoxStream<'static, RouterEvent>,
+        ticket: Arc<Ticket>,
+    ) -> Self {
+        Self { events: Some(events), ticket }
+    }
+
+    pub(crate) fn ticket(&self) -> Arc<Ticket> {
+        Arc::clone(&self.ticket)
+    }
+
     /// Gives the request up, waits until that is on the ledger, and returns the receipt.
     ///
     /// A request that was over already keeps its receipt.

@@ -9,7 +9,7 @@ use futures::StreamExt;
 
 use super::answer::{finished, started};
 use super::{Step, TurnError, Turning};
-use crate::workbench::{Config, EscalationConfig};
+use crate::workbench::{Config, EscalationConfig, Rung};
 
 /// What a cheap model is told that is asked about an answer.
 const SELF_CHECK: &str = "You are told what somebody asked of a coding agent, what the agent did, and its answer. \
@@ -46,6 +46,19 @@ impl Seat {
             max_output_tokens: config.max_output_tokens,
             fallbacks: config.fallbacks.clone(),
             rung: 0,
+        }
+    }
+
+    /// Returns who is asked instead of one who was chosen for a part of the work alone.
+    pub fn instead(config: &Config, rung: &Rung, reasons: &[String]) -> Self {
+        let ladder = config.escalation.iter().flat_map(|escalation| &escalation.ladder);
+        let below = ladder.take_while(|step| step.way.tier <= rung.way.tier).count();
+        Self {
+            way: rung.way.clone(),
+            reasons: Some(reasons.to_vec()),
+            max_output_tokens: rung.max_output_tokens,
+            rung: below,
+            ..Self::new(config)
         }
     }
 }

@@ -5,6 +5,7 @@
 mod compacting;
 mod escalating;
 mod local;
+mod planning;
 mod prefix;
 mod prompt;
 mod support;

@@ -223,6 +223,7 @@ impl World {
             no_model: None,
             compaction: distiq_agent::CompactionConfig::default(),
             escalation: None,
+            plan: None,
             max_output_tokens: 8_192,
             output: None,
             check_answer: None,

@@ -393,6 +393,25 @@ pub const KEYS: &[Key] = &[
     )
     .or("0.85"),
     user(
+        "economy.plan",
+        Kind::OneOf(&["asked", "auto"]),
+        "When a run is planned before it is carried out: with `--plan`, or also where a policy chose the model \
+         and the whole is likely to cost less",
+    )
+    .or("asked"),
+    user(
+        "economy.race_ms",
+        Kind::Integer(0, 600_000),
+        "After how many milliseconds a question without tools goes to a premium model, too, where a policy \
+         chose a cheaper one; 0 asks both at once; default never",
+    ),
+    user(
+        "economy.race_cap",
+        Kind::Money,
+        "Most dollars that the second model of such a race may cost",
+    )
+    .or("0.05"),
+    user(
         "economy.self_check",
         Kind::Bool,
         "Whether a cheap model is asked whether the answer does what was asked, too",

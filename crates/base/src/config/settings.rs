@@ -218,6 +218,12 @@ pub struct EconomySettings {
     pub confidence: f64,
     /// Whether a cheap model is asked about the answer, too.
     pub self_check: bool,
+    /// After how many milliseconds a question without tools goes to a second model, too.
+    pub race_ms: Option<u64>,
+    /// Most that the second may cost.
+    pub race_cap: Option<Money>,
+    /// Whether runs are planned where the whole is likely to cost less.
+    pub plans: bool,
 }
 
 impl Default for EconomySettings {
@@ -232,6 +238,9 @@ impl Default for EconomySettings {
             escalation: true,
             confidence: 0.85,
             self_check: false,
+            race_ms: None,
+            race_cap: None,
+            plans: false,
         }
     }
 }
@@ -296,6 +305,9 @@ impl Settings {
                     _ => EconomySettings::default().confidence,
                 },
                 self_check: values.value("economy.self_check") == Some(&Value::Bool(true)),
+                race_ms: values.integer("economy.race_ms"),
+                race_cap: values.money("economy.race_cap"),
+                plans: values.text("economy.plan").as_deref() == Some("auto"),
             },
             checkpoints: CheckpointSettings {
                 enabled: values.value("checkpoints.enabled") == Some(&Value::Bool(true)),

@@ -1,6 +1,7 @@
 //! `distiq run` and `distiq resume`
 
 mod images;
+mod planning;
 mod prompt;
 mod schema;
 mod show;
@@ -16,6 +17,7 @@ use crate::cli::Global;
 use crate::failure::Failure;
 use crate::world::{Flag, World};
 
+pub use planning::When;
 pub use show::Format;
 
 /// Arguments of `run`.
@@ -95,6 +97,19 @@ pub struct Options {
     /// Never make the conversation shorter, whatever it costs
     #[arg(long)]
     no_compaction: bool,
+    /// Plan first: always, only (print the plan and end), auto (where the whole is likely to cost less) or off
+    #[arg(
+        long,
+        value_name = "WHEN",
+        value_enum,
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "always"
+    )]
+    plan: Option<When>,
+    /// Carry out this plan, as `--plan=only` prints it
+    #[arg(long, value_name = "FILE", conflicts_with = "plan")]
+    plan_file: Option<PathBuf>,
     /// Let no stronger model go on, however unsure the answer is
     #[arg(long)]
     no_escalation: bool,
@@ -117,7 +132,10 @@ enum Place {
 /// Does a job in a new session, or goes on with one.
 pub fn run(global: &Global, args: Args) -> Result<(), Failure> {
     let world = open(global, &args.options)?;
-    let words = prompt::read(&args.prompt)?;
+    let words = match &args.options.plan_file {
+        Some(path) if args.prompt.is_empty() => planning::words(path)?,
+        _ => prompt::read(&args.prompt)?,
+    };
     let place = match (&args.resume, args.continue_) {
         (Some(text), _) => Place::Old(sessions::find(&world.home.sessions(), text)?),
         (None, true) => Place::Old(newest(&world)?),

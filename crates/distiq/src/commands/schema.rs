@@ -30,6 +30,7 @@ pub const SCHEMAS: &[(&str, &str)] = &[
     ("metrics", include_str!("../../schemas/metrics.json")),
     ("models", include_str!("../../schemas/models.json")),
     ("permissions", include_str!("../../schemas/permissions.json")),
+    ("plan", include_str!("../../schemas/plan.json")),
     ("route", include_str!("../../schemas/route.json")),
     ("run", include_str!("../../schemas/run.json")),
     ("search", include_str!("../../schemas/search.json")),

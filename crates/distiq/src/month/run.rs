@@ -371,6 +371,7 @@ impl<'a> Place<'a> {
             kept_answers: kept,
             no_model: None,
             escalation: None,
+            plan: None,
             version: env!("CARGO_PKG_VERSION").to_owned(),
         })
     }

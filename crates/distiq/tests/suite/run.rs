@@ -272,6 +272,52 @@ fn a_stronger_model_goes_on_where_a_policy_chose_and_the_tests_fail() {
 }
 
 #[test]
+fn a_plan_is_printed_edited_and_carried_out_and_needs_approval_where_the_mode_asks() {
+    let plan = json!({
+        "summary": "Mend n.txt", "files": ["n.txt"], "tests": [], "complexity": "simple",
+        "changes": [{"file": "n.txt", "what": "say 2", "reason": "it says 1"}],
+    });
+    let made = plan.to_string();
+    let desk = Desk::new(Script::function(move |request| {
+        let told = request.messages[0].text();
+        let answer = match (request.tools.is_empty(), request.messages.len()) {
+            (true, _) => Answer::text(made.clone()),
+            (false, 1) if told.contains("say 3") => {
+                Answer::call("write", json!({"path": "n.txt", "content": "3\n"}))
+            }
+            (false, 1) => Answer::call("write", json!({"path": "n.txt", "content": "2\n"})),
+            (false, _) => Answer::text("Done."),
+        };
+        answer.into()
+    }));
+    let ran = desk.run(&["run", "--plan=only", "mend it"]);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    assert_eq!(serde_json::from_str::<Value>(&ran.out).unwrap(), plan, "{}", ran.out);
+    let schema = desk.place.run(&["schema", "plan"]).json();
+    assert_eq!(shape::faults(&schema, &plan), Vec::<String>::new());
+    // Nobody can approve it.
+    let asked = ["run", "--plan", "--output-format", "json", "mend it"];
+    let ran = desk.run(&asked);
+    assert_eq!((ran.code, &ran.json()["plan"]), (5, &plan), "{}", ran.out);
+    let schema = desk.place.run(&["schema", "run"]).json();
+    assert_eq!(shape::faults(&schema, &ran.json()), Vec::<String>::new());
+    let ran = desk.run(&["run", "--plan", "--mode", "auto-edit", "mend it"]);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    assert!(ran.err.contains("1. n.txt: say 2 (it says 1)"), "{}", ran.err);
+    assert_eq!(fs::read_to_string(desk.place.project().join("n.txt")).unwrap(), "2\n");
+    // One of the user's own, without a prompt.
+    let file = desk.place.write("p.json", &plan.to_string().replace("say 2", "say 3"));
+    let file = file.to_str().unwrap();
+    let ran = desk.run(&["run", "--mode", "auto-edit", "--plan-file", file]);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    assert_eq!(fs::read_to_string(desk.place.project().join("n.txt")).unwrap(), "3\n");
+    let bad = desk.place.write("bad.json", "{\"summary\": 1}");
+    let ran = desk.run(&["run", "--plan-file", bad.to_str().unwrap()]);
+    assert_eq!(ran.code, 2, "{}", ran.err);
+    assert_eq!(desk.run(&["run", "--plan=x", "hi"]).code, 2);
+}
+
+#[test]
 fn a_session_is_resumed_with_the_same_prefix_and_found_again() {
     let desk = Desk::saying([Answer::text("one"), Answer::text("two"), Answer::text("three")]);
     assert_eq!(desk.run(&["run", "begin with the marmot"]).code, 0);

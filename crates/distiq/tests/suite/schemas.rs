@@ -29,6 +29,7 @@ fn name(event: &Event) -> &'static str {
         Event::Heartbeat { .. } => "heartbeat",
         Event::Notice { .. } => "notice",
         Event::TurnFinished { .. } => "turn_finished",
+        Event::Planned { .. } => "planned",
         Event::Judged { .. } => "judged",
         Event::Escalated { .. } => "escalated",
         Event::Checkpoint { .. } => "checkpoint",
@@ -109,6 +110,23 @@ fn turns() -> Vec<Event> {
         reasons: vec!["`make` ended with exit 2".into()],
         switch_cost_nanousd,
     };
+    let plan = distiq_base::Plan {
+        summary: "s".into(),
+        files: vec!["a".into()],
+        changes: vec![distiq_base::PlannedChange {
+            file: "a".into(),
+            what: "w".into(),
+            reason: String::new(),
+        }],
+        tests: Vec::new(),
+        complexity: distiq_base::Complexity::Simple,
+    };
+    let planned = |model: Option<&str>| Event::Planned {
+        plan: plan.clone(),
+        provider: model.map(str::to_owned),
+        model: model.map(str::to_owned),
+        reasons: vec!["asked for".into()],
+    };
     let judged = Event::Judged {
         provider: "p".into(),
         model: "m".into(),
@@ -143,6 +161,8 @@ fn turns() -> Vec<Event> {
         Event::Asked { tool: "shell".into(), summary: "ls".into(), answer: "nobody".into() },
         Event::Heartbeat { elapsed_ms: 10_000, waiting_for: "model".into() },
         Event::Notice { message: "n".into() },
+        planned(None),
+        planned(Some("m")),
         judged,
         escalated(Some("budget".into()), Some(Money::from_nanos(-7))),
         escalated(None, None),

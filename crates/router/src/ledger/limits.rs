@@ -164,7 +164,7 @@ impl WorstCase {
     }
 
     /// Returns how many answer tokens `room` covers, at most `wanted`; `None` if not the prompt.
-    fn answer_within(&self, room: Money, wanted: u64) -> Option<u64> {
+    pub(crate) fn answer_within(&self, room: Money, wanted: u64) -> Option<u64> {
         let left = room.minus(self.prompt).nanos();
         if self.with_answer(wanted) == Money::ZERO {
             return Some(wanted);

@@ -1,7 +1,7 @@
 //! Where a request of a difficulty goes, and what that is likely to cost. Pure.
 
 use distiq_base::{Money, Usage};
-use distiq_llm::PriceContext;
+use distiq_llm::{Catalogue, PriceContext};
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -112,17 +112,27 @@ impl Table {
 
     /// Returns what the work of a label is likely to cost at a model; `None` where its price is unknown.
     pub fn expected_cost(&self, way: &Candidate, label: Label, at: Timestamp) -> Option<Money> {
-        let (requests, _, _) = typical(label);
-        let usage = typical_usage(label);
-        // One request's price rather than that of all at once, which would reach tiers of long prompts.
-        let one = Usage {
-            cache_write: usage.cache_write / requests,
-            cache_read: usage.cache_read / requests,
-            output: usage.output / requests,
-            ..Usage::default()
-        };
-        let price = self.catalogue.price(&way.provider, &way.model, &one, &PriceContext::at(at))?;
-        let requests = i64::try_from(requests).ok()?;
-        Some(Money::from_nanos(price.nanos().saturating_mul(requests)))
+        expected_cost(&self.catalogue, way, label, at)
     }
+}
+
+/// Returns what the work of a label is likely to cost at a model; `None` where its price is unknown.
+pub(crate) fn expected_cost(
+    catalogue: &Catalogue,
+    way: &Candidate,
+    label: Label,
+    at: Timestamp,
+) -> Option<Money> {
+    let (requests, _, _) = typical(label);
+    let usage = typical_usage(label);
+    // One request's price rather than that of all at once, which would reach tiers of long prompts.
+    let one = Usage {
+        cache_write: usage.cache_write / requests,
+        cache_read: usage.cache_read / requests,
+        output: usage.output / requests,
+        ..Usage::default()
+    };
+    let price = catalogue.price(&way.provider, &way.model, &one, &PriceContext::at(at))?;
+    let requests = i64::try_from(requests).ok()?;
+    Some(Money::from_nanos(price.nanos().saturating_mul(requests)))
 }

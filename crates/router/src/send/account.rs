@@ -81,6 +81,8 @@ pub(crate) struct Account {
     stop: Option<StopReason>,
     complete: bool,
     progress_at: Option<Instant>,
+    /// Whether it was raced and given up.
+    has_lost: bool,
     /// What its answer was billed by, where it is a kept one.
     from_cache: Option<Usage>,
 }
@@ -130,6 +132,7 @@ impl Account {
             stop: None,
             complete: false,
             progress_at: None,
+            has_lost: false,
             from_cache: None,
         }
     }
@@ -150,6 +153,11 @@ impl Account {
         self.answered_by = Some(found.answer.model.clone());
         self.stop = Some(StopReason::EndTurn);
         self.done();
+    }
+
+    /// It was raced and is given up: what it cost saved nothing.
+    pub const fn lose(&mut self) {
+        self.has_lost = true;
     }
 
     /// Returns the row to open, for an answer of up to `wanted_tokens`.
@@ -398,7 +406,9 @@ impl Account {
         let usage = self.from_cache.unwrap_or(usage);
         let source = match self.purpose.kind {
             _ if self.from_cache.is_some() => Source::ResponseCache,
-            RequestKind::Summarize | RequestKind::Classify => Source::Overhead,
+            _ if self.has_lost => Source::Routing,
+            RequestKind::Summarize => Source::Overhead,
+            RequestKind::Plan | RequestKind::Classify => Source::Routing,
             _ => Source::Model,
         };
         self.savings_of(usage, paid, source)

@@ -9,6 +9,7 @@ mod falling;
 mod journal;
 mod ledger;
 mod pairs;
+mod racing;
 mod routes;
 mod sending;
 mod support;

@@ -25,13 +25,24 @@ pub fn answer(world: &World, args: &Args, answered: &mut Answered) -> Result<(),
 
 async fn ask(world: &World, args: &Args, answered: &mut Answered) -> Result<(), Failure> {
     let registry = providers::registry(world)?;
-    let Choice { provider, model, .. } = providers::choose(world, &registry)?;
+    let table = providers::table(world, &registry)?;
+    // A race is of models that a policy chooses; without one the usual model is asked.
+    let question = Some(answered.question.as_str())
+        .filter(|_| world.settings.economy.race_ms.is_some() && providers::is_open(world, &table));
+    let choice = providers::choose_for(world, &registry, question)?;
+    let race = providers::race(&world.settings.economy, &table, &choice);
+    let Choice { provider, model, chosen } = choice;
     let router = router::open(world, registry, providers::catalogue(world)?)?;
     let mut request = sources::request(&answered.question, &answered.sources);
     request.model.clone_from(&model);
     request.max_tokens = Some(args.max_tokens);
     request.temperature = args.temperature;
     let mut purpose = Purpose::new(RequestKind::Execute, provider);
+    purpose.race = race;
+    if let Some(chosen) = chosen {
+        (purpose.tier, purpose.route, purpose.reasons) =
+            (Some(chosen.tier), "auto", chosen.reasons);
+    }
     purpose.project = Some(answered.root.clone());
     let failed = |error| Failure::io("Cannot listen for signals", &error);
     let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;

@@ -2,7 +2,9 @@
 
 use std::io::{self, IsTerminal};
 
-use distiq_base::{ErrorKind, Event, Failure as Told, Money, Record, SessionId, TurnStatus, Usage};
+use distiq_base::{
+    ErrorKind, Event, Failure as Told, Money, Plan, Record, SessionId, TurnStatus, Usage,
+};
 use serde_json::{Value, json};
 
 use crate::failure::Failure;
@@ -40,6 +42,9 @@ pub struct Show {
     is_mid_line: bool,
     turns: u32,
     escalations: u32,
+    plan: Option<Plan>,
+    /// The plan is the answer.
+    is_plan_only: bool,
     end: Option<End>,
 }
 
@@ -47,7 +52,24 @@ impl Show {
     /// Begins to show a session.
     pub fn new(format: Format, session: SessionId) -> Self {
         let is_live = format == Format::Text && io::stdout().is_terminal();
-        Self { format, session, is_live, is_mid_line: false, turns: 0, escalations: 0, end: None }
+        Self {
+            format,
+            session,
+            is_live,
+            is_mid_line: false,
+            turns: 0,
+            escalations: 0,
+            plan: None,
+            is_plan_only: false,
+            end: None,
+        }
+    }
+
+    /// The run ends with a plan, which is its answer.
+    #[must_use]
+    pub const fn of_plan(mut self, is_plan_only: bool) -> Self {
+        self.is_plan_only = is_plan_only;
+        self
     }
 
     /// Shows a record.
@@ -58,6 +80,9 @@ impl Show {
         if let Event::TurnFinished { .. } = record.event {
             self.turns += 1;
             self.end = end(record.event.clone());
+        }
+        if let Event::Planned { plan, .. } = &record.event {
+            self.plan = Some(plan.clone());
         }
         self.escalations += u32::from(matches!(record.event, Event::Escalated { .. }));
         if self.format == Format::Text {
@@ -89,6 +114,12 @@ impl Show {
                 let after = format!("{}.{} s", delay_ms / 1000, delay_ms % 1000 / 100);
                 let attempt = attempt + 1;
                 terminal::say(&format!("note: {reason}; attempt {attempt} in {after}"));
+            }
+            Event::Planned { plan, model, reasons, .. } if !self.is_plan_only => {
+                self.end_line();
+                let by = model.as_deref().unwrap_or("you");
+                terminal::say(&format!("plan of {by} ({})", reasons.join("; ")));
+                plan.to_text().lines().for_each(|line| terminal::say(&format!("  {line}")));
             }
             Event::Escalated { from_model, model, confidence, reasons, .. } => {
                 self.end_line();
@@ -134,7 +165,11 @@ impl Show {
                 terminal::say(&summary(&end, &self.session));
             }
             Format::Json => {
-                output::json_line(&object(&end, &self.session, (self.turns, self.escalations)));
+                let mut told = object(&end, &self.session, (self.turns, self.escalations));
+                if let (Some(plan), Some(told)) = (&self.plan, told.as_object_mut()) {
+                    told.insert("plan".to_owned(), json!(plan));
+                }
+                output::json_line(&told);
             }
             Format::StreamJson => {}
         }

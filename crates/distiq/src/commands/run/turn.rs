@@ -16,7 +16,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 
 use super::show::Show;
-use super::{Options, Place, schema};
+use super::{Options, Place, When, planning, schema};
 use crate::failure::Failure;
 use crate::providers::{self, Choice};
 use crate::world::World;
@@ -71,19 +71,23 @@ pub async fn take(
     if is_open && choice.chosen.is_none() {
         choice.chosen = providers::stays(&providers::table(&world, &registry)?, &choice);
     }
+    let table = providers::table(&world, &registry)?;
     let mut catalogue = providers::catalogue(&world)?;
     if let Some(price) = &options.price {
         let prices = providers::price(price)?;
         catalogue.set_price(&choice.provider, &choice.model, prices);
     }
     let show = {
-        let config = Config { no_model, ..config(&world, options, choice, registry, catalogue)? };
+        let plan = planning::config(&world, options, &table, &mut choice, wanted.as_deref())?;
+        let config =
+            Config { no_model, plan, ..config(&world, options, choice, registry, catalogue)? };
         let (bench, records) = match place {
             Place::New => Workbench::start(config)?,
             Place::Old(session) => Workbench::resume(config, session)?,
         };
         bench.submit(op);
-        let show = Show::new(options.output_format, bench.session_id().clone());
+        let show = Show::new(options.output_format, bench.session_id().clone())
+            .of_plan(options.plan == Some(When::Only));
         follow(bench, records, show).await?
     };
     show.finish()
@@ -232,6 +236,7 @@ fn config(
         local_answers: settings.economy.local_answers && !options.no_local,
         compaction,
         escalation,
+        plan: None,
         limits: TurnLimits {
             max_requests: settings.max_turns,
             max_time: settings.max_time_s.map(Duration::from_secs),

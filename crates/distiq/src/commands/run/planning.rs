@@ -1,0 +1,130 @@
+//! Whether a run is planned first, by whom, and who carries the plan out.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+use std::sync::Arc;
+
+use distiq_agent::{Chosen, PlanConfig, Rung};
+use distiq_base::plan::MAX_PLAN_BYTES;
+use distiq_base::{ErrorKind, Plan};
+use distiq_router::classify::{Classifier, Label};
+use distiq_router::planning::{PlanDecision, PlanInputs, decide};
+use distiq_router::{Candidate, Policy, Table, Task, Tier};
+
+use super::Options;
+use crate::ask::TerminalAsk;
+use crate::failure::Failure;
+use crate::providers::{self, Choice};
+use crate::world::World;
+
+/// When a run is planned first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum When {
+    /// In any case
+    Always,
+    /// In any case, and that is all
+    Only,
+    /// Where the whole is likely to cost less
+    Auto,
+    /// Never
+    Off,
+}
+
+/// Returns how the run is planned; where it is, the choice becomes who carries the plan out.
+pub fn config(
+    world: &World,
+    options: &Options,
+    table: &Table,
+    choice: &mut Choice,
+    wanted: Option<&str>,
+) -> Result<Option<PlanConfig>, Failure> {
+    let usual = if world.settings.economy.plans { When::Auto } else { When::Off };
+    let when = options.plan.unwrap_or(usual);
+    let ask = Arc::new(TerminalAsk::default());
+    let given = options.plan_file.as_deref().map(read).transpose()?;
+    let none = PlanConfig {
+        given: None,
+        planners: Vec::new(),
+        only: when == When::Only,
+        reasons: Vec::new(),
+        without: None,
+        ask,
+    };
+    if given.is_some() {
+        let reasons = vec!["given by the user".to_owned()];
+        return Ok(Some(PlanConfig { given, reasons, ..none }));
+    }
+    if when == When::Off {
+        return Ok(None);
+    }
+    let label = Classifier::builtin().classify(wanted.unwrap_or_default()).label;
+    let decision = choice.chosen.as_ref().and_then(|chosen| decided(table, chosen, label));
+    if when == When::Auto && !decision.as_ref().is_some_and(|decision| decision.pays) {
+        return Ok(None);
+    }
+    let task = table
+        .task(Task::Plan)
+        .map_err(|error| Failure::of(ErrorKind::Config, &error).with_hint(error.hint()))?;
+    let named = task.and_then(|route| route.candidates.into_iter().next());
+    let rung = |way: Candidate| Rung {
+        max_output_tokens: providers::longest_answer(&table.catalogue, &way.provider, &way.model),
+        way,
+    };
+    let own = Candidate::new(&choice.provider, &choice.model);
+    let first = named.or_else(|| decision.as_ref().map(|decision| decision.planner.clone()));
+    let first = first.unwrap_or_else(|| own.clone());
+    // Without a policy there is no tier above: the same model is asked once more.
+    let above = match &decision {
+        Some(decision) => decision.above.clone(),
+        None => Some(first.clone()),
+    };
+    let mut reasons = vec![match when {
+        When::Auto => format!("the request is {label}"),
+        _ => "asked for by `--plan`".to_owned(),
+    }];
+    reasons.extend(decision.iter().flat_map(|decision| decision.reasons.clone()));
+    let planners = std::iter::once(first).chain(above).map(rung).collect();
+    let mut without = None;
+    if let (Some(decision), Some(chosen)) = (decision, &choice.chosen)
+        && table.policy != Policy::Best
+        && when != When::Only
+    {
+        let executor = decision.executor;
+        let tier = executor.tier.unwrap_or(chosen.tier);
+        if tier < chosen.tier {
+            let own = Candidate { tier: Some(chosen.tier), ..own };
+            without = Some((rung(own), chosen.reasons.clone()));
+            let reasons =
+                vec![format!("carries out a plan: the request is {label}, the tier {tier}")];
+            (choice.provider, choice.model) = (executor.provider, executor.model);
+            choice.chosen = Some(Chosen { tier, reasons });
+        }
+    }
+    Ok(Some(PlanConfig { planners, reasons, without, ..none }))
+}
+
+fn decided(table: &Table, chosen: &Chosen, label: Label) -> Option<PlanDecision> {
+    let at = jiff::Timestamp::now();
+    let ways = table.ways(at);
+    let tier = chosen.tier.max(Tier::Budget);
+    decide(&PlanInputs { label, ways: &ways, tier, at }, &table.catalogue)
+}
+
+/// Returns what is asked for where the user gives a plan and no words.
+pub fn words(path: &Path) -> Result<String, Failure> {
+    Ok(format!("Carry out the plan: {}", read(path)?.summary.trim()))
+}
+
+fn read(path: &Path) -> Result<Plan, Failure> {
+    let mut text = String::new();
+    File::open(path)
+        .and_then(|file| file.take(MAX_PLAN_BYTES as u64 + 1).read_to_string(&mut text))
+        .map_err(|error| Failure::io(format!("Cannot read {}", path.display()), &error))?;
+    Plan::parse(&text).map_err(|why| {
+        let message = format!("{} cannot be carried out: {why}", path.display());
+        Failure::new(ErrorKind::Usage, message).with_hint(
+            "`distiq run --plan=only PROMPT` prints a plan, `distiq schema plan` its shape",
+        )
+    })
+}
