@@ -31,6 +31,8 @@ use crate::words::Analyzer;
 
 /// How many rows all trees look at.
 const SECOND_LOOK: usize = 100;
+/// Fewest rows that are worth a thread.
+const A_THREAD: usize = 40;
 /// Where tests are left out, so many times as many chunks are looked at.
 const LEFT_OUT: usize = 8;
 
@@ -108,20 +110,32 @@ pub(crate) fn search(
     Ok(find(snapshot, asked, limit)?.0)
 }
 
+/// Adds to the rows' points, side by side where there are many.
+fn judge(rows: &mut [Row], points: fn(&[f32]) -> f32) {
+    let share = rows.len().div_ceil(shelf::threads()).max(A_THREAD);
+    std::thread::scope(|scope| {
+        let mut parts = rows.chunks_mut(share);
+        let own = parts.next();
+        let judge = move |part: &mut [Row]| {
+            part.iter_mut().for_each(|row| row.points += points(&row.values));
+        };
+        for part in parts {
+            scope.spawn(move || judge(part));
+        }
+        own.into_iter().for_each(judge);
+    });
+}
+
 /// Puts rows in order, best first. The first trees leave behind what cannot win; the others look at the rest.
 fn ordered(mut rows: Vec<Row>) -> Vec<Row> {
     let order = |a: &Row, b: &Row| {
         b.points.total_cmp(&a.points).then_with(|| a.candidate.rank.cmp(&b.candidate.rank))
     };
-    for row in &mut rows {
-        row.points = model::first(&row.values);
-    }
+    judge(&mut rows, model::first);
     rows.sort_by(order);
     let most = rows.len().min(SECOND_LOOK);
     let (best, behind) = rows.split_at_mut(most);
-    for row in &mut *best {
-        row.points += model::rest(&row.values);
-    }
+    judge(best, model::rest);
     best.sort_by(order);
     let lowest = best.last().map_or(0.0, |row| row.points);
     let highest = behind.first().map_or(0.0, |row| row.points);

@@ -13,8 +13,8 @@ use crate::words::{Analyzer, is_key_like, tokens};
 const MAX_TERMS: usize = 40;
 /// Most entries of lists that are read for the terms, and for related ones; the commonest terms of a large
 /// project say least and cost most.
-const MAX_ENTRIES: u32 = 120_000;
-const MAX_RELATED_ENTRIES: u32 = 80_000;
+const MAX_ENTRIES: u32 = 60_000;
+const MAX_RELATED_ENTRIES: u32 = 30_000;
 /// How much a word counts that a Russian one may mean besides the likeliest.
 const OTHER: f32 = 0.4;
 /// Terms that are read whatever they cost.
