@@ -148,7 +148,7 @@ struct Running {
 /// What happens next.
 enum Next {
     Due,
-    Ended(bool, Option<Receipt>),
+    Ended(bool, Option<Box<Receipt>>),
 }
 
 impl Running {
@@ -159,7 +159,7 @@ impl Running {
             }
             match self.step().await? {
                 Next::Due => self.start_second(),
-                Next::Ended(is_first, receipt) => self.ended(is_first, receipt?).await,
+                Next::Ended(is_first, receipt) => self.ended(is_first, *receipt?).await,
             }
         }
     }
@@ -188,8 +188,8 @@ impl Running {
         };
         tokio::select! {
             biased;
-            receipt = one, if has_first => Some(Next::Ended(true, receipt)),
-            receipt = other, if has_second => Some(Next::Ended(false, receipt)),
+            receipt = one, if has_first => Some(Next::Ended(true, receipt.map(Box::new))),
+            receipt = other, if has_second => Some(Next::Ended(false, receipt.map(Box::new))),
             () = due, if has_waiting => Some(Next::Due),
             else => None,
         }
