@@ -21,6 +21,24 @@ use crate::{memory, prompt};
 
 /// Most looks of a turn whose answer is kept: taking them anew is to be quick.
 const MOST_LOOKS: usize = 64;
+/// Words that begin questions and never orders.
+const ASKING: &[&str] = &[
+    "how",
+    "why",
+    "what",
+    "where",
+    "which",
+    "who",
+    "как",
+    "почему",
+    "зачем",
+    "что",
+    "где",
+    "какой",
+    "какая",
+    "какие",
+    "кто",
+];
 /// The tools that only look, and that show the same while nothing has changed.
 const LOOKING: &[&str] = &["read", "find", "search"];
 
@@ -77,7 +95,11 @@ impl Keeping {
         let words = crate::workbench::first_words(message);
         let question = Question::read(words)?;
         // Whatever else is said may want something done.
-        let is_question = !matches!(question.asks, Asks::Plain | Asks::May);
+        let is_question = match question.asks {
+            Asks::May => false,
+            Asks::Plain => begins_as_question(words),
+            _ => true,
+        };
         if question.passing || !is_question {
             return None;
         }
@@ -140,6 +162,11 @@ impl Keeping {
         };
         self.cache.keep(&self.key, &answer, turn.bench.config.clock.now_ms());
     }
+}
+
+fn begins_as_question(words: &str) -> bool {
+    let first = words.split_whitespace().next().unwrap_or_default().to_lowercase();
+    ASKING.contains(&first.as_str())
 }
 
 fn told(found: &Found) -> String {

@@ -53,6 +53,7 @@ fn a_question_is_answered_again_while_all_it_was_based_on_is_the_same() {
     let first = "It is the sum, says answer 1.";
     asking.answers(&[], QUESTION, first, 2);
     asking.answers(&[], QUESTION, first, 0);
+    asking.answers(&[], "how does the total of the cart come about", first, 0);
     // It is told, and on the ledger as what it saved.
     let ran = asking.ask(&["--output-format", "stream-json"], QUESTION);
     assert!(ran.out.contains("no model was asked"), "{}", ran.out);
