@@ -8,7 +8,8 @@ use distiq_agent::{Chosen, EscalationConfig, Rung};
 use distiq_base::config::{EconomySettings, Settings};
 use distiq_base::{ErrorKind, Money, Price};
 use distiq_llm::{Catalogue, Prices, Registry, RegistryError};
-use distiq_router::classify::Classifier;
+use distiq_router::classify::{Classifier, Label};
+use distiq_router::planning::{PlanDecision, PlanInputs, decide};
 use distiq_router::{Candidate, Inputs, Policy, Race, Table, Task, Tier};
 
 use crate::failure::Failure;
@@ -140,6 +141,42 @@ pub fn escalation(
         ladder: ladder.map(rung).collect(),
         self_check: cheap.filter(|_| settings.self_check).cloned(),
     })
+}
+
+/// Returns whether a request that a policy chose a model for is worth a plan, and who makes it.
+pub fn plan(
+    table: &Table,
+    chosen: &Chosen,
+    label: Label,
+    at: jiff::Timestamp,
+) -> Option<PlanDecision> {
+    let ways = table.ways(at);
+    let tier = chosen.tier.max(Tier::Budget);
+    decide(&PlanInputs { label, ways: &ways, tier, at }, &table.catalogue)
+}
+
+/// Has a plan carried out by who is likely to do so at the least cost: the choice becomes that one. Returns who does
+/// the work where no plan comes, and why; `None` where that is the same.
+pub fn carry_out(
+    table: &Table,
+    decision: PlanDecision,
+    choice: &mut Choice,
+    label: Label,
+) -> Option<(Rung, Vec<String>)> {
+    let chosen = choice.chosen.as_ref()?;
+    let executor = decision.executor;
+    let tier = executor.tier.unwrap_or(chosen.tier);
+    if table.policy == Policy::Best || tier >= chosen.tier {
+        return None;
+    }
+    let own =
+        Candidate { tier: Some(chosen.tier), ..Candidate::new(&choice.provider, &choice.model) };
+    let max_output_tokens = longest_answer(&table.catalogue, &own.provider, &own.model);
+    let without = (Rung { way: own, max_output_tokens }, chosen.reasons.clone());
+    let reasons = vec![format!("carries out a plan: the request is {label}, the tier {tier}")];
+    (choice.provider, choice.model) = (executor.provider, executor.model);
+    choice.chosen = Some(Chosen { tier, reasons });
+    Some(without)
 }
 
 /// Returns the race of a question without tools, where the settings want one and a policy chose its model: the

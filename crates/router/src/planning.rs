@@ -112,12 +112,7 @@ impl Desk<'_> {
         let of = |at: usize| {
             self.inputs.ways.get(at).map_or(0.0, |way| chance(tier(way), self.inputs.label))
         };
-        let own = of(at);
-        match planner {
-            None => own,
-            Some(planner) if of(planner) > own => own + (of(planner) - own) * TAKES,
-            Some(_) => own + (1.0 - own) * OWN_PLAN,
-        }
+        planner.map_or_else(|| of(at), |planner| with_plan(of(at), of(planner)))
     }
 
     /// Returns what the work is likely to cost that begins at a model and goes up where it fails.
@@ -138,6 +133,11 @@ impl Desk<'_> {
         let context = PriceContext::at(self.inputs.at);
         self.catalogue.price(&way.provider, &way.model, usage, &context)
     }
+}
+
+/// Returns how likely a model does work right with a plan, from its own chance without one and its planner's.
+pub fn with_plan(own: f64, planner: f64) -> f64 {
+    if planner > own { own + (planner - own) * TAKES } else { own + (1.0 - own) * OWN_PLAN }
 }
 
 /// Returns how likely a model of a tier does work of a kind right.

@@ -1,5 +1,7 @@
 //! Makes the history shorter between two requests of a turn.
 
+use std::time::Duration;
+
 use distiq_base::{Content, Event, Message, Request, RequestKind, SystemBlock};
 use distiq_router::Purpose;
 use distiq_router::economy::compaction::{Compaction, USUAL_WINDOW, most_prompt};
@@ -60,10 +62,15 @@ fn due(turn: &Turning<'_>, request: &Request) -> Option<Due> {
     {
         return None;
     }
+    // The vendor has nothing of it cached for a model that goes on from another.
+    let idle = match &turn.before {
+        Some(_) => Duration::MAX,
+        None => turn.history.idle(config.clock.now()),
+    };
     let decision = config.router.compaction(
         &turn.seat.way.provider,
         request,
-        turn.history.idle(config.clock.now()),
+        idle,
         turn.history.rhythm.requests,
         config.compaction.window_tokens,
     );

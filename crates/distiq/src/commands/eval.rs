@@ -57,6 +57,11 @@ const MECHANISMS: &[Mechanism] = &[
         switch: |switches| switches.long_cache = false,
     },
     Mechanism {
+        name: "plans",
+        off: "economy.plans = false",
+        switch: |switches| switches.plans = false,
+    },
+    Mechanism {
         name: "shorter conversations",
         off: "economy.compaction = false",
         switch: |switches| switches.compaction = false,

@@ -48,6 +48,13 @@ pub struct Mix {
     pub pauses: Pauses,
     /// How often a tier does the work, in percent: simple, medium, complex.
     pub success: BTreeMap<String, [f64; 3]>,
+    /// What is left of the work, in percent of its requests, where a stronger model goes on.
+    #[serde(default = "half")]
+    pub work_left: f64,
+}
+
+const fn half() -> f64 {
+    50.0
 }
 
 /// How hard requests are.
@@ -157,6 +164,7 @@ impl Mix {
         whole("requests", self.requests.into(), 1, MAX_REQUESTS.into())?;
         whole("working_days", self.working_days.into(), 1, 31)?;
         whole("projects", self.projects.into(), 1, 64)?;
+        within("work_left", self.work_left, 100.0)?;
         let (from, to) = self.hours;
         if from >= to || to > 24 {
             return Err(format!(
@@ -288,7 +296,11 @@ pub fn assumptions(mix: &Mix) -> Vec<String> {
         }
     }
     lines.push(
-        "what fails is noticed and done again from the start, one tier up to premium; the plain loops never fail".to_owned(),
+        format!(
+            "what fails is noticed, and the next tier goes on from there with {} % of the requests; a plan takes who carries it \
+             out 70 % of the way to its planner's chance; the plain loops never fail",
+            mix.work_left
+        ),
     );
     lines.push(
         "what models say is made up; nobody was asked, and nothing was measured on a model"

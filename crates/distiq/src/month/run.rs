@@ -1,13 +1,14 @@
 //! Runs a month: each project in a thread of its own, with its own server, clock and ledger.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use distiq_agent::{
-    Chosen, CompactionConfig, Config, KeptAnswers, ProjectCode, TurnLimits, Workbench,
+    Chosen, CompactionConfig, Config, EscalationConfig, KeptAnswers, PlanConfig, ProjectCode, Rung,
+    TurnLimits, Workbench,
 };
 use distiq_base::clock::Clock;
 use distiq_base::config::{CacheAnswers, Settings};
@@ -16,6 +17,7 @@ use distiq_base::{ErrorKind, Event, Message, Mode, Money, Op, TurnStatus};
 use distiq_llm::retry::Policy as Retry;
 use distiq_llm::{Catalogue, Registry};
 use distiq_router::classify::{Classifier, Label};
+use distiq_router::planning::with_plan;
 use distiq_router::{
     Candidate, Inputs, Ledger, LedgerOptions, Limits, Policy, ResponseCache, Router, RouterConfig,
     Table, Task as Job, Tier,
@@ -33,6 +35,7 @@ use super::schedule::{Task, schedule};
 use super::stage::{Part, Stage};
 use crate::answers::of_turns;
 use crate::failure::Failure;
+use crate::providers::{self, Choice};
 
 /// The longest answer that is asked for; vendors refuse more than their models give.
 const MAX_OUTPUT_TOKENS: u64 = 8_000;
@@ -67,6 +70,7 @@ pub struct Switches {
     pub kept_answers: bool,
     pub other_words: bool,
     pub long_cache: bool,
+    pub plans: bool,
 }
 
 impl Default for Switches {
@@ -79,6 +83,7 @@ impl Default for Switches {
             kept_answers: true,
             other_words: true,
             long_cache: true,
+            plans: true,
         }
     }
 }
@@ -167,6 +172,19 @@ struct Took {
     requests: u32,
     cost: Money,
     text: String,
+    /// The tiers that went at it, one after the other.
+    tiers: Vec<Tier>,
+    /// Whether the last of them did the work.
+    is_done: bool,
+}
+
+/// Who does a request of the user.
+struct Cast {
+    choice: Choice,
+    plan: Option<PlanConfig>,
+    escalation: Option<EscalationConfig>,
+    /// Whether each model does the work.
+    does: BTreeMap<String, bool>,
 }
 
 impl<'a> Place<'a> {
@@ -249,17 +267,16 @@ impl<'a> Place<'a> {
         let (mut all, mut kept) = (Vec::new(), self.kept_answers());
         loop {
             let chosen = Chosen { tier, reasons: reasons.clone() };
-            let Took { requests, cost, text } = self.turn(task, chosen, kept).await?;
+            let Took { requests, cost, text, tiers, is_done } =
+                self.turn(task, verdict.label, chosen, kept).await?;
             let was = self.given.borrow().get(&text).copied();
             let source = match was {
                 _ if requests > 0 => Source::Model,
                 Some(given) => Source::Kept { is_same: given.question == task.question },
                 None => Source::Project,
             };
-            let percent = self.setup.mix.success(tier, task.label);
-            let chance = task.seed.wrapping_add(tier as u64);
             let succeeds = match (source, was) {
-                (Source::Model, _) => Dice::new(chance, 3).happens(percent),
+                (Source::Model, _) => is_done,
                 (Source::Kept { is_same }, Some(given)) => is_same && given.is_right,
                 // What the index says is looked up, not guessed.
                 _ => true,
@@ -268,18 +285,21 @@ impl<'a> Place<'a> {
                 let given = Given { question: task.question, is_right: succeeds };
                 self.given.borrow_mut().insert(text, given);
             }
-            all.push(Answers { tier, label: verdict.label, source, cost, succeeds });
+            let attempt = |tier, cost, succeeds| Answers {
+                tier,
+                label: verdict.label,
+                source,
+                cost,
+                succeeds,
+            };
+            let (last, failed) = tiers.split_last().unwrap_or((&tier, &[]));
+            all.extend(failed.iter().map(|tier| attempt(*tier, Money::ZERO, false)));
+            all.push(attempt(*last, cost, succeeds));
             // Who was given a wrong answer asks for a new one.
-            let again_here = source != Source::Model && !succeeds;
-            if kept == KeptAnswers::On {
-                kept = KeptAnswers::Renew;
+            if source == Source::Model || succeeds || kept == KeptAnswers::Renew {
+                return Ok(all);
             }
-            let above = tier.above().filter(|above| *above <= Tier::Premium);
-            match above.filter(|_| !succeeds) {
-                _ if again_here => {}
-                Some(above) => tier = above,
-                None => return Ok(all),
-            }
+            kept = KeptAnswers::Renew;
         }
     }
 
@@ -290,23 +310,94 @@ impl<'a> Place<'a> {
         }
     }
 
+    /// Tells who does the work of a request, as a run decides it, and by chance whether they can.
+    fn cast(&self, task: &Task, label: Label, chosen: Chosen) -> Result<Cast, Failure> {
+        let route = self
+            .table
+            .tier(chosen.tier, "auto")
+            .map_err(|error| Failure::of(ErrorKind::Config, &error).with_hint(error.hint()))?;
+        let Candidate { provider, model, .. } =
+            route.candidates.into_iter().next().unwrap_or_else(|| self.premium.clone());
+        let mut choice = Choice { provider, model, chosen: Some(chosen) };
+        let economy = &self.settings.economy;
+        let (mut plan, mut escalation, mut planner) = (None, None, None);
+        if self.setup.switches.routing {
+            let at = Clock::Manual(Arc::clone(&self.now_ms)).now();
+            let chosen = choice.chosen.as_ref().filter(|_| economy.plans);
+            let decision =
+                chosen.and_then(|chosen| providers::plan(&self.table, chosen, label, at));
+            if let Some(decision) = decision.filter(|decision| decision.pays) {
+                planner = decision.planner.tier;
+                let rung = |way: Candidate| Rung { way, max_output_tokens: MAX_OUTPUT_TOKENS };
+                plan = Some(PlanConfig {
+                    given: None,
+                    planners: [Some(decision.planner.clone()), decision.above.clone()]
+                        .into_iter()
+                        .flatten()
+                        .map(rung)
+                        .collect(),
+                    only: false,
+                    reasons: decision.reasons.clone(),
+                    without: providers::carry_out(&self.table, decision, &mut choice, label),
+                    ask: Arc::clone(&self.stage) as Arc<_>,
+                });
+            }
+            escalation = providers::escalation(economy, &self.table, &choice, None)
+                .filter(|_| economy.escalation);
+        }
+        let first = choice.chosen.as_ref().map_or(Tier::Premium, |chosen| chosen.tier);
+        let ladder = escalation.iter().flat_map(|it| &it.ladder);
+        let ladder = ladder.map(|rung| (rung.way.model.clone(), rung.way.tier));
+        let all = std::iter::once((choice.model.clone(), Some(first))).chain(ladder);
+        let mix = &self.setup.mix;
+        let percent = |tier| mix.success(tier, task.label);
+        let does = all.filter_map(|(model, tier)| {
+            let tier = tier?;
+            let chance = planner.map_or(percent(tier), |planner| {
+                with_plan(percent(tier) / 100.0, percent(planner) / 100.0) * 100.0
+            });
+            let dice = task.seed.wrapping_add(tier as u64);
+            Some((model, Dice::new(dice, 3).happens(chance)))
+        });
+        let does = does.collect();
+        Ok(Cast { choice, plan, escalation, does })
+    }
+
     /// Takes a turn in a session of its own; tells what it took.
-    async fn turn(&self, task: &Task, chosen: Chosen, kept: KeptAnswers) -> Result<Took, Failure> {
+    async fn turn(
+        &self,
+        task: &Task,
+        label: Label,
+        chosen: Chosen,
+        kept: KeptAnswers,
+    ) -> Result<Took, Failure> {
+        let cast = self.cast(task, label, chosen)?;
         self.stage.begin(Part {
             work: Some(self.setup.mix.classes.of(task.label)),
             steps: task.steps.clone(),
             seed: task.seed,
             edits: task.question.is_none() && task.label != Label::Simple,
+            does: cast.does.clone(),
+            left: self.setup.mix.work_left,
         });
-        let (bench, mut records) = Workbench::start(self.config(chosen, kept)?)?;
+        let first = cast.choice.chosen.as_ref().map_or(Tier::Premium, |chosen| chosen.tier);
+        let (mut tiers, mut model) = (vec![first], cast.choice.model.clone());
+        let does = cast.does.clone();
+        let (bench, mut records) = Workbench::start(self.config(cast, kept)?)?;
         bench.submit(Op::Turn(Message::user(task.text.as_str())));
         let end = loop {
             match records.recv().await.map(|record| record.event) {
+                Some(Event::Escalated { tier, model: next, .. }) => {
+                    tiers.extend(Tier::parse(&tier));
+                    model = next;
+                }
                 Some(Event::TurnFinished {
                     status, error, requests, cost_nanousd, text, ..
                 }) => {
                     let cost = cost_nanousd.unwrap_or_default();
-                    break Some((status, error, Took { requests, cost, text }));
+                    let is_done = does.get(&model).copied().unwrap_or(true);
+                    let tiers = std::mem::take(&mut tiers);
+                    break Some((status, error, Took { requests, cost, text, tiers, is_done }));
                 }
                 Some(_) => {}
                 None => break None,
@@ -325,14 +416,10 @@ impl<'a> Place<'a> {
         }
     }
 
-    fn config(&self, chosen: Chosen, kept: KeptAnswers) -> Result<Config, Failure> {
+    fn config(&self, cast: Cast, kept: KeptAnswers) -> Result<Config, Failure> {
         let (settings, catalogue) = (&self.settings, &self.setup.catalogue);
-        let route = self
-            .table
-            .tier(chosen.tier, "auto")
-            .map_err(|error| Failure::of(ErrorKind::Config, &error).with_hint(error.hint()))?;
-        let mut ways = route.candidates.into_iter();
-        let way = ways.next().unwrap_or_else(|| self.premium.clone());
+        let Cast { choice: Choice { provider, model, chosen }, plan, escalation, .. } = cast;
+        let way = Candidate::new(provider, model);
         let tools = ToolboxConfig {
             mode: Mode::Ask,
             code: Some(Arc::clone(&self.code) as Arc<_>),
@@ -357,7 +444,7 @@ impl<'a> Place<'a> {
             provider: way.provider,
             model: way.model,
             fallbacks: Vec::new(),
-            chosen: Some(chosen),
+            chosen,
             mode: Mode::Ask,
             limits: TurnLimits { max_requests: MAX_REQUESTS, ..TurnLimits::default() },
             local_answers: settings.economy.local_answers,
@@ -370,8 +457,8 @@ impl<'a> Place<'a> {
             tz: TimeZone::UTC,
             kept_answers: kept,
             no_model: None,
-            escalation: None,
-            plan: None,
+            escalation,
+            plan,
             version: env!("CARGO_PKG_VERSION").to_owned(),
         })
     }
@@ -400,6 +487,7 @@ fn settings(setup: &Setup) -> Settings {
         kept_answers,
         other_words,
         long_cache,
+        plans,
         ..
     } = setup.switches;
     let economy = &mut settings.economy;
@@ -408,6 +496,7 @@ fn settings(setup: &Setup) -> Settings {
     economy.compaction &= compaction;
     economy.kept_answers &= kept_answers;
     economy.long_cache &= long_cache;
+    economy.plans &= plans;
     settings.cache.semantic &= other_words;
     setup.policy.as_str().clone_into(&mut settings.policy);
     settings

@@ -1,5 +1,6 @@
 //! What the scripted model says, so that each request has the size that the mix gives it, and how time passes.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -30,6 +31,9 @@ const SUMMARY_WORDS: u64 = 350;
 /// The answer by which the model has edited what was to be edited.
 const EDIT_AT: usize = 2;
 
+/// What a model says in the end that could not do the work.
+const GAVE_UP: &str = "I could not finish this: it still does not work.";
+
 /// What the model does for one request of the user.
 #[derive(Clone, Debug, Default)]
 pub struct Part {
@@ -41,6 +45,10 @@ pub struct Part {
     pub seed: u64,
     /// Whether it changes a file.
     pub edits: bool,
+    /// Whether each model does the work; one that does not says so in the end.
+    pub does: BTreeMap<String, bool>,
+    /// What is left of the work where another model goes on, in percent.
+    pub left: f64,
 }
 
 /// What script and clock share.
@@ -54,6 +62,8 @@ pub struct Stage {
 struct Playing {
     part: Part,
     step: usize,
+    /// By this answer the work is done, or has failed.
+    end: usize,
     /// Tokens that each request's prompt has more than the one before.
     growth: u64,
     /// Of the last first prompt.
@@ -79,6 +89,7 @@ impl Stage {
         playing.file = dice.below(FILES);
         playing.line = 1 + dice.below(LINES / 2);
         (playing.step, playing.growth, playing.wait_ms) = (0, 0, 0);
+        playing.end = part.work.map_or(0, |work| work.requests as usize);
         playing.part = part;
     }
 
@@ -110,11 +121,16 @@ impl Playing {
     fn answer(&mut self, request: &Request, now_ms: &AtomicI64) -> Answer {
         let at = self.step;
         let Some(work) = self.part.work.filter(|_| !request.tools.is_empty()) else {
-            // Only what asks for a summary comes without tools.
+            // What asks for a plan or a summary comes without tools.
+            if request.output.is_some() {
+                return Answer::text(self.plan());
+            }
             return Answer::text(words(SUMMARY_WORDS, &mut Dice::new(self.part.seed, 11)));
         };
         let mut dice = Dice::new(self.part.seed, 100 + at as u64);
-        let step = self.part.steps.get(at).copied().unwrap_or(Step { answer_ms: 0, wait_ms: 0 });
+        let steps = &self.part.steps;
+        let step = steps.get(at % steps.len().max(1)).copied();
+        let step = step.unwrap_or(Step { answer_ms: 0, wait_ms: 0 });
         now_ms.fetch_add(step.answer_ms, Ordering::SeqCst);
         if at == 0 {
             self.first_tokens = tokens(request);
@@ -122,8 +138,14 @@ impl Playing {
             self.growth = 2 * more / u64::from(work.requests.max(2) - 1);
         }
         self.step += 1;
-        if self.step >= work.requests as usize {
-            return Answer::text(words(work.answer_tokens, &mut dice));
+        if self.step >= self.end {
+            let text = words(work.answer_tokens, &mut dice);
+            if self.part.does.get(&request.model).copied().unwrap_or(true) {
+                return Answer::text(text);
+            }
+            let left = f64::from(work.requests) * self.part.left / 100.0;
+            self.end += (left.round() as usize).max(1);
+            return Answer::text(format!("{text}. {GAVE_UP}"));
         }
         let mut left = self.growth.saturating_sub(work.answer_tokens);
         let mut calls = 1;
@@ -150,6 +172,27 @@ impl Playing {
         let said = work.answer_tokens.saturating_sub(CALL_TOKENS * (calls - 1)).max(5);
         answer.content.insert(0, Content::text(words(said, &mut dice)));
         answer
+    }
+
+    /// A plan as long as they usually are.
+    fn plan(&self) -> String {
+        let mut dice = Dice::new(self.part.seed, 13);
+        let mut change = |file: u64| {
+            json!({
+                "file": project::path(file % FILES),
+                "what": words(90, &mut dice),
+                "reason": words(30, &mut dice),
+            })
+        };
+        let changes: Vec<_> = (0..4).map(|at| change(self.file + at)).collect();
+        json!({
+            "summary": words(40, &mut dice),
+            "files": [project::path(self.file)],
+            "changes": changes,
+            "tests": [words(20, &mut dice)],
+            "complexity": "complex",
+        })
+        .to_string()
     }
 
     fn read(&mut self, lines: u64) -> serde_json::Value {

@@ -5,12 +5,11 @@ use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
-use distiq_agent::{Chosen, PlanConfig, Rung};
+use distiq_agent::{PlanConfig, Rung};
 use distiq_base::plan::MAX_PLAN_BYTES;
 use distiq_base::{ErrorKind, Plan};
-use distiq_router::classify::{Classifier, Label};
-use distiq_router::planning::{PlanDecision, PlanInputs, decide};
-use distiq_router::{Candidate, Policy, Table, Task, Tier};
+use distiq_router::classify::Classifier;
+use distiq_router::{Candidate, Table, Task};
 
 use super::Options;
 use crate::ask::TerminalAsk;
@@ -59,7 +58,9 @@ pub fn config(
         return Ok(None);
     }
     let label = Classifier::builtin().classify(wanted.unwrap_or_default()).label;
-    let decision = choice.chosen.as_ref().and_then(|chosen| decided(table, chosen, label));
+    let now = jiff::Timestamp::now();
+    let chosen = choice.chosen.as_ref();
+    let decision = chosen.and_then(|chosen| providers::plan(table, chosen, label, now));
     if when == When::Auto && !decision.as_ref().is_some_and(|decision| decision.pays) {
         return Ok(None);
     }
@@ -85,30 +86,10 @@ pub fn config(
     }];
     reasons.extend(decision.iter().flat_map(|decision| decision.reasons.clone()));
     let planners = std::iter::once(first).chain(above).map(rung).collect();
-    let mut without = None;
-    if let (Some(decision), Some(chosen)) = (decision, &choice.chosen)
-        && table.policy != Policy::Best
-        && when != When::Only
-    {
-        let executor = decision.executor;
-        let tier = executor.tier.unwrap_or(chosen.tier);
-        if tier < chosen.tier {
-            let own = Candidate { tier: Some(chosen.tier), ..own };
-            without = Some((rung(own), chosen.reasons.clone()));
-            let reasons =
-                vec![format!("carries out a plan: the request is {label}, the tier {tier}")];
-            (choice.provider, choice.model) = (executor.provider, executor.model);
-            choice.chosen = Some(Chosen { tier, reasons });
-        }
-    }
+    let without = decision
+        .filter(|_| when != When::Only)
+        .and_then(|decision| providers::carry_out(table, decision, choice, label));
     Ok(Some(PlanConfig { planners, reasons, without, ..none }))
-}
-
-fn decided(table: &Table, chosen: &Chosen, label: Label) -> Option<PlanDecision> {
-    let at = jiff::Timestamp::now();
-    let ways = table.ways(at);
-    let tier = chosen.tier.max(Tier::Budget);
-    decide(&PlanInputs { label, ways: &ways, tier, at }, &table.catalogue)
 }
 
 /// Returns what is asked for where the user gives a plan and no words.
