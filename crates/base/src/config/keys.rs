@@ -398,7 +398,7 @@ pub const KEYS: &[Key] = &[
         "When a run is planned before it is carried out: with `--plan`, or also where a policy chose the model \
          and the whole is likely to cost less",
     )
-    .or("asked"),
+    .or("auto"),
     user(
         "economy.race_ms",
         Kind::Integer(0, 600_000),

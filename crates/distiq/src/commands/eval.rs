@@ -58,7 +58,7 @@ const MECHANISMS: &[Mechanism] = &[
     },
     Mechanism {
         name: "plans",
-        off: "economy.plans = false",
+        off: "economy.plan = \"asked\"",
         switch: |switches| switches.plans = false,
     },
     Mechanism {
