@@ -33,7 +33,6 @@ use crate::workbench::{Bench, Shared};
 use answer::{Got, Spent};
 use calls::Trace;
 pub(crate) use escalating::Seat;
-use planning::Planned;
 use wait::{Stop, Waiting};
 
 /// How often a broken or empty answer is asked for again in one turn.
@@ -123,21 +122,22 @@ pub(crate) async fn run(
     };
     let began_at = turn.seat.way.clone();
     turn.open().await?;
-    let message = match planning::plan(&mut turn, message).await? {
-        Planned::Work(message) => message,
-        Planned::End(end) => return turn.close(end, began, &began_at).await,
-    };
-    turn.say(message).await?;
+    turn.say(message.clone()).await?;
     if let Some(asked) = asked
         && turn.answer_locally(&asked).await?
     {
         return turn.close(Step::Done, began, &began_at).await;
     }
-    let keeping = kept::Keeping::of(&turn).filter(|_| bench.config.plan.is_none());
+    let wants_plan = bench.config.plan.as_ref().is_some_and(|plan| plan.is_asked);
+    let keeping = kept::Keeping::of(&turn).filter(|_| !wants_plan);
     if let Some(keeping) = &keeping
         && keeping.give(&mut turn).await?
     {
         return turn.close(Step::Done, began, &began_at).await;
+    }
+    // What is known already needs no plan.
+    if let Some(end) = planning::plan(&mut turn, &message).await? {
+        return turn.close(end, began, &began_at).await;
     }
     let end = loop {
         match turn.step().await? {

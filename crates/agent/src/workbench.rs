@@ -85,6 +85,8 @@ pub struct PlanConfig {
     pub planners: Vec<Rung>,
     /// Whether the turn ends with the plan.
     pub only: bool,
+    /// Whether the user asked for one, whatever else would answer.
+    pub is_asked: bool,
     /// Why one is made.
     pub reasons: Vec<String>,
     /// Who does the work where no plan comes, where that is another than who carries one out.
@@ -407,13 +409,16 @@ impl Session {
         Ok(())
     }
 
+    fn wants_plan(&self) -> bool {
+        self.bench.config.plan.as_ref().is_some_and(|plan| plan.is_asked)
+    }
+
     /// Recognises a request that may need no model.
     fn recognise(&self, message: &Message) -> Option<Asked> {
         let config = &self.bench.config;
         // A picture is for a model, and so is a shape of the answer.
         let has_picture = message.content.iter().any(|part| !matches!(part, Content::Text { .. }));
-        if !config.local_answers || config.plan.is_some() || has_picture || config.output.is_some()
-        {
+        if !config.local_answers || self.wants_plan() || has_picture || config.output.is_some() {
             return None;
         }
         local::recognise(first_words(message))

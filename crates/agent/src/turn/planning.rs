@@ -20,30 +20,26 @@ const INSTRUCTION: &str = "Plan the change that the user asks for; another model
 const MOST_TOKENS: u64 = 8_000;
 /// Most bytes of what is known of the project and of the conversation.
 const MOST_BYTES: usize = 6_000;
-/// How the part of a message begins that holds a plan.
+/// How the message begins that holds a plan.
 const PLAN: &str =
     "Plan, to be carried out; where it turns out wrong, say so and do what is right:";
 
-/// What comes of planning.
-pub(crate) enum Planned {
-    /// The user's message, with the plan where there is one.
-    Work(Message),
-    /// The turn is over.
-    End(Step),
-}
-
-/// Plans the turn that a message opens, where that is wanted.
-pub(crate) async fn plan(turn: &mut Turning<'_>, message: Message) -> Result<Planned, TurnError> {
+/// Plans the turn that a message opened, where that is wanted; the plan is said behind it. Returns how the turn ends,
+/// where it ends with that.
+pub(crate) async fn plan(
+    turn: &mut Turning<'_>,
+    message: &Message,
+) -> Result<Option<Step>, TurnError> {
     let bench = turn.bench;
-    let Some(config) = &bench.config.plan else { return Ok(Planned::Work(message)) };
+    let Some(config) = &bench.config.plan else { return Ok(None) };
     if bench.config.no_model.is_some() {
-        return Ok(Planned::Work(message));
+        return Ok(None);
     }
     let made = match &config.given {
         Some(plan) => Some((plan.clone(), None)),
-        None => made(turn, config, &message).await?,
+        None => made(turn, config, message).await?,
     };
-    let Some((plan, by)) = made else { return without(turn, config, message).await };
+    let Some((plan, by)) = made else { return without(turn, config).await };
     let (provider, model) = match by {
         Some(way) => (Some(way.provider), Some(way.model)),
         None => (None, None),
@@ -51,17 +47,10 @@ pub(crate) async fn plan(turn: &mut Turning<'_>, message: Message) -> Result<Pla
     let reasons = config.reasons.clone();
     turn.journal.emit(Event::Planned { plan: plan.clone(), provider, model, reasons }).await?;
     if config.only {
-        return end_with(turn, message, &plan).await;
+        return end_with(turn, &plan).await.map(Some);
     }
-    let mut message = message;
-    message.content.push(Content::text(format!("{PLAN}\n{}", plan.to_text())));
-    match approved(turn, config, &plan).await? {
-        None => Ok(Planned::Work(message)),
-        Some(end) => {
-            turn.say(message).await?;
-            Ok(Planned::End(end))
-        }
-    }
+    turn.say(Message::user(format!("{PLAN}\n{}", plan.to_text()))).await?;
+    approved(turn, config, &plan).await
 }
 
 /// Asks for a plan; one that is unclear is asked for once more, one tier up.
@@ -130,36 +119,26 @@ fn cut(text: &str) -> String {
 }
 
 /// No plan came: the work is done by who does it without one.
-async fn without(
-    turn: &mut Turning<'_>,
-    config: &PlanConfig,
-    message: Message,
-) -> Result<Planned, TurnError> {
+async fn without(turn: &mut Turning<'_>, config: &PlanConfig) -> Result<Option<Step>, TurnError> {
     if config.only && turn.waiting.over().is_none() {
-        turn.say(message).await?;
         let hint = "say more about the request, or try another model with `tasks.plan`";
-        return Ok(Planned::End(Step::failed("No plan could be made", hint)));
+        return Ok(Some(Step::failed("No plan could be made", hint)));
     }
     if let Some((rung, reasons)) = &config.without {
         *turn.seat = Seat::instead(&turn.bench.config, rung, reasons);
     }
     let message_text = format!("No plan could be made; {} works without one", turn.seat.way);
     turn.journal.emit(Event::Notice { message: message_text }).await?;
-    Ok(Planned::Work(message))
+    Ok(None)
 }
 
 /// Ends the turn with the plan as its answer.
-async fn end_with(
-    turn: &mut Turning<'_>,
-    message: Message,
-    plan: &Plan,
-) -> Result<Planned, TurnError> {
+async fn end_with(turn: &mut Turning<'_>, plan: &Plan) -> Result<Step, TurnError> {
     let text = serde_json::to_string_pretty(plan).unwrap_or_default();
-    turn.say(message).await?;
     turn.journal.emit(Event::TextDelta { text: text.clone() }).await?;
     turn.say(Message::assistant(text.as_str())).await?;
     turn.last_words = text;
-    Ok(Planned::End(Step::Done))
+    Ok(Step::Done)
 }
 
 /// Has the plan approved in a mode that asks; returns how the turn ends where it is not. What the user wrote is

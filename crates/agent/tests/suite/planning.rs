@@ -26,6 +26,7 @@ fn planned(config: &mut Config, answer: Answer) {
         given: None,
         planners: vec![rung("claude-sonnet-5-5", Tier::Balanced), rung(DEAR, Tier::Premium)],
         only: false,
+        is_asked: true,
         reasons: vec!["asked for".into()],
         without: Some((rung(DEAR, Tier::Premium), vec!["it is complex".into()])),
         ask: Arc::new(Always(answer)),
@@ -40,6 +41,10 @@ struct Played {
 
 /// Plays a turn; `plans` is what who plans says.
 async fn play(plans: &[&str], adapt: impl FnOnce(&mut Config)) -> Played {
+    play_for("mend it", plans, adapt).await
+}
+
+async fn play_for(words: &str, plans: &[&str], adapt: impl FnOnce(&mut Config)) -> Played {
     let world = World::new();
     let model = Arc::new(PlannedModel::default());
     model.summaries.lock().unwrap().extend(plans.iter().map(|text| Plan::says(text)));
@@ -52,7 +57,7 @@ async fn play(plans: &[&str], adapt: impl FnOnce(&mut Config)) -> Played {
     planned(&mut config, Answer::Once);
     adapt(&mut config);
     let (bench, mut listener) = Workbench::start(config).unwrap();
-    bench.submit(Op::Turn(Message::user("mend it")));
+    bench.submit(Op::Turn(Message::user(words)));
     let mut records = Vec::new();
     while let Some(record) = listener.recv().await {
         let end = matches!(record.event, Event::TurnFinished { .. });
@@ -98,7 +103,7 @@ async fn a_plan_is_made_kept_and_told_behind_the_users_words() {
     assert!(asked.tools.is_empty() && asked.output.is_some() && asked.system[0].text.len() < 1_000);
     assert!(asked.messages[0].text().contains("mend it"));
     // The plan is in the turn's tail: the fixed beginning knows nothing of it, and later requests keep it.
-    let tail = first.messages[0].content.last().unwrap();
+    let tail = first.messages[1].content.last().unwrap();
     let tail = Message { role: distiq_base::Role::User, content: vec![tail.clone()] }.text();
     assert!(tail.starts_with("Plan") && tail.contains("1. a.txt: say 1 (it is shorter)"), "{tail}");
     assert!(!first.system.iter().any(|block| block.text.contains("Mend a.txt")));
@@ -169,5 +174,19 @@ async fn a_plan_may_be_all_that_is_wanted_or_be_given() {
     })
     .await;
     assert_eq!((given.end().0, given.models()), (TurnStatus::Done, vec![CHEAP, CHEAP]));
-    assert!(given.requests[0].messages[0].text().contains("1. a.txt: say 1"));
+    assert!(given.requests[0].messages[1].text().contains("1. a.txt: say 1"));
+}
+
+#[tokio::test]
+async fn what_is_known_already_is_not_planned_unless_the_user_asks_for_a_plan() {
+    for is_asked in [false, true] {
+        let played = play_for("show the TODOs", &[PLAN], |config| {
+            std::fs::write(config.root.join("todo.py"), "# TODO: add the tax\n").unwrap();
+            config.local_answers = true;
+            config.plan.as_mut().unwrap().is_asked = is_asked;
+        })
+        .await;
+        assert_eq!(played.end().1.contains("without a model"), !is_asked, "{}", played.end().1);
+        assert_eq!(played.requests.is_empty(), !is_asked);
+    }
 }

@@ -337,6 +337,7 @@ impl<'a> Place<'a> {
                         .map(rung)
                         .collect(),
                     only: false,
+                    is_asked: false,
                     reasons: decision.reasons.clone(),
                     without: providers::carry_out(&self.table, decision, &mut choice, label),
                     ask: Arc::clone(&self.stage) as Arc<_>,

@@ -46,6 +46,7 @@ pub fn config(
         given: None,
         planners: Vec::new(),
         only: when == When::Only,
+        is_asked: when != When::Auto || options.plan_file.is_some(),
         reasons: Vec::new(),
         without: None,
         ask,
