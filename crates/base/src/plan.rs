@@ -164,7 +164,7 @@ mod tests {
         assert_eq!(again, plan);
         for (text, why) in [
             ("First I would look at the code.", "no JSON object"),
-            (&GOOD[..30], "no JSON object"),
+            ("{\"summary\": \"Mend it", "no JSON object"),
             (r#"{"summary": "x"}"#, "no plan"),
             (r#"{"summary": " ", "changes": [{"file": "a", "what": "b"}]}"#, "no summary"),
             (r#"{"summary": "x", "changes": []}"#, "no changes"),

@@ -279,13 +279,14 @@ fn a_plan_is_printed_edited_and_carried_out_and_needs_approval_where_the_mode_as
     });
     let made = plan.to_string();
     let desk = Desk::new(Script::function(move |request| {
-        let told = request.messages[0].text();
+        // The plan stands behind the user's words.
+        let told = request.messages.last().unwrap().text();
         let answer = match (request.tools.is_empty(), request.messages.len()) {
             (true, _) => Answer::text(made.clone()),
-            (false, 1) if told.contains("say 3") => {
+            (false, 2) if told.contains("say 3") => {
                 Answer::call("write", json!({"path": "n.txt", "content": "3\n"}))
             }
-            (false, 1) => Answer::call("write", json!({"path": "n.txt", "content": "2\n"})),
+            (false, 2) => Answer::call("write", json!({"path": "n.txt", "content": "2\n"})),
             (false, _) => Answer::text("Done."),
         };
         answer.into()
