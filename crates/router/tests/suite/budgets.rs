@@ -45,7 +45,7 @@ fn spend(ledger: &Ledger, open: OpenRow, cost: Money, limits: &Limits) {
 fn each_limit_counts_its_own_requests() {
     let desk = Desk::at("2026-11-21T22:30:00Z", berlin());
     let ledger = &desk.ledger;
-    let first = OpenRow { project: Some("/work/a".into()), ..in_run("r1", "s1") };
+    let first = OpenRow { project: Some("/home/me/a".into()), ..in_run("r1", "s1") };
     spend(ledger, first, cents(90), &Limits::default());
     let check = |open: OpenRow, scope, fits: bool| {
         let id = open.id.clone();
@@ -73,9 +73,9 @@ fn each_limit_counts_its_own_requests() {
     check(row("s2"), LimitScope::Day, false);
     check(row("s2"), LimitScope::Month, false);
     let of = |project: &str| OpenRow { project: Some(project.into()), ..row("s2") };
-    check(of("/work/a"), LimitScope::ProjectDay, false);
-    check(of("/work/a"), LimitScope::ProjectMonth, false);
-    check(of("/work/b"), LimitScope::ProjectDay, true);
+    check(of("/home/me/a"), LimitScope::ProjectDay, false);
+    check(of("/home/me/a"), LimitScope::ProjectMonth, false);
+    check(of("/home/me/b"), LimitScope::ProjectDay, true);
     check(row("s2"), LimitScope::ProjectMonth, true);
     // Half an hour before midnight in Berlin becomes half an hour after.
     desk.set("2026-11-21T23:30:00Z");
