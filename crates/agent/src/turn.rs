@@ -91,6 +91,8 @@ pub(crate) struct Turning<'a> {
     last_words: String,
     /// Whether the user said something meanwhile.
     steered: bool,
+    /// Whether the answer was judged too unsure to be given again.
+    unsure: bool,
     /// What the history came to when it was last made shorter.
     shortened_to: Option<u64>,
 }
@@ -118,6 +120,7 @@ pub(crate) async fn run(
         asked_again: 0,
         last_words: String::new(),
         steered: false,
+        unsure: false,
         shortened_to: None,
     };
     let began_at = turn.seat.way.clone();

@@ -91,6 +91,7 @@ pub(crate) async fn judge(turn: &mut Turning<'_>, end: Step) -> Result<Option<St
     let Candidate { provider, model, .. } = turn.seat.way.clone();
     let (score, reasons) = (confidence.score, confidence.words());
     turn.journal.emit(Event::Judged { provider, model, confidence: score, reasons }).await?;
+    turn.unsure = score < config.threshold;
     let is_over = turn.waiting.over().is_some()
         || turn.spent.requests >= turn.bench.config.limits.max_requests;
     let next = match score < config.threshold && !is_over {

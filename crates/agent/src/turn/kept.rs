@@ -151,7 +151,7 @@ impl Keeping {
         let is_plain = turn.asked_again == 0 && !turn.last_words.trim().is_empty();
         let Ok(looks) = serde_json::to_string(looks) else { return };
         // What the user added meanwhile is not in the question.
-        if !is_plain || turn.steered {
+        if !is_plain || turn.steered || turn.unsure {
             return;
         }
         let answer = Kept {

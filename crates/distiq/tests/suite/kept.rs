@@ -90,3 +90,16 @@ fn what_does_something_or_depends_on_the_moment_is_never_answered_again() {
     asking.answers(&[], QUESTION, "It is the sum, says answer 7.", 2);
     asking.answers(&[], QUESTION, "It is the sum, says answer 8.", 2);
 }
+
+#[test]
+fn an_answer_that_one_could_not_be_sure_of_is_not_given_again() {
+    for (text, is_kept) in [("It is the sum.", true), ("I could not find out.", false)] {
+        let says = Script::function(move |_| Answer::text(text).into());
+        let asking = Asking { place: Place::new(), model: ScriptedModel::start(says).unwrap() };
+        let ask = || asking.ask(&["--policy", "best", "--output-format", "json"], QUESTION);
+        let first: serde_json::Value = serde_json::from_str(&ask().out).unwrap();
+        assert_eq!(first["text"], text, "{first}");
+        let again: serde_json::Value = serde_json::from_str(&ask().out).unwrap();
+        assert_eq!(again["requests"] == 0, is_kept, "{again}");
+    }
+}
