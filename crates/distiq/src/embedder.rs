@@ -87,6 +87,7 @@ impl Remote {
             reads: Reads::Count,
             model,
             request: RawRequest { path: path.into(), body: body.into(), ..RawRequest::default() },
+            fields: None,
         };
         let forwarded = self.router.forward(call, purpose).await;
         let forwarded = forwarded.map_err(|refused| EmbedError(Box::new(refused.error)))?;

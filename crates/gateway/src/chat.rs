@@ -46,7 +46,7 @@ pub(crate) struct Asked<'a> {
 
 /// Answers a request to a model.
 pub(crate) async fn answer(mut asked: Asked<'_>) -> Result<Response<Out>, Refusal> {
-    let head = Head::read(&asked.body)?;
+    let (head, fields) = Head::read_with_fields(&asked.body)?;
     if head.has_items && asked.codec.dialect() == Dialect::Openai {
         asked.codec = &dialect::CURSOR;
     }
@@ -78,7 +78,7 @@ pub(crate) async fn answer(mut asked: Asked<'_>) -> Result<Response<Out>, Refusa
     // The caller's own bytes, where the target speaks the dialect and nobody asked for a change.
     let as_is = !is_changed && !wants_cache && !goes_on_here && asked.codec.can_pass();
     if target == Some(asked.codec.dialect()) && as_is {
-        return pass::answer(&asked, &setup, streams, model, purpose, tab).await;
+        return pass::answer(&asked, &setup, (streams, fields), model, purpose, tab).await;
     }
     // A conversation that is kept here is put in the place of its id.
     let joined = match asked.codec.keeps_answers() {

@@ -49,6 +49,7 @@ pub(crate) async fn answer(door: EmbedDoor, asked: Asked<'_>) -> Result<Response
             headers: Arc::new(headers),
             ..RawRequest::default()
         },
+        fields: None,
     };
     let forwarded = setup.router.forward(passed, purpose).await.map_err(|refused| refused.error)?;
     if let Some(receipt) = forwarded.receipt.get() {

@@ -1,8 +1,7 @@
 //! The few fields of a body that decide its way, read without building the rest.
 
-use std::fmt;
-
-use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
+use distiq_router::Fields;
+use serde::de::DeserializeOwned;
 
 use crate::refusal::Refusal;
 
@@ -25,105 +24,30 @@ impl Head {
     /// A field that stands twice is refused: vendors differ in which one they take, so a limit would
     /// be held against one and the other be sent.
     pub fn read(body: &[u8]) -> Result<Self, Refusal> {
+        Self::read_with_fields(body).map(|(head, _)| head)
+    }
+
+    /// Does as [`Head::read`], and tells where the body's fields stand.
+    pub fn read_with_fields(body: &[u8]) -> Result<(Self, Fields), Refusal> {
         let text = std::str::from_utf8(body).map_err(|error| {
             Refusal::invalid(format!("The body is not UTF-8 at byte {}", error.valid_up_to()))
         })?;
-        let mut reader = serde_json::Deserializer::from_str(text);
-        let head = reader.deserialize_map(HeadVisitor).and_then(|head| reader.end().map(|()| head));
-        head.map_err(|error| {
+        let fields = Fields::read(text).map_err(|error| {
             Refusal::invalid(format!("The body is not a JSON object as expected here: {error}"))
-        })
+        })?;
+        let head = Self {
+            model: value(text, &fields, "model"),
+            stream: value(text, &fields, "stream"),
+            previous: value(text, &fields, "previous_response_id"),
+            has_items: fields.place("input").is_some() && fields.place("messages").is_none(),
+        };
+        Ok((head, fields))
     }
 }
 
-struct HeadVisitor;
-
-impl<'de> Visitor<'de> for HeadVisitor {
-    type Value = Head;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a JSON object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Head, A::Error> {
-        let mut head = Head::default();
-        let mut seen: Vec<std::borrow::Cow<'de, str>> = Vec::with_capacity(16);
-        while let Some(key) = map.next_key::<Text<'de>>()? {
-            let key = key.0;
-            if seen.contains(&key) {
-                return Err(serde::de::Error::custom(format!("`{key}` stands twice")));
-            }
-            match key.as_ref() {
-                "model" => head.model = map.next_value::<Maybe<String>>()?.0,
-                "stream" => head.stream = map.next_value::<Maybe<bool>>()?.0,
-                "previous_response_id" => head.previous = map.next_value::<Maybe<String>>()?.0,
-                _ => {
-                    map.next_value::<IgnoredAny>()?;
-                }
-            }
-            if seen.len() >= MAX_FIELDS {
-                return Err(serde::de::Error::custom(format!("more than {MAX_FIELDS} fields")));
-            }
-            seen.push(key);
-        }
-        let has = |name: &str| seen.iter().any(|key| key == name);
-        head.has_items = has("input") && !has("messages");
-        Ok(head)
-    }
-}
-
-/// Most fields at a body's top level; the largest dialect knows about 40.
-const MAX_FIELDS: usize = 500;
-
-/// A text, borrowed where it holds no escapes.
-struct Text<'a>(std::borrow::Cow<'a, str>);
-
-impl<'de> serde::Deserialize<'de> for Text<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct TextVisitor;
-        impl<'de> Visitor<'de> for TextVisitor {
-            type Value = Text<'de>;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a text")
-            }
-            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Text<'de>, E> {
-                Ok(Text(text.into()))
-            }
-            fn visit_str<E>(self, text: &str) -> Result<Text<'de>, E> {
-                Ok(Text(text.to_owned().into()))
-            }
-        }
-        deserializer.deserialize_str(TextVisitor)
-    }
-}
-
-/// A value of this type, or `None` of any other: the dialect's codec says what is wrong with it.
-struct Maybe<T>(Option<T>);
-
-impl<'de, T: TryFromValue> serde::Deserialize<'de> for Maybe<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let value = serde_json::Value::deserialize(deserializer)?;
-        Ok(Self(T::from_value(value)))
-    }
-}
-
-trait TryFromValue: Sized {
-    fn from_value(value: serde_json::Value) -> Option<Self>;
-}
-
-impl TryFromValue for String {
-    fn from_value(value: serde_json::Value) -> Option<Self> {
-        match value {
-            serde_json::Value::String(text) => Some(text),
-            _ => None,
-        }
-    }
-}
-
-impl TryFromValue for bool {
-    fn from_value(value: serde_json::Value) -> Option<Self> {
-        value.as_bool()
-    }
+/// Returns a field's value, where it is of this type: the dialect's codec says what is wrong with another.
+fn value<T: DeserializeOwned>(text: &str, fields: &Fields, name: &str) -> Option<T> {
+    serde_json::from_str(text.get(fields.place(name)?)?).ok()
 }
 
 #[cfg(test)]

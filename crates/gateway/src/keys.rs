@@ -13,7 +13,8 @@ use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::SystemTime;
+use std::thread;
+use std::time::{Duration, Instant, SystemTime};
 
 use distiq_base::{ErrorKind, Money, Secret};
 use distiq_store::{Database, StoreError};
@@ -22,6 +23,13 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 pub(crate) use rates::Rates;
+
+/// How long what was read of the database is believed without a look at its files. Who revokes a key waits for as long, so
+/// that it is closed everywhere once that is said.
+const BELIEVED: Duration = Duration::from_millis(1);
+
+/// For how long after a write what was read may be from before it: what is written counts only once it is on the disk.
+const SETTLES: Duration = Duration::from_secs(5);
 
 /// A key as it is kept.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -149,6 +157,8 @@ impl std::fmt::Debug for Keys {
 #[derive(Default)]
 struct Cache {
     stamp: Stamp,
+    /// When the files were last looked at.
+    looked_at: Option<Instant>,
     by_id: HashMap<String, Arc<Key>>,
 }
 
@@ -205,6 +215,7 @@ impl Keys {
     pub fn revoke(&self, id: &str) -> Result<Key, KeyError> {
         let found = table::revoke(&self.db, id, Timestamp::now())?;
         self.forget();
+        thread::sleep(BELIEVED);
         if !found {
             return Err(KeyError::Unknown(id.to_owned()));
         }
@@ -247,14 +258,13 @@ impl Keys {
     /// Does as [`Keys::find`] with a text whose hash is known.
     pub(crate) fn find_hashed(&self, text: &str, given: &[u8; 32]) -> Option<Arc<Key>> {
         let (id, _) = text.strip_prefix("dq-")?.split_once('-')?;
-        let key = self.fresh().get(id).cloned();
-        let key = key.filter(|key| same(given, &key.hash))?;
+        let key = self.fresh(id).filter(|key| same(given, &key.hash))?;
         key.is_valid(Timestamp::now()).then_some(key)
     }
 
     /// Returns a key that may still be used.
     pub(crate) fn live(&self, id: &str) -> Option<Arc<Key>> {
-        let key = self.fresh().get(id).cloned();
+        let key = self.fresh(id);
         key.filter(|key| key.is_valid(Timestamp::now()))
     }
 
@@ -263,28 +273,31 @@ impl Keys {
         &self.db
     }
 
-    fn fresh(&self) -> HashMapGuard<'_> {
-        let stamp = stamp(&self.log).or_else(|| stamp(self.db.path()));
+    /// Returns a key as the database has it: of what was looked at a moment ago, only a key that was there is believed.
+    fn fresh(&self, id: &str) -> Option<Arc<Key>> {
+        let now = Instant::now();
         let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
-        if (stamp.is_none() || cache.stamp != stamp)
+        let is_recent = |at: Instant| now.saturating_duration_since(at) < BELIEVED;
+        if cache.looked_at.is_some_and(is_recent)
+            && let Some(key) = cache.by_id.get(id)
+        {
+            return Some(Arc::clone(key));
+        }
+        let stamp = stamp(&self.log).or_else(|| stamp(self.db.path()));
+        let is_settled = |(at, _): (SystemTime, u64)| at.elapsed().is_ok_and(|age| age > SETTLES);
+        if (cache.stamp != stamp || !stamp.is_some_and(is_settled))
             && let Ok(all) = table::all(&self.db)
         {
             cache.by_id = all.into_iter().map(|key| (key.id.clone(), Arc::new(key))).collect();
             cache.stamp = stamp;
         }
-        HashMapGuard(cache)
+        cache.looked_at = Some(now);
+        cache.by_id.get(id).cloned()
     }
 
     fn forget(&self) {
-        self.cache.lock().unwrap_or_else(PoisonError::into_inner).stamp = None;
-    }
-}
-
-struct HashMapGuard<'a>(std::sync::MutexGuard<'a, Cache>);
-
-impl HashMapGuard<'_> {
-    fn get(&self, id: &str) -> Option<&Arc<Key>> {
-        self.0.by_id.get(id)
+        let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
+        (cache.stamp, cache.looked_at) = (None, None);
     }
 }
 
@@ -370,10 +383,25 @@ mod tests {
         let other = Keys::open(&folder.path().join("gateway.db")).unwrap();
         let second = other.create(&NewKey::default()).unwrap();
         assert!(keys.find(second.secret.expose()).is_some(), "made elsewhere");
+        assert!(keys.find(text).is_some());
         other.revoke(&made.key.id).unwrap();
-        assert!(keys.find(text).is_none(), "revoked elsewhere");
+        assert!(keys.find(text).is_none(), "revoked elsewhere, looked at a moment before");
         assert!(other.revoke(&made.key.id).unwrap().revoked.is_some(), "twice changes nothing");
         assert!(matches!(other.revoke("none"), Err(KeyError::Unknown(_))));
+    }
+
+    #[test]
+    fn what_was_read_while_a_revocation_was_written_is_read_again() {
+        let (folder, keys) = keys();
+        let made = keys.create(&NewKey::default()).unwrap();
+        assert!(keys.find(made.secret.expose()).is_some());
+        let before = keys.cache.lock().unwrap().by_id.clone();
+        let other = Keys::open(&folder.path().join("gateway.db")).unwrap();
+        other.revoke(&made.key.id).unwrap();
+        // Its log was as long as now, and nothing of it counted yet.
+        let stamp = stamp(&keys.log);
+        *keys.cache.lock().unwrap() = Cache { stamp, looked_at: None, by_id: before };
+        assert!(keys.find(made.secret.expose()).is_none());
     }
 
     #[test]

@@ -9,8 +9,8 @@ use distiq_base::{Dialect, RequestKind};
 use distiq_llm::ProviderErrorKind as Kind;
 use distiq_llm::provider::{RawReply, RawRequest};
 use distiq_router::{
-    Broken, Call as Passed, Candidate, ForwardBody, ForwardStream, Forwarded, Purpose, Reads,
-    ReceiptHandle, Refused,
+    Broken, Call as Passed, Candidate, Fields, ForwardBody, ForwardStream, Forwarded, Purpose,
+    Reads, ReceiptHandle, Refused,
 };
 use futures::{Stream, StreamExt};
 use hyper::header::{HeaderValue, ORIGIN};
@@ -43,11 +43,11 @@ fn path(dialect: Dialect, asked: &Asked<'_>) -> &'static str {
     }
 }
 
-/// Passes a request for an answer on.
+/// Passes a request for an answer on, whose body's fields are known.
 pub(crate) async fn answer(
     asked: &Asked<'_>,
     setup: &Setup,
-    streams: bool,
+    (streams, fields): (bool, Fields),
     model: String,
     purpose: Purpose,
     tab: Tab,
@@ -57,7 +57,8 @@ pub(crate) async fn answer(
         is_whole: !streams,
         ..raw(asked.call, path(dialect, asked).to_owned(), asked.body.clone())
     };
-    let passed = Passed { dialect, reads: Reads::Answer, model, request };
+    let reads = Reads::Answer;
+    let passed = Passed { dialect, reads, model, request, fields: Some(fields) };
     let encoder = || asked.codec.error_encoder();
     send(setup, passed, purpose, tab, asked.codec, Some(&encoder)).await
 }
@@ -80,7 +81,8 @@ pub(crate) async fn unknown(
     let reads = if model.is_some() { Reads::Count } else { Reads::Nothing };
     let request = raw(asked.call, path, asked.body.clone());
     let dialect = asked.codec.dialect();
-    let passed = Passed { dialect, reads, model: model.unwrap_or_default(), request };
+    let model = model.unwrap_or_default();
+    let passed = Passed { dialect, reads, model, request, fields: None };
     send(&setup, passed, purpose, tab, asked.codec, None).await
 }
 

@@ -19,6 +19,7 @@ use crate::receipt::{Receipt, SendError};
 use crate::router::{Purpose, Router};
 use crate::ticket::Ticket;
 
+pub use body::Fields;
 pub use stream::{Broken, ForwardStream};
 
 /// A body to pass on.
@@ -32,6 +33,8 @@ pub struct Call {
     pub model: String,
     /// Where to, with what. In its path, `{model}` stands for the model's name.
     pub request: RawRequest,
+    /// Where the body's fields stand, where that is known.
+    pub fields: Option<Fields>,
 }
 
 /// What is read of an answer that is passed through.

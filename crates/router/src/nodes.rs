@@ -142,6 +142,12 @@ impl Pool {
         avoid: Option<usize>,
         now_ms: i64,
     ) -> Chosen {
+        // Most providers have one.
+        if let [only] = &*self.nodes {
+            let at_ms = only.ready_at(model, now_ms);
+            let flight = (at_ms <= now_ms).then(|| self.board(0, now_ms)).flatten();
+            return flight.map_or(Chosen::NotBefore(at_ms), Chosen::Ready);
+        }
         let ready_at: Vec<i64> =
             self.nodes.iter().map(|node| node.ready_at(model, now_ms)).collect();
         let is_ready = |index: usize| ready_at.get(index).is_some_and(|at| *at <= now_ms);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use tokio::sync::broadcast::{self, error::RecvError};
 use tokio_util::sync::CancellationToken;
 
-use super::Record;
+use super::{Record, Watch};
 use crate::call::Caller;
 use crate::refusal::Refusal;
 
@@ -30,7 +30,8 @@ const PAUSE: Duration = Duration::from_secs(15);
 /// Requests under way, and those who watch them.
 pub(crate) struct Live {
     numbers: AtomicU64,
-    under_way: Mutex<BTreeMap<u64, Record>>,
+    /// By number, so in the order in which they came.
+    under_way: Mutex<BTreeMap<u64, Weak<Watch>>>,
     readers: Arc<AtomicUsize>,
     events: broadcast::Sender<Event>,
 }
@@ -79,13 +80,18 @@ impl Live {
         self.numbers.fetch_add(1, Ordering::Relaxed)
     }
 
-    fn under_way(&self) -> MutexGuard<'_, BTreeMap<u64, Record>> {
+    fn under_way(&self) -> MutexGuard<'_, BTreeMap<u64, Weak<Watch>>> {
         self.under_way.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Returns the requests under way. They are held once the lock is free: who lets go of one last takes it off the list.
+    fn watches(&self) -> Vec<Arc<Watch>> {
+        self.under_way().values().filter_map(Weak::upgrade).collect()
+    }
+
     /// A model is asked.
-    pub fn begun(&self, record: &Record) {
-        self.under_way().insert(record.number, record.clone());
+    pub fn begun(&self, record: &Record, watch: Weak<Watch>) {
+        self.under_way().insert(record.number, watch);
         self.tell("begun", record, begun);
     }
 
@@ -120,18 +126,26 @@ impl Live {
     }
 
     fn snapshot(&self, sight: &Sight) -> Bytes {
-        let under_way = self.under_way();
-        let seen = || under_way.values().filter(|record| sight.sees(key(record)));
-        let shown: Vec<Value> = seen().take(MOST_SHOWN).map(begun).collect();
-        frame("now", &json!({ "in_flight": seen().count(), "requests": shown }).to_string())
+        let watches = self.watches();
+        let (mut count, mut shown) = (0, Vec::new());
+        for watch in &watches {
+            let record = watch.record();
+            if sight.sees(key(&record)) {
+                count += 1;
+                shown.extend((count <= MOST_SHOWN).then(|| begun(&record)));
+            }
+        }
+        frame("now", &json!({ "in_flight": count, "requests": shown }).to_string())
     }
 
     /// Returns how many requests to models are under way, of one key or of all.
     pub fn in_flight(&self, of: Option<&str>) -> usize {
-        let under_way = self.under_way();
         match of {
-            None => under_way.len(),
-            Some(_) => under_way.values().filter(|record| key(record) == of).count(),
+            None => self.under_way().len(),
+            Some(_) => {
+                let watches = self.watches();
+                watches.iter().filter(|watch| key(&watch.record()) == of).count()
+            }
         }
     }
 }

@@ -142,7 +142,8 @@ impl Watch {
         Arc::new(Self { seeing, receipt, record: Mutex::new(record) })
     }
 
-    fn record(&self) -> MutexGuard<'_, Record> {
+    /// Returns what is known of it. Nothing else may be locked meanwhile.
+    pub fn record(&self) -> MutexGuard<'_, Record> {
         self.record.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -159,7 +160,7 @@ impl Watch {
     }
 
     /// Notes what is asked of a model; of the body only some numbers are read, and only for a trace.
-    pub fn asks(&self, model: &str, streams: Option<bool>, body: &[u8]) {
+    pub fn asks(self: &Arc<Self>, model: &str, streams: Option<bool>, body: &[u8]) {
         let mut record = self.record();
         record.asked.model = short(model);
         // Ollama streams unless told otherwise.
@@ -167,7 +168,7 @@ impl Watch {
         if record.trace.is_some() {
             record.asked.numbers = serde_json::from_slice(body).unwrap_or_default();
         }
-        self.seeing.live.begun(&record);
+        self.seeing.live.begun(&record, Arc::downgrade(self));
     }
 
     /// Returns the place for its receipt.

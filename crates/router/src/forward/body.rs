@@ -1,24 +1,53 @@
 //! A JSON body in which a few fields are found, and changed without touching the rest.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
 
 use bytes::Bytes;
 use distiq_base::Dialect;
-use serde::de::{Deserializer, MapAccess, Visitor};
+use serde::de::{Deserializer, Error as _, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
 /// The fields that hold the longest answer at the top of a body.
 const LONGEST: [&str; 3] = ["max_completion_tokens", "max_tokens", "max_output_tokens"];
 
+/// Most fields of an object whose fields may not stand twice; the largest dialect knows about 40.
+const MAX_FIELDS: usize = 500;
+
+/// Where the values of a JSON object's fields stand in its text.
+#[derive(Clone, Debug, Default)]
+pub struct Fields(Vec<(String, Range<usize>)>);
+
+/// What becomes of a field that stands twice.
+#[derive(Clone, Copy)]
+enum Twice {
+    Refused,
+    Kept,
+}
+
+impl Fields {
+    /// Reads an object of at most 500 fields, each of which stands once; the values are held to be JSON and not built.
+    ///
+    /// # Errors
+    /// Where the text is no such object.
+    pub fn read(text: &str) -> Result<Self, serde_json::Error> {
+        read(text, Twice::Refused)
+    }
+
+    /// Returns where a field's value stands.
+    pub fn place(&self, name: &str) -> Option<Range<usize>> {
+        // Of several fields of one name, parsers take the last.
+        self.0.iter().rev().find(|(field, _)| field == name).map(|(_, place)| place.clone())
+    }
+}
+
 /// A body and where its top-level fields are.
 #[derive(Clone, Debug)]
 pub(super) struct Body {
     bytes: Bytes,
-    /// Names and values' places; empty where the body is no JSON object.
-    fields: Vec<(String, Range<usize>)>,
+    /// Empty where the body is no JSON object.
+    fields: Fields,
     edits: Vec<Edit>,
 }
 
@@ -30,8 +59,10 @@ struct Edit {
 }
 
 impl Body {
-    pub fn new(bytes: Bytes) -> Self {
-        let fields = std::str::from_utf8(&bytes).ok().and_then(fields).unwrap_or_default();
+    /// Takes a body; `known` are its fields, where somebody has read them already.
+    pub fn new(bytes: Bytes, known: Option<Fields>) -> Self {
+        let fields = || read(std::str::from_utf8(&bytes).ok()?, Twice::Kept).ok();
+        let fields = known.or_else(fields).unwrap_or_default();
         Self { bytes, fields, edits: Vec::new() }
     }
 
@@ -41,8 +72,7 @@ impl Body {
     }
 
     fn place(&self, name: &str) -> Option<Range<usize>> {
-        // Of several fields of one name, parsers take the last.
-        self.fields.iter().rev().find(|(field, _)| field == name).map(|(_, place)| place.clone())
+        self.fields.place(name)
     }
 
     /// Returns a field's value as it is written.
@@ -120,11 +150,11 @@ impl Body {
     }
 
     fn set(&mut self, name: &str, value: &Value) {
-        if self.fields.is_empty() {
+        if self.fields.0.is_empty() {
             return;
         }
         let value = value.to_string();
-        let places: Vec<_> = self.fields.iter().filter(|(field, _)| field == name).collect();
+        let places: Vec<_> = self.fields.0.iter().filter(|(field, _)| field == name).collect();
         let edits: Vec<Edit> = match places.is_empty() {
             false => places
                 .into_iter()
@@ -174,34 +204,41 @@ const fn nested(dialect: Dialect) -> Option<(&'static str, &'static str)> {
     }
 }
 
-/// Finds the top-level fields of an object; `None` where the text is none.
-fn fields(text: &str) -> Option<Vec<(String, Range<usize>)>> {
-    struct Fields;
+/// Finds the top-level fields of an object.
+fn read(text: &str, twice: Twice) -> Result<Fields, serde_json::Error> {
+    struct Object<'a>(&'a str, Twice);
 
-    impl<'de> Visitor<'de> for Fields {
-        type Value = Vec<(Cow<'de, str>, &'de RawValue)>;
+    impl<'de> Visitor<'de> for Object<'de> {
+        type Value = Fields;
 
         fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("an object")
+            f.write_str("a JSON object")
         }
 
-        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-            let mut fields = Vec::new();
-            while let Some(entry) = map.next_entry()? {
-                fields.push(entry);
+        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields, A::Error> {
+            let Object(text, twice) = self;
+            let mut fields: Vec<(String, Range<usize>)> = Vec::with_capacity(8);
+            while let Some(name) = map.next_key::<String>()? {
+                if matches!(twice, Twice::Refused) {
+                    if fields.iter().any(|(field, _)| *field == name) {
+                        return Err(A::Error::custom(format!("`{name}` stands twice")));
+                    }
+                    if fields.len() >= MAX_FIELDS {
+                        return Err(A::Error::custom(format!("more than {MAX_FIELDS} fields")));
+                    }
+                }
+                let raw = map.next_value::<&'de RawValue>()?.get();
+                let start = (raw.as_ptr() as usize).wrapping_sub(text.as_ptr() as usize);
+                fields.push((name, start..start + raw.len()));
             }
-            Ok(fields)
+            Ok(Fields(fields))
         }
     }
 
     let mut json = serde_json::Deserializer::from_str(text);
-    let found = json.deserialize_map(Fields).ok()?;
-    json.end().ok()?;
-    let place = |raw: &RawValue| {
-        let start = (raw.get().as_ptr() as usize).wrapping_sub(text.as_ptr() as usize);
-        start..start + raw.get().len()
-    };
-    Some(found.into_iter().map(|(name, raw)| (name.into_owned(), place(raw))).collect())
+    let fields = json.deserialize_map(Object(text, twice))?;
+    json.end()?;
+    Ok(fields)
 }
 
 #[cfg(test)]
@@ -209,7 +246,7 @@ mod tests {
     use super::*;
 
     fn body(text: &str) -> Body {
-        Body::new(Bytes::copy_from_slice(text.as_bytes()))
+        Body::new(Bytes::copy_from_slice(text.as_bytes()), None)
     }
 
     fn text(body: &Body) -> String {
@@ -229,6 +266,9 @@ mod tests {
         assert!(text(&b).ends_with("\"é\":null ,\"max_tokens\":9}\n"), "{}", text(&b));
         b.reset();
         assert_eq!(text(&b), BEFORE);
+        let mut known = Body::new(b.bytes(), Some(Fields::read(BEFORE).unwrap()));
+        known.rename("y");
+        assert_eq!(text(&known), BEFORE.replace("\"x\\u0041\"", "\"y\""));
     }
 
     #[test]
@@ -297,7 +337,7 @@ mod tests {
             assert!(!b.ask_usage());
             assert_eq!(text(&b), before);
         }
-        let mut b = Body::new(Bytes::from_static(b"{\"a\":\"\xff\"}"));
+        let mut b = Body::new(Bytes::from_static(b"{\"a\":\"\xff\"}"), None);
         b.rename("m");
         assert_eq!(&b.bytes()[..], b"{\"a\":\"\xff\"}");
     }

@@ -58,7 +58,7 @@ impl Drop for Passing {
 
 impl Passing {
     pub fn new(desk: Arc<Desk>, mut call: Call, mut purpose: Purpose) -> Self {
-        let body = Body::new(std::mem::take(&mut call.request.body));
+        let body = Body::new(std::mem::take(&mut call.request.body), call.fields.take());
         let speaks = |way: &Candidate| {
             desk.pool(&way.provider).is_ok_and(|pool| pool.dialect() == Some(call.dialect))
         };

@@ -597,6 +597,7 @@ fn call(dialect: Dialect, model: &str, body: &'static str) -> Call {
             body: Bytes::from_static(body.as_bytes()),
             ..RawRequest::default()
         },
+        fields: None,
     }
 }
 
