@@ -1,11 +1,10 @@
-//! What looking an answer up costs with 100,000 of them, and how fast prose is compressed.
+//! What looking an answer up costs with 100,000 of them.
 #![allow(clippy::print_stdout, clippy::unwrap_used, clippy::indexing_slicing)]
 
 use std::time::{Duration, Instant};
 
 use distiq_base::{Message, Request, Usage};
 use distiq_router::cache::{Asked, Kept};
-use distiq_router::compress::{CompressOptions, compress};
 use distiq_router::{CacheOptions, ResponseCache};
 
 const ENTRIES: usize = 100_000;
@@ -58,14 +57,4 @@ fn main() {
         let (half, most) = median(times.collect());
         println!("{name}: median {half:?}, p99 {most:?}, with the reading of the request");
     }
-    let prose = "The harbour is very old. People really like to walk there in the evening, however. Since 1932 it has a bridge.\n\n".repeat(100_000);
-    let begin = Instant::now();
-    let short = compress(&prose, &CompressOptions::default());
-    let seconds = begin.elapsed().as_secs_f64();
-    println!(
-        "compression: {:.1} MB/s, {} of {} bytes",
-        prose.len() as f64 / 1e6 / seconds,
-        short.text.len(),
-        prose.len()
-    );
 }

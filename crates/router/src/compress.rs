@@ -6,6 +6,7 @@
 //! changes any more.
 
 mod blocks;
+mod lexicon;
 mod prose;
 mod request;
 mod words;
@@ -13,7 +14,7 @@ mod words;
 use std::collections::HashSet;
 
 use blocks::{Block, blocks};
-use prose::{Paragraph, Sentence};
+use prose::{Counts, Paragraph, Sentence};
 pub use request::documents;
 
 /// Stands where sentences were left out; a text that has it is not shortened by sentences again.
@@ -59,13 +60,11 @@ pub fn compress(text: &str, options: &CompressOptions<'_>) -> Compressed {
         return Compressed { text: text.to_owned(), ..Compressed::default() };
     }
     let blocks = blocks(text);
-    let mut paragraphs: Vec<Paragraph<'_>> = blocks
-        .iter()
-        .filter_map(|block| match block {
-            Block::Prose(text) => Some(Paragraph::read(text)),
-            Block::Verbatim(_) | Block::Repeated(..) => None,
-        })
-        .collect();
+    let prose = blocks.iter().filter_map(|block| match block {
+        Block::Prose(text) => Some(*text),
+        Block::Verbatim(_) | Block::Repeated(..) => None,
+    });
+    let mut paragraphs = Paragraph::read_all(&prose.collect::<Vec<_>>());
     let terms = options.request.map(words::terms).unwrap_or_default();
     hold_what_is_asked(&mut paragraphs, &terms);
     if !text.contains(GAP) && options.ratio > 1.0 {
@@ -115,7 +114,7 @@ fn hold_what_is_asked(paragraphs: &mut [Paragraph<'_>], terms: &HashSet<u64>) {
 fn choose(paragraphs: &mut [Paragraph<'_>], ratio: f32) {
     let before: usize = paragraphs.iter().map(|paragraph| paragraph.text.len()).sum();
     let target = (before as f32 / ratio.max(1.0)) as usize;
-    let mut counts = std::collections::HashMap::new();
+    let mut counts = Counts::default();
     for sentence in paragraphs.iter().flat_map(|paragraph| &paragraph.sentences) {
         for stem in &sentence.stems {
             *counts.entry(*stem).or_insert(0_usize) += 1;

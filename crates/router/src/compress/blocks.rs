@@ -239,10 +239,16 @@ fn looks_like_code(body: &str) -> bool {
     if body.ends_with([';', '{', '}', '\\']) {
         return true;
     }
-    // An address is no comment.
-    let without = body.replace("://", "");
-    if SIGNS.iter().any(|sign| without.contains(sign)) {
-        return true;
+    // Each sign has one of these.
+    let may_have = |byte| {
+        matches!(byte, b'=' | b'<' | b'>' | b':' | b';' | b'{' | b'&' | b'|' | b'*' | b'/' | b'\\')
+    };
+    if body.bytes().any(may_have) {
+        // An address is no comment.
+        let without = body.replace("://", "");
+        if SIGNS.iter().any(|sign| without.contains(sign)) {
+            return true;
+        }
     }
     let first = body.split([' ', '(', '.']).next().unwrap_or_default();
     WORDS.contains(&first) && !body.ends_with(['.', '!', '?', ':'])

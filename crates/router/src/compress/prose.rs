@@ -1,8 +1,14 @@
 //! A paragraph as sentences, and a sentence as what must stay of it and what need not.
 
 use std::collections::HashMap;
+use std::hash::BuildHasherDefault;
 
+use super::lexicon::Fnv;
 use super::{GAP, words};
+
+/// Most threads that read paragraphs, and the bytes from which on more than one is started.
+const MOST_THREADS: usize = 4;
+const WORTH_THREADS: usize = 256 << 10;
 
 /// A paragraph of natural language.
 #[derive(Debug)]
@@ -14,6 +20,9 @@ pub(super) struct Paragraph<'t> {
     /// The ends of lines after it.
     tail: &'t str,
 }
+
+/// How many sentences have a word.
+pub(super) type Counts = HashMap<u64, usize, BuildHasherDefault<Fnv>>;
 
 /// A sentence.
 #[derive(Debug)]
@@ -36,7 +45,29 @@ pub(super) struct Sentence<'t> {
 }
 
 impl<'t> Paragraph<'t> {
-    pub fn read(text: &'t str) -> Self {
+    /// Reads paragraphs, many of them on several cores.
+    pub fn read_all(texts: &[&'t str]) -> Vec<Self> {
+        let read =
+            |texts: &[&'t str]| texts.iter().map(|text| Self::read(text)).collect::<Vec<_>>();
+        let bytes: usize = texts.iter().map(|text| text.len()).sum();
+        let threads = std::thread::available_parallelism().map_or(1, |n| n.get().min(MOST_THREADS));
+        if threads < 2 || bytes < WORTH_THREADS {
+            return read(texts);
+        }
+        std::thread::scope(|scope| {
+            let share = texts.len().div_ceil(threads);
+            let started: Vec<_> = texts
+                .chunks(share)
+                .map(|texts| (texts, scope.spawn(move || read(texts))))
+                .collect();
+            let parts = started
+                .into_iter()
+                .map(|(texts, part)| part.join().unwrap_or_else(|_| read(texts)));
+            parts.flatten().collect()
+        })
+    }
+
+    fn read(text: &'t str) -> Self {
         let body = text.trim_end();
         let tail = text.get(body.len()..).unwrap_or_default();
         let lead_end = lead(body);
@@ -87,12 +118,14 @@ impl<'t> Paragraph<'t> {
 impl<'t> Sentence<'t> {
     fn read(text: &'t str, protected: &[(usize, usize)]) -> Self {
         let mut short = words::shorten(text, protected);
+        let mut has_changed = short != text;
         // What stands together only now may be a phrase, too.
         for _ in 0..3 {
-            let again = words::shorten(&short, &words::protected(&short));
-            if again == short {
+            if !has_changed {
                 break;
             }
+            let again = words::shorten(&short, &words::protected(&short));
+            has_changed = again != short;
             short = again;
         }
         let read = words::read(text);
@@ -130,7 +163,7 @@ impl<'t> Sentence<'t> {
     }
 
     /// Returns how much it says: what its words tell by themselves, and how much the text speaks of them.
-    pub fn weight(&self, counts: &HashMap<u64, usize>) -> f32 {
+    pub fn weight(&self, counts: &Counts) -> f32 {
         if self.stems.is_empty() {
             return 0.0;
         }

@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::collections::HashSet;
 
+use super::lexicon::{Kinds, Phrase, kinds, phrases};
+
 /// What a sentence's words tell.
 #[derive(Debug, Default)]
 pub(super) struct Read {
@@ -16,700 +18,16 @@ pub(super) struct Read {
     pub binds: bool,
 }
 
-/// Words that a paragraph of language has.
-const FUNCTION: &[&str] = &[
-    "the",
-    "a",
-    "an",
-    "is",
-    "are",
-    "was",
-    "were",
-    "that",
-    "this",
-    "it",
-    "of",
-    "to",
-    "and",
-    "in",
-    "for",
-    "with",
-    "as",
-    "be",
-    "by",
-    "on",
-    "which",
-    "or",
-    "its",
-    "from",
-    "at",
-    "have",
-    "has",
-    "can",
-    "will",
-    "not",
-    "but",
-    "their",
-    "they",
-    "we",
-    "you",
-    "и",
-    "в",
-    "на",
-    "с",
-    "что",
-    "это",
-    "не",
-    "по",
-    "для",
-    "из",
-    "к",
-    "у",
-    "за",
-    "как",
-    "от",
-    "о",
-    "а",
-    "но",
-    "он",
-    "она",
-    "они",
-    "его",
-    "был",
-    "была",
-    "были",
-    "при",
-    "также",
-    "или",
-    "же",
-    "так",
-    "все",
-    "мы",
-    "вы",
-    "чтобы",
-    "если",
-    "которые",
-    "который",
-];
-
-/// Words that say nothing to a model; a comma behind them goes with them.
-const FILLERS: &[&str] = &[
-    "very",
-    "really",
-    "quite",
-    "rather",
-    "basically",
-    "actually",
-    "essentially",
-    "simply",
-    "literally",
-    "obviously",
-    "clearly",
-    "certainly",
-    "definitely",
-    "furthermore",
-    "moreover",
-    "additionally",
-    "indeed",
-    "however",
-    "therefore",
-    "consequently",
-    "nevertheless",
-    "accordingly",
-    "thus",
-    "hence",
-    "naturally",
-    "fortunately",
-    "unfortunately",
-    "interestingly",
-    "notably",
-    "importantly",
-    "overall",
-    "arguably",
-    "undoubtedly",
-    "truly",
-    "extremely",
-    "highly",
-    "incredibly",
-    "absolutely",
-    "totally",
-    "completely",
-    "entirely",
-    "particularly",
-    "somewhat",
-    "merely",
-    "очень",
-    "весьма",
-    "довольно",
-    "просто",
-    "также",
-    "однако",
-    "конечно",
-    "разумеется",
-    "собственно",
-    "действительно",
-    "безусловно",
-    "несомненно",
-    "пожалуй",
-    "кстати",
-    "вообще",
-    "буквально",
-    "фактически",
-    "практически",
-    "крайне",
-    "чрезвычайно",
-    "особенно",
-    "достаточно",
-    "впрочем",
-    "следовательно",
-    "соответственно",
-    "естественно",
-    "очевидно",
-    "абсолютно",
-    "совершенно",
-    "поэтому",
-    "итак",
-    "таки",
-    "ведь",
-];
-
-/// Phrases and what they come to; longest first where one begins another.
-const PHRASES: &[(&str, &str)] = &[
-    ("it is important to note that", ""),
-    ("it is very important to note that", ""),
-    ("it is worth noting that", ""),
-    ("it should be noted that", ""),
-    ("it is worth mentioning that", ""),
-    ("it goes without saying that", ""),
-    ("please note that", ""),
-    ("note that", ""),
-    ("as a matter of fact", ""),
-    ("in fact", ""),
-    ("of course", ""),
-    ("in general", ""),
-    ("generally speaking", ""),
-    ("in other words", ""),
-    ("as mentioned above", ""),
-    ("as mentioned earlier", ""),
-    ("as we have seen", ""),
-    ("needless to say", ""),
-    ("at the end of the day", ""),
-    ("for the most part", ""),
-    ("in order to", "to"),
-    ("so as to", "to"),
-    ("due to the fact that", "because"),
-    ("because of the fact that", "because"),
-    ("in spite of the fact that", "although"),
-    ("despite the fact that", "although"),
-    ("at this point in time", "now"),
-    ("at the present time", "now"),
-    ("in the event that", "if"),
-    ("for the purpose of", "for"),
-    ("with regard to", "about"),
-    ("with respect to", "about"),
-    ("a large number of", "many"),
-    ("a great deal of", "much"),
-    ("the majority of", "most"),
-    ("as well as", "and"),
-    ("is able to", "can"),
-    ("are able to", "can"),
-    ("has the ability to", "can"),
-    ("in addition to", "besides"),
-    ("prior to", "before"),
-    ("subsequent to", "after"),
-    ("in the process of", ""),
-    ("on the other hand", ""),
-    ("as a result", ""),
-    ("in addition", ""),
-    ("for example", "e.g."),
-    ("for instance", "e.g."),
-    ("следует отметить что", ""),
-    ("важно отметить что", ""),
-    ("необходимо отметить что", ""),
-    ("стоит отметить что", ""),
-    ("нужно отметить что", ""),
-    ("как известно", ""),
-    ("как правило", ""),
-    ("таким образом", ""),
-    ("кроме того", ""),
-    ("более того", ""),
-    ("на самом деле", ""),
-    ("в общем", ""),
-    ("в целом", ""),
-    ("само собой разумеется", ""),
-    ("в первую очередь", ""),
-    ("прежде всего", ""),
-    ("тем самым", ""),
-    ("другими словами", ""),
-    ("иными словами", ""),
-    ("для того чтобы", "чтобы"),
-    ("в связи с тем что", "потому что"),
-    ("ввиду того что", "потому что"),
-    ("в случае если", "если"),
-    ("в настоящее время", "сейчас"),
-    ("на сегодняшний день", "сейчас"),
-    ("в данный момент", "сейчас"),
-    ("большое количество", "много"),
-    ("в том числе", "включая"),
-    ("с целью", "чтобы"),
-    ("в рамках", "в"),
-    ("в соответствии с", "по"),
-    ("по сравнению с", "против"),
-    ("например", "напр."),
-];
-
-/// Denials: a sentence that has one stays.
-const DENIALS: &[&str] = &[
-    "not",
-    "no",
-    "never",
-    "without",
-    "none",
-    "nothing",
-    "nobody",
-    "neither",
-    "nor",
-    "nowhere",
-    "cannot",
-    "unless",
-    "except",
-    "hardly",
-    "barely",
-    "не",
-    "ни",
-    "нет",
-    "без",
-    "никогда",
-    "ничего",
-    "ничто",
-    "никто",
-    "никак",
-    "никакой",
-    "никакие",
-    "нельзя",
-    "кроме",
-    "нигде",
-    "никуда",
-    "отнюдь",
-    "никого",
-    "никому",
-];
-
-/// Numbers in words.
-const NUMBERS: &[&str] = &[
-    "two",
-    "three",
-    "four",
-    "five",
-    "six",
-    "seven",
-    "eight",
-    "nine",
-    "ten",
-    "eleven",
-    "twelve",
-    "twenty",
-    "thirty",
-    "forty",
-    "fifty",
-    "sixty",
-    "hundred",
-    "thousand",
-    "million",
-    "billion",
-    "dozen",
-    "twice",
-    "percent",
-    "два",
-    "две",
-    "двух",
-    "три",
-    "трёх",
-    "трех",
-    "четыре",
-    "пять",
-    "пяти",
-    "шесть",
-    "семь",
-    "восемь",
-    "девять",
-    "десять",
-    "двенадцать",
-    "двадцать",
-    "тридцать",
-    "сорок",
-    "пятьдесят",
-    "сто",
-    "тысяча",
-    "тысячи",
-    "тысяч",
-    "миллион",
-    "миллиона",
-    "миллионов",
-    "миллиард",
-    "процентов",
-];
-
-/// Words that bind.
-const BINDING: &[&str] = &[
-    "must",
-    "only",
-    "always",
-    "should",
-    "required",
-    "requires",
-    "important",
-    "warning",
-    "error",
-    "forbidden",
-    "mandatory",
-    "shall",
-    "критично",
-    "должен",
-    "должна",
-    "должны",
-    "обязательно",
-    "только",
-    "всегда",
-    "запрещено",
-    "необходимо",
-    "важно",
-    "ошибка",
-];
-
-/// Common words that say little by themselves, beside those of [`FUNCTION`].
-const COMMON: &[&str] = &[
-    "also",
-    "been",
-    "being",
-    "do",
-    "does",
-    "did",
-    "had",
-    "he",
-    "her",
-    "his",
-    "him",
-    "how",
-    "i",
-    "if",
-    "into",
-    "me",
-    "more",
-    "most",
-    "my",
-    "our",
-    "out",
-    "over",
-    "she",
-    "so",
-    "some",
-    "such",
-    "than",
-    "then",
-    "there",
-    "these",
-    "those",
-    "them",
-    "through",
-    "up",
-    "us",
-    "when",
-    "where",
-    "while",
-    "who",
-    "why",
-    "would",
-    "could",
-    "may",
-    "might",
-    "about",
-    "after",
-    "all",
-    "any",
-    "because",
-    "before",
-    "between",
-    "both",
-    "each",
-    "every",
-    "many",
-    "much",
-    "other",
-    "others",
-    "own",
-    "same",
-    "since",
-    "still",
-    "under",
-    "until",
-    "what",
-    "whether",
-    "well",
-    "way",
-    "ways",
-    "thing",
-    "things",
-    "make",
-    "makes",
-    "made",
-    "get",
-    "take",
-    "time",
-    "times",
-    "one",
-    "first",
-    "new",
-    "good",
-    "great",
-    "people",
-    "person",
-    "place",
-    "part",
-    "different",
-    "various",
-    "several",
-    "often",
-    "usually",
-    "even",
-    "just",
-    "like",
-    "use",
-    "used",
-    "using",
-    "work",
-    "works",
-    "day",
-    "days",
-    "year",
-    "years",
-    "come",
-    "comes",
-    "go",
-    "goes",
-    "see",
-    "know",
-    "think",
-    "want",
-    "need",
-    "give",
-    "find",
-    "tell",
-    "become",
-    "seem",
-    "feel",
-    "try",
-    "leave",
-    "call",
-    "long",
-    "little",
-    "old",
-    "right",
-    "big",
-    "high",
-    "small",
-    "large",
-    "next",
-    "early",
-    "young",
-    "few",
-    "public",
-    "able",
-    "kind",
-    "sort",
-    "lot",
-    "lots",
-    "point",
-    "case",
-    "fact",
-    "idea",
-    "world",
-    "life",
-    "hand",
-    "eye",
-    "woman",
-    "man",
-    "child",
-    "example",
-    "important",
-    "бы",
-    "ли",
-    "да",
-    "то",
-    "уже",
-    "ещё",
-    "еще",
-    "быть",
-    "есть",
-    "нас",
-    "вас",
-    "ему",
-    "ей",
-    "им",
-    "их",
-    "ее",
-    "её",
-    "мне",
-    "меня",
-    "тебя",
-    "себя",
-    "тот",
-    "та",
-    "те",
-    "того",
-    "этом",
-    "этого",
-    "этот",
-    "эта",
-    "эти",
-    "этой",
-    "этих",
-    "там",
-    "тут",
-    "здесь",
-    "где",
-    "когда",
-    "кто",
-    "чем",
-    "под",
-    "над",
-    "про",
-    "до",
-    "во",
-    "со",
-    "об",
-    "без",
-    "или",
-    "очень",
-    "можно",
-    "нужно",
-    "может",
-    "могут",
-    "будет",
-    "будут",
-    "весь",
-    "всё",
-    "всех",
-    "всего",
-    "каждый",
-    "каждая",
-    "другой",
-    "другие",
-    "такой",
-    "такие",
-    "свой",
-    "свои",
-    "своей",
-    "своих",
-    "наш",
-    "ваш",
-    "самый",
-    "более",
-    "менее",
-    "много",
-    "мало",
-    "раз",
-    "день",
-    "дни",
-    "год",
-    "года",
-    "лет",
-    "время",
-    "человек",
-    "люди",
-    "дело",
-    "жизнь",
-    "рука",
-    "часть",
-    "место",
-    "случай",
-    "вопрос",
-    "слово",
-    "новый",
-    "большой",
-    "разный",
-    "разные",
-    "различные",
-    "хороший",
-    "первый",
-    "последний",
-    "делать",
-    "сделать",
-    "говорить",
-    "знать",
-    "стать",
-    "мочь",
-    "хотеть",
-    "иметь",
-    "является",
-    "являются",
-    "после",
-    "перед",
-    "между",
-    "через",
-    "потом",
-    "тоже",
-    "лишь",
-    "даже",
-    "именно",
-];
-
-/// Short forms whose full stop ends no sentence.
-const SHORT: &[&str] = &[
-    "e.g", "i.e", "etc", "mr", "mrs", "ms", "dr", "prof", "vs", "no", "fig", "approx", "dept",
-    "inc", "ltd", "jr", "sr", "st", "cf", "т.е", "т.д", "т.п", "г", "гг", "рис", "стр", "им", "ул",
-    "см", "напр", "др", "пр", "руб", "тыс", "млн",
-];
-
-/// Words that go on about what was said before.
-const GOING_ON: &[&str] = &[
-    "it",
-    "this",
-    "that",
-    "these",
-    "those",
-    "they",
-    "he",
-    "she",
-    "its",
-    "their",
-    "his",
-    "her",
-    "such",
-    "here",
-    "there",
-    "then",
-    "он",
-    "она",
-    "оно",
-    "они",
-    "это",
-    "этот",
-    "эта",
-    "эти",
-    "его",
-    "её",
-    "ее",
-    "их",
-    "там",
-    "так",
-    "такой",
-    "такая",
-    "такие",
-    "тогда",
-];
-
 /// Tells whether a text is a natural language's.
 pub(super) fn is_language(text: &str, fewest: usize) -> bool {
     let (mut all, mut plain, mut function) = (0_usize, 0_usize, 0_usize);
     for word in text.split_whitespace() {
         all += 1;
         let core = core(word);
-        if !core.is_empty()
-            && core.chars().all(|c| c.is_alphabetic() || matches!(c, '-' | '\'' | '’'))
+        if !core.is_empty() && core.chars().all(|c| is_letter(c) || matches!(c, '-' | '\'' | '’'))
         {
             plain += 1;
-            function += usize::from(set(&FUNCTION_SET, FUNCTION).contains(&*lower(core)));
+            function += usize::from(kinds(&lower(core)).has(Kinds::FUNCTION));
         }
     }
     all >= fewest && plain * 10 >= all * 6 && function * 14 >= all
@@ -821,19 +139,19 @@ fn says_nothing(token: &str, is_first: bool) -> bool {
         _ => {}
     }
     let core = token.strip_suffix(',').unwrap_or(token);
-    if core.len() < 4 || !core.chars().all(char::is_alphabetic) {
+    if core.len() < 4 || !core.chars().all(is_letter) {
         return false;
     }
     // A name in the middle of a sentence is none.
     let is_big = core.chars().next().is_some_and(char::is_uppercase);
-    (!is_big || is_first) && set(&FILLER_SET, FILLERS).contains(&*lower(core))
+    (!is_big || is_first) && kinds(&lower(core)).has(Kinds::FILLER)
 }
 
 /// Finds a phrase at a place: how many words it takes, and what it comes to.
 fn phrase(tokens: &[(usize, &str)], at: usize) -> Option<(usize, &'static str)> {
     let first = lower(core_comma(tokens.get(at)?.1));
-    let phrases = phrases().get(&*first)?;
-    phrases.iter().find_map(|(words, instead)| {
+    phrases(&first).iter().find_map(|phrase| {
+        let Phrase { words, instead } = phrase;
         let fits = words.iter().enumerate().all(|(more, word)| {
             let Some((_, token)) = tokens.get(at + more) else { return false };
             let is_last = more + 1 == words.len();
@@ -845,25 +163,6 @@ fn phrase(tokens: &[(usize, &str)], at: usize) -> Option<(usize, &'static str)> 
             comma_fits && *lower(core_comma(token)) == **word
         });
         fits.then_some((words.len(), *instead))
-    })
-}
-
-type Phrases = std::collections::HashMap<&'static str, Vec<(Vec<&'static str>, &'static str)>>;
-
-fn phrases() -> &'static Phrases {
-    static TABLE: std::sync::OnceLock<Phrases> = std::sync::OnceLock::new();
-    TABLE.get_or_init(|| {
-        let mut table = Phrases::new();
-        for (phrase, instead) in PHRASES {
-            let words: Vec<&str> = phrase.split(' ').collect();
-            if let Some(first) = words.first() {
-                table.entry(first).or_default().push((words, instead));
-            }
-        }
-        for phrases in table.values_mut() {
-            phrases.sort_by_key(|(words, _)| std::cmp::Reverse(words.len()));
-        }
-        table
     })
 }
 
@@ -882,19 +181,17 @@ pub(super) fn read(text: &str) -> Read {
             read.is_held = true;
         }
         let low = lower(core);
-        if set(&DENIAL_SET, DENIALS).contains(&*low) || low.ends_with("n't") || low.ends_with("n’t")
-        {
+        let kinds = kinds(&low);
+        if kinds.has(Kinds::DENIAL) || low.ends_with("n't") || low.ends_with("n’t") {
             read.is_held = true;
             continue;
         }
-        if set(&NUMBER_SET, NUMBERS).contains(&*low) {
-            read.is_held = true;
-        }
-        read.binds |= set(&BINDING_SET, BINDING).contains(&*low);
-        if set(&FUNCTION_SET, FUNCTION).contains(&*low) {
+        read.is_held |= kinds.has(Kinds::NUMBER);
+        read.binds |= kinds.has(Kinds::BINDING);
+        if kinds.has(Kinds::FUNCTION) {
             continue;
         }
-        let is_common = set(&COMMON_SET, COMMON).contains(&*low);
+        let is_common = kinds.has(Kinds::COMMON);
         let letters = low.chars().count();
         read.told += if is_common { 0.2 } else { (1.0 + letters as f32 / 4.0).min(3.0) };
         if !is_common {
@@ -908,7 +205,7 @@ pub(super) fn read(text: &str) -> Read {
 fn holds(token: &str, core: &str) -> bool {
     let bare = token.trim_matches('*');
     let signs = |c: char| {
-        c.is_numeric()
+        is_numeric(c)
             || matches!(
                 c,
                 '_' | '/'
@@ -939,20 +236,19 @@ fn holds(token: &str, core: &str) -> bool {
     if token.starts_with('-') && token.len() > 1 {
         return true;
     }
-    let is_short = set(&SHORT_SET, SHORT).contains(&*lower(core));
-    if core.contains(['.', ':']) && !is_short {
+    if core.contains(['.', ':']) && !kinds(&lower(core)).has(Kinds::SHORT) {
         return true;
     }
     let mut before_small = false;
     let mut big = 0;
     for c in core.chars() {
-        if c.is_uppercase() {
+        if is_big(c) {
             big += 1;
             if before_small {
                 return true;
             }
         }
-        before_small = c.is_lowercase();
+        before_small = matches!(c, 'а'..='я' | 'ё') || c.is_lowercase();
     }
     big > 1
 }
@@ -974,15 +270,15 @@ pub(super) fn stems(text: &str) -> HashSet<u64> {
 /// Tells whether a sentence begins by going on about the one before.
 pub(super) fn goes_on(text: &str) -> bool {
     let first = text.split_whitespace().next().unwrap_or_default();
-    GOING_ON.contains(&&*lower(core(first)))
+    kinds(&lower(core(first))).has(Kinds::GOING_ON)
 }
 
 /// Tells whether what stands before a full stop is a short form.
 pub(super) fn is_short(before: &str) -> bool {
     let last =
         before.split(|c: char| c.is_whitespace() || c == '(').next_back().unwrap_or_default();
-    last.chars().count() == 1 && last.chars().all(char::is_alphabetic)
-        || set(&SHORT_SET, SHORT).contains(&*lower(last))
+    last.chars().count() == 1 && last.chars().all(is_letter)
+        || kinds(&lower(last)).has(Kinds::SHORT)
 }
 
 /// Returns a hash of a word's plain form: its beginning, without endings.
@@ -1041,22 +337,30 @@ fn core_comma(token: &str) -> &str {
 }
 
 fn lower(word: &str) -> Cow<'_, str> {
-    match word.chars().any(char::is_uppercase) {
-        true => Cow::Owned(word.to_lowercase()),
-        false => Cow::Borrowed(word),
+    let has_big = match word.is_ascii() {
+        true => word.bytes().any(|byte| byte.is_ascii_uppercase()),
+        false => word.chars().any(is_big),
+    };
+    if has_big { Cow::Owned(word.to_lowercase()) } else { Cow::Borrowed(word) }
+}
+
+/// Tells whether a character is a letter; those of English and Russian without a look into Unicode's tables.
+fn is_letter(c: char) -> bool {
+    c.is_ascii_alphabetic() || is_russian(c) || (!c.is_ascii() && c.is_alphabetic())
+}
+
+fn is_big(c: char) -> bool {
+    match c {
+        'А'..='Я' | 'Ё' => true,
+        'а'..='я' | 'ё' => false,
+        _ => c.is_uppercase(),
     }
 }
 
-type Words = std::sync::OnceLock<HashSet<&'static str>>;
+fn is_numeric(c: char) -> bool {
+    c.is_ascii_digit() || (!c.is_ascii() && !is_russian(c) && c.is_numeric())
+}
 
-static FUNCTION_SET: Words = Words::new();
-static FILLER_SET: Words = Words::new();
-static DENIAL_SET: Words = Words::new();
-static NUMBER_SET: Words = Words::new();
-static BINDING_SET: Words = Words::new();
-static COMMON_SET: Words = Words::new();
-static SHORT_SET: Words = Words::new();
-
-fn set(once: &'static Words, words: &'static [&'static str]) -> &'static HashSet<&'static str> {
-    once.get_or_init(|| words.iter().copied().collect())
+const fn is_russian(c: char) -> bool {
+    matches!(c, 'А'..='я' | 'ё' | 'Ё')
 }
