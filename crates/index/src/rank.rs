@@ -19,7 +19,7 @@ mod weights;
 pub use features::FEATURES;
 
 use features::Row;
-pub(crate) use shelf::Usual;
+pub(crate) use shelf::{Usual, threads};
 
 use shelf::Shelf;
 

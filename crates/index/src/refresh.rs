@@ -1,5 +1,6 @@
 //! Bringing the index up to date.
 
+mod open;
 mod read;
 mod tidy;
 
@@ -294,8 +295,8 @@ impl Index {
         let mut last = IndexError::Damaged;
         for _ in 0..LOOKS {
             // Between a look at the table and the opening of a segment another process may merge it away.
-            match Snapshot::open(&self.root, &self.db, &self.meaning, &|name| {
-                self.open_segment(name)
+            match Snapshot::open(&self.root, &self.db, &self.meaning, &|names| {
+                self.open_segments(names)
             }) {
                 Err(IndexError::Damaged) => last = IndexError::Damaged,
                 other => return other,
@@ -304,14 +305,21 @@ impl Index {
         Err(last)
     }
 
-    fn open_segment(&self, name: &str) -> Result<Arc<Segment>, Damaged> {
-        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(segment) = open.get(name) {
-            return Ok(Arc::clone(segment));
+    /// Returns segments in the order of their names; those that are not open yet are opened.
+    fn open_segments(&self, names: &[&str]) -> Result<Vec<Arc<Segment>>, Damaged> {
+        let lock = || self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut missing: Vec<&str> = names.to_vec();
+        {
+            let open = lock();
+            missing.retain(|name| !open.contains_key(*name));
         }
-        let segment = Arc::new(Segment::open(&self.place.segment(name))?);
-        open.insert(name.to_owned(), Arc::clone(&segment));
-        Ok(segment)
+        let paths: Vec<PathBuf> = missing.iter().map(|name| self.place.segment(name)).collect();
+        let opened = open::open_all(&paths)?;
+        let mut open = lock();
+        for (name, segment) in missing.into_iter().zip(opened) {
+            open.entry(name.to_owned()).or_insert_with(|| Arc::new(segment));
+        }
+        names.iter().map(|name| open.get(*name).cloned().ok_or(Damaged)).collect()
     }
 }
 

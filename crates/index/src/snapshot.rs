@@ -117,13 +117,16 @@ impl Part {
     }
 }
 
+/// Opens the segments of some names, in their order.
+pub(crate) type OpenAll<'a> = dyn Fn(&[&str]) -> Result<Vec<Arc<Segment>>, Damaged> + 'a;
+
 impl Snapshot {
-    /// Opens what the table names; `open` opens a segment.
+    /// Opens what the table names; `open` opens segments.
     pub(crate) fn open(
         root: &Path,
         db: &Database,
         meaning: &Arc<Meaning>,
-        open: &dyn Fn(&str) -> Result<Arc<Segment>, Damaged>,
+        open: &OpenAll<'_>,
     ) -> Result<Self, IndexError> {
         let (rows, skipped) =
             db.read(|tx| Ok::<_, StoreError>((table::segments(tx)?, table::notes(tx)?)))?;
@@ -131,8 +134,9 @@ impl Snapshot {
         let mut base = 0_u32;
         let mut stats = Stats { skipped, ..Stats::default() };
         let mut sums = [0_u64; FIELDS];
-        for row in &rows {
-            let part = Part::new(open(&row.name)?, row, base);
+        let names: Vec<&str> = rows.iter().map(|row| row.name.as_str()).collect();
+        for (row, segment) in rows.iter().zip(open(&names)?) {
+            let part = Part::new(segment, row, base);
             base = base.checked_add(part.segment.chunks()).ok_or(IndexError::Damaged)?;
             let files = part.segment.files().iter().zip(&part.lives);
             for (file, _) in files.filter(|(_, lives)| **lives) {
