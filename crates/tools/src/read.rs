@@ -194,6 +194,9 @@ fn read_one(
         return Ok(Outcome::done(format!("unchanged since {since}")).with_data(data));
     }
     let mut shown = window::show(&place, text, &ranges, numbers, budget)?;
+    if !numbers {
+        bench.session().showed(&place.path, &shown);
+    }
     if let Some(note) = note {
         shown.push_str(&format!("\n[{note}]"));
     }

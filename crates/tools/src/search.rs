@@ -173,6 +173,7 @@ pub(crate) fn page() -> Page {
         ],
         notes: &[
             "Ignored, hidden and binary files are left out, and so are those that may hold keys.",
+            "Code that stands in the conversation already is named by its lines, with the hits; found once more, it is shown.",
         ],
     }
 }

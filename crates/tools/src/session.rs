@@ -1,11 +1,13 @@
 //! What the model has seen in this session, so that nothing is said twice and no change is missed.
 
 mod news;
+mod view;
 
 use std::collections::{HashMap, VecDeque};
 use std::path::{Path, PathBuf};
 
 pub(crate) use self::news::News;
+use self::view::View;
 
 /// A digest of a file's bytes.
 pub(crate) type Digest = [u8; 32];
@@ -27,6 +29,7 @@ pub(crate) struct Session {
     texts: VecDeque<PathBuf>,
     text_bytes: usize,
     reads: HashMap<String, Shown>,
+    view: View,
     turn: u32,
 }
 
@@ -129,9 +132,22 @@ impl Session {
         since
     }
 
+    /// Remembers that lines of a file stand in the conversation, as they are.
+    pub(crate) fn showed(&mut self, path: &Path, lines: &str) {
+        self.view.add(path, lines);
+    }
+
+    /// Tells whether these lines of a file stand in the conversation already.
+    ///
+    /// Only every other time: who looks for them again has lost them.
+    pub(crate) fn has_in_view(&mut self, path: &Path, lines: &str) -> bool {
+        self.view.holds(path, lines)
+    }
+
     /// Forgets everything shown: the history no longer holds it.
     pub(crate) fn forget(&mut self) {
         self.reads.clear();
+        self.view = View::default();
     }
 }
 

@@ -15,6 +15,9 @@ pub(super) const FEW: usize = 5;
 /// Most lines shown around one hit.
 const AROUND: usize = 40;
 
+/// Code of more lines than this is only named where it stands in the conversation.
+const WORTH_NAMING: usize = 5;
+
 /// Most characters of a hit's line.
 const HIT_CHARS: usize = 200;
 
@@ -37,33 +40,45 @@ pub(super) fn text(bench: &Bench, scanned: &Scanned) -> String {
     text
 }
 
-/// Shows each function that has a hit, verbatim; `None` where that is too much.
+/// Shows each function that has a hit, verbatim, and only names one that stands in the conversation; `None` where that is
+/// too much.
 fn with_code(bench: &Bench, scanned: &Scanned) -> Option<String> {
     let mut out = String::new();
+    let mut shown = Vec::new();
     for file in &scanned.files {
         let place = Place { path: file.path.clone(), shown: file.shown.clone() };
         let bytes = files::load(&place).ok()?.bytes;
         let source = String::from_utf8_lossy(&bytes);
         let lines: Vec<&str> = source.lines().collect();
         for (from, to) in blocks(file, &source, lines.len()) {
-            let hit_lines: Vec<String> = file
-                .hits
-                .iter()
-                .map(|hit| hit.line as usize)
-                .filter(|line| (from..=to).contains(line))
-                .map(|line| line.to_string())
-                .collect();
+            let hits = || file.hits.iter().filter(|hit| (from..=to).contains(&(hit.line as usize)));
             let code = lines.get(from - 1..to)?;
+            let text = code.join("\n");
+            if to - from >= WORTH_NAMING && bench.session().has_in_view(&file.path, &text) {
+                let _ = writeln!(out, "{}:{from}-{to}, as shown above", file.shown);
+                for hit in hits() {
+                    let line = cut_line(hit.text.trim(), HIT_CHARS);
+                    let _ = writeln!(out, "{}: {line}", hit.line);
+                }
+                continue;
+            }
+            let hit_lines: Vec<String> = hits().map(|hit| hit.line.to_string()).collect();
             let _ = writeln!(out, "{}:{from}-{to} (hit {})", file.shown, hit_lines.join(", "));
             for line in code {
                 out.push_str(&cut_line(line, HIT_CHARS * 3));
                 out.push('\n');
             }
+            shown.push((&file.path, text));
         }
         bench.session().saw(&file.path, digest(&bytes), Some(&source));
     }
     out.truncate(out.trim_end().len());
-    (tokens(&out) <= RESULT_TOKENS).then_some(out)
+    if tokens(&out) > RESULT_TOKENS {
+        return None;
+    }
+    let mut session = bench.session();
+    shown.iter().for_each(|(path, text)| session.showed(path, text));
+    Some(out)
 }
 
 /// Returns the lines to show for a file's hits, first to last, without overlaps.

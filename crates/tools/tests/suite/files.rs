@@ -156,6 +156,32 @@ async fn few_hits_come_with_their_function() {
 }
 
 #[tokio::test]
+async fn code_that_stands_above_is_only_named() {
+    let code = "def first(a):\n    b = a + 1\n    c = b + 1\n    d = c + 1\n    e = d + 1\n    return last(e)\n\n\ndef last(e):\n    return e\n";
+    let project = Project::new(&[("src/a.py", code)]);
+    let search = |pattern| project.ok("search", json!({ "pattern": pattern }));
+    let first = search("b = a").await;
+    assert!(first.starts_with("src/a.py:1-6 (hit 2)\ndef first(a):"), "{first}");
+    let again = search("last").await;
+    assert_eq!(
+        again,
+        "src/a.py:1-6, as shown above\n6: return last(e)\nsrc/a.py:9-10 (hit 9)\ndef last(e):\n    return e"
+    );
+    // Who looks for it once more has lost it.
+    let lost = search("c = b").await;
+    assert!(lost.contains("    return last(e)"), "{lost}");
+    // Changed, it is shown; what a read showed is named.
+    let edit = json!({"path": "src/a.py", "search": "b = a + 1", "replace": "b = a + 2"});
+    project.ok("edit", edit).await;
+    let changed = search("d = c").await;
+    assert!(changed.contains("b = a + 2"), "{changed}");
+    project.ok("edit", json!({"path": "src/a.py", "search": "a + 2", "replace": "a + 3"})).await;
+    project.ok("read", json!({"path": "src/a.py"})).await;
+    let read = search("d = c").await;
+    assert_eq!(read, "src/a.py:1-6, as shown above\n4: d = c + 1");
+}
+
+#[tokio::test]
 async fn many_hits_come_as_lines_within_bounds() {
     let crowded: String =
         (0..5_000).map(|i| format!("        needle number {i} in a crowded file\n")).collect();
