@@ -35,7 +35,7 @@ const HOUSE: &[Row] = &[
         ],
     ),
     row("testkit", &["base", "ml", "llm"]),
-    row("xtask", &["base", "ml", "lang", "index", "router"]),
+    row("xtask", &["base", "ml", "lang", "index", "router", "testkit"]),
 ];
 
 /// An outside crate that only some crates may use; a trailing `*` stands for any ending.

@@ -4,6 +4,7 @@
 //! the least that the same job can take: an empty Rust program, `curl`, reading a file.
 
 mod batch;
+pub mod bill;
 mod edits;
 pub mod gateway;
 pub mod index;

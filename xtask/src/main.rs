@@ -29,6 +29,7 @@ Usage: cargo xtask COMMAND
   env                  every environment variable that code reads, held against its table
   bench                what Distiq's own work costs, each figure beside a baseline
   bench gateway        what the gateway adds to a request, beside nginx, Portkey and LiteLLM
+  bench bill           what two scripted tasks cost, beside a loop of 60 lines (--distiq PROGRAM: another build)
   bench index          what indexing and searching cost, beside ctags, grep and (--aider) aider's repo map (--project DIR;
                        --retrieval DIR: 100,000 chunks and the questions of `bench retrieval`)
   bench retrieval      does a sentence find its function, a commit's message its files (--repos DIR)
@@ -60,6 +61,7 @@ fn run(arguments: &[String]) -> Result<()> {
         ["check", "--since", revision] => check::run(revision),
         ["bench"] => bench::run(),
         ["bench", "retrieval", rest @ ..] => bench::retrieval::run(rest),
+        ["bench", "bill", rest @ ..] => bench::bill::run(rest),
         ["bench", "gateway", rest @ ..] => bench::gateway::run(rest),
         ["bench", "index", rest @ ..] => bench::index::run(rest),
         ["train", rest @ ..] => train::run(rest),

@@ -23,8 +23,8 @@
 //! assert_eq!(model.requests().len(), 0);
 //! ```
 //!
-//! This crate must never know the agent, the tools, the router or the ledger, and nothing but tests
-//! and the commands `demo`, `simulate` and `eval` may know it.
+//! This crate must never know the agent, the tools, the router or the ledger, and nothing but tests,
+//! the commands `demo`, `simulate` and `eval`, and the measurements of `xtask` may know it.
 
 pub mod canonical;
 mod env;

@@ -55,6 +55,24 @@ impl Archive {
         sha256: "350a76c115b393c19d24654834261e5dc9f0e8cc5e08f3937fa80140f3e4ce83",
     };
 
+    /// A Python library of 87,000 lines, its parser one file of 3,100, with tests for `unittest`.
+    pub const DOCUTILS: Archive = Archive {
+        registry: Registry::PyPi,
+        name: "docutils",
+        version: "0.21.2",
+        file: "docutils-0.21.2.tar.gz",
+        sha256: "3a6b18732edf182daa3cd12775bbb338cf5691468f91eeeb109deff6ebfa986f",
+    };
+
+    /// A Python library of one file.
+    pub const INFLECTION: Archive = Archive {
+        registry: Registry::PyPi,
+        name: "inflection",
+        version: "0.5.1",
+        file: "inflection-0.5.1.tar.gz",
+        sha256: "1a29730d366e996aaacffb2f1f1cb9593dc38e2ddd30c91250c6dde09ea9b417",
+    };
+
     /// Returns the name and version.
     pub fn title(&self) -> String {
         format!("{} {}", self.name, self.version)
@@ -152,7 +170,8 @@ impl SourceTree {
         let file =
             archive.fetch(&cache).with_context(|| format!("cannot get {}", archive.title()))?;
         let folder = tempfile::Builder::new().prefix("distiq-sources-").tempdir()?;
-        run(Command::new("tar").arg("-xzf").arg(&file).arg("-C").arg(folder.path()))?;
+        let options = ["--no-same-owner", "-xzf"];
+        run(Command::new("tar").args(options).arg(&file).arg("-C").arg(folder.path()))?;
         let mut entries = std::fs::read_dir(folder.path())?;
         let root = entries.next().context("the archive is empty")??.path();
         let tree = Self { folder, root };
