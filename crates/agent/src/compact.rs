@@ -136,6 +136,11 @@ pub fn render(draft: &Draft) -> Vec<Message> {
     messages
 }
 
+/// Returns what went on in messages, in few words.
+pub fn told(messages: &[Message]) -> String {
+    digest::write(messages, &Calls::of(messages))
+}
+
 /// Returns a summary as it is carried over: short, without blank lines.
 pub fn trim_summary(text: &str) -> String {
     let text: Vec<&str> = text.lines().map(str::trim_end).filter(|line| !line.is_empty()).collect();

@@ -34,7 +34,7 @@ pub struct Facts {
 /// Gathers facts of at most `max_bytes` together; the same tree gives the same text.
 ///
 /// Ignore rules are honoured, hidden files are left out. Where names do not fit, folders stand with
-/// their number of files.
+/// their number of files; where these do not fit either, the upper ones with that of all below.
 pub fn gather(root: &Path, max_bytes: usize) -> Facts {
     if max_bytes < LEAST_ROOM {
         return Facts::default();
@@ -47,6 +47,12 @@ pub fn gather(root: &Path, max_bytes: usize) -> Facts {
     }
     for most_names in [24, 12, 6, 3, 0] {
         facts.outline = render(&folders, most_names);
+        if facts.outline.len() <= max_bytes {
+            return facts;
+        }
+    }
+    for depth in (1..MAX_DEPTH).rev() {
+        facts.outline = render_upper(&folders, depth);
         if facts.outline.len() <= max_bytes {
             return facts;
         }
@@ -188,6 +194,20 @@ fn render(folders: &Folders, most_names: usize) -> String {
     text
 }
 
+/// Renders the folders down to a depth, each with the number of files in it and below.
+fn render_upper(folders: &Folders, depth: usize) -> String {
+    let mut counts = BTreeMap::<String, usize>::new();
+    for (folder, names) in folders {
+        let upper: Vec<&str> = folder.split('/').take(depth).collect();
+        *counts.entry(upper.join("/")).or_default() += names.len();
+    }
+    let line = |(folder, count): (&String, &usize)| match folder.as_str() {
+        "" => format!("{count} files"),
+        folder => format!("{folder}/: {count} files"),
+    };
+    counts.iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
 fn cut_at_line(mut text: String, max_bytes: usize) -> String {
     const MORE: &str = "\n…";
     let room = max_bytes.saturating_sub(MORE.len());
@@ -236,6 +256,17 @@ mod tests {
         assert!(whole.texts.starts_with("\na.py:\n```\nX = 1\nclass Cart:"), "{}", whole.texts);
         assert!(!whole.texts.contains("notes.md"), "{}", whole.texts);
         assert_eq!(gather(project.path(), 45).outline, "a.py notes.md");
+    }
+
+    #[test]
+    fn of_many_folders_the_upper_ones_are_told() {
+        let names: Vec<String> = (0..90)
+            .map(|i| format!("{}/part{}/a{i}.rs", ["docs", "src", "test"][i % 3], i % 30))
+            .collect();
+        let names: Vec<String> = names.into_iter().chain(["LICENSE".to_owned()]).collect();
+        let project = tree(&names.iter().map(String::as_str).collect::<Vec<_>>());
+        let outline = gather(project.path(), 200).outline;
+        assert_eq!(outline, "1 files\ndocs/: 30 files\nsrc/: 30 files\ntest/: 30 files");
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::fs::{self, File};
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
-use distiq_base::{Event, Money, Record, SessionId, TurnStatus, Usage};
+use distiq_base::{Event, Money, Record, Role, SessionId, TurnStatus, Usage};
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -187,8 +187,14 @@ fn summarise(path: &Path, bytes: &[u8], summary: &mut Summary) {
                 summary.turns = turn;
                 summary.status = None;
             }
-            Event::Message { message } if summary.title.is_empty() => {
+            Event::Message { message }
+                if summary.title.is_empty() && message.role == Role::User =>
+            {
                 summary.title = title(&message);
+            }
+            // A fork's log begins with a whole history, and its turn with it may be between the edges.
+            Event::RequestStarted { provider, model, .. } if summary.model.is_none() => {
+                (summary.provider, summary.model) = (Some(provider), Some(model));
             }
             Event::TurnFinished { turn, status, provider, model, .. } => {
                 summary.turns = turn;

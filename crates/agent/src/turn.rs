@@ -7,6 +7,7 @@ mod answer;
 mod calls;
 mod changes;
 mod compacting;
+mod correcting;
 mod escalating;
 mod kept;
 mod planning;
@@ -91,6 +92,8 @@ pub(crate) struct Turning<'a> {
     last_words: String,
     /// Whether the user said something meanwhile.
     steered: bool,
+    /// Whether an answer of the turn could not be relied on, so that work is done again.
+    again: bool,
     /// Whether the answer was judged too unsure to be given again.
     unsure: bool,
     /// What the history came to when it was last made shorter.
@@ -120,6 +123,7 @@ pub(crate) async fn run(
         asked_again: 0,
         last_words: String::new(),
         steered: false,
+        again: false,
         unsure: false,
         shortened_to: None,
     };
@@ -354,6 +358,7 @@ impl Turning<'_> {
             fallbacks: fallbacks.clone(),
             reasons: reasons.clone().unwrap_or_else(usual),
             left_out: LeftOut { context_tokens: self.history.dropped_tokens, ..LeftOut::default() },
+            again: self.again,
             ..Purpose::new(RequestKind::Execute, way.provider.clone())
         }
     }

@@ -73,6 +73,8 @@ pub struct EscalationConfig {
     pub threshold: f64,
     /// Who goes on, tier by tier.
     pub ladder: Vec<Rung>,
+    /// Whether the next one may only say what is wrong, where that is likely to cost less.
+    pub corrections: bool,
     /// The cheap model that is asked about the answer, too.
     pub self_check: Option<Candidate>,
 }
@@ -230,12 +232,7 @@ impl Workbench {
     /// [`AgentError::Log`] where the log cannot be made.
     pub fn start(config: Config) -> Result<(Self, mpsc::Receiver<Record>), AgentError> {
         let session = SessionId::generate();
-        let log = if config.save {
-            let path = sessions::path_of(&config.home.sessions(), &session);
-            SessionLog::create(&path, config.clock.clone())?
-        } else {
-            SessionLog::unsaved(config.clock.clone())
-        };
+        let log = new_log(&config, &session)?;
         let opening = vec![started(&config, &session, None)];
         Ok(Self::spawn(config, session, log, History::default(), opening))
     }
@@ -271,11 +268,10 @@ impl Workbench {
         config: Config,
         from: &SessionId,
     ) -> Result<(Self, mpsc::Receiver<Record>), AgentError> {
-        let folder = config.home.sessions();
-        let mut history = history::read(&sessions::path_of(&folder, from))?;
+        let mut history = history::read(&sessions::path_of(&config.home.sessions(), from))?;
         (history.messages, history.bound_until) = (history.to_send(), 0);
         let session = SessionId::generate();
-        let log = SessionLog::create(&sessions::path_of(&folder, &session), config.clock.clone())?;
+        let log = new_log(&config, &session)?;
         let mut opening = vec![started(&config, &session, Some(from.clone()))];
         opening.extend(history.prefix.clone().map(prefix_event));
         let messages = history.messages.iter().cloned();
@@ -357,6 +353,15 @@ pub(crate) fn first_words(message: &Message) -> &str {
         Some(Content::Text { text }) => text,
         _ => "",
     }
+}
+
+/// Makes the log of a new session; unsaved where the user wants none.
+fn new_log(config: &Config, session: &SessionId) -> Result<SessionLog, AgentError> {
+    if !config.save {
+        return Ok(SessionLog::unsaved(config.clock.clone()));
+    }
+    let path = sessions::path_of(&config.home.sessions(), session);
+    Ok(SessionLog::create(&path, config.clock.clone())?)
 }
 
 fn started(config: &Config, session: &SessionId, forked_from: Option<SessionId>) -> Event {

@@ -203,7 +203,22 @@ impl Config {
         for (flag, key, text) in sources.flags {
             config.set(layer::text(key, text, Origin::Flag(flag))?);
         }
+        config.notices.extend(config.unfinished_routes());
         Ok(config)
+    }
+
+    /// Names the user's routes that no request can take.
+    fn unfinished_routes(&self) -> Vec<String> {
+        let routes = self.settings().routes.examples;
+        let missing = routes.iter().filter_map(|(name, (to, utterances))| {
+            let field = match (to.is_empty(), utterances.is_empty()) {
+                (true, _) => "to",
+                (_, true) => "utterances",
+                _ => return None,
+            };
+            Some(format!("No request takes the route `{name}`: it has no `{field}`"))
+        });
+        missing.collect()
     }
 
     fn defaults() -> Self {

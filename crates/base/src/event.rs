@@ -311,6 +311,23 @@ pub enum Event {
         /// nano-dollars; null where a price is unknown.
         switch_cost_nanousd: Option<Money>,
     },
+    /// A stronger model said what is wrong and what to do, and leaves the rest to who did not do it.
+    Corrected {
+        /// The provider that goes on.
+        from_provider: String,
+        /// The model that goes on.
+        from_model: String,
+        /// The provider that was asked.
+        provider: String,
+        /// The model that was asked.
+        model: String,
+        /// What is to be done.
+        plan: Plan,
+        /// How likely the answer did what was asked, from 0 to 1.
+        confidence: f64,
+        /// Why, what weighs most first.
+        reasons: Vec<String>,
+    },
     /// What a call changed was kept, so that it can be undone.
     Checkpoint {
         /// The turn.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use distiq_agent::{Chosen, EscalationConfig, Rung};
 use distiq_base::config::{EconomySettings, Settings};
 use distiq_base::{ErrorKind, Money, Price};
-use distiq_llm::{Catalogue, Prices, Registry, RegistryError};
+use distiq_llm::{Catalogue, ModelInfo, Prices, Registry, RegistryError};
 use distiq_router::classify::{Classifier, Label};
 use distiq_router::planning::{PlanDecision, PlanInputs, decide};
 use distiq_router::{Candidate, Inputs, Policy, Race, Table, Task, Tier};
@@ -138,6 +138,7 @@ pub fn escalation(
     };
     Some(EscalationConfig {
         threshold: settings.confidence,
+        corrections: settings.corrections,
         ladder: ladder.map(rung).collect(),
         self_check: cheap.filter(|_| settings.self_check).cloned(),
     })
@@ -252,7 +253,9 @@ pub fn choose_for(
 }
 
 /// Reads a price such as `3/15`: dollars per million tokens of input and output.
-pub fn price(text: &str) -> Result<Prices, Failure> {
+///
+/// What the cache costs keeps its share of the model's list price; without one it costs what the input does.
+pub fn price(text: &str, known: Option<&ModelInfo>) -> Result<Prices, Failure> {
     let wrong = || {
         Failure::new(ErrorKind::Usage, format!("`{text}` is no price"))
             .with_hint("Write dollars per million tokens, input and output, such as `--price 3/15`")
@@ -260,7 +263,19 @@ pub fn price(text: &str) -> Result<Prices, Failure> {
     let (input, output) = text.split_once('/').ok_or_else(wrong)?;
     let dollars =
         |text: &str| text.parse::<Money>().map(|money| Price(money.nanos())).map_err(|_| wrong());
-    Ok(Prices { input: dollars(input)?, output: dollars(output)?, ..Prices::default() })
+    let (input, output) = (dollars(input)?, dollars(output)?);
+    let list = known.and_then(|model| model.rows.last()).map(|row| row.base).unwrap_or_default();
+    let share = |of: Option<Price>| {
+        let nanos = i128::from(of?.0) * i128::from(input.0);
+        i64::try_from(nanos.checked_div(i128::from(list.input.0))?).ok().map(Price)
+    };
+    Ok(Prices {
+        input,
+        output,
+        cache_read: share(list.cache_read),
+        cache_write: share(list.cache_write),
+        cache_write_long: share(list.cache_write_long),
+    })
 }
 
 /// Servers that people run on their own machine, by their usual port.

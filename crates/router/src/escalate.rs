@@ -4,10 +4,13 @@
 //! Exit codes and tests count above words: an answer that sounds sure of itself is worth nothing beside a
 //! test that fails, and one that hedges is believed where the tests passed after its last change.
 
+pub mod correction;
 mod ladder;
 mod words;
 
 use serde::Serialize;
+
+use crate::route::Candidate;
 
 pub use words::{Doubt, doubts, wants_change};
 
@@ -135,6 +138,17 @@ impl Confidence {
             told.join("; ")
         )
     }
+}
+
+/// What comes of an answer that was judged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Then {
+    /// It stands.
+    Stands,
+    /// This one goes on.
+    Escalated(Candidate),
+    /// This one said what is to be done, and who answered goes on.
+    Corrected(Candidate),
 }
 
 /// How a note begins that a model gets which goes on.

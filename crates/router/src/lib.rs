@@ -48,7 +48,7 @@ pub use cache::{
     CacheOptions, CacheSlot, CacheStats, CacheUse, Found, Kept, ResponseCache, Verdict,
 };
 pub use forward::{
-    Broken, Call, ForwardBody, ForwardStream, Forwarded, Reads, ReceiptHandle, Refused,
+    Broken, Call, Fields, ForwardBody, ForwardStream, Forwarded, Reads, ReceiptHandle, Refused,
 };
 pub use ledger::answers::{Escalations, Judged, ModelEscalations};
 pub use ledger::limits::{Alert, BudgetError, LimitScope, Limits, WorstCase};

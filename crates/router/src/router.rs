@@ -86,6 +86,8 @@ pub struct Purpose {
     pub receipt: Option<ReceiptSlot>,
     /// What its prompt would hold besides, but for what Distiq does.
     pub left_out: LeftOut,
+    /// Whether it does what a model before could not be said to have done: without Distiq it would not have been sent.
+    pub again: bool,
     /// How it is raced, where it is; requests with tools never are.
     pub race: Option<Race>,
     /// Where an answer of before may answer it, and its own be kept; `None` where not.
@@ -133,6 +135,7 @@ impl Purpose {
             client: None,
             receipt: None,
             left_out: LeftOut::default(),
+            again: false,
             race: None,
             cache: None,
         }

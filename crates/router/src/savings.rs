@@ -85,7 +85,8 @@ pub enum Source {
     Model,
     /// A model, asked for something that only Distiq wants, such as a summary.
     Overhead,
-    /// A model, asked so that a cheaper one does the work: a plan, or a look at an answer.
+    /// A model, asked so that a cheaper one does the work: a plan, a look at an answer, what is done again after one that
+    /// could not be relied on.
     Routing,
     /// An answer that was kept.
     ResponseCache,

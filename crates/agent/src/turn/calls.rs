@@ -20,6 +20,7 @@ use super::{Step, TurnError, Turning};
 
 const CANCELLED: &str = "Cancelled by the user before it ended.";
 const NOT_RUN: &str = "Not run: an earlier edit in this answer failed.";
+const BLANK: &str = "[nothing but blanks]";
 const OUT_OF_TIME: &str = "Stopped: the time limit was met.";
 
 /// What the calls of a turn have left behind so far.
@@ -194,7 +195,11 @@ async fn finish(
     turn.trace.gathered.note(&call.name, &call.arguments, &outcome, again);
     let is_fine = outcome.ok && outcome.images.is_empty() && outcome.asked.is_empty();
     turn.trace.looks.note(&call.name, &call.arguments, &outcome.text, is_fine);
-    let mut text = outcome.text;
+    // Vendors refuse a text of nothing but blanks, with all of the conversation behind it.
+    let mut text = match outcome.text.trim().is_empty() && !outcome.text.is_empty() {
+        true => BLANK.to_owned(),
+        false => outcome.text,
+    };
     let mut step = nobody.then(|| denied(&call.name));
     if again >= STOP_AT {
         let message = format!("The model made the same `{}` call {again} times", call.name);

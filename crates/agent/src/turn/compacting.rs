@@ -64,8 +64,8 @@ fn due(turn: &Turning<'_>, request: &Request) -> Option<Due> {
     }
     // The vendor has nothing of it cached for a model that goes on from another.
     let idle = match &turn.before {
-        Some(_) => Duration::MAX,
-        None => turn.history.idle(config.clock.now()),
+        Some(before) if before.is_of_another(&turn.seat.way) => Duration::MAX,
+        _ => turn.history.idle(config.clock.now()),
     };
     let decision = config.router.compaction(
         &turn.seat.way.provider,
@@ -76,7 +76,7 @@ fn due(turn: &Turning<'_>, request: &Request) -> Option<Due> {
     );
     let (reason, most) = match decision {
         Compaction::Keep => return None,
-        Compaction::Planned { reason } => (reason, None),
+        Compaction::Planned { reason, .. } => (reason, None),
         Compaction::Forced { reason, most_tokens } => (reason, Some(most_tokens)),
     };
     let before = config.router.prompt_tokens(request);

@@ -3,11 +3,12 @@
 use std::pin::pin;
 
 use distiq_base::{Assembler, Event, Message, Request, RequestKind, SystemBlock, TurnStatus};
-use distiq_router::escalate::{Confidence, Ending, assess};
+use distiq_router::escalate::{Confidence, Ending, Then, assess};
 use distiq_router::{Candidate, Purpose, RouterEvent, Tier};
 use futures::StreamExt;
 
 use super::answer::{finished, started};
+use super::correcting::correct;
 use super::{Step, TurnError, Turning};
 use crate::workbench::{Config, EscalationConfig, Rung};
 
@@ -29,6 +30,8 @@ pub(crate) struct Seat {
     pub max_output_tokens: u64,
     /// Where else a request may go.
     pub fallbacks: Vec<Candidate>,
+    /// Whether a stronger one has told it already what to do.
+    pub corrected: bool,
     /// The next step of the ladder.
     rung: usize,
 }
@@ -45,6 +48,7 @@ impl Seat {
             reasons: config.chosen.as_ref().map(|chosen| chosen.reasons.clone()),
             max_output_tokens: config.max_output_tokens,
             fallbacks: config.fallbacks.clone(),
+            corrected: false,
             rung: 0,
         }
     }
@@ -69,6 +73,19 @@ pub(crate) struct Before {
     bound_until: usize,
     step: Step,
     words: String,
+}
+
+impl Before {
+    fn of(turn: &mut Turning<'_>, seat: Seat, step: Step) -> Self {
+        let words = std::mem::take(&mut turn.last_words);
+        turn.again = true;
+        Self { seat, bound_until: turn.history.bound_until, step, words }
+    }
+
+    /// Tells whether another model has taken over from it.
+    pub fn is_of_another(&self, way: &Candidate) -> bool {
+        (&self.seat.way.provider, &self.seat.way.model) != (&way.provider, &way.model)
+    }
 }
 
 /// Judges how a turn ends; `None` where another model goes on instead.
@@ -98,10 +115,23 @@ pub(crate) async fn judge(turn: &mut Turning<'_>, end: Step) -> Result<Option<St
         true => next(turn, config),
         false => None,
     };
+    let corrected = match &next {
+        Some(seat) => correct(turn, seat, &confidence).await?,
+        None => false,
+    };
     let (purpose, by) = (turn.purpose(), turn.seat.way.clone());
-    let to = next.as_ref().map(|seat| seat.way.clone());
-    turn.bench.config.router.record_judged(&purpose, by, &confidence, to);
-    match next {
+    let then = match &next {
+        Some(seat) if corrected => Then::Corrected(seat.way.clone()),
+        Some(seat) => Then::Escalated(seat.way.clone()),
+        None => Then::Stands,
+    };
+    turn.bench.config.router.record_judged(&purpose, by, &confidence, then);
+    match next.filter(|_| !corrected) {
+        None if corrected => {
+            let before = Before::of(turn, turn.seat.clone(), end);
+            turn.before = Some(before);
+            Ok(None)
+        }
         Some(seat) => hand_over(turn, seat, end, &confidence).await.map(|()| None),
         None => Ok(Some(end)),
     }
@@ -145,6 +175,7 @@ fn next(turn: &Turning<'_>, config: &EscalationConfig) -> Option<Seat> {
         reasons: None,
         max_output_tokens: rung.max_output_tokens,
         fallbacks: first.cloned().collect(),
+        corrected: false,
         rung: at + 1,
     })
 }
@@ -177,13 +208,8 @@ async fn hand_over(
             switch_cost_nanousd,
         })
         .await?;
-    let before = Before {
-        seat: std::mem::replace(turn.seat, seat),
-        bound_until: turn.history.bound_until,
-        step: end,
-        words: std::mem::take(&mut turn.last_words),
-    };
-    turn.before = Some(before);
+    let former = std::mem::replace(turn.seat, seat);
+    turn.before = Some(Before::of(turn, former, end));
     turn.history.bound_until = turn.history.messages.len();
     turn.asked_again = 0;
     turn.trace.hand_over();

@@ -21,7 +21,7 @@ const MOST_TOKENS: u64 = 8_000;
 /// Most bytes of what is known of the project and of the conversation.
 const MOST_BYTES: usize = 6_000;
 /// How the message begins that holds a plan.
-const PLAN: &str =
+pub(crate) const PLAN: &str =
     "Plan, to be carried out; where it turns out wrong, say so and do what is right:";
 
 /// Plans the turn that a message opened, where that is wanted; the plan is said behind it. Returns how the turn ends,

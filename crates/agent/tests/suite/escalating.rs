@@ -5,7 +5,7 @@ use std::sync::Arc;
 use distiq_agent::{Chosen, Config, EscalationConfig, Rung, Workbench, history, sessions};
 use distiq_base::{Answer, Content, Event, Message, Mode, Money, Op, Record, Request, TurnStatus};
 use distiq_llm::{ProviderError, ProviderErrorKind};
-use distiq_router::{Candidate, Limits, RowFilter, Tier};
+use distiq_router::{Candidate, GroupBy, Limits, RowFilter, Tier};
 
 use crate::support::{Plan, PlannedModel, World, write};
 
@@ -24,6 +24,7 @@ fn under_policy(config: &mut Config) {
     config.chosen = Some(Chosen { tier: Tier::Budget, reasons: vec!["it is simple".into()] });
     config.escalation = Some(EscalationConfig {
         threshold: 0.85,
+        corrections: true,
         ladder: vec![rung(MIDDLE, Tier::Balanced), rung(DEAR, Tier::Premium)],
         self_check: None,
     });
@@ -163,6 +164,13 @@ async fn the_next_tier_goes_on_from_the_same_state_and_is_told_what_failed() {
     assert_eq!((rates.answers, rates.escalated, rates.rate), (2, 1, Some(0.5)));
     assert_eq!(rates.models[0].tier, "budget");
     assert_eq!(rates.reasons[0].name, "failed");
+    // What the stronger one does is the price of having asked the cheaper first: it is no saving.
+    let zone = jiff::tz::TimeZone::UTC;
+    let totals = played.world.ledger.totals(&RowFilter::default(), GroupBy::Model, &zone).unwrap();
+    let of = |model: &str| totals.iter().find(|total| total.name.ends_with(model)).unwrap();
+    assert_eq!(of(MIDDLE).saved.route_nanousd, Money::ZERO.minus(of(MIDDLE).cost_nanousd));
+    assert_eq!(of(MIDDLE).saved.baseline_premium_nanousd, Money::ZERO);
+    assert!(of(CHEAP).saved.baseline_premium_nanousd > Money::ZERO);
     let rows = played.world.ledger.requests(&RowFilter::default(), 10).unwrap();
     assert_eq!(rows[0].tier.as_deref(), Some("balanced"));
     assert!(
@@ -307,4 +315,98 @@ async fn a_cheap_model_may_be_asked_about_the_answer() {
         let told = check.messages[0].text();
         assert!(told.contains("what is it?") && told.contains("It is A."), "{told}");
     }
+}
+
+const CORRECTION: &str = r#"{"summary":"the word is written small","files":[],"changes":[{"file":"a.txt",
+    "what":"write TWO in capitals","reason":"check.sh looks for them"}],"tests":["sh check.sh"],"complexity":"simple"}"#;
+
+/// A turn with a long conversation, so that to hand it over costs more than to ask what is to be done.
+async fn play_long(answer: &str, then: Vec<Plan>, adapt: Adapt) -> Played {
+    let world = World::new();
+    write(&world.project(), "check.sh", "grep -q TWO a.txt\n");
+    let words = format!("fix it\n{}", "the log says nothing of it\n".repeat(3_000));
+    let model = Arc::new(PlannedModel::default());
+    let first = [edit(), shell("sh check.sh"), Plan::says("All tests pass!")];
+    model.plans.lock().unwrap().extend(first.into_iter().chain(then));
+    model.summaries.lock().unwrap().push_back(Plan::says(answer));
+    let mut config = world.config(&model);
+    under_policy(&mut config);
+    adapt(&world, &model, &mut config);
+    let (bench, mut listener) = Workbench::start(config).unwrap();
+    bench.submit(Op::Turn(Message::user(words.as_str())));
+    let records = follow(bench, &mut listener).await;
+    Played { world, model, records }
+}
+
+fn capitals() -> Plan {
+    Plan::calls(&[("edit", r#"{"path":"a.txt","search":"two","replace":"TWO"}"#)])
+}
+
+#[tokio::test]
+async fn who_failed_is_told_what_to_do_where_that_costs_less() {
+    let then = vec![capitals(), shell("sh check.sh"), Plan::says("Mended.")];
+    let played = play_long(CORRECTION, then, |_, _, _| {}).await;
+    assert_eq!(played.end(), (TurnStatus::Done, "Mended.".to_owned()));
+    assert_eq!(played.models(), [CHEAP, CHEAP, CHEAP, MIDDLE, CHEAP, CHEAP, CHEAP]);
+    assert!(played.escalated().is_empty());
+    let of = |record: &Record| match &record.event {
+        Event::Corrected { from_model, model, plan, reasons, .. } => {
+            Some((from_model.clone(), model.clone(), plan.clone(), reasons.clone()))
+        }
+        _ => None,
+    };
+    let told: Vec<_> = played.records.iter().filter_map(of).collect();
+    let [(from, by, plan, reasons)] = told.as_slice() else { panic!("{told:?}") };
+    assert_eq!((from.as_str(), by.as_str()), (CHEAP, MIDDLE));
+    assert_eq!(plan.changes[0].what, "write TWO in capitals");
+    assert_eq!(reasons[0], "`sh check.sh` ended with exit 1");
+
+    // It is shown what was asked, done, changed and run, in short, and has no tools.
+    let requests = played.requests();
+    let asked = requests[3].messages[0].text();
+    for part in ["fix it", "a.txt", "\"replace\":\"1\"", "sh check.sh", "exit 1", "All tests pass!"]
+    {
+        assert!(asked.contains(part), "{part}: {asked}");
+    }
+    assert!(requests[3].tools.is_empty() && asked.len() < 20_000, "{}", asked.len());
+    // Who goes on reads its own conversation from the cache, and what it is told stands behind it.
+    let (before, after) = (&requests[2].messages, &requests[4].messages);
+    assert_eq!(after[..before.len()], before[..]);
+    assert!(after.last().unwrap().text().contains("write TWO in capitals"));
+
+    let rates = played.world.ledger.escalations(&RowFilter::default()).unwrap();
+    assert_eq!((rates.answers, rates.escalated, rates.corrected), (2, 0, 1));
+    let rows = played.world.ledger.requests(&RowFilter::default(), 10).unwrap();
+    let row = rows.iter().find(|row| row.model == MIDDLE).unwrap();
+    assert_eq!(row.reasons, ["says what anthropic/claude-haiku-5-5 is to do"]);
+}
+
+#[tokio::test]
+async fn the_next_tier_goes_on_where_being_told_does_not_help_or_is_not_wanted() {
+    let mends = || vec![capitals(), shell("sh check.sh"), Plan::says("Mended.")];
+    // It fails again.
+    let then = [vec![shell("sh check.sh"), Plan::says("Done!")], mends()].concat();
+    let again = play_long(CORRECTION, then, |_, _, _| {}).await;
+    let cheap = [CHEAP, CHEAP, CHEAP];
+    let all = [&cheap[..], &[MIDDLE], &cheap[..2], &[MIDDLE; 3]].concat();
+    assert_eq!(
+        (again.models(), again.end().1),
+        (all.iter().map(|m| (*m).to_owned()).collect(), "Mended.".to_owned())
+    );
+    assert_eq!(again.escalated().len(), 1);
+    // What it is told is unclear.
+    let unclear = play_long("I would look at it again.", mends(), |_, _, _| {}).await;
+    assert_eq!(unclear.models()[3..], [MIDDLE; 4]);
+    assert_eq!((unclear.escalated().len(), unclear.end().1), (1, "Mended.".to_owned()));
+    // A setting.
+    let off = play_long(CORRECTION, mends(), |_, _, config| {
+        config.escalation.as_mut().unwrap().corrections = false;
+    })
+    .await;
+    assert_eq!(off.models()[3..], [MIDDLE; 3]);
+    // Who was told cannot be asked any more: the answer before stands.
+    let error = ProviderError::new(ProviderErrorKind::Auth, "no key");
+    let refused = vec![Plan { fails: Some(error), ..Plan::default() }];
+    let stands = play_long(CORRECTION, refused, |_, _, _| {}).await;
+    assert_eq!(stands.end(), (TurnStatus::Done, "All tests pass!".to_owned()));
 }

@@ -164,6 +164,16 @@ async fn arguments_that_are_no_json_come_back_as_an_error() {
 }
 
 #[tokio::test]
+async fn a_result_of_blanks_alone_is_told_in_words() {
+    let world = World::new();
+    crate::support::write(&world.project(), "blank.txt", "a\n\n\nb\n");
+    let read = Plan::calls(&[("read", r#"{"path":"blank.txt","lines":"2-3"}"#)]);
+    let turn = turn(&world, vec![read, Plan::says("ok")], |_| {}).await;
+    let (text, failed) = &turn.results()[0];
+    assert!(!failed && !text.trim().is_empty(), "{text:?}");
+}
+
+#[tokio::test]
 async fn limits_end_a_turn_with_a_valid_history() {
     let world = World::new();
     let read = || Plan::calls(&[("read", r#"{"path":"a.txt"}"#)]);

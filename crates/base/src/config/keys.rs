@@ -387,6 +387,13 @@ pub const KEYS: &[Key] = &[
     )
     .or("true"),
     user(
+        "economy.corrections",
+        Kind::Bool,
+        "Whether the stronger model may only say what is wrong and leave the rest to the cheaper one, where that is \
+         likely to cost less",
+    )
+    .or("true"),
+    user(
         "economy.confidence",
         Kind::Share,
         "How likely an answer must do what was asked, from 0 to 1; below, a stronger model goes on",

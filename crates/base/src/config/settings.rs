@@ -214,6 +214,8 @@ pub struct EconomySettings {
     pub window_tokens: Option<u64>,
     /// Whether a stronger model goes on from an answer that one cannot be sure of.
     pub escalation: bool,
+    /// Whether it may only say what is wrong, where that is likely to cost less.
+    pub corrections: bool,
     /// How sure one must be of an answer, from 0 to 1.
     pub confidence: f64,
     /// Whether a cheap model is asked about the answer, too.
@@ -236,6 +238,7 @@ impl Default for EconomySettings {
             long_cache: true,
             window_tokens: None,
             escalation: true,
+            corrections: true,
             confidence: 0.85,
             self_check: false,
             race_ms: None,
@@ -300,6 +303,7 @@ impl Settings {
                 long_cache: values.value("economy.long_cache") == Some(&Value::Bool(true)),
                 window_tokens: values.integer("economy.window_tokens"),
                 escalation: values.value("economy.escalation") == Some(&Value::Bool(true)),
+                corrections: values.value("economy.corrections") == Some(&Value::Bool(true)),
                 confidence: match values.value("economy.confidence") {
                     Some(Value::Share(share)) => *share,
                     _ => EconomySettings::default().confidence,

@@ -277,7 +277,9 @@ fn routes_and_nodes_are_read_whatever_models_are_called() {
     }
     let text = "[routes.german]\nto = \"auto:budget\"\nutterances = [\"say it in German, please\", \"b\"]\n\
         [routes.one]\nutterances = [\"a, b\"]\n";
-    let examples = from_user(text).unwrap().settings().routes.examples;
+    let config = from_user(text).unwrap();
+    assert_eq!(config.notices, ["No request takes the route `one`: it has no `to`"]);
+    let examples = config.settings().routes.examples;
     assert_eq!(examples["german"].0, "auto:budget");
     assert_eq!(examples["german"].1, ["say it in German, please", "b"]);
     assert_eq!(examples["one"], (String::new(), vec!["a, b".to_owned()]));

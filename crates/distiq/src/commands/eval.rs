@@ -62,6 +62,11 @@ const MECHANISMS: &[Mechanism] = &[
         switch: |switches| switches.plans = false,
     },
     Mechanism {
+        name: "corrections",
+        off: "economy.corrections = false",
+        switch: |switches| switches.corrections = false,
+    },
+    Mechanism {
         name: "shorter conversations",
         off: "economy.compaction = false",
         switch: |switches| switches.compaction = false,

@@ -43,6 +43,7 @@ struct Desk {
 impl Desk {
     fn open(global: &Global, args: &Args) -> Result<Self, Failure> {
         let world = World::open(global, &[])?;
+        world.say_notices();
         let registry: Registry = providers::registry(&world)?;
         let table = providers::table(&world, &registry)?;
         let named = args.policy.as_deref().and_then(Policy::parse);

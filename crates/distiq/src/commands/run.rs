@@ -32,6 +32,9 @@ pub struct Args {
     /// Go on with this session
     #[arg(long, value_name = "ID")]
     resume: Option<String>,
+    /// With `--resume` or `--continue`: go on in a new session with the same history, and leave the old one as it is
+    #[arg(long)]
+    fork: bool,
     #[command(flatten)]
     options: Options,
 }
@@ -45,6 +48,9 @@ pub struct ResumeArgs {
     /// What to do next; without it, to go on. `-` reads it from standard input
     #[arg(value_name = "PROMPT")]
     prompt: Vec<OsString>,
+    /// Go on in a new session with the same history, and leave the old one as it is
+    #[arg(long)]
+    fork: bool,
     #[command(flatten)]
     options: Options,
 }
@@ -127,6 +133,14 @@ enum Place {
     New,
     /// An old one.
     Old(SessionId),
+    /// A new one that begins with the history of an old one.
+    Fork(SessionId),
+}
+
+impl Place {
+    fn of(session: SessionId, fork: bool) -> Self {
+        if fork { Self::Fork(session) } else { Self::Old(session) }
+    }
 }
 
 /// Does a job in a new session, or goes on with one.
@@ -137,8 +151,13 @@ pub fn run(global: &Global, args: Args) -> Result<(), Failure> {
         _ => prompt::read(&args.prompt)?,
     };
     let place = match (&args.resume, args.continue_) {
-        (Some(text), _) => Place::Old(sessions::find(&world.home.sessions(), text)?),
-        (None, true) => Place::Old(newest(&world)?),
+        (Some(text), _) => Place::of(sessions::find(&world.home.sessions(), text)?, args.fork),
+        (None, true) => Place::of(newest(&world)?, args.fork),
+        (None, false) if args.fork => {
+            let message = "`--fork` needs a session";
+            return Err(Failure::new(ErrorKind::Usage, message)
+                .with_hint("Name it with `--resume ID`, or take the newest with `--continue`"));
+        }
         (None, false) => Place::New,
     };
     take(world, &args.options, place, words)
@@ -153,7 +172,7 @@ pub fn resume(global: &Global, args: ResumeArgs) -> Result<(), Failure> {
         Some(text) => sessions::find(&world.home.sessions(), text)?,
         None => newest(&world)?,
     };
-    take(world, &args.options, Place::Old(session), words)
+    take(world, &args.options, Place::of(session, args.fork), words)
 }
 
 /// Tells the session's name from the prompt: a first word that no id can be belongs to the prompt.

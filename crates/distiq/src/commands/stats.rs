@@ -92,6 +92,10 @@ pub fn told(escalations: &Escalations) -> String {
         "{:25} {} of {} ({rate:.0} %)",
         "escalated answers", escalations.escalated, escalations.answers
     );
+    if escalations.corrected > 0 {
+        let corrected = escalations.corrected;
+        text.push_str(&format!("\n  told what to do         {corrected}"));
+    }
     for model in &escalations.models {
         let name = format!("{}/{}", model.provider, model.model);
         text.push_str(&format!(

@@ -51,10 +51,20 @@ pub struct Mix {
     /// What is left of the work, in percent of its requests, where a stronger model goes on.
     #[serde(default = "half")]
     pub work_left: f64,
+    /// What is read again of what was dropped where a conversation was made shorter, in percent of its tokens.
+    #[serde(default = "quarter")]
+    pub read_again: f64,
+    /// What is left, of its own chance, to a model that failed at the same work before, in percent.
+    #[serde(default = "half")]
+    pub second_try: f64,
 }
 
 const fn half() -> f64 {
     50.0
+}
+
+const fn quarter() -> f64 {
+    25.0
 }
 
 /// How hard requests are.
@@ -165,6 +175,8 @@ impl Mix {
         whole("working_days", self.working_days.into(), 1, 31)?;
         whole("projects", self.projects.into(), 1, 64)?;
         within("work_left", self.work_left, 100.0)?;
+        within("read_again", self.read_again, 100.0)?;
+        within("second_try", self.second_try, 100.0)?;
         let (from, to) = self.hours;
         if from >= to || to > 24 {
             return Err(format!(
@@ -302,6 +314,16 @@ pub fn assumptions(mix: &Mix) -> Vec<String> {
             mix.work_left
         ),
     );
+    lines.push(format!(
+        "of what is dropped where a conversation is made shorter {} % is read again",
+        mix.read_again
+    ));
+    lines.push(format!(
+        "a model that failed and is told by the next tier what to do has {} % of its own chance left, of which the correction \
+         takes it 70 % of the way to the chance of who made it, with {} % of the requests; where it fails again, the next \
+         tier goes on as above",
+        mix.second_try, mix.work_left
+    ));
     lines.push(
         "what models say is made up; nobody was asked, and nothing was measured on a model"
             .to_owned(),

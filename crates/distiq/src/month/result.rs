@@ -25,6 +25,8 @@ pub struct Answers {
     pub cost: Money,
     /// Whether the work was done.
     pub succeeds: bool,
+    /// How often a stronger model said what to do, and how often that was enough.
+    pub corrected: (u64, u64),
 }
 
 /// Where an answer came from.
@@ -61,6 +63,10 @@ pub struct Month {
     pub failed_first: u64,
     /// Requests that no attempt did.
     pub not_done: u64,
+    /// How often a stronger model said what to do after a failure, and left the work to who failed.
+    pub corrections: u64,
+    /// Those after which the work was done.
+    pub corrections_done: u64,
     /// Requests that were answered without a model.
     pub without_model: u64,
     /// Requests that asked again what was asked before.
@@ -105,6 +111,10 @@ impl Month {
         self.repeats += u64::from(task.is_repeat);
         let asked = answers.iter().filter(|answer| answer.source == Source::Model);
         self.attempts += asked.count() as u64;
+        for (asked, enough) in answers.iter().map(|answer| answer.corrected) {
+            self.corrections += asked;
+            self.corrections_done += enough;
+        }
         let Some((first, last)) = answers.first().zip(answers.last()) else { return };
         self.failed_first += u64::from(!first.succeeds);
         self.not_done += u64::from(!last.succeeds);
@@ -150,6 +160,8 @@ impl Month {
         self.attempts += more.attempts;
         self.failed_first += more.failed_first;
         self.not_done += more.not_done;
+        self.corrections += more.corrections;
+        self.corrections_done += more.corrections_done;
         self.without_model += more.without_model;
         self.repeats += more.repeats;
         self.judged_right += more.judged_right;

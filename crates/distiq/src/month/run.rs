@@ -1,7 +1,7 @@
 //! Runs a month: each project in a thread of its own, with its own server, clock and ledger.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,6 +17,7 @@ use distiq_base::{ErrorKind, Event, Message, Mode, Money, Op, TurnStatus};
 use distiq_llm::retry::Policy as Retry;
 use distiq_llm::{Catalogue, Registry};
 use distiq_router::classify::{Classifier, Label};
+use distiq_router::escalate::correction::second_chance;
 use distiq_router::planning::with_plan;
 use distiq_router::{
     Candidate, Inputs, Ledger, LedgerOptions, Limits, Policy, ResponseCache, Router, RouterConfig,
@@ -32,7 +33,7 @@ use super::mix::Mix;
 use super::project;
 use super::result::{Answers, Month, Source};
 use super::schedule::{Task, schedule};
-use super::stage::{Part, Stage};
+use super::stage::{Part, Stage, Tries};
 use crate::answers::of_turns;
 use crate::failure::Failure;
 use crate::providers::{self, Choice};
@@ -71,6 +72,7 @@ pub struct Switches {
     pub other_words: bool,
     pub long_cache: bool,
     pub plans: bool,
+    pub corrections: bool,
 }
 
 impl Default for Switches {
@@ -84,6 +86,7 @@ impl Default for Switches {
             other_words: true,
             long_cache: true,
             plans: true,
+            corrections: true,
         }
     }
 }
@@ -176,6 +179,8 @@ struct Took {
     tiers: Vec<Tier>,
     /// Whether the last of them did the work.
     is_done: bool,
+    /// How often a stronger model said what to do, and how often that was enough.
+    corrected: (u64, u64),
 }
 
 /// Who does a request of the user.
@@ -184,7 +189,7 @@ struct Cast {
     plan: Option<PlanConfig>,
     escalation: Option<EscalationConfig>,
     /// Whether each model does the work.
-    does: BTreeMap<String, bool>,
+    does: BTreeMap<String, Tries>,
 }
 
 impl<'a> Place<'a> {
@@ -257,7 +262,8 @@ impl<'a> Place<'a> {
     async fn request(&self, task: &Task) -> Result<Vec<Answers>, Failure> {
         let verdict = Classifier::builtin().classify(&task.text);
         let at = Clock::Manual(Arc::clone(&self.now_ms)).now();
-        let (mut tier, risk) = Inputs { verdict: &verdict, policy: self.setup.policy, at }.tier();
+        let inputs = Inputs { verdict: &verdict, policy: self.setup.policy, at };
+        let ((mut tier, risk), care) = (inputs.tier(), inputs.care());
         let mut reasons =
             vec![format!("the request is {} ({:.2})", verdict.label, verdict.confidence)];
         reasons.extend(risk);
@@ -267,8 +273,8 @@ impl<'a> Place<'a> {
         let (mut all, mut kept) = (Vec::new(), self.kept_answers());
         loop {
             let chosen = Chosen { tier, reasons: reasons.clone() };
-            let Took { requests, cost, text, tiers, is_done } =
-                self.turn(task, verdict.label, chosen, kept).await?;
+            let Took { requests, cost, text, tiers, is_done, corrected } =
+                self.turn(task, care, chosen, kept).await?;
             let was = self.given.borrow().get(&text).copied();
             let source = match was {
                 _ if requests > 0 => Source::Model,
@@ -286,6 +292,7 @@ impl<'a> Place<'a> {
                 self.given.borrow_mut().insert(text, given);
             }
             let attempt = |tier, cost, succeeds| Answers {
+                corrected: (0, 0),
                 tier,
                 label: verdict.label,
                 source,
@@ -294,7 +301,7 @@ impl<'a> Place<'a> {
             };
             let (last, failed) = tiers.split_last().unwrap_or((&tier, &[]));
             all.extend(failed.iter().map(|tier| attempt(*tier, Money::ZERO, false)));
-            all.push(attempt(*last, cost, succeeds));
+            all.push(Answers { corrected, ..attempt(*last, cost, succeeds) });
             // Who was given a wrong answer asks for a new one.
             if source == Source::Model || succeeds || kept == KeptAnswers::Renew {
                 return Ok(all);
@@ -348,20 +355,28 @@ impl<'a> Place<'a> {
         }
         let first = choice.chosen.as_ref().map_or(Tier::Premium, |chosen| chosen.tier);
         let ladder = escalation.iter().flat_map(|it| &it.ladder);
-        let ladder = ladder.map(|rung| (rung.way.model.clone(), rung.way.tier));
-        let all = std::iter::once((choice.model.clone(), Some(first))).chain(ladder);
-        let mix = &self.setup.mix;
-        let percent = |tier| mix.success(tier, task.label);
-        let does = all.filter_map(|(model, tier)| {
-            let tier = tier?;
-            let chance = planner.map_or(percent(tier), |planner| {
-                with_plan(percent(tier) / 100.0, percent(planner) / 100.0) * 100.0
-            });
-            let dice = task.seed.wrapping_add(tier as u64);
-            Some((model, Dice::new(dice, 3).happens(chance)))
-        });
-        let does = does.collect();
+        let ladder = ladder.filter_map(|rung| Some((rung.way.model.clone(), rung.way.tier?)));
+        let all: Vec<_> = std::iter::once((choice.model.clone(), first)).chain(ladder).collect();
+        let next = all.iter().skip(1).map(|(_, tier)| Some(*tier)).chain([None]);
+        let does = all.iter().zip(next);
+        let does = does
+            .map(|((model, tier), next)| (model.clone(), self.tries(task, *tier, planner, next)))
+            .collect();
         Ok(Cast { choice, plan, escalation, does })
+    }
+
+    /// Tells by chance whether a model of a tier does a request, carrying out a planner's plan where there is one, and
+    /// whether it does once it failed and is told what to do by the next.
+    fn tries(&self, task: &Task, tier: Tier, planner: Option<Tier>, next: Option<Tier>) -> Tries {
+        let mix = &self.setup.mix;
+        let chance = |tier| mix.success(tier, task.label) / 100.0;
+        let first = planner.map_or(chance(tier), |by| with_plan(chance(tier), chance(by)));
+        let again = |by| second_chance(chance(tier), chance(by), mix.second_try / 100.0);
+        let dice = task.seed.wrapping_add(tier as u64);
+        Tries {
+            first: Dice::new(dice, 3).happens(first * 100.0),
+            told: Dice::new(dice, 5).happens(next.map_or(0.0, again) * 100.0),
+        }
     }
 
     /// Takes a turn in a session of its own; tells what it took.
@@ -380,10 +395,11 @@ impl<'a> Place<'a> {
             edits: task.question.is_none() && task.label != Label::Simple,
             does: cast.does.clone(),
             left: self.setup.mix.work_left,
+            again: self.setup.mix.read_again,
         });
         let first = cast.choice.chosen.as_ref().map_or(Tier::Premium, |chosen| chosen.tier);
         let (mut tiers, mut model) = (vec![first], cast.choice.model.clone());
-        let does = cast.does.clone();
+        let (does, mut told) = (cast.does.clone(), BTreeSet::new());
         let (bench, mut records) = Workbench::start(self.config(cast, kept)?)?;
         bench.submit(Op::Turn(Message::user(task.text.as_str())));
         let end = loop {
@@ -392,13 +408,24 @@ impl<'a> Place<'a> {
                     tiers.extend(Tier::parse(&tier));
                     model = next;
                 }
+                Some(Event::Corrected { .. }) => {
+                    tiers.push(*tiers.last().unwrap_or(&first));
+                    told.insert(model.clone());
+                }
                 Some(Event::TurnFinished {
                     status, error, requests, cost_nanousd, text, ..
                 }) => {
                     let cost = cost_nanousd.unwrap_or_default();
-                    let is_done = does.get(&model).copied().unwrap_or(true);
+                    let is_told = told.contains(&model);
+                    let done = |tries: &Tries| if is_told { tries.told } else { tries.first };
+                    let is_done = does.get(&model).is_none_or(done);
+                    let corrected = (told.len() as u64, u64::from(is_told && is_done));
                     let tiers = std::mem::take(&mut tiers);
-                    break Some((status, error, Took { requests, cost, text, tiers, is_done }));
+                    break Some((
+                        status,
+                        error,
+                        Took { requests, cost, text, tiers, is_done, corrected },
+                    ));
                 }
                 Some(_) => {}
                 None => break None,
@@ -489,6 +516,7 @@ fn settings(setup: &Setup) -> Settings {
         other_words,
         long_cache,
         plans,
+        corrections,
         ..
     } = setup.switches;
     let economy = &mut settings.economy;
@@ -498,6 +526,7 @@ fn settings(setup: &Setup) -> Settings {
     economy.kept_answers &= kept_answers;
     economy.long_cache &= long_cache;
     economy.plans &= plans;
+    economy.corrections &= corrections;
     settings.cache.semantic &= other_words;
     setup.policy.as_str().clone_into(&mut settings.policy);
     settings

@@ -1,10 +1,10 @@
 //! What the scripted model says, so that each request has the size that the mix gives it, and how time passes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use distiq_base::{Answer as Reply, Ask, Content, CountTokens, Question, Request};
+use distiq_base::{Answer as Reply, Ask, Content, CountTokens, Message, Question, Request};
 use distiq_ml::Tokenizer;
 use distiq_testkit::{Answer, Script, Step as Said};
 use serde_json::json;
@@ -23,6 +23,8 @@ const WORDS: &[&str] = &[
 ];
 /// Tokens of a call of a tool, about.
 const CALL_TOKENS: u64 = 45;
+/// Bytes to a token of code, about.
+const BYTES_PER_TOKEN: u64 = 4;
 /// Tokens of a line of the projects' files, about; and most of one reading.
 const LINE_TOKENS: u64 = 14;
 const MOST_READ: u64 = 1_900;
@@ -46,9 +48,20 @@ pub struct Part {
     /// Whether it changes a file.
     pub edits: bool,
     /// Whether each model does the work; one that does not says so in the end.
-    pub does: BTreeMap<String, bool>,
+    pub does: BTreeMap<String, Tries>,
+    /// What is read again of what was dropped from the conversation, in percent.
+    pub again: f64,
     /// What is left of the work where another model goes on, in percent.
     pub left: f64,
+}
+
+/// Whether a model does the work.
+#[derive(Clone, Copy, Debug)]
+pub struct Tries {
+    /// At first.
+    pub first: bool,
+    /// After it failed, told what to do by the next one.
+    pub told: bool,
 }
 
 /// What script and clock share.
@@ -72,6 +85,10 @@ struct Playing {
     line: u64,
     file: u64,
     wait_ms: i64,
+    /// Bytes of the conversation when it was last sent.
+    sent: u64,
+    /// The models that failed.
+    failed: BTreeSet<String>,
     revisions: Vec<u32>,
 }
 
@@ -89,6 +106,8 @@ impl Stage {
         playing.file = dice.below(FILES);
         playing.line = 1 + dice.below(LINES / 2);
         (playing.step, playing.growth, playing.wait_ms) = (0, 0, 0);
+        playing.failed.clear();
+        playing.sent = 0;
         playing.end = part.work.map_or(0, |work| work.requests as usize);
         playing.part = part;
     }
@@ -138,16 +157,19 @@ impl Playing {
             self.growth = 2 * more / u64::from(work.requests.max(2) - 1);
         }
         self.step += 1;
+        let dropped = self.dropped(request);
         if self.step >= self.end {
             let text = words(work.answer_tokens, &mut dice);
-            if self.part.does.get(&request.model).copied().unwrap_or(true) {
+            let has_failed = !self.failed.insert(request.model.clone());
+            let tries = self.part.does.get(&request.model);
+            if tries.is_none_or(|tries| if has_failed { tries.told } else { tries.first }) {
                 return Answer::text(text);
             }
             let left = f64::from(work.requests) * self.part.left / 100.0;
             self.end += (left.round() as usize).max(1);
             return Answer::text(format!("{text}. {GAVE_UP}"));
         }
-        let mut left = self.growth.saturating_sub(work.answer_tokens);
+        let mut left = self.growth.saturating_sub(work.answer_tokens) + dropped;
         let mut calls = 1;
         let mut answer = Answer::default();
         while calls == 1 || left > LINE_TOKENS {
@@ -172,6 +194,13 @@ impl Playing {
         let said = work.answer_tokens.saturating_sub(CALL_TOKENS * (calls - 1)).max(5);
         answer.content.insert(0, Content::text(words(said, &mut dice)));
         answer
+    }
+
+    /// Returns how many tokens are read again because they were dropped since the request before.
+    fn dropped(&mut self, request: &Request) -> u64 {
+        let now: u64 = request.messages.iter().map(bytes).sum();
+        let before = std::mem::replace(&mut self.sent, now);
+        (before.saturating_sub(now) as f64 * self.part.again / 100.0) as u64 / BYTES_PER_TOKEN
     }
 
     /// A plan as long as they usually are.
@@ -219,6 +248,22 @@ impl Playing {
 fn words(count: u64, dice: &mut Dice) -> String {
     let text: String = (0..count).filter_map(|_| dice.one(WORDS)).copied().collect();
     text.trim_start().to_owned()
+}
+
+/// Returns the bytes of a message's texts, calls and results.
+fn bytes(message: &Message) -> u64 {
+    let of = |content: &Content| match content {
+        Content::Text { text } => text.len(),
+        Content::ToolCall { arguments, .. } => arguments.len(),
+        Content::ToolResult { content, .. } => {
+            let inner = content
+                .iter()
+                .map(|it| if let Content::Text { text } = it { text.len() } else { 0 });
+            inner.sum()
+        }
+        _ => 0,
+    };
+    message.content.iter().map(of).sum::<usize>() as u64
 }
 
 /// Returns about how many tokens a prompt has.

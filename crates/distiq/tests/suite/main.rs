@@ -23,6 +23,7 @@ mod kill;
 #[cfg(target_os = "linux")]
 mod nasty;
 mod permissions;
+mod prefix;
 mod route;
 mod run;
 #[cfg(target_os = "linux")]

@@ -48,6 +48,9 @@ fn a_route_of_the_users_own_takes_what_is_said_like_its_utterances() {
     assert!(nobody["reasons"].to_string().contains("passed over"), "{nobody}");
     let other = told("make the release pipeline multi-tenant");
     assert!(!other["reasons"].to_string().contains("route `"), "{other}");
+    place.settings("[routes.house]\nutterances = [\"sing a song\"]\n");
+    let unfinished = place.run(&["route", "sing a song"]);
+    assert!(unfinished.err.contains("`house`: it has no `to`"), "{}", unfinished.err);
 }
 
 #[test]

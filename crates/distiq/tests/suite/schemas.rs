@@ -32,6 +32,7 @@ fn name(event: &Event) -> &'static str {
         Event::Planned { .. } => "planned",
         Event::Judged { .. } => "judged",
         Event::Escalated { .. } => "escalated",
+        Event::Corrected { .. } => "corrected",
         Event::Checkpoint { .. } => "checkpoint",
         Event::Undone { .. } => "undone",
         Event::Redone { .. } => "redone",
@@ -166,6 +167,15 @@ fn turns() -> Vec<Event> {
         judged,
         escalated(Some("budget".into()), Some(Money::from_nanos(-7))),
         escalated(None, None),
+        Event::Corrected {
+            from_provider: "p".into(),
+            from_model: "m".into(),
+            provider: "p".into(),
+            model: "n".into(),
+            plan: plan.clone(),
+            confidence: 0.24,
+            reasons: vec!["`make` ended with exit 2".into()],
+        },
         finished(TurnStatus::Done, None),
         finished(TurnStatus::Failed, Some(failure)),
     ]

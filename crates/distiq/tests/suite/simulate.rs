@@ -52,6 +52,7 @@ fn a_month_is_told_in_words_with_what_is_assumed() {
         "answers without a model",
         "Assumed\n- 40 % of the requests are simple",
         "nobody measured that",
+        "is told by the next tier what to do has 50 % of its own chance left",
     ] {
         assert!(ran.out.contains(part), "{part}: {}", ran.out);
     }
@@ -82,6 +83,38 @@ fn mixes_and_prices_are_the_users_to_change() {
     let ran =
         place.run(&["simulate", "--mix", own, "--prices", prices, "--policy", "best", "--json"]);
     assert_eq!(ran.json()["cost_nanousd"], json!(0), "{}{}", ran.out, ran.err);
+}
+
+#[test]
+fn a_model_that_failed_is_told_what_to_do_unless_that_is_off() {
+    let place = Place::new();
+    let mix = place.run(&["simulate", "--print-mix"]).out;
+    // The cheap model never does it alone, and the next one always.
+    let mix = mix
+        .replace("requests = 1500", "requests = 4")
+        .replace("share = 40\ntimes", "share = 0\ntimes")
+        .replace("budget = [95, 80, 40]", "budget = [0, 0, 0]")
+        .replace("balanced = [98, 93, 75]", "balanced = [100, 100, 100]");
+    let (own, none) = ("second_try = 50", "second_try = 150");
+    assert!(mix.contains(own));
+    let path = place.write("own.toml", &mix);
+    let path = path.to_str().unwrap();
+    let month = |place: &Place| {
+        let ran = place.run(&["simulate", "--mix", path, "--policy", "balanced", "--json"]);
+        assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
+        let policy = ran.json()["policies"][0].clone();
+        let number = |name: &str| policy[name].as_i64().unwrap();
+        (number("corrections"), number("not_done"), number("cost_nanousd"))
+    };
+    let (corrections, not_done, cost) = month(&place);
+    assert!(corrections > 0 && not_done == 0, "{corrections} {not_done}");
+    place.settings("[economy]\ncorrections = false\n");
+    let (corrections, not_done, without) = month(&place);
+    assert_eq!((corrections, not_done), (0, 0));
+    assert!(cost < without, "{cost} {without}");
+    std::fs::write(path, mix.replace(own, none)).unwrap();
+    let ran = place.run(&["simulate", "--mix", path, "--json"]);
+    assert!(ran.json()["error"]["message"].as_str().unwrap().contains("`second_try` is 150"));
 }
 
 #[test]

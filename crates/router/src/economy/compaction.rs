@@ -49,6 +49,8 @@ pub enum Compaction {
     Planned {
         /// Why.
         reason: String,
+        /// What the prompt is likely to come to.
+        after_tokens: u64,
     },
     /// The window is full.
     Forced {
@@ -123,6 +125,7 @@ pub fn decide(inputs: &CompactionInputs) -> Compaction {
         if cold { "the vendor's cache is cold" } else { "reading all of it again costs more" };
     let percent = 100 - shorter * 100 / keep.max(1);
     Compaction::Planned {
+        after_tokens: after,
         reason: format!("{why}: about {percent} % less for the next {requests} requests"),
     }
 }

@@ -4,8 +4,9 @@ use distiq_base::{Money, Request, Usage};
 use distiq_llm::PriceContext;
 use jiff::Timestamp;
 
-use super::Confidence;
-use crate::ledger::answers::Judged;
+use super::correction::{self, CorrectionDecision, CorrectionInputs};
+use super::{Confidence, Then};
+use crate::ledger::answers::{CORRECTED, Judged};
 use crate::route::{Candidate, Table, Tier};
 use crate::router::{Purpose, Router};
 
@@ -68,6 +69,11 @@ impl Router {
         Some(goes.minus(stays))
     }
 
+    /// Decides whether the stronger model does the rest, or says what is to be done.
+    pub fn correction(&self, inputs: &CorrectionInputs<'_>) -> CorrectionDecision {
+        correction::decide(inputs, &self.desk.config.catalogue)
+    }
+
     /// Tells whether a request fits into a model's window with an answer of this length.
     pub fn fits(&self, request: &Request, way: &Candidate, answer_tokens: u64) -> bool {
         let most = crate::economy::compaction::most_prompt;
@@ -75,20 +81,25 @@ impl Router {
         window.is_none_or(|window| self.prompt_tokens(request) <= most(window, answer_tokens))
     }
 
-    /// Puts on the ledger how an answer was judged, and who goes on from it.
+    /// Puts on the ledger how an answer was judged, and what came of it.
     pub fn record_judged(
         &self,
         purpose: &Purpose,
         by: Candidate,
         confidence: &Confidence,
-        escalated_to: Option<Candidate>,
+        then: Then,
     ) {
+        let mut judged = Judged::new(by, confidence);
+        match then {
+            Then::Stands => {}
+            Then::Escalated(to) => judged.escalated_to = Some(to),
+            Then::Corrected(_) => judged.reasons.push(CORRECTED),
+        }
         self.ledger().judged(Judged {
             session: purpose.session.clone(),
             project: purpose.project.clone(),
             run: self.desk.config.run.clone(),
-            escalated_to,
-            ..Judged::new(by, confidence)
+            ..judged
         });
     }
 }

@@ -13,6 +13,9 @@ use super::{Ledger, LedgerError};
 use crate::escalate::Confidence;
 use crate::route::Candidate;
 
+/// The name among the reasons of an answer whose model was told by a stronger one what to do.
+pub(crate) const CORRECTED: &str = "corrected";
+
 /// An answer that was judged. No word of what was asked or answered is in it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Judged {
@@ -54,7 +57,9 @@ pub struct Escalations {
     pub answers: u64,
     /// Those that a stronger model went on from.
     pub escalated: u64,
-    /// Their share; `None` without any answer.
+    /// Those whose model was told by a stronger one what to do, and went on itself.
+    pub corrected: u64,
+    /// The share of those that a stronger model went on from; `None` without any answer.
     pub rate: Option<f64>,
     /// The same by who answered, the most used first.
     pub models: Vec<ModelEscalations>,
@@ -124,6 +129,9 @@ impl Ledger {
             "SELECT provider, model, coalesce(tier, ''), count(*), count(escalated_model), avg(confidence)
              FROM answer WHERE {condition} GROUP BY 1, 2, 3 ORDER BY 4 DESC, 1, 2"
         );
+        let corrected = format!(
+            "SELECT count(*) FROM answer WHERE reasons LIKE '%\"{CORRECTED}\"%' AND {condition}"
+        );
         let reasons =
             format!("SELECT reasons FROM answer WHERE escalated_model IS NOT NULL AND {condition}");
         self.read(|tx| {
@@ -139,6 +147,10 @@ impl Ledger {
                     mean_confidence: row.get::<_, Option<f64>>(5)?.unwrap_or(0.0),
                 })
             })?;
+            let corrected: i64 = tx
+                .all(&corrected, params_from_iter(values.clone()), |row| row.get::<_, i64>(0))?
+                .into_iter()
+                .sum();
             let mut counts: BTreeMap<String, u64> = BTreeMap::new();
             for text in tx.all(&reasons, params_from_iter(values), |row| row.get::<_, String>(0))? {
                 for name in serde_json::from_str::<Vec<String>>(&text).unwrap_or_default() {
@@ -150,7 +162,14 @@ impl Ledger {
             reasons.sort_by(|a, b| b.count.cmp(&a.count).then_with(|| a.name.cmp(&b.name)));
             let answers = models.iter().map(|model| model.answers).sum();
             let escalated = models.iter().map(|model| model.escalated).sum();
-            Ok(Escalations { answers, escalated, rate: share(escalated, answers), models, reasons })
+            Ok(Escalations {
+                answers,
+                escalated,
+                corrected: corrected.unsigned_abs(),
+                rate: share(escalated, answers),
+                models,
+                reasons,
+            })
         })
     }
 }

@@ -35,6 +35,15 @@ impl Inputs<'_> {
             _ => (tier, None),
         }
     }
+
+    /// Returns what the request is taken for where it is decided who plans it and who carries it out: one that may be
+    /// complex, though it is called simple, is worth as much care as a medium one.
+    pub fn care(&self) -> Label {
+        match self.tier() {
+            (_, Some(_)) => self.verdict.label.max(Label::Medium),
+            (_, None) => self.verdict.label,
+        }
+    }
 }
 
 /// Where a request would go.

@@ -409,6 +409,7 @@ impl Account {
             _ if self.has_lost => Source::Routing,
             RequestKind::Summarize => Source::Overhead,
             RequestKind::Plan | RequestKind::Classify => Source::Routing,
+            _ if self.purpose.again => Source::Routing,
             _ => Source::Model,
         };
         self.savings_of(usage, paid, source)

@@ -9,7 +9,7 @@ use distiq_agent::{PlanConfig, Rung};
 use distiq_base::plan::MAX_PLAN_BYTES;
 use distiq_base::{ErrorKind, Plan};
 use distiq_router::classify::Classifier;
-use distiq_router::{Candidate, Table, Task};
+use distiq_router::{Candidate, Inputs, Table, Task};
 
 use super::Options;
 use crate::ask::TerminalAsk;
@@ -58,10 +58,11 @@ pub fn config(
     if when == When::Off {
         return Ok(None);
     }
-    let label = Classifier::builtin().classify(wanted.unwrap_or_default()).label;
-    let now = jiff::Timestamp::now();
+    let verdict = Classifier::builtin().classify(wanted.unwrap_or_default());
+    let at = jiff::Timestamp::now();
+    let label = Inputs { verdict: &verdict, policy: table.policy, at }.care();
     let chosen = choice.chosen.as_ref();
-    let decision = chosen.and_then(|chosen| providers::plan(table, chosen, label, now));
+    let decision = chosen.and_then(|chosen| providers::plan(table, chosen, label, at));
     if when == When::Auto && !decision.as_ref().is_some_and(|decision| decision.pays) {
         return Ok(None);
     }
@@ -82,6 +83,9 @@ pub fn config(
         None => Some(first.clone()),
     };
     let mut reasons = vec![match when {
+        When::Auto if label != verdict.label => {
+            format!("the request is {} and may be harder", verdict.label)
+        }
         When::Auto => format!("the request is {label}"),
         _ => "asked for by `--plan`".to_owned(),
     }];

@@ -128,6 +128,14 @@ impl Show {
                     "note: {model} goes on from {from_model}: {confidence:.2} sure ({why})"
                 ));
             }
+            Event::Corrected { from_model, model, plan, confidence, reasons, .. } => {
+                self.end_line();
+                let why = reasons.join("; ");
+                terminal::say(&format!(
+                    "note: {model} says what {from_model} is to do: {confidence:.2} sure ({why})"
+                ));
+                plan.to_text().lines().for_each(|line| terminal::say(&format!("  {line}")));
+            }
             Event::Notice { message } => {
                 self.end_line();
                 terminal::say(&format!("note: {message}"));

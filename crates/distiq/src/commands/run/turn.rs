@@ -58,7 +58,7 @@ pub async fn take(
 ) -> Result<(), Failure> {
     let registry = providers::registry(&world)?;
     let is_open = providers::is_open(&world, &providers::table(&world, &registry)?);
-    if let Place::Old(session) = &place
+    if let Place::Old(session) | Place::Fork(session) = &place
         && let Some(summary) = sessions::summary(&world.home.sessions(), session)
     {
         world.take_up(&summary)?;
@@ -74,7 +74,8 @@ pub async fn take(
     let table = providers::table(&world, &registry)?;
     let mut catalogue = providers::catalogue(&world)?;
     if let Some(price) = &options.price {
-        let prices = providers::price(price)?;
+        let known = catalogue.find(&choice.provider, &choice.model);
+        let prices = providers::price(price, known)?;
         catalogue.set_price(&choice.provider, &choice.model, prices);
     }
     let show = {
@@ -84,6 +85,7 @@ pub async fn take(
         let (bench, records) = match place {
             Place::New => Workbench::start(config)?,
             Place::Old(session) => Workbench::resume(config, session)?,
+            Place::Fork(session) => Workbench::fork(config, &session)?,
         };
         bench.submit(op);
         let show = Show::new(options.output_format, bench.session_id().clone())

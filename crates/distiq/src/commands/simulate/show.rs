@@ -107,7 +107,8 @@ fn parts(text: &mut String, month: &Month) {
     let _ = writeln!(
         text,
         "\nHow it went\n  {} of {} requests were judged as hard as they are\n  {} were answered without a model, {} from \
-         kept answers of {} repeats ({} of them wrongly)\n  {} failed at first and were done again a tier up, {} were not done\n  \
+         kept answers of {} repeats ({} of them wrongly)\n  {} failed at first; {} times a stronger model said what to do, which was enough {} times, else it went \
+         on; {} were not done\n  \
          {} requests to models, {} tokens in ({} from cache), {} out",
         month.judged_right,
         month.requests,
@@ -116,6 +117,8 @@ fn parts(text: &mut String, month: &Month) {
         month.repeats,
         month.kept_false,
         month.failed_first,
+        month.corrections,
+        month.corrections_done,
         month.not_done,
         month.model_requests,
         month.usage.prompt(),
