@@ -32,7 +32,8 @@ pub(super) struct Screen {
     rows: VecDeque<Row>,
     row: usize,
     column: usize,
-    saved: (usize, usize),
+    /// Where to come back to, while that row is here.
+    saved: Option<(usize, usize)>,
     /// What the rows above the cursor take.
     bytes: usize,
     /// Whether anything but the row of the cursor was touched.
@@ -152,7 +153,7 @@ impl Screen {
         }
         let rows = std::mem::take(&mut self.rows);
         self.gone.extend(rows.into_iter().filter(|row| !row.blank).map(Row::finish));
-        (self.row, self.column, self.saved, self.bytes) = (0, 0, (0, 0), 0);
+        (self.row, self.column, self.saved, self.bytes) = (0, 0, None, 0);
     }
 
     /// Returns what there is as text, without making it final.
@@ -218,11 +219,11 @@ impl Screen {
 
     pub(super) fn save(&mut self) {
         self.unfold();
-        self.saved = (self.row, self.column);
+        self.saved = Some((self.row, self.column));
     }
 
     pub(super) fn restore(&mut self) {
-        let (row, column) = self.saved;
+        let Some((row, column)) = self.saved else { return };
         self.go(Move::To(row));
         self.column = column;
     }
@@ -310,7 +311,7 @@ impl Screen {
             let Some(row) = self.rows.pop_front() else { return };
             self.row -= 1;
             self.bytes = self.bytes.saturating_sub(row.counted);
-            self.saved.0 = self.saved.0.saturating_sub(1);
+            self.saved = self.saved.and_then(|(row, column)| Some((row.checked_sub(1)?, column)));
             if !row.blank {
                 self.gone.push(row.finish());
             }

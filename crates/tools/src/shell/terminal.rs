@@ -234,6 +234,7 @@ mod tests {
             ("\u{1b}[H\u{1b}[2Jfirst\n\u{1b}[H\u{1b}[2Jsecond\n", "second"),
             ("a\nb\nc\n\u{1b}[2;1H\u{1b}[Jx\n", "a\nx"),
             ("a\n\u{1b}7b\nc\n\u{1b}8d\n", "a\nd\nc"),
+            ("a\nb\n\u{1b}8c\n", "a\nb\nc"),
             ("shell\n\u{1b}[?1049h\u{1b}[Hvi\n~\n\u{1b}[?1049lback\n", "shell\nback"),
             ("shell\n\u{1b}[?1049h\u{1b}[Hvi\n~\n", "shell\nvi\n~"),
             ("a\n\n\nb\n", "a\n\n\nb"),
@@ -253,6 +254,7 @@ mod tests {
         assert_eq!(text.lines().count(), 80);
         assert_eq!(text.lines().filter(|line| line.starts_with("top")).count(), 1);
         assert!(text.starts_with("0\n1\n2\n"));
+        assert_eq!(shown(&format!("\u{1b}7{many}\u{1b}8end\n")), format!("{many}end"));
     }
 
     proptest! {
