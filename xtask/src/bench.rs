@@ -44,6 +44,7 @@ pub fn run() -> Result<()> {
     ];
     print_rows(&rows.into_iter().flatten().collect::<Vec<_>>());
     crate::step("cargo", &["bench", "-q", "-p", "distiq-agent", "--bench", "checkpoint"])?;
+    crate::step("cargo", &["bench", "-q", "-p", "distiq-agent", "--bench", "compact"])?;
     crate::step("cargo", &["bench", "-q", "-p", "distiq-router", "--bench", "ledger"])
 }
 

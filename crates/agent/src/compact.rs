@@ -7,10 +7,12 @@
 
 mod calls;
 mod digest;
+mod draft;
 pub mod notes;
 mod tail;
 
-pub use self::digest::INSTRUCTION;
+pub use self::digest::{INSTRUCTION, most_bytes as most_digest_bytes};
+pub use self::draft::{Draft, Drafter};
 
 use std::fmt::Write;
 
@@ -18,14 +20,7 @@ use distiq_base::{Carried, Content, Message, Role, TouchedFile};
 use distiq_router::escalate::NOTE;
 
 use self::calls::Calls;
-use self::notes::{Finder, Note};
 
-/// Most entries of each list that is carried over; the oldest go first.
-const MOST_FILES: usize = 40;
-const MOST_READ: usize = 40;
-const MOST_FAILED: usize = 24;
-const MOST_DECISIONS: usize = 60;
-const MOST_TODOS: usize = 60;
 /// Most tokens of a summary, and the bytes that are cut off behind.
 pub const SUMMARY_TOKENS: u64 = 500;
 const MOST_SUMMARY_BYTES: usize = 2_000;
@@ -72,62 +67,6 @@ impl Room {
     }
 }
 
-/// A shorter history that still wants its summary.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Draft {
-    /// What is carried over; its summary is still the one before.
-    pub carried: Carried,
-    /// The newest messages, which stay.
-    pub kept: Vec<Message>,
-    /// What went on in what is dropped, for who writes the summary.
-    pub digest: String,
-}
-
-/// Drafts a shorter history; `None` where there is nothing to drop.
-///
-/// `before` is what an earlier one carried over: then `messages` begins with its rendering. `signatures`
-/// tells what a file defines now, `count` how many tokens messages have.
-pub fn draft(
-    messages: &[Message],
-    before: Option<&Carried>,
-    room: Room,
-    signatures: &dyn Fn(&str) -> Vec<String>,
-    count: &dyn Fn(&[Message]) -> u64,
-) -> Option<Draft> {
-    let skip = usize::from(before.is_some());
-    let messages = messages.get(skip..)?;
-    let start = tail::start(messages, room.tail_tokens, count);
-    let (dropped, kept) = messages.split_at_checked(start)?;
-    let mut carried = before.cloned().unwrap_or_default();
-    let (kept, cut) = tail::fit(kept, room.result_bytes);
-    if dropped.is_empty() && !cut && room.user_bytes == usize::MAX {
-        return None;
-    }
-    let calls = Calls::of(messages);
-    let mut finder = Finder::default();
-    carried.user.extend(dropped.iter().filter_map(typed).map(str::to_owned));
-    carried.user.iter().for_each(|text| finder.knows(text));
-    carried.notes.iter().chain(&carried.decisions).for_each(|line| finder.knows(line));
-    // A result that is cut in the tail is looked through as well.
-    let looked_through = if cut { messages } else { dropped };
-    for message in looked_through {
-        match message.role {
-            Role::Assistant => said(message, &mut carried, &mut finder),
-            _ => results(message).for_each(|(_, text, _)| finder.look(&text)),
-        }
-    }
-    calls.collect(dropped, &mut carried, signatures);
-    let mut notes: Vec<Note> = carried.notes.iter().flat_map(|line| again(line)).collect();
-    notes.extend(finder.into_notes());
-    let user = std::mem::take(&mut carried.user);
-    carried.user = user.into_iter().map(|text| cut_words(text, room.user_bytes)).collect();
-    let chosen = notes::choose(&notes, room.strong_bytes, room.weak_bytes);
-    carried.notes = chosen.into_iter().map(|note| note.text).collect();
-    bound(&mut carried);
-    let digest = digest::write(dropped, &calls);
-    Some(Draft { carried, kept, digest })
-}
-
 /// Returns the messages that stand for the history from now on.
 pub fn render(draft: &Draft) -> Vec<Message> {
     let at_hand = !draft.kept.iter().any(|message| typed(message).is_some());
@@ -161,46 +100,6 @@ fn is_our_own(text: &str) -> bool {
     crate::turn::NUDGES.contains(&text) || text.starts_with(NOTE)
 }
 
-/// Takes the decisions and todos out of an answer, and looks for its notes.
-fn said(message: &Message, carried: &mut Carried, finder: &mut Finder) {
-    let text = message.text();
-    for line in text.lines().map(str::trim) {
-        if let Some(open) = open_todo(line) {
-            push_new(&mut carried.todos, open);
-        } else if let Some(done) = done_todo(line) {
-            carried.todos.retain(|open| open != done);
-        } else if line.len() <= notes::MAX_NOTE_BYTES && notes::is_decision(line) {
-            finder.knows(line);
-            push_new(&mut carried.decisions, line);
-        }
-    }
-    finder.look(&text);
-}
-
-fn push_new(list: &mut Vec<String>, line: &str) {
-    if !list.iter().any(|known| known == line) {
-        list.push(line.to_owned());
-    }
-}
-
-fn open_todo(line: &str) -> Option<&str> {
-    let item = line.trim_start_matches(['-', '*', '+', ' ']);
-    item.strip_prefix("[ ]").map(str::trim).filter(|text| !text.is_empty())
-}
-
-fn done_todo(line: &str) -> Option<&str> {
-    let item = line.trim_start_matches(['-', '*', '+', ' ']);
-    item.strip_prefix("[x]").or_else(|| item.strip_prefix("[X]")).map(str::trim)
-}
-
-/// Returns a note that was kept before with what it is worth.
-fn again(line: &str) -> Vec<Note> {
-    let mut finder = Finder::default();
-    finder.look(line);
-    let worth = finder.into_notes().iter().map(|note| note.worth).max().unwrap_or(1);
-    vec![Note { text: line.to_owned(), worth }]
-}
-
 /// Returns the results in a message: the call's id, the text, whether it failed.
 fn results(message: &Message) -> impl Iterator<Item = (&str, String, bool)> {
     message.content.iter().filter_map(|content| match content {
@@ -210,36 +109,6 @@ fn results(message: &Message) -> impl Iterator<Item = (&str, String, bool)> {
         }
         _ => None,
     })
-}
-
-fn bound(carried: &mut Carried) {
-    let oldest_off = |list: &mut Vec<String>, most: usize| {
-        list.drain(..list.len().saturating_sub(most));
-    };
-    oldest_off(&mut carried.read, MOST_READ);
-    oldest_off(&mut carried.failed, MOST_FAILED);
-    oldest_off(&mut carried.decisions, MOST_DECISIONS);
-    oldest_off(&mut carried.todos, MOST_TODOS);
-    let files = carried.changed.len();
-    carried.changed.drain(..files.saturating_sub(MOST_FILES));
-}
-
-/// Shortens a long message of the user: its ends and the lines that count stay.
-fn cut_words(text: String, most: usize) -> String {
-    if text.len() <= most {
-        return text;
-    }
-    let (head, tail) = notes::ends(&text, most / 2);
-    let middle = text.get(head.len()..text.len() - tail.len()).unwrap_or_default();
-    let mut finder = Finder::default();
-    finder.look(middle);
-    let kept = notes::choose(&finder.into_notes(), most / 2, 0);
-    let lines: Vec<&str> = kept.iter().map(|note| note.text.as_str()).collect();
-    format!(
-        "{head}\n[… {} bytes left out, but for:]\n{}\n[…]\n{tail}",
-        middle.len(),
-        lines.join("\n")
-    )
 }
 
 /// Splits a text at the last end of a sentence or a line within `most` bytes.

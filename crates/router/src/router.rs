@@ -13,7 +13,9 @@ use distiq_llm::{Catalogue, Estimator, PriceContext, RegistryError};
 use jiff::Timestamp;
 
 use crate::cache::{CacheUse, Found, ResponseCache};
-use crate::economy::compaction::{self, Compaction, CompactionInputs, PromptPrices};
+use crate::economy::compaction::{
+    self, Compaction, CompactionInputs, CompactionQuestion, PromptPrices, SummaryAsked,
+};
 use crate::economy::lifetimes::{Rhythm, cache_life, lifetime};
 use crate::economy::{self, CacheRules, PrefixCosts};
 
@@ -352,20 +354,12 @@ impl Router {
         self.desk.window(&Candidate::new(provider, model))
     }
 
-    /// Decides whether a session's history is made shorter before `request`: nothing was asked of the
-    /// model for `idle`, and `requests` were asked before. `window` stands in where it is smaller than
-    /// the model's.
-    pub fn compaction(
-        &self,
-        provider: &str,
-        request: &Request,
-        idle: Duration,
-        requests: u32,
-        window: Option<u64>,
-    ) -> Compaction {
+    /// Decides whether a session's history is made shorter before its next request.
+    pub fn compaction(&self, question: &CompactionQuestion<'_>) -> Compaction {
+        let CompactionQuestion { provider, request, idle, requests, .. } = *question;
         let desk = &self.desk;
         let known = self.window(provider, &request.model);
-        let window_tokens = known.into_iter().chain(window).min();
+        let window_tokens = known.into_iter().chain(question.window_tokens).min();
         let prompt_tokens = self.prompt_tokens(request);
         let fixed = Request {
             model: request.model.clone(),
@@ -383,7 +377,21 @@ impl Router {
             cache_life: cache_life(provider, &request.model),
             prices,
             requests,
+            summary: self.summary_cost(question),
         })
+    }
+
+    /// Returns what a summary costs at who writes it; where that has no known price, at the model that goes on.
+    fn summary_cost(&self, question: &CompactionQuestion<'_>) -> Money {
+        let Some(SummaryAsked { by, prompt_tokens, answer_tokens }) = &question.summary else {
+            return Money::ZERO;
+        };
+        let usage = Usage { input: *prompt_tokens, output: *answer_tokens, ..Usage::default() };
+        let at = PriceContext::at(self.desk.config.clock.now());
+        let price = |provider: &str, model: &str| self.desk.price(provider, model, &usage, &at);
+        price(&by.provider, &by.model)
+            .or_else(|| price(question.provider, &question.request.model))
+            .unwrap_or(Money::ZERO)
     }
 
     /// Returns what is known of the nodes that were asked so far, by provider.

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::LazyLock;
 
-use aho_corasick::AhoCorasick;
+use aho_corasick::{AhoCorasick, AhoCorasickKind};
 
 /// The longest note in bytes; longer lines are kept around what counts in them.
 pub const MAX_NOTE_BYTES: usize = 320;
@@ -125,9 +125,9 @@ impl Finder {
         }
     }
 
-    /// Returns what was found.
-    pub fn into_notes(self) -> Vec<Note> {
-        self.notes
+    /// Returns what was found since it was last taken.
+    pub fn take_notes(&mut self) -> std::vec::Drain<'_, Note> {
+        self.notes.drain(..)
     }
 
     fn take(&mut self, line: &str) {
@@ -160,10 +160,18 @@ struct Said {
 }
 
 /// Finds all words at once.
-static WORDS: LazyLock<Option<AhoCorasick>> =
-    LazyLock::new(|| AhoCorasick::new(RULES.iter().chain(WEIGHTY).chain(DECISIONS)).ok());
+static WORDS: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
+    let words = RULES.iter().chain(WEIGHTY).chain(DECISIONS);
+    let kind = Some(AhoCorasickKind::DFA);
+    AhoCorasick::builder().ascii_case_insensitive(true).kind(kind).build(words).ok()
+});
 
-fn said(lower: &str) -> Said {
+fn said(line: &str) -> Said {
+    // Only other letters than ASCII's have to be made small first.
+    if line.is_ascii() { said_in(line) } else { said_in(&line.to_lowercase()) }
+}
+
+fn said_in(lower: &str) -> Said {
     let mut said = Said::default();
     let Some(words) = WORDS.as_ref() else { return said };
     for found in words.find_overlapping_iter(lower) {
@@ -184,7 +192,7 @@ fn said(lower: &str) -> Said {
 
 /// Tells whether a line says what was decided.
 pub fn is_decision(line: &str) -> bool {
-    said(&line.to_lowercase()).decision
+    said(line).decision
 }
 
 /// Returns the notes of most worth that fit, in the order in which they stood. Of two of the same worth
@@ -208,7 +216,7 @@ pub fn choose(notes: &[Note], strong_bytes: usize, weak_bytes: usize) -> Vec<Not
 
 /// Returns what a line is worth, and where in it what counts most stands.
 fn worth(line: &str) -> (u32, usize) {
-    let said = said(&line.to_lowercase());
+    let said = said(line);
     let (mut worth, mut at, mut best) = (0, 0, 0);
     if let Some(place) = said.rule {
         (worth, at, best) = (RULE, place, RULE);
@@ -250,6 +258,10 @@ fn tokens(line: &str) -> impl Iterator<Item = (usize, &str)> {
 
 /// Returns what a word is worth; a path that begins its line is a place in a list of finds.
 fn token_worth(token: &str, is_first: bool) -> u32 {
+    // Most words are plain.
+    if token.bytes().all(|byte| byte.is_ascii_lowercase()) {
+        return 0;
+    }
     let has = |test: fn(&char) -> bool| token.chars().any(|c| test(&c));
     let digits = token.chars().filter(char::is_ascii_digit).count();
     let letters = has(|c| c.is_alphabetic());
@@ -396,7 +408,10 @@ mod tests {
     fn found(text: &str) -> Vec<String> {
         let mut finder = Finder::default();
         finder.look(text);
-        choose(&finder.into_notes(), 4_000, 0).into_iter().map(|note| note.text).collect()
+        choose(&finder.take_notes().collect::<Vec<_>>(), 4_000, 0)
+            .into_iter()
+            .map(|note| note.text)
+            .collect()
     }
 
     #[test]
@@ -433,7 +448,7 @@ mod tests {
         for n in 0..100 {
             finder.look(&format!("some words\nthe code is RC-{n}-X\nmore words"));
         }
-        assert_eq!(finder.into_notes().iter().filter(|note| note.worth >= STRONG).count(), 100);
+        assert_eq!(finder.take_notes().filter(|note| note.worth >= STRONG).count(), 100);
     }
 
     #[test]

@@ -51,6 +51,13 @@ fn session() -> Vec<Message> {
     ]
 }
 
+fn draft(messages: &[Message], before: Option<&Carried>, room: Room) -> Option<(Draft, String)> {
+    let drafter = Drafter::new(messages, before, PLAIN, &count)?;
+    let draft = drafter.draft(room)?;
+    let digest = drafter.digest(&draft);
+    Some((draft, digest))
+}
+
 fn room(tail_tokens: u64) -> Room {
     Room { tail_tokens, ..Room::at(0, 100_000) }
 }
@@ -58,7 +65,7 @@ fn room(tail_tokens: u64) -> Room {
 #[test]
 fn what_must_not_be_lost_is_carried_over() {
     let messages = session();
-    let draft = draft(&messages, None, room(10), PLAIN, &count).unwrap();
+    let (draft, digest) = draft(&messages, None, room(10)).unwrap();
     let Carried { user, changed, read, failed, decisions, todos, notes, .. } = &draft.carried;
     assert_eq!(
         *user,
@@ -75,12 +82,12 @@ fn what_must_not_be_lost_is_carried_over() {
     assert_eq!(draft.kept, messages[8..]);
     let rendered = render(&draft);
     assert!(rendered[0].text().ends_with("word for word\nNow make it configurable."));
-    assert!(draft.digest.contains("shell cargo test:"), "{}", draft.digest);
+    assert!(digest.contains("shell cargo test:"), "{digest}");
 }
 
 #[test]
 fn a_second_time_keeps_what_the_first_kept() {
-    let mut first = draft(&session(), None, room(10), PLAIN, &count).unwrap();
+    let (mut first, _) = draft(&session(), None, room(10)).unwrap();
     first.carried.summary = "Retries were added.".into();
     let mut messages = render(&first);
     messages.extend([
@@ -90,7 +97,7 @@ fn a_second_time_keeps_what_the_first_kept() {
         answer("All is done.", &[]),
         opening("Thanks. Next?"),
     ]);
-    let second = draft(&messages, Some(&first.carried), room(10), PLAIN, &count).unwrap();
+    let (second, _) = draft(&messages, Some(&first.carried), room(10)).unwrap();
     assert_eq!(second.carried.user.len(), 3);
     assert_eq!(second.carried.summary, "Retries were added.");
     assert!(second.carried.notes.iter().any(|note| note.contains("QX-7731-B")));
@@ -100,9 +107,20 @@ fn a_second_time_keeps_what_the_first_kept() {
 }
 
 #[test]
+fn what_a_digest_may_come_to_is_known_without_it() {
+    let long = answer(&"word ".repeat(500), &[("x", "read", json!({"path": "a".repeat(300)}))]);
+    let all = [session(), vec![long, result("x", &"y z ".repeat(900), true)]].concat();
+    for end in 0..=all.len() {
+        let messages = &all[..end];
+        let (is, most) = (told(messages).len(), most_digest_bytes(messages));
+        assert!(is <= most && most <= 2 * is + 400, "{is} {most} of {end} messages");
+    }
+}
+
+#[test]
 fn a_history_of_one_message_has_nothing_to_drop() {
-    assert_eq!(draft(&[opening("hi")], None, room(10), PLAIN, &count), None);
-    assert_eq!(draft(&[], None, room(10), PLAIN, &count), None);
+    assert_eq!(draft(&[opening("hi")], None, room(10)), None);
+    assert_eq!(draft(&[], None, room(10)), None);
 }
 
 /// A small generator of numbers (SplitMix64).
@@ -196,8 +214,7 @@ fn planted_facts_survive_many_compactions() {
             let before = count(&messages);
             let most = window;
             let made = (0..STEPS).find_map(|step| {
-                let draft =
-                    draft(&messages, carried.as_ref(), Room::at(step, most), PLAIN, &count)?;
+                let (draft, _) = draft(&messages, carried.as_ref(), Room::at(step, most))?;
                 let rendered = render(&draft);
                 (count(&rendered) < before.min(most)).then_some((draft, rendered))
             });

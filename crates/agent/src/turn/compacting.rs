@@ -3,11 +3,13 @@
 use std::time::Duration;
 
 use distiq_base::{Content, Event, Message, Request, RequestKind, SystemBlock};
-use distiq_router::Purpose;
-use distiq_router::economy::compaction::{Compaction, USUAL_WINDOW, most_prompt};
+use distiq_router::economy::compaction::{
+    Compaction, CompactionQuestion, SummaryAsked, USUAL_WINDOW, most_prompt,
+};
+use distiq_router::{Candidate, Purpose};
 
 use super::{TurnError, Turning};
-use crate::compact::{self, Draft, LAST_WHOLE_STEP, Room, STEPS, SUMMARY_TOKENS};
+use crate::compact::{self, Draft, Drafter, LAST_WHOLE_STEP, Room, STEPS, SUMMARY_TOKENS};
 use crate::facts;
 
 /// Histories of less text than this are never worth a thought.
@@ -21,6 +23,7 @@ const GROWN_PERCENT: u64 = 15;
 const PLANNED_SHARE: u64 = 4;
 /// Digests shorter than this stand for themselves.
 const LEAST_DIGEST_BYTES: usize = 1_600;
+const BYTES_PER_TOKEN: u64 = 4;
 /// The longest answer of the model that writes the summary; its reasoning counts.
 const MOST_ANSWER_TOKENS: u64 = 4_000;
 /// How often a summary is asked for.
@@ -67,13 +70,7 @@ fn due(turn: &Turning<'_>, request: &Request) -> Option<Due> {
         Some(before) if before.is_of_another(&turn.seat.way) => Duration::MAX,
         _ => turn.history.idle(config.clock.now()),
     };
-    let decision = config.router.compaction(
-        &turn.seat.way.provider,
-        request,
-        idle,
-        turn.history.rhythm.requests,
-        config.compaction.window_tokens,
-    );
+    let decision = decide(turn, request, &turn.seat.way, idle);
     let (reason, most) = match decision {
         Compaction::Keep => return None,
         Compaction::Planned { reason, .. } => (reason, None),
@@ -82,6 +79,42 @@ fn due(turn: &Turning<'_>, request: &Request) -> Option<Due> {
     let before = config.router.prompt_tokens(request);
     let grown = turn.shortened_to.is_none_or(|to| before > to + to * GROWN_PERCENT / 100);
     grown.then_some(Due { reason, before, most })
+}
+
+/// Decides whether the history is made shorter before a request to `way`, which nothing with its prefix was asked of
+/// for `idle`.
+pub fn decide(
+    turn: &Turning<'_>,
+    request: &Request,
+    way: &Candidate,
+    idle: Duration,
+) -> Compaction {
+    let config = &turn.bench.config;
+    config.router.compaction(&CompactionQuestion {
+        provider: &way.provider,
+        request,
+        idle,
+        requests: turn.history.rhythm.requests,
+        window_tokens: config.compaction.window_tokens,
+        summary: summary_asked(turn),
+    })
+}
+
+/// Returns what would be asked for the summary; `None` where too little happened to be worth a request.
+fn summary_asked(turn: &Turning<'_>) -> Option<SummaryAsked> {
+    let digest = compact::most_digest_bytes(&turn.history.messages);
+    let before = turn.history.carried.as_ref().map_or(0, |carried| carried.summary.len());
+    let bytes = digest + before + compact::INSTRUCTION.len();
+    (digest >= LEAST_DIGEST_BYTES).then(|| SummaryAsked {
+        by: summarizer(turn),
+        prompt_tokens: bytes as u64 / BYTES_PER_TOKEN,
+        answer_tokens: SUMMARY_TOKENS,
+    })
+}
+
+/// Returns who writes summaries: the cheapest model that can.
+fn summarizer(turn: &Turning<'_>) -> Candidate {
+    turn.bench.config.compaction.model.clone().unwrap_or_else(|| turn.seat.way.clone())
 }
 
 /// Returns about how much text contents are.
@@ -96,8 +129,8 @@ fn bytes<'a>(contents: impl IntoIterator<Item = &'a Content>) -> usize {
 }
 
 async fn shorten(turn: &mut Turning<'_>, due: Due) -> Result<bool, TurnError> {
-    let Some(mut draft) = drafted(turn, &due) else { return Ok(false) };
-    draft.carried.summary = summary(turn, &draft).await?;
+    let Some((mut draft, digest)) = drafted(turn, &due) else { return Ok(false) };
+    draft.carried.summary = summary(turn, &draft, &digest).await?;
     let messages = compact::render(&draft);
     let after = tokens(turn, &messages);
     // Proven before it is switched to.
@@ -129,28 +162,32 @@ async fn shorten(turn: &mut Turning<'_>, due: Due) -> Result<bool, TurnError> {
     Ok(true)
 }
 
-/// Returns the first draft that is short enough, or the shortest where it must be.
-fn drafted(turn: &Turning<'_>, due: &Due) -> Option<Draft> {
+/// Returns the first draft that is short enough, or the shortest where it must be, and what went on in what it drops.
+fn drafted(turn: &Turning<'_>, due: &Due) -> Option<(Draft, String)> {
     let config = &turn.bench.config;
     let room_for = due.most.unwrap_or(due.before / PLANNED_SHARE);
     let wanted = due.most.unwrap_or(due.before) * LEFT_PERCENT / 100;
     let last = if due.most.is_some() { STEPS } else { LAST_WHOLE_STEP + 1 };
     let signatures = |path: &str| facts::signatures(&config.root, path);
+    let count = |messages: &[Message]| message_tokens(turn, messages);
     let history = &turn.history;
-    let mut shortest = None;
+    let drafter = Drafter::new(&history.messages, history.carried.as_ref(), &signatures, &count)?;
+    let mut found = None;
     for step in 0..last {
-        let count = |messages: &[Message]| message_tokens(turn, messages);
-        let room = Room::at(step, room_for);
-        let draft =
-            compact::draft(&history.messages, history.carried.as_ref(), room, &signatures, &count)?;
+        let draft = drafter.draft(Room::at(step, room_for))?;
         let after = tokens(turn, &compact::render(&draft)) + SUMMARY_TOKENS;
-        let wanted = if step > LAST_WHOLE_STEP { due.most.unwrap_or(wanted) } else { wanted };
-        if after <= wanted {
-            return Some(draft);
+        let most = if step > LAST_WHOLE_STEP { due.most.unwrap_or(wanted) } else { wanted };
+        // Where it only saves money, what is not short enough is not worth it.
+        if after <= most || due.most.is_some() {
+            found = Some(draft);
         }
-        shortest = Some(draft);
+        if after <= most {
+            break;
+        }
     }
-    shortest.filter(|_| due.most.is_some())
+    let draft = found?;
+    let digest = drafter.digest(&draft);
+    Some((draft, digest))
 }
 
 /// Returns what a request with these messages comes to.
@@ -173,13 +210,13 @@ fn message_tokens(turn: &Turning<'_>, messages: &[Message]) -> u64 {
 }
 
 /// Returns a summary of what is dropped: in a model's words, else its beginning and its end.
-async fn summary(turn: &mut Turning<'_>, draft: &Draft) -> Result<String, TurnError> {
+async fn summary(turn: &mut Turning<'_>, draft: &Draft, digest: &str) -> Result<String, TurnError> {
     let before = &draft.carried.summary;
     let text = match before.is_empty() {
-        true => draft.digest.clone(),
-        false => format!("Summary of what went before:\n{before}\n\n{}", draft.digest),
+        true => digest.to_owned(),
+        false => format!("Summary of what went before:\n{before}\n\n{digest}"),
     };
-    if draft.digest.len() >= LEAST_DIGEST_BYTES {
+    if digest.len() >= LEAST_DIGEST_BYTES {
         for _ in 0..MOST_ASKED {
             let words = compact::trim_summary(&ask_summary(turn, &text).await?.unwrap_or_default());
             if !words.is_empty() {
@@ -197,11 +234,7 @@ async fn summary(turn: &mut Turning<'_>, draft: &Draft) -> Result<String, TurnEr
 
 /// Asks the cheapest model that can; `None` where no whole answer came.
 async fn ask_summary(turn: &mut Turning<'_>, text: &str) -> Result<Option<String>, TurnError> {
-    let config = &turn.bench.config;
-    let (provider, model) = match &config.compaction.model {
-        Some(cheap) => (cheap.provider.clone(), cheap.model.clone()),
-        None => (turn.seat.way.provider.clone(), turn.seat.way.model.clone()),
-    };
+    let Candidate { provider, model, .. } = summarizer(turn);
     let request = Request {
         model,
         system: vec![SystemBlock { text: compact::INSTRUCTION.to_owned() }],

@@ -15,7 +15,7 @@ use distiq_router::{Candidate, Purpose};
 
 use super::escalating::{Seat, ask};
 use super::planning::PLAN;
-use super::{TurnError, Turning};
+use super::{TurnError, Turning, compacting};
 use crate::compact::{self, notes};
 
 /// What who is asked is told.
@@ -106,14 +106,7 @@ fn handed(turn: &Turning<'_>, mut request: Request, next: &Seat) -> u64 {
     if !config.compaction.enabled {
         return whole;
     }
-    let decision = config.router.compaction(
-        &next.way.provider,
-        &request,
-        Duration::MAX,
-        turn.history.rhythm.requests,
-        config.compaction.window_tokens,
-    );
-    match decision {
+    match compacting::decide(turn, &request, &next.way, Duration::MAX) {
         Compaction::Keep => whole,
         Compaction::Planned { after_tokens, .. } => after_tokens,
         Compaction::Forced { most_tokens, .. } => most_tokens,

@@ -6,7 +6,9 @@
 
 use std::time::Duration;
 
-use distiq_base::Price;
+use distiq_base::{Money, Price, Request};
+
+use crate::route::Candidate;
 
 /// What is known when it is decided whether a history is made shorter.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -27,6 +29,36 @@ pub struct CompactionInputs {
     pub prices: Option<PromptPrices>,
     /// Requests of the session so far.
     pub requests: u32,
+    /// What is asked for the summary, at the prices of the model that writes it.
+    pub summary: Money,
+}
+
+/// The request for a summary.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SummaryAsked {
+    /// Who writes it.
+    pub by: Candidate,
+    /// Its prompt.
+    pub prompt_tokens: u64,
+    /// Its answer.
+    pub answer_tokens: u64,
+}
+
+/// What is asked when it is decided whether a session's history is made shorter before its next request.
+#[derive(Clone, Debug)]
+pub struct CompactionQuestion<'a> {
+    /// The provider that the request goes to.
+    pub provider: &'a str,
+    /// The next request.
+    pub request: &'a Request,
+    /// How long nothing was asked of the model with this prefix.
+    pub idle: Duration,
+    /// Requests of the session so far.
+    pub requests: u32,
+    /// The window to keep to, where it is smaller than the model's.
+    pub window_tokens: Option<u64>,
+    /// The summary, where one is asked for.
+    pub summary: Option<SummaryAsked>,
 }
 
 /// What a prompt token costs.
@@ -74,8 +106,8 @@ const LEFT_PERCENT: u64 = 15;
 const LEAST_LEFT: u64 = 4_000;
 /// How much of what is dropped is read again, in percent.
 const READ_AGAIN_PERCENT: u64 = 25;
-/// What the summary costs: a prompt and an answer, in prompt tokens of the same model.
-const SUMMARY_TOKENS: u64 = 14_000;
+/// Millionths of a nano-dollar in one.
+const MICRO: i128 = 1_000_000;
 /// It must be cheaper by this much.
 const GAIN_PERCENT: i128 = 20;
 /// Requests that a turn takes, and the most that are believed in.
@@ -117,7 +149,7 @@ pub fn decide(inputs: &CompactionInputs) -> Compaction {
     let shorter = first(after, fixed_tokens)
         + reads(after)
         + prices.write.micro_nanos(again)
-        + prices.input.micro_nanos(SUMMARY_TOKENS);
+        + i128::from(inputs.summary.nanos()) * MICRO;
     if shorter * (100 + GAIN_PERCENT) >= keep * 100 {
         return Compaction::Keep;
     }
@@ -156,6 +188,7 @@ mod tests {
             cache_life: Duration::from_secs(300),
             prices: Some(SONNET),
             requests,
+            summary: Money::from_nanos(15_000_000),
         }
     }
 
@@ -171,6 +204,18 @@ mod tests {
         assert!(planned(inputs(150_000, 10, 60)));
         // Without prices nobody can tell.
         assert!(!planned(CompactionInputs { prices: None, ..inputs(80_000, 600, 5) }));
+    }
+
+    #[test]
+    fn a_summary_that_costs_more_than_it_saves_is_not_asked_for() {
+        let planned = |summary| {
+            let summary = Money::from_nanos(summary);
+            let inputs = CompactionInputs { summary, ..inputs(32_000, 600, 5) };
+            matches!(decide(&inputs), Compaction::Planned { .. })
+        };
+        // A cheap model writes it for a cent at the most, a dear one for ten.
+        assert!(planned(0) && planned(10_000_000));
+        assert!(!planned(100_000_000));
     }
 
     #[test]
