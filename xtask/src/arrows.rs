@@ -18,6 +18,7 @@ const HOUSE: &[Row] = &[
     row("base", &[]),
     row("store", &["base"]),
     row("ml", &["base"]),
+    row("pdf", &["base"]),
     row("lang", &["base"]),
     row("llm", &["base", "ml"]),
     row("index", &["base", "store", "ml", "lang"]),
@@ -30,8 +31,8 @@ const HOUSE: &[Row] = &[
     row(
         "distiq",
         &[
-            "base", "store", "ml", "lang", "llm", "index", "tools", "context", "router", "agent",
-            "gateway", "tui", "testkit",
+            "base", "store", "ml", "pdf", "lang", "llm", "index", "tools", "context", "router",
+            "agent", "gateway", "tui", "testkit",
         ],
     ),
     row("testkit", &["base", "ml", "llm"]),
@@ -65,6 +66,7 @@ const WALLS: &[Wall] = &[
     wall("candle-*", &["ml"]),
     wall("matrixmultiply", &["ml"]),
     wall("forust-ml", &["ml"]),
+    wall("hayro-*", &["pdf"]),
     wall("ratatui*", &["tui"]),
     wall("crossterm", &["tui"]),
     wall("clap*", &["distiq"]),

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use distiq_base::{Content, Message, Request, Role, SystemBlock};
 use distiq_index::words::Analyzer;
-use distiq_index::{IndexError, Query, Snapshot};
+use distiq_index::{IndexError, Query, Snapshot, is_document};
 
 /// Most passages.
 const MAX_PASSAGES: usize = 40;
@@ -29,9 +29,26 @@ pub struct Passage {
     pub start_line: u32,
     /// 1-based last line.
     pub end_line: u32,
+    /// Of a document with pages, such as PDF, the 1-based page that it begins on; its lines are those of the document's text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub page: Option<u32>,
+    /// The lines behind the first at which a new page begins, one for each page.
+    #[serde(skip)]
+    pub breaks: Vec<u32>,
     /// Its lines.
     pub text: String,
 }
+
+impl Passage {
+    /// Returns the 1-based page that one of its lines is on, in a document with pages.
+    fn page_at(&self, line: u32) -> Option<u32> {
+        let breaks = self.breaks.iter().filter(|it| **it <= line).count();
+        Some(self.page?.saturating_add(u32::try_from(breaks).unwrap_or(u32::MAX)))
+    }
+}
+
+/// Begins the first line of each page after a document's first.
+const PAGE: char = '\u{c}';
 
 /// How much of a source is taken.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -69,7 +86,10 @@ pub fn passages(
         let Some(text) = snapshot.text(&hit.path) else { continue };
         let (start, count) = (place(from), place(to).saturating_sub(place(from)).saturating_add(1));
         let lines: Vec<&str> = text.lines().skip(start).take(count).collect();
-        let text: String = lines.iter().flat_map(|line| [cut(line), "\n"]).collect();
+        let page = is_document(&hit.path).then(|| page_of(&text, start));
+        let breaks = if page.is_some() { breaks(from, &lines) } else { Vec::new() };
+        let text: String =
+            lines.iter().flat_map(|line| [cut(line.trim_start_matches(PAGE)), "\n"]).collect();
         // Each line gets a number of about six bytes.
         let bytes = text.len() + 6 * lines.len() + hit.path.len() + 16;
         if lines.is_empty() || bytes > left {
@@ -77,7 +97,7 @@ pub fn passages(
         }
         left -= bytes;
         let end_line = from.saturating_add(u32::try_from(lines.len() - 1).unwrap_or(0));
-        passages.push(Passage { path: hit.path, start_line: from, end_line, text });
+        passages.push(Passage { path: hit.path, start_line: from, end_line, page, breaks, text });
         if passages.len() == MAX_PASSAGES {
             break;
         }
@@ -90,6 +110,18 @@ fn place(line: u32) -> usize {
     usize::try_from(line.saturating_sub(1)).unwrap_or(usize::MAX)
 }
 
+/// Returns the 1-based page that a line of a document's text, by its index, is on.
+fn page_of(text: &str, line: usize) -> u32 {
+    let ends = text.lines().take(line.saturating_add(1)).map(|it| it.matches(PAGE).count());
+    u32::try_from(ends.sum::<usize>() + 1).unwrap_or(u32::MAX)
+}
+
+/// Returns the lines behind the first, which has number `from`, at which pages begin.
+fn breaks(from: u32, lines: &[&str]) -> Vec<u32> {
+    let behind = (from..).zip(lines).skip(1);
+    behind.flat_map(|(number, line)| line.matches(PAGE).map(move |_| number)).collect()
+}
+
 fn cut(line: &str) -> &str {
     let end = line.char_indices().nth(LINE_CHARS).map_or(line.len(), |(at, _)| at);
     line.get(..end).unwrap_or(line)
@@ -98,9 +130,14 @@ fn cut(line: &str) -> &str {
 /// Returns the request that asks a model; the caller adds the model and what it likes.
 pub fn request(question: &str, passages: &[Passage]) -> Request {
     let mut text = String::from("Sources:\n");
-    for Passage { path, start_line, text: lines, .. } in passages {
-        let _ = writeln!(text, "\n{path}");
-        for (number, line) in (*start_line..).zip(lines.lines()) {
+    for passage in passages {
+        let _ = writeln!(text, "\n{}", passage.path);
+        let mut page = None;
+        for (number, line) in (passage.start_line..).zip(passage.text.lines()) {
+            if passage.page_at(number) != page {
+                page = passage.page_at(number);
+                let _ = writeln!(text, "(page {})", page.unwrap_or_default());
+            }
             let _ = writeln!(text, "{number}: {line}");
         }
     }
@@ -122,6 +159,9 @@ pub struct Citation {
     pub start_line: u32,
     /// 1-based.
     pub end_line: u32,
+    /// Of a document with pages, the 1-based page that it begins on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub page: Option<u32>,
     /// Why it does not hold; `None` where it does.
     pub fault: Option<&'static str>,
 }
@@ -140,8 +180,12 @@ pub fn citations(answer: &str, passages: &[Passage]) -> Vec<Citation> {
         let sentence = before.rsplit(['.', '\n', ';']).find(|part| !part.trim().is_empty());
         let fault =
             fault((path, start_line, end_line), sentence.unwrap_or_default(), passages, &analyzer);
+        let page = passages
+            .iter()
+            .find(|it| it.path == path && (it.start_line..=it.end_line).contains(&start_line))
+            .and_then(|passage| passage.page_at(start_line));
         from = at + 1 + inside.0.len() + 1;
-        let citation = Citation { path: path.to_owned(), start_line, end_line, fault };
+        let citation = Citation { path: path.to_owned(), start_line, end_line, page, fault };
         let is_same = |other: &&mut Citation| {
             (&other.path, other.start_line, other.end_line)
                 == (&citation.path, start_line, end_line)
@@ -198,6 +242,8 @@ mod tests {
             path: "src/cart.py".into(),
             start_line: 10,
             end_line: 12,
+            page: None,
+            breaks: Vec::new(),
             text:
                 "def total(self):\n    \"\"\"Adds the prices.\"\"\"\n    return sum(self.prices)\n"
                     .into(),
@@ -224,6 +270,30 @@ mod tests {
         check("See [the manual] and [1:2:x] or [:3].", &[]);
         check("Prices [src/cart.py:12-10].", &[Some("no such lines")]);
         check("an open [bracket", &[]);
+    }
+
+    #[test]
+    fn places_in_documents_have_pages() {
+        let text = "one\ntwo\n\u{c}three\nfour\n\u{c}\u{c}five\n";
+        assert_eq!([0, 1, 2, 3, 4].map(|line| page_of(text, line)), [1, 1, 2, 2, 4]);
+        let lines: Vec<&str> = text.lines().skip(1).collect();
+        let passage = Passage {
+            path: "a.pdf".into(),
+            start_line: 2,
+            end_line: 5,
+            page: Some(page_of(text, 1)),
+            breaks: breaks(2, &lines),
+            text: "two\nthree\nfour\nfive\n".into(),
+        };
+        let pages = |answer: &str| citations(answer, std::slice::from_ref(&passage))[0].page;
+        assert_eq!(pages("two [a.pdf:2]"), Some(1));
+        assert_eq!(pages("four [a.pdf:4-5]"), Some(2));
+        assert_eq!(pages("five [a.pdf:5]"), Some(4));
+        assert_eq!(pages("nine [a.pdf:9]"), None);
+        let request = request("what?", &[passage]);
+        let [Content::Text { text }] = request.messages[0].content.as_slice() else { panic!() };
+        let told = "a.pdf\n(page 1)\n2: two\n(page 2)\n3: three\n4: four\n(page 4)\n5: five\n";
+        assert!(text.contains(told), "{text}");
     }
 
     #[test]

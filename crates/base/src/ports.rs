@@ -1,5 +1,7 @@
 //! Ports: what one crate offers another that it must not know.
 
+use std::fmt::Debug;
+use std::fs::File;
 use std::path::Path;
 
 /// Counts tokens as one model family does.
@@ -57,6 +59,26 @@ pub trait CodeIndex: Send + Sync {
         accepts: &dyn Fn(&str) -> bool,
         max_bytes: usize,
     ) -> Result<String, String>;
+}
+
+/// Why a document's text could not be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DocumentError {
+    /// It takes a password.
+    Locked,
+    /// It is broken, or takes more time or memory than is given to it.
+    Broken,
+    /// It is larger than what is read.
+    Large,
+    /// The reader could not be started; the next time it may.
+    Reader,
+}
+
+/// Reads the text of documents whose files are no text, such as PDF.
+pub trait ReadDocument: Debug + Send + Sync {
+    /// Returns a file's text from its beginning on, each page after the first begun by a form feed; empty where it holds none.
+    /// The file may be made to do harm. The call may take a while and blocks.
+    fn text(&self, file: File) -> Result<String, DocumentError>;
 }
 
 /// One place where a parser gave up.

@@ -97,7 +97,8 @@ pub fn embed(index: &Index) -> Result<Vectors, IndexError> {
     telling("embedding", "chunks", |control| index.embed(control))
 }
 
-fn telling<T>(doing: &str, what: &str, work: impl FnOnce(&Control<'_>) -> T) -> T {
+/// Does `work`, telling on a terminal how far it is.
+pub fn telling<T>(doing: &str, what: &str, work: impl FnOnce(&Control<'_>) -> T) -> T {
     let begin = Instant::now();
     let told: Mutex<Option<Instant>> = Mutex::new(None);
     let is_shown = stderr().is_terminal();

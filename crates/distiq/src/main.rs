@@ -10,6 +10,7 @@ mod checkpoints;
 mod cli;
 mod code_index;
 mod commands;
+mod documents;
 mod embedder;
 mod failure;
 mod grants;
@@ -58,14 +59,17 @@ fn main() -> ExitCode {
     ExitCode::from(code)
 }
 
-/// Looks after a command or shuts one in, where Distiq started itself for that. Comes before all else, because it happens for
-/// every command.
+/// Looks after a command, shuts one in or reads a document, where Distiq started itself for that. Comes before all else, because
+/// it happens for every command.
 fn beside_a_command() -> Option<ExitCode> {
     let mut arguments = std::env::args_os().skip(1);
     let first = arguments.next()?;
     #[cfg(target_os = "linux")]
     if first == distiq_tools::sandbox::LAUNCH {
         return Some(distiq_tools::sandbox::launch(arguments).into());
+    }
+    if first == distiq_pdf::EXTRACT {
+        return Some(documents::extract().into());
     }
     if first != distiq_tools::SUPERVISE {
         return None;

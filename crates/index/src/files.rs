@@ -21,6 +21,12 @@ pub(crate) enum Skip {
     /// Made by a tool from other files.
     Generated,
     Unreadable,
+    /// A document that takes a password.
+    Locked,
+    /// A document that its reader cannot make out.
+    Broken,
+    /// A document whose pages hold no letters, as with scans.
+    NoText,
 }
 
 impl Skip {
@@ -30,6 +36,9 @@ impl Skip {
             Skip::Binary => "binary",
             Skip::Generated => "generated",
             Skip::Unreadable => "unreadable",
+            Skip::Locked => "locked by a password",
+            Skip::Broken => "broken",
+            Skip::NoText => "without text",
         }
     }
 }
@@ -147,7 +156,7 @@ pub(crate) fn read(root: &File, path: &str) -> Result<String, Skip> {
 }
 
 #[cfg(target_os = "linux")]
-fn open(root: &File, path: &str) -> io::Result<File> {
+pub(crate) fn open(root: &File, path: &str) -> io::Result<File> {
     use rustix::fs::{Mode, OFlags, ResolveFlags, openat2};
     let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK;
     let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS;
@@ -155,7 +164,7 @@ fn open(root: &File, path: &str) -> io::Result<File> {
 }
 
 #[cfg(not(target_os = "linux"))]
-fn open(root: &File, path: &str) -> io::Result<File> {
+pub(crate) fn open(root: &File, path: &str) -> io::Result<File> {
     use rustix::fs::{Mode, OFlags, openat};
     let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOFOLLOW;
     Ok(openat(root, Path::new(path), flags, Mode::empty())?.into())

@@ -21,6 +21,7 @@
 //! This crate must never know a model, a session or a network.
 
 mod chunk;
+mod documents;
 mod error;
 mod files;
 pub mod graph;
@@ -37,6 +38,7 @@ mod watch;
 pub mod words;
 
 pub use chunk::{Chunk, FIELDS, Field};
+pub use documents::is_document;
 pub use error::IndexError;
 pub use graph::Graph;
 pub use rank::{Candidate, FEATURES, Retrieved};

@@ -25,16 +25,16 @@ pub(crate) struct Place {
 }
 
 impl Place {
-    /// Finds the folder, and makes it where there is none; one in the project that has links is left alone.
-    pub fn find(root: &Path, cache: &Path) -> Result<Self, IndexError> {
+    /// Finds the folder of a name, and makes it where there is none; one in the project that has links is left alone.
+    pub fn find(root: &Path, cache: &Path, name: &str) -> Result<Self, IndexError> {
         let inside = root.join(FOLDER);
-        if is_plain(&inside) && is_plain(&inside.join("index")) && make(&inside).is_ok() {
-            return Ok(Self { folder: inside.join("index") });
+        if is_plain(&inside) && is_plain(&inside.join(name)) && make(&inside, name).is_ok() {
+            return Ok(Self { folder: inside.join(name) });
         }
-        let name = blake3::hash(root.as_os_str().as_bytes()).to_hex();
-        let folder = cache.join("index").join(name.get(..16).unwrap_or_default());
-        make(&folder).map_err(|error| IndexError::io(&folder, error))?;
-        Ok(Self { folder: folder.join("index") })
+        let hash = blake3::hash(root.as_os_str().as_bytes()).to_hex();
+        let folder = cache.join("index").join(hash.get(..16).unwrap_or_default());
+        make(&folder, name).map_err(|error| IndexError::io(&folder, error))?;
+        Ok(Self { folder: folder.join(name) })
     }
 
     pub fn database(&self) -> PathBuf {
@@ -104,13 +104,13 @@ fn is_plain(folder: &Path) -> bool {
 }
 
 /// Makes the folder with what keeps it out of git, and sees that it can be written.
-fn make(folder: &Path) -> io::Result<()> {
-    fs::create_dir_all(folder.join("index"))?;
+fn make(folder: &Path, name: &str) -> io::Result<()> {
+    fs::create_dir_all(folder.join(name))?;
     let ignore = folder.join(".gitignore");
     if !ignore.exists() {
         fs::write(&ignore, "*\n")?;
     }
     // The folder may be older than its being read-only.
-    let probe = folder.join("index").join("lock");
+    let probe = folder.join(name).join("lock");
     OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(probe).map(|_| ())
 }

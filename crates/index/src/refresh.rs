@@ -10,9 +10,10 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use distiq_base::{Embed, atomic};
+use distiq_base::{Embed, ReadDocument, atomic};
 use distiq_store::{Database, StoreError};
 
+use crate::documents::{self, Documents};
 use crate::error::IndexError;
 use crate::place::Place;
 use crate::segment::{Damaged, Segment};
@@ -26,6 +27,8 @@ const VERSION: i64 = 4;
 /// Most bytes of text that go into the index at once; what was read before a cancellation stays.
 const BATCH_BYTES: u64 = 64 << 20;
 const BATCH_FILES: usize = 20_000;
+/// The folder of the index of the code.
+const CODE: &str = "index";
 /// How often a reader looks again whose segment went away meanwhile.
 const LOOKS: u32 = 5;
 
@@ -40,6 +43,8 @@ pub struct Index {
     meaning: Arc<Meaning>,
     /// Why it was built anew when it was opened.
     was_rebuilt: Option<&'static str>,
+    /// Where it is an index of documents alone.
+    documents: Option<Documents>,
 }
 
 /// How a caller follows a long work and ends it.
@@ -92,7 +97,26 @@ impl Index {
     /// # Errors
     /// When neither folder can be used.
     pub fn open(root: &Path, cache: &Path) -> Result<Self, IndexError> {
-        let place = Place::find(root, cache)?;
+        Self::open_in(root, Place::find(root, cache, CODE)?)
+    }
+
+    /// Opens the index of a project's documents, which lies beside that of its code and has nothing but the files that
+    /// [`crate::is_document`] names; `reader` reads them. [`Snapshot::with_documents`] joins both.
+    ///
+    /// # Errors
+    /// As [`Index::open`].
+    pub fn open_documents(
+        root: &Path,
+        cache: &Path,
+        reader: Arc<dyn ReadDocument>,
+    ) -> Result<Self, IndexError> {
+        let place = Place::find(root, cache, documents::FOLDER)?;
+        let folder = place.folder.clone();
+        let index = Self::open_in(root, place)?;
+        Ok(Self { documents: Some(Documents { folder, reader }), ..index })
+    }
+
+    fn open_in(root: &Path, place: Place) -> Result<Self, IndexError> {
         match Self::open_at(&place) {
             Ok((db, VERSION)) => Ok(Self::of(root, place, db, None)),
             Ok((db, version)) => {
@@ -119,7 +143,15 @@ impl Index {
 
     fn of(root: &Path, place: Place, db: Database, was_rebuilt: Option<&'static str>) -> Self {
         let meaning = Arc::new(Meaning::new(place.clone(), None));
-        Self { root: root.to_path_buf(), place, db, open: Mutex::default(), meaning, was_rebuilt }
+        Self {
+            root: root.to_path_buf(),
+            place,
+            db,
+            open: Mutex::default(),
+            meaning,
+            was_rebuilt,
+            documents: None,
+        }
     }
 
     fn anew(
@@ -153,11 +185,37 @@ impl Index {
     /// # Errors
     /// As [`Index::open`].
     pub fn rebuild(root: &Path, cache: &Path) -> Result<Self, IndexError> {
-        let place = Place::find(root, cache)?;
+        let place = Place::find(root, cache, CODE)?;
         let turn = place.lock(&|| false)?;
         clear(&place.folder)?;
         drop(turn);
-        Self::open(root, cache)
+        Self::open_in(root, place)
+    }
+
+    /// Empties the index of a project's documents.
+    ///
+    /// # Errors
+    /// As [`Index::open`].
+    pub fn clear_documents(root: &Path, cache: &Path) -> Result<(), IndexError> {
+        let place = Place::find(root, cache, documents::FOLDER)?;
+        let _turn = place.lock(&|| false)?;
+        clear(&place.folder)
+    }
+
+    /// Tells whether the files that were seen last have documents among them.
+    ///
+    /// # Errors
+    /// When the table cannot be read.
+    pub fn has_documents(&self) -> Result<bool, IndexError> {
+        Ok(table::files(&self.db)?.keys().any(|path| documents::is_document(path)))
+    }
+
+    /// Returns the files whose text is not in the index, each with the reason, by path.
+    ///
+    /// # Errors
+    /// When the table cannot be read.
+    pub fn left_out(&self) -> Result<Vec<(String, String)>, IndexError> {
+        Ok(self.db.read(table::noted)?)
     }
 
     /// Returns why it was emptied when it was opened, where it was.
@@ -202,7 +260,10 @@ impl Index {
     pub fn refresh(&self, control: &Control<'_>) -> Result<Refreshed, IndexError> {
         let is_cancelled = || control.is_cancelled();
         let _turn = self.place.lock(&is_cancelled)?;
-        let walked = walk(&self.root, &is_cancelled);
+        let mut walked = walk(&self.root, &is_cancelled);
+        if self.documents.is_some() {
+            walked.files.retain(|file| documents::is_document(&file.path));
+        }
         if control.is_cancelled() {
             return Err(IndexError::Cancelled);
         }
@@ -252,6 +313,7 @@ impl Index {
         let now_ns = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_nanos());
         let work = read::Work {
             root: &root,
+            documents: self.documents.as_ref(),
             files: batch,
             known,
             now_ns: i64::try_from(now_ns).unwrap_or(i64::MAX),
@@ -295,9 +357,10 @@ impl Index {
         let mut last = IndexError::Damaged;
         for _ in 0..LOOKS {
             // Between a look at the table and the opening of a segment another process may merge it away.
-            match Snapshot::open(&self.root, &self.db, &self.meaning, &|names| {
+            let opened = Snapshot::open(&self.root, &self.db, &self.meaning, &|names| {
                 self.open_segments(names)
-            }) {
+            });
+            match opened {
                 Err(IndexError::Damaged) => last = IndexError::Damaged,
                 other => return other,
             }

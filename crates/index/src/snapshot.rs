@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 use distiq_store::{Database, StoreError};
 
 use crate::chunk::{Chunk, FIELDS};
+use crate::documents;
 use crate::error::IndexError;
 use crate::rank::Usual;
 use crate::segment::{Damaged, FileFacts, Segment};
@@ -24,10 +25,12 @@ pub struct Snapshot {
     averages: [f32; FIELDS],
     meaning: Arc<Meaning>,
     usual: OnceLock<Usual>,
+    /// Where texts of documents are kept.
+    documents: Option<PathBuf>,
 }
 
 /// A segment, and what lives in it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Part {
     /// The name of the segment's file.
     pub name: String,
@@ -131,12 +134,24 @@ impl Snapshot {
         let (rows, skipped) =
             db.read(|tx| Ok::<_, StoreError>((table::segments(tx)?, table::notes(tx)?)))?;
         let mut parts = Vec::with_capacity(rows.len());
+        let names: Vec<&str> = rows.iter().map(|row| row.name.as_str()).collect();
+        for (row, segment) in rows.iter().zip(open(&names)?) {
+            parts.push(Part::new(segment, row, 0));
+        }
+        Self::of(root, parts, skipped, meaning)
+    }
+
+    fn of(
+        root: &Path,
+        mut parts: Vec<Part>,
+        skipped: Vec<(String, u64)>,
+        meaning: &Arc<Meaning>,
+    ) -> Result<Self, IndexError> {
         let mut base = 0_u32;
         let mut stats = Stats { skipped, ..Stats::default() };
         let mut sums = [0_u64; FIELDS];
-        let names: Vec<&str> = rows.iter().map(|row| row.name.as_str()).collect();
-        for (row, segment) in rows.iter().zip(open(&names)?) {
-            let part = Part::new(segment, row, base);
+        for part in &mut parts {
+            part.base = base;
             base = base.checked_add(part.segment.chunks()).ok_or(IndexError::Damaged)?;
             let files = part.segment.files().iter().zip(&part.lives);
             for (file, _) in files.filter(|(_, lives)| **lives) {
@@ -147,7 +162,6 @@ impl Snapshot {
                 sums.iter_mut().zip(file.lengths).for_each(|(sum, length)| *sum += length);
             }
             stats.segments += 1;
-            parts.push(part);
         }
         // Averages decide by their proportions; the last digits do not matter.
         #[allow(clippy::cast_precision_loss)]
@@ -160,7 +174,24 @@ impl Snapshot {
             averages,
             meaning: Arc::clone(meaning),
             usual: OnceLock::new(),
+            documents: None,
         })
+    }
+
+    /// Returns what both this and a snapshot of the project's documents hold, to be searched as one.
+    ///
+    /// # Errors
+    /// When the index is damaged.
+    pub fn with_documents(&self, documents: &Snapshot) -> Result<Snapshot, IndexError> {
+        let parts = self.parts.iter().chain(&documents.parts).cloned().collect();
+        // Vectors of the words of both are kept beside the documents, so that those of the code alone stay.
+        let meaning = match self.meaning.outside() {
+            Some(_) => &self.meaning,
+            None => &documents.meaning,
+        };
+        let folder = documents.meaning.folder().to_path_buf();
+        let joined = Self::of(&self.root, parts, self.stats.skipped.clone(), meaning)?;
+        Ok(Self { documents: Some(folder), ..joined })
     }
 
     /// Returns the project's root.
@@ -223,8 +254,11 @@ impl Snapshot {
     }
 
     /// Reads a file of the project as it is now; `None` where it cannot be read or holds no text. No link in its path is
-    /// followed.
+    /// followed. Of a document, its text is what was read last.
     pub fn text(&self, path: &str) -> Option<String> {
+        if let Some(folder) = self.documents.as_ref().filter(|_| documents::is_document(path)) {
+            return documents::kept(folder, path);
+        }
         let root = std::fs::File::open(&self.root).ok()?;
         crate::files::read(&root, path).ok()
     }

@@ -169,6 +169,12 @@ pub(crate) fn fact(tx: &Tx<'_>, name: &str) -> Result<Option<i64>, StoreError> {
     tx.one("SELECT value FROM fact WHERE name = ?1", params![name], |row| row.get(0))
 }
 
+/// Returns the files that were not read, each with the reason, by path.
+pub(crate) fn noted(tx: &Tx<'_>) -> Result<Vec<(String, String)>, StoreError> {
+    let sql = "SELECT path, note FROM file WHERE note IS NOT NULL ORDER BY path";
+    tx.all(sql, params![], |row| Ok((row.get(0)?, row.get(1)?)))
+}
+
 /// Returns why files were not read, each reason with its count.
 pub(crate) fn notes(tx: &Tx<'_>) -> Result<Vec<(String, u64)>, StoreError> {
     let sql = "SELECT note, count(*) FROM file WHERE note IS NOT NULL GROUP BY note ORDER BY note";

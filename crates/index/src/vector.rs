@@ -11,6 +11,7 @@ mod outside;
 mod rows;
 
 use std::collections::HashMap;
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use distiq_base::{Embed, atomic};
@@ -59,6 +60,10 @@ impl Meaning {
     pub fn new(place: Place, embedder: Option<Arc<dyn Embed>>) -> Self {
         let outside = embedder.map(|embedder| Outside::new(place.clone(), embedder));
         Self { place, state: Mutex::default(), outside }
+    }
+
+    pub fn folder(&self) -> &Path {
+        &self.place.folder
     }
 
     pub fn outside(&self) -> Option<&Outside> {

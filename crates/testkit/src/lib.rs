@@ -33,6 +33,7 @@ pub mod fault;
 pub mod fuzz;
 pub mod http;
 pub mod invariants;
+pub mod pdf;
 pub mod script;
 mod server;
 mod source_tree;

@@ -11,7 +11,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::cli::Global;
-use crate::code_index::{self, Refresh};
+use crate::documents;
 use crate::failure::Failure;
 use crate::world::{Flag, World};
 use crate::{output, providers, terminal};
@@ -164,9 +164,7 @@ fn find(world: &World, args: &Args, question: &str) -> Result<Vec<Passage>, Fail
     };
     let extent = if args.full_docs { Extent::Files } else { Extent::Passages };
     let query = Query { limit: LOOKED_AT, mode, ..Query::new(question) };
-    code_index::with(world, Refresh::Yes, |_, snapshot| {
-        sources::passages(snapshot, &query, extent, args.context)
-    })
+    documents::with(world, |snapshot| sources::passages(snapshot, &query, extent, args.context))
 }
 
 /// Tells whether there is a model to ask; without any key the passages are the answer.
@@ -179,12 +177,18 @@ fn can_ask(world: &World) -> Result<bool, Failure> {
     Ok(false)
 }
 
+/// Returns how a place is shown: `docs/manual.pdf:120-131 (page 4)`.
+fn place(path: &str, start_line: u32, end_line: u32, page: Option<u32>) -> String {
+    let page = page.map(|page| format!(" (page {page})")).unwrap_or_default();
+    format!("{path}:{start_line}-{end_line}{page}")
+}
+
 fn show_passages(passages: &[Passage]) {
     if passages.is_empty() {
         terminal::say("The sources do not tell: nothing in the project fits the question");
     }
-    for Passage { path, start_line, end_line, text } in passages.iter().take(SHOWN) {
-        output::text(&format!("{path}:{start_line}-{end_line}"));
+    for Passage { path, start_line, end_line, page, text, .. } in passages.iter().take(SHOWN) {
+        output::text(&place(path, *start_line, *end_line, *page));
         output::text(text);
     }
     let rest = passages.len().saturating_sub(SHOWN);
@@ -194,7 +198,7 @@ fn show_passages(passages: &[Passage]) {
 }
 
 fn show_end(args: &Args, answered: &Answered) {
-    for Citation { path, start_line, end_line, fault } in &answered.citations {
+    for Citation { path, start_line, end_line, fault, .. } in &answered.citations {
         if let Some(fault) = fault {
             terminal::say(&format!(
                 "note: [{path}:{start_line}-{end_line}] does not hold: {fault}"
@@ -209,8 +213,8 @@ fn show_end(args: &Args, answered: &Answered) {
     }
     output::text("\nSources:");
     let cited: Vec<&Citation> = answered.citations.iter().filter(|it| it.fault.is_none()).collect();
-    for Citation { path, start_line, end_line, .. } in &cited {
-        output::text(&format!("  {path}:{start_line}-{end_line}"));
+    for Citation { path, start_line, end_line, page, .. } in &cited {
+        output::text(&format!("  {}", place(path, *start_line, *end_line, *page)));
     }
     if cited.is_empty() {
         output::text("  none that the answer names");

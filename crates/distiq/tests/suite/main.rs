@@ -13,6 +13,7 @@ mod context;
 mod data;
 mod demo;
 mod docs;
+mod documents;
 mod economy;
 mod faults;
 mod gateway;

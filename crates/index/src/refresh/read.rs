@@ -5,6 +5,7 @@ use std::fs::File;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::Control;
+use crate::documents::Documents;
 use crate::files::{self, Skip};
 use crate::segment::Builder;
 use crate::table::{FileRow, NewRow};
@@ -22,6 +23,8 @@ const YOUNG_NS: i64 = 50_000_000;
 /// Files to be read.
 pub(super) struct Work<'a> {
     pub root: &'a File,
+    /// Where documents are read.
+    pub documents: Option<&'a Documents>,
     pub files: &'a [Found],
     pub known: &'a HashMap<String, FileRow>,
     pub now_ns: i64,
@@ -49,7 +52,9 @@ impl Work<'_> {
     pub fn run(&self) -> Read {
         let next = AtomicUsize::new(0);
         let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
-        let threads = cores.min(MAX_THREADS).min(self.files.len() / FILES_A_THREAD + 1);
+        // A document's reader is another process.
+        let files_a_thread = if self.documents.is_some() { 1 } else { FILES_A_THREAD };
+        let threads = cores.min(MAX_THREADS).min(self.files.len() / files_a_thread + 1);
         if threads == 1 {
             return self.work(&next);
         }
@@ -103,9 +108,10 @@ impl Work<'_> {
             slot: None,
             note: None,
         };
-        let text = match files::skip_by_name(&file.path, file.bytes) {
-            Some(skip) => Err(skip),
-            None => files::read(self.root, &file.path),
+        let text = match (self.documents, files::skip_by_name(&file.path, file.bytes)) {
+            (Some(documents), _) => documents.read(self.root, &file.path),
+            (None, Some(skip)) => Err(skip),
+            (None, None) => files::read(self.root, &file.path),
         };
         match text {
             Ok(text) => {

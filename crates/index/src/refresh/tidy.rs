@@ -1,8 +1,10 @@
 //! Keeping segments few and free of what is dead.
 
+use std::collections::HashSet;
 use std::fs;
 
 use super::Index;
+use crate::documents::{KEPT, file_name};
 use crate::error::IndexError;
 use crate::segment::{Input, merge};
 use crate::snapshot::Part;
@@ -66,10 +68,17 @@ impl Index {
             .unwrap_or_else(std::sync::PoisonError::into_inner)
             .retain(|name, _| is_named(name));
         let folder = &self.place.folder;
+        let kept: HashSet<String> = match self.documents {
+            Some(_) => table::files(&self.db)?.keys().map(|path| file_name(path)).collect(),
+            None => HashSet::new(),
+        };
         let entries = fs::read_dir(folder).map_err(|error| IndexError::io(folder, error))?;
         for entry in entries.flatten() {
             let name = entry.file_name();
             let Some(name) = name.to_str() else { continue };
+            if name.ends_with(KEPT) && !kept.contains(name) {
+                let _ = fs::remove_file(entry.path());
+            }
             // Those of an embedder from outside were dear; they go when they were made use of.
             let segment = match name.strip_suffix(".vec") {
                 Some(stem) if stem.contains('.') => continue,

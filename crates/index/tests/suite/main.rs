@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, missing_docs)]
 
+mod documents;
 mod embedders;
 mod fresh;
 mod graph;

@@ -1,0 +1,169 @@
+//! Documents that are no text: read by this program, started again for one file at a time with limits on its time and memory,
+//! so that a file made to do harm ends nothing but that.
+
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use distiq_base::{DocumentError, ReadDocument};
+use distiq_index::{Control, Index, IndexError, Snapshot};
+use distiq_pdf::{EXTRACT, MAX_FILE_BYTES, MAX_TEXT_BYTES, PdfError, text};
+use nix::sys::resource::{Resource, setrlimit};
+
+use crate::code_index;
+use crate::failure::Failure;
+use crate::world::World;
+use crate::{terminal, toolbox};
+
+/// What one document may take: seconds of a processor, of the clock, and memory.
+const CPU_SECONDS: u64 = 20;
+const PATIENCE: Duration = Duration::from_secs(40);
+const MEMORY_BYTES: u64 = 1 << 30;
+const LOOK_EVERY: Duration = Duration::from_millis(2);
+/// How deeply nested a document may be for the reader's stack.
+const STACK_BYTES: usize = 64 << 20;
+/// How long a question waits for documents that were never read; the others are read with the next.
+const QUESTION_PATIENCE: Duration = Duration::from_secs(60);
+
+/// How the reader ends that found no text.
+const LOCKED: u8 = 3;
+const INVALID: u8 = 4;
+const LARGE: u8 = 5;
+const BAD_PIPE: u8 = 6;
+
+/// Reads a PDF from standard input and writes its text to standard output, in this process, within limits. Returns the exit code.
+pub fn extract() -> u8 {
+    // Where a limit cannot be set, the parent's watch still ends this process.
+    for (resource, most) in [
+        (Resource::RLIMIT_CPU, CPU_SECONDS),
+        (Resource::RLIMIT_AS, MEMORY_BYTES),
+        (Resource::RLIMIT_CORE, 0),
+        (Resource::RLIMIT_FSIZE, 0),
+    ] {
+        let _ = setrlimit(resource, most, most);
+    }
+    let work = || {
+        let mut bytes = Vec::new();
+        if io::stdin().take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes).is_err() {
+            return BAD_PIPE;
+        }
+        match text(bytes) {
+            Ok(text) if io::stdout().write_all(text.as_bytes()).is_ok() => 0,
+            Ok(_) => BAD_PIPE,
+            Err(PdfError::Locked) => LOCKED,
+            Err(PdfError::Invalid) => INVALID,
+            Err(PdfError::Large) => LARGE,
+        }
+    };
+    let thread = thread::Builder::new().stack_size(STACK_BYTES).spawn(work);
+    thread.map_or(BAD_PIPE, |thread| thread.join().unwrap_or(INVALID))
+}
+
+/// Starts this program for each document.
+#[derive(Debug)]
+struct OwnProcess {
+    program: PathBuf,
+}
+
+impl ReadDocument for OwnProcess {
+    fn text(&self, file: File) -> Result<String, DocumentError> {
+        if file.metadata().is_ok_and(|data| data.len() > MAX_FILE_BYTES) {
+            return Err(DocumentError::Large);
+        }
+        let child = Command::new(&self.program)
+            .arg(EXTRACT)
+            .env_clear()
+            .stdin(file)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn();
+        let mut child = child.map_err(|_| DocumentError::Reader)?;
+        let Some(stdout) = child.stdout.take() else { return Err(DocumentError::Reader) };
+        let reading = thread::spawn(move || {
+            let mut bytes = Vec::new();
+            let most = u64::try_from(MAX_TEXT_BYTES).unwrap_or(u64::MAX);
+            stdout.take(most + 1).read_to_end(&mut bytes).map(|_| bytes)
+        });
+        let status = ended(&mut child);
+        let bytes = reading.join().ok().and_then(Result::ok).unwrap_or_default();
+        match status.and_then(|status| status.code()) {
+            Some(0) => String::from_utf8(bytes).map_err(|_| DocumentError::Broken),
+            Some(code) if code == i32::from(LOCKED) => Err(DocumentError::Locked),
+            Some(code) if code == i32::from(LARGE) => Err(DocumentError::Large),
+            Some(code) if code == i32::from(BAD_PIPE) => Err(DocumentError::Reader),
+            // It crashed, or a limit ended it.
+            _ => Err(DocumentError::Broken),
+        }
+    }
+}
+
+/// Waits for a reader to end, and ends it where it takes too long.
+fn ended(child: &mut Child) -> Option<ExitStatus> {
+    let begin = Instant::now();
+    loop {
+        match child.try_wait() {
+            Ok(Some(status)) => return Some(status),
+            Ok(None) if begin.elapsed() < PATIENCE => thread::sleep(LOOK_EVERY),
+            _ => {
+                let _ = child.kill();
+                let _ = child.wait();
+                return None;
+            }
+        }
+    }
+}
+
+/// Does `work` on the project's code and documents together; reads the documents that changed first.
+pub fn with<T>(
+    world: &World,
+    work: impl Fn(&Snapshot) -> Result<T, IndexError>,
+) -> Result<T, Failure> {
+    code_index::with(world, code_index::Refresh::Yes, |index, code| {
+        let Some(program) = toolbox::launcher().filter(|_| index.has_documents().unwrap_or(false))
+        else {
+            return work(code);
+        };
+        let reader: Arc<dyn ReadDocument> = Arc::new(OwnProcess { program });
+        let once = || {
+            let documents =
+                Index::open_documents(&world.root, &world.home.cache, Arc::clone(&reader))?;
+            refresh(&documents)?;
+            work(&code.with_documents(&documents.snapshot()?)?)
+        };
+        match once() {
+            Err(IndexError::Damaged) => {
+                Index::clear_documents(&world.root, &world.home.cache)?;
+                once()
+            }
+            other => other,
+        }
+    })
+}
+
+fn refresh(documents: &Index) -> Result<(), IndexError> {
+    let begin = Instant::now();
+    let is_over = || begin.elapsed() > QUESTION_PATIENCE;
+    let read = code_index::telling("reading", "documents", |control| {
+        documents.refresh(&Control { is_cancelled: Some(&is_over), ..*control })
+    });
+    match read {
+        Ok(_) | Err(IndexError::Busy) => {}
+        Err(IndexError::Cancelled) => {
+            terminal::say("note: not all documents are read yet; ask again to go on");
+        }
+        Err(error) => return Err(error),
+    }
+    let left_out = documents.left_out()?;
+    if let Some((path, why)) = left_out.first() {
+        let rest = match left_out.len() - 1 {
+            0 => String::new(),
+            more => format!(", and {more} more"),
+        };
+        terminal::say(&format!("note: {path} was not read: {why}{rest}"));
+    }
+    Ok(())
+}
