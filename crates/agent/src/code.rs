@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use distiq_base::{CodeIndex, CodeView};
+use distiq_base::{CodeIndex, CodeView, Embed};
 use distiq_index::graph::{Direction, EdgeKind, Graph, MapRequest, Seeds, map};
 use distiq_index::{Control, Hit, Index, IndexError, Mention, Mode, Query, Snapshot};
 
@@ -38,13 +38,27 @@ const BYTES_A_TOKEN: usize = 3;
 pub struct ProjectCode {
     root: PathBuf,
     cache: PathBuf,
+    embedder: Option<Arc<dyn Embed>>,
     index: Mutex<Option<Index>>,
 }
 
 impl ProjectCode {
     /// Returns the code of the project at `root`, whose index may lie in `cache`.
     pub fn new(root: &Path, cache: &Path) -> Self {
-        Self { root: root.to_path_buf(), cache: cache.to_path_buf(), index: Mutex::default() }
+        let (root, cache) = (root.to_path_buf(), cache.to_path_buf());
+        Self { root, cache, embedder: None, index: Mutex::default() }
+    }
+
+    /// Returns the code found by the vectors of an embedder, too, as far as the index has them.
+    pub fn with_embedder(self, embedder: Option<Arc<dyn Embed>>) -> Self {
+        Self { embedder, ..self }
+    }
+
+    fn embedding(&self, index: Index) -> Index {
+        match &self.embedder {
+            Some(embedder) => index.with_embedder(Arc::clone(embedder)),
+            None => index,
+        }
     }
 
     /// Returns where exactly this name is defined, or used; `None` where that is not sure.
@@ -79,12 +93,12 @@ impl ProjectCode {
         let mut slot = self.index.lock().unwrap_or_else(PoisonError::into_inner);
         let opened = match slot.take() {
             Some(index) => index,
-            None => Index::open(&self.root, &self.cache)?,
+            None => self.embedding(Index::open(&self.root, &self.cache)?),
         };
         let mut index = slot.insert(opened);
         match ask(index, control, &work) {
             Err(IndexError::Damaged) => {
-                index = slot.insert(Index::rebuild(&self.root, &self.cache)?);
+                index = slot.insert(self.embedding(Index::rebuild(&self.root, &self.cache)?));
                 ask(index, control, &work)
             }
             other => other,
@@ -284,6 +298,8 @@ fn place(depth: u32) -> usize {
 mod tests {
     use std::fs;
 
+    use distiq_base::{EmbedError, EmbedRole};
+
     use super::*;
 
     const CART: &str = "class Cart:\n    def total(self):\n        return sum(self.prices())\n\n    def prices(self):\n        return []\n";
@@ -315,6 +331,39 @@ mod tests {
     fn code_is_found_by_what_it_does() {
         let text = answer(CodeView::Meaning, "sum of all prices");
         assert!(text.starts_with("cart.py:"), "{text}");
+    }
+
+    /// Knows that to pay is to settle.
+    #[derive(Debug)]
+    struct Paying;
+
+    impl Embed for Paying {
+        fn id(&self) -> &str {
+            "paying-1"
+        }
+
+        fn embed(&self, texts: &[&str], _: EmbedRole) -> Result<Vec<Vec<f32>>, EmbedError> {
+            let knows = |text: &&str| ["owed", "checkout"].iter().any(|it| text.contains(it));
+            Ok(texts.iter().map(|it| vec![f32::from(knows(it)), 0.1]).collect())
+        }
+    }
+
+    #[test]
+    fn an_embedder_finds_what_no_word_says() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("shop.py"), SHOP).unwrap();
+        fs::write(folder.path().join("cart.py"), CART).unwrap();
+        let cache = folder.path().join("cache");
+        let embedder: Arc<dyn Embed> = Arc::new(Paying);
+        let index = Index::open(folder.path(), &cache).unwrap().with_embedder(embedder.clone());
+        index.refresh(&Control::default()).unwrap();
+        index.embed(&Control::default()).unwrap();
+        let find = |embedder: Option<Arc<dyn Embed>>| {
+            let code = ProjectCode::new(folder.path(), &cache).with_embedder(embedder);
+            code.answer(CodeView::Meaning, "what is owed", &|_| true, 8_000).unwrap()
+        };
+        assert_eq!(find(None), "");
+        assert!(find(Some(embedder)).starts_with("shop.py:3-5\n"));
     }
 
     #[test]

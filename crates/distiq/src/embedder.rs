@@ -15,7 +15,7 @@ use tokio::runtime::Runtime;
 
 use crate::failure::Failure;
 use crate::world::World;
-use crate::{providers, router};
+use crate::{providers, router, terminal};
 
 /// Returns the embedder of the settings; `None` where vectors come of the project's own words.
 pub fn of(world: &World) -> Result<Option<Arc<dyn Embed>>, Failure> {
@@ -32,6 +32,14 @@ pub fn of(world: &World) -> Result<Option<Arc<dyn Embed>>, Failure> {
     Ok(Some(Arc::new(Remote::open(world, named)?)))
 }
 
+/// Returns the embedder of the settings for work that goes on without one: why there is none is said.
+pub fn if_any(world: &World) -> Option<Arc<dyn Embed>> {
+    of(world).unwrap_or_else(|failure| {
+        terminal::say(&format!("note: code is found without vectors: {}", failure.message));
+        None
+    })
+}
+
 /// A vendor's model, asked through the router: its limits hold, and each request is on the ledger.
 struct Remote {
     id: String,
@@ -39,7 +47,8 @@ struct Remote {
     route: Route,
     dialect: Dialect,
     project: String,
-    runtime: Mutex<Runtime>,
+    /// `None` once it is dropped.
+    runtime: Mutex<Option<Runtime>>,
 }
 
 impl std::fmt::Debug for Remote {
@@ -69,7 +78,7 @@ impl Remote {
             route,
             dialect,
             project: world.root.display().to_string(),
-            runtime: Mutex::new(runtime),
+            runtime: Mutex::new(Some(runtime)),
         })
     }
 
@@ -108,7 +117,18 @@ impl Embed for Remote {
 
     fn embed(&self, texts: &[&str], _role: EmbedRole) -> Result<Vec<Vec<f32>>, EmbedError> {
         let runtime = self.runtime.lock().unwrap_or_else(PoisonError::into_inner);
+        let runtime = runtime.as_ref().ok_or_else(|| EmbedError("it is closed".into()))?;
         runtime.block_on(self.ask(texts))
+    }
+}
+
+impl Drop for Remote {
+    /// Ends the runtime without waiting for it: the last owner may be a task of another one, which must not wait.
+    fn drop(&mut self) {
+        let runtime = self.runtime.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if let Some(runtime) = runtime.take() {
+            runtime.shutdown_background();
+        }
     }
 }
 

@@ -10,6 +10,7 @@ use distiq_llm::Registry;
 use distiq_tools::{ToolError, Toolbox, ToolboxConfig, Watch};
 
 use crate::ask::TerminalAsk;
+use crate::embedder;
 use crate::failure::Failure;
 use crate::grants::Grants;
 use crate::sandbox;
@@ -23,7 +24,9 @@ pub fn open(world: &World, mode: Mode, watch: Option<Arc<dyn Watch>>) -> Result<
         sandbox: sandbox::config(world)?,
         rules: Arc::clone(&world.rules),
         memory: Some(Arc::new(Grants::of(world))),
-        code: Some(Arc::new(ProjectCode::new(&world.root, &world.home.cache))),
+        code: Some(Arc::new(
+            ProjectCode::new(&world.root, &world.home.cache).with_embedder(embedder::if_any(world)),
+        )),
         secret_env: Registry::key_variables(&world.settings),
         launcher: launcher(),
         ..ToolboxConfig::new(&world.root, Arc::new(TerminalAsk::default()), world.home.outputs())

@@ -16,6 +16,7 @@
 //!
 //! This crate must never know a model, a session, or what a command is allowed to do.
 
+mod fuzzed;
 mod language;
 mod languages;
 mod outline;
@@ -24,6 +25,7 @@ pub mod shell;
 mod source;
 mod syntax;
 
+pub use fuzzed::fuzzed;
 pub use language::{LICENCES, Language, language_of};
 pub use outline::{OutlineItem, enclosing, outline};
 pub use source::{

@@ -63,6 +63,15 @@ pub fn text(bytes: Vec<u8>) -> Result<String, PdfError> {
     catch_unwind(AssertUnwindSafe(|| read(bytes))).unwrap_or(Err(PdfError::Invalid))
 }
 
+/// Reads any bytes as a PDF, without catching a panic. For tests.
+#[doc(hidden)]
+pub fn fuzzed(bytes: &[u8]) {
+    if let Ok(text) = read(bytes.to_vec()) {
+        assert!(text.len() <= MAX_TEXT_BYTES);
+        assert!(text.chars().all(|c| c == '\n' || c == PAGE || !c.is_control()));
+    }
+}
+
 fn read(bytes: Vec<u8>) -> Result<String, PdfError> {
     let pdf = Pdf::new(bytes).map_err(|error| match error {
         LoadPdfError::Decryption(_) => PdfError::Locked,

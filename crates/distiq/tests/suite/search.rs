@@ -142,3 +142,27 @@ fn a_vendors_vectors_are_made_once_found_by_and_paid_for() {
     let ran = run("/nowhere", &["index"]);
     assert!(ran.code != 0 && ran.err.contains("/nowhere/config.json"), "{}", ran.err);
 }
+
+#[test]
+fn a_model_that_searches_by_meaning_finds_by_the_vectors_of_the_settings() {
+    let text = "http Cookie\n    def dump(self):\n        return ''";
+    let call =
+        Answer::text("").and_call("search", serde_json::json!({"in": "meaning", "pattern": text}));
+    let model = ScriptedModel::start(Script::by_turn([call, Answer::text("Found.")])).unwrap();
+    let place = place();
+    let run = |arguments: &[&str]| {
+        let mut command = place.command(arguments);
+        command
+            .env("OPENAI_BASE_URL", model.base_url_openai())
+            .env("OPENAI_API_KEY", "sk-test-of-embeddings")
+            .env("DISTIQ_EMBEDDER", "openai/text-embedding-3-small")
+            .env("DISTIQ_MODEL", "gpt-scripted")
+            .env("DISTIQ_RETRY_BASE_MS", "1");
+        Ran::of(command.output().unwrap())
+    };
+    assert_eq!(run(&["index"]).code, 0);
+    let ran = run(&["run", "--no-local", "look for the cookie"]);
+    assert_eq!((ran.code, ran.out.trim()), (0, "Found."), "{}", ran.err);
+    let requests = rows(&run(&["cost", "--json"]).out)[0]["totals"]["requests"].as_u64();
+    assert_eq!(requests, Some(4), "the chunks, two of the turn and the question's vector");
+}

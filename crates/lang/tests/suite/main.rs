@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::string_slice)]
 
 mod bash_oracle;
+mod fuzz;
 mod outline;
 mod random;
 mod shell;

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::LazyLock;
 
 use distiq_base::SyntaxCheck;
-use distiq_lang::{Syntax, enclosing, outline, shell, source};
+use distiq_lang::{Syntax, enclosing, fuzzed, outline, shell};
 use proptest::prelude::*;
 
 /// The samples' names and texts.
@@ -53,7 +53,7 @@ fn examine(name: &str, text: &str) {
             assert!(item.start_line <= line && line <= item.end_line, "{item:?} around {line}");
         }
     }
-    examine_source(path, text, lines);
+    fuzzed(format!("{name}\n{text}").as_bytes());
     let errors = Syntax.check(path, text).unwrap_or_default();
     assert!(errors.len() <= 20);
     for error in errors {
@@ -61,32 +61,6 @@ fn examine(name: &str, text: &str) {
         assert!(error.column >= 1 && error.message.chars().count() < 120, "{error:?}");
     }
     let _ = shell::parse(text);
-}
-
-fn examine_source(path: &Path, text: &str, lines: u32) {
-    let Some(source) = source(path, text) else {
-        return;
-    };
-    let whole = |range: &std::ops::Range<u32>| {
-        let part = text.get(range.start as usize..range.end as usize);
-        assert!(part.is_some_and(|part| !part.is_empty()), "{range:?} of {}", text.len());
-    };
-    for (index, unit) in source.units.iter().enumerate() {
-        whole(&unit.bytes);
-        unit.doc.iter().for_each(whole);
-        assert!(unit.parent.is_none_or(|parent| (parent as usize) < index), "{unit:?}");
-        assert!(1 <= unit.start_line && unit.start_line <= unit.end_line, "{unit:?}");
-        assert!(unit.end_line <= lines && unit.signature.chars().count() <= 160, "{unit:?}");
-        assert!(!unit.name.is_empty(), "{unit:?}");
-        let before = &text[..unit.bytes.start as usize];
-        assert_eq!(unit.start_line as usize, 1 + before.matches('\n').count(), "{unit:?}");
-    }
-    let mut end = 0;
-    for piece in &source.pieces {
-        whole(&piece.bytes);
-        assert!(end <= piece.bytes.start && 1 <= piece.line && piece.line <= lines, "{piece:?}");
-        end = piece.bytes.end;
-    }
 }
 
 fn cases() -> u32 {
