@@ -9,6 +9,7 @@ mod calls;
 mod digest;
 mod draft;
 pub mod notes;
+pub mod prune;
 mod tail;
 
 pub use self::digest::{INSTRUCTION, most_bytes as most_digest_bytes};

@@ -1,6 +1,7 @@
 //! The history: what a log says the model has heard and said, ready for the next request.
 //!
-//! Append-only: nothing that was sent is ever changed or left out, but where the whole was made shorter.
+//! Append-only: nothing that was sent is ever changed or left out, but where the whole was made shorter or old results
+//! of tools were left out, both of which the log tells.
 //! What a crash left open is closed by appending (every call gets a result), never by rewriting.
 
 use std::path::Path;
@@ -8,12 +9,16 @@ use std::time::Duration;
 
 use distiq_base::clock::Clock;
 use distiq_base::event::EVENT_SCHEMA;
-use distiq_base::{Carried, Content, Event, Message, Record, Role, SystemBlock, ToolDef};
+use distiq_base::{
+    CacheTtl, Carried, Content, Event, Message, PrunedResult, Record, Role, SystemBlock, ToolDef,
+    Usage,
+};
 use distiq_router::economy::Rhythm;
 use distiq_router::economy::switch::is_bound;
 use jiff::Timestamp;
 use serde::Deserialize;
 
+use crate::compact::prune;
 use crate::log::{LogError, RawRecord, SessionLog};
 
 /// What every request of a session begins with.
@@ -42,6 +47,8 @@ pub struct History {
     pub dropped_tokens: u64,
     /// How its requests came so far.
     pub rhythm: Rhythm,
+    /// How long what was written last to the vendor's cache was to live.
+    pub ttl: CacheTtl,
     /// When the last one ended.
     pub asked_at: Option<Timestamp>,
     /// Turns begun.
@@ -103,9 +110,18 @@ struct CompactedLine {
 }
 
 #[derive(Deserialize)]
+struct PrunedLine {
+    tokens_before: u64,
+    tokens_after: u64,
+    results: Vec<PrunedResult>,
+}
+
+#[derive(Deserialize)]
 struct RequestLine {
     at: Timestamp,
     latency_ms: u64,
+    #[serde(default)]
+    usage: Usage,
 }
 
 /// What is said, and since where in it each turn that can be rewound goes on.
@@ -149,9 +165,14 @@ impl Folder {
                 let shorter = Said { messages, carried, ..Said::default() };
                 self.longer.push(std::mem::replace(&mut self.said, shorter));
             }
+            b"pruned" => {
+                let PrunedLine { tokens_before, tokens_after, results } = line.parse()?;
+                self.history.dropped_tokens += tokens_before.saturating_sub(tokens_after);
+                prune::apply(&mut self.said.messages, &results);
+            }
             b"request_finished" => {
-                let RequestLine { at, latency_ms } = line.parse()?;
-                self.history.asked(at, latency_ms);
+                let RequestLine { at, latency_ms, usage } = line.parse()?;
+                self.history.asked(at, latency_ms, &usage);
             }
             b"tool_finished" => {
                 let tool: ToolLine = line.parse()?;
@@ -255,7 +276,12 @@ impl History {
     /// Returns the conversation as the model in use is told it: reasoning that another one signed, which it
     /// would be refused for, is left out.
     pub fn to_send(&self) -> Vec<Message> {
-        let (others, own) = self.messages.split_at(self.bound_until.min(self.messages.len()));
+        self.sent(&self.messages)
+    }
+
+    /// Returns messages of the conversation, from its beginning, as the model in use is told them.
+    pub fn sent(&self, messages: &[Message]) -> Vec<Message> {
+        let (others, own) = messages.split_at(self.bound_until.min(messages.len()));
         let unbound = |message: &Message| {
             let content: Vec<Content> =
                 message.content.iter().filter(|content| !is_bound(content)).cloned().collect();
@@ -265,10 +291,16 @@ impl History {
     }
 
     /// Takes in that a request ended.
-    pub fn asked(&mut self, at: Timestamp, latency_ms: u64) {
+    pub fn asked(&mut self, at: Timestamp, latency_ms: u64, usage: &Usage) {
         let took = Duration::from_millis(latency_ms);
         let wait = self.asked_at.map(|last| since(last, at).saturating_sub(took));
         self.rhythm.note(wait);
+        if usage.cache_write + usage.cache_write_long > 0 {
+            self.ttl = match usage.cache_write_long {
+                0 => CacheTtl::Short,
+                _ => CacheTtl::Long,
+            };
+        }
         self.asked_at = Some(at);
     }
 

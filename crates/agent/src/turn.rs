@@ -11,6 +11,7 @@ mod correcting;
 mod escalating;
 mod kept;
 mod planning;
+mod pruning;
 mod repeats;
 mod wait;
 
@@ -98,6 +99,8 @@ pub(crate) struct Turning<'a> {
     unsure: bool,
     /// What the history came to when it was last made shorter.
     shortened_to: Option<u64>,
+    /// From how many tokens on the history is looked through again for what can be left out.
+    looked_at: Option<u64>,
 }
 
 /// Takes one turn, without a model where what is `asked` is found, and returns how it ended.
@@ -126,6 +129,7 @@ pub(crate) async fn run(
         again: false,
         unsure: false,
         shortened_to: None,
+        looked_at: None,
     };
     let began_at = turn.seat.way.clone();
     turn.open().await?;

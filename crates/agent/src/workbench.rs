@@ -54,6 +54,8 @@ impl Default for TurnLimits {
 pub struct CompactionConfig {
     /// Whether it ever is.
     pub enabled: bool,
+    /// Whether old results of tools are left out where that is cheaper.
+    pub prunes: bool,
     /// The window to keep to, where it is smaller than the model's.
     pub window_tokens: Option<u64>,
     /// The model that writes the summary; default the session's.
@@ -62,7 +64,7 @@ pub struct CompactionConfig {
 
 impl Default for CompactionConfig {
     fn default() -> Self {
-        Self { enabled: true, window_tokens: None, model: None }
+        Self { enabled: true, prunes: true, window_tokens: None, model: None }
     }
 }
 

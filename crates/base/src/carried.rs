@@ -25,6 +25,17 @@ pub struct Carried {
     pub summary: String,
 }
 
+/// What stands in for a tool's result that is not sent any more.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PrunedResult {
+    /// The message that holds it, counted from 0 in the history as it is then.
+    pub message: usize,
+    /// The call that it answers.
+    pub call_id: String,
+    /// What is sent in its place.
+    pub text: String,
+}
+
 /// A file that a session changed.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TouchedFile {

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::carried::Carried;
+use crate::carried::{Carried, PrunedResult};
 use crate::error::ErrorKind;
 use crate::ids::{RequestId, SessionId};
 use crate::message::Message;
@@ -377,6 +377,18 @@ pub enum Event {
         carried: Carried,
         /// The whole history from here on.
         messages: Vec<Message>,
+    },
+    /// Old results of tools are not sent any more: requests go on with a line in the place of each, and without the
+    /// reasoning behind the first, which vendors bind to what was sent before it.
+    Pruned {
+        /// Why now.
+        reason: String,
+        /// The prompt's tokens before, as estimated.
+        tokens_before: u64,
+        /// And after.
+        tokens_after: u64,
+        /// What stands in for each.
+        results: Vec<PrunedResult>,
     },
     /// The session got a name.
     Named {

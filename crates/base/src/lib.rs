@@ -37,7 +37,7 @@ pub mod secret_files;
 pub mod stream;
 pub mod usage;
 
-pub use carried::{Carried, TouchedFile};
+pub use carried::{Carried, PrunedResult, TouchedFile};
 pub use embed::{
     Embed, EmbedEncoding, EmbedError, EmbedInput, EmbedRequest, EmbedResponse, EmbedRole,
 };

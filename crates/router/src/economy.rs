@@ -4,6 +4,7 @@
 //! - [`lifetimes`] knows how long caches live, and which lifetime pays.
 //! - [`marks`] places cache marks for the longest reads.
 //! - [`prefix_target`] says how long a prompt's fixed part should be.
+//! - [`pruning`] says when old results of tools are left out.
 //! - [`switch`] makes a request fit another model than the one before.
 //! - [`shared_prefix`] holds a request's body against the one before it.
 
@@ -11,6 +12,7 @@ pub mod compaction;
 pub mod lifetimes;
 mod marks;
 mod prefix;
+pub mod pruning;
 mod shared;
 pub mod switch;
 

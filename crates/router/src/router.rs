@@ -16,7 +16,8 @@ use crate::cache::{CacheUse, Found, ResponseCache};
 use crate::economy::compaction::{
     self, Compaction, CompactionInputs, CompactionQuestion, PromptPrices, SummaryAsked,
 };
-use crate::economy::lifetimes::{Rhythm, cache_life, lifetime};
+use crate::economy::lifetimes::{Rhythm, life_of, lifetime};
+use crate::economy::pruning::{self, PromptCut, Pruning, PruningInputs};
 use crate::economy::{self, CacheRules, PrefixCosts};
 
 use crate::ledger::Ledger;
@@ -374,10 +375,23 @@ impl Router {
             window_tokens,
             answer_tokens: request.max_tokens.unwrap_or(DEFAULT_ANSWER_TOKENS),
             idle,
-            cache_life: cache_life(provider, &request.model),
+            cache_life: life_of(provider, &request.model, question.ttl),
             prices,
             requests,
             summary: self.summary_cost(question),
+        })
+    }
+
+    /// Decides whether old results of tools are left out before a session's next request; the rest of the question is as
+    /// for [`Self::compaction`].
+    pub fn pruning(&self, question: &CompactionQuestion<'_>, cut: &PromptCut) -> Option<Pruning> {
+        let CompactionQuestion { provider, request, idle, requests, .. } = *question;
+        pruning::decide(&PruningInputs {
+            cut: *cut,
+            idle,
+            cache_life: life_of(provider, &request.model, question.ttl),
+            prices: self.desk.prompt_prices(provider, &request.model, cut.prompt_tokens),
+            requests,
         })
     }
 

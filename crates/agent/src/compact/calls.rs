@@ -21,6 +21,11 @@ impl<'a> Calls<'a> {
         Self(calls.map(|(id, name, arguments)| (id, (name, arguments))).collect())
     }
 
+    /// Returns a call's name and arguments.
+    pub fn get(&self, id: &str) -> Option<(&'a str, &'a str)> {
+        self.0.get(id).copied()
+    }
+
     /// Returns a call on one short line, such as `shell cargo test`.
     pub fn line(&self, id: &str) -> String {
         let Some((name, arguments)) = self.0.get(id) else { return "a call".to_owned() };
@@ -75,7 +80,8 @@ impl<'a> Calls<'a> {
     }
 }
 
-fn line(name: &str, arguments: &str) -> String {
+/// Returns a call on one short line.
+pub fn line(name: &str, arguments: &str) -> String {
     let input: Value = serde_json::from_str(arguments).unwrap_or_default();
     let field = |name: &str| input.get(name).and_then(Value::as_str);
     let what = ["command", "cmd", "path", "query", "pattern", "args"].into_iter().find_map(field);
@@ -85,7 +91,7 @@ fn line(name: &str, arguments: &str) -> String {
 }
 
 /// Returns the paths that a call names.
-fn paths(arguments: &str) -> Vec<String> {
+pub fn paths(arguments: &str) -> Vec<String> {
     let input: Value = serde_json::from_str(arguments).unwrap_or_default();
     let mut paths: Vec<String> = Vec::new();
     let mut add = |path: &str| {

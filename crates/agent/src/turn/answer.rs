@@ -133,7 +133,7 @@ pub async fn started(
 
 /// Tells that a request is over, and adds it up.
 pub async fn finished(turn: &mut Turning<'_>, receipt: &Receipt) -> Result<(), TurnError> {
-    turn.history.asked(turn.bench.config.clock.now(), receipt.latency_ms);
+    turn.history.asked(turn.bench.config.clock.now(), receipt.latency_ms, &receipt.usage);
     if receipt.attempts > 0 {
         turn.spent.requests += 1;
         turn.spent.usage.add(&receipt.usage);

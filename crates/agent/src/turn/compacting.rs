@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use distiq_base::{Content, Event, Message, Request, RequestKind, SystemBlock};
+use distiq_base::{Content, Event, Message, Money, Request, RequestKind, SystemBlock};
 use distiq_router::economy::compaction::{
     Compaction, CompactionQuestion, SummaryAsked, USUAL_WINDOW, most_prompt,
 };
 use distiq_router::{Candidate, Purpose};
 
-use super::{TurnError, Turning};
+use super::{TurnError, Turning, pruning};
 use crate::compact::{self, Draft, Drafter, LAST_WHOLE_STEP, Room, STEPS, SUMMARY_TOKENS};
 use crate::facts;
 
@@ -35,13 +35,33 @@ struct Due {
     before: u64,
     /// What the prompt may have at most; `None` where it saves money alone.
     most: Option<u64>,
+    /// What it is likely to save, where it saves money alone.
+    saves: Money,
 }
 
 /// Makes the history shorter where that is cheaper or cannot be avoided; returns the next request.
 pub async fn next_request(turn: &mut Turning<'_>) -> Result<Request, TurnError> {
     let request = turn.request();
-    let Some(due) = due(turn, &request) else { return Ok(request) };
-    shorten(turn, due).await?;
+    if bytes(turn.history.messages.iter().flat_map(|message| &message.content)) < LEAST_BYTES {
+        return Ok(request);
+    }
+    // The vendor has nothing of it cached for a model that goes on from another.
+    let idle = match &turn.before {
+        Some(before) if before.is_of_another(&turn.seat.way) => Duration::MAX,
+        _ => turn.history.idle(turn.bench.config.clock.now()),
+    };
+    let due = due(turn, &request, idle);
+    let is_forced = due.as_ref().is_some_and(|due| due.most.is_some());
+    let cut = if is_forced { None } else { pruning::worth(turn, &request, idle) };
+    match (due, cut) {
+        (None, None) => return Ok(request),
+        // Of two ways to save the one that saves more; a summary loses more than it says.
+        (Some(due), Some(cut)) if cut.why.saves >= due.saves => {
+            pruning::leave_out(turn, cut).await?;
+        }
+        (Some(due), _) => drop(shorten(turn, due).await?),
+        (None, Some(cut)) => pruning::leave_out(turn, cut).await?,
+    }
     Ok(turn.request())
 }
 
@@ -55,30 +75,23 @@ pub async fn by_force(turn: &mut Turning<'_>) -> Result<bool, TurnError> {
     let window = config.compaction.window_tokens.unwrap_or(USUAL_WINDOW);
     let most = most_prompt(window, turn.seat.max_output_tokens).min(before * LEFT_PERCENT / 100);
     let reason = "the vendor says that the prompt is too long".to_owned();
-    shorten(turn, Due { reason, before, most: Some(most) }).await
+    shorten(turn, Due { reason, before, most: Some(most), saves: Money::ZERO }).await
 }
 
-fn due(turn: &Turning<'_>, request: &Request) -> Option<Due> {
+fn due(turn: &Turning<'_>, request: &Request, idle: Duration) -> Option<Due> {
     let config = &turn.bench.config;
-    if !config.compaction.enabled
-        || bytes(turn.history.messages.iter().flat_map(|message| &message.content)) < LEAST_BYTES
-    {
+    if !config.compaction.enabled {
         return None;
     }
-    // The vendor has nothing of it cached for a model that goes on from another.
-    let idle = match &turn.before {
-        Some(before) if before.is_of_another(&turn.seat.way) => Duration::MAX,
-        _ => turn.history.idle(config.clock.now()),
-    };
     let decision = decide(turn, request, &turn.seat.way, idle);
-    let (reason, most) = match decision {
+    let (reason, most, saves) = match decision {
         Compaction::Keep => return None,
-        Compaction::Planned { reason, .. } => (reason, None),
-        Compaction::Forced { reason, most_tokens } => (reason, Some(most_tokens)),
+        Compaction::Planned { reason, saves, .. } => (reason, None, saves),
+        Compaction::Forced { reason, most_tokens } => (reason, Some(most_tokens), Money::ZERO),
     };
     let before = config.router.prompt_tokens(request);
     let grown = turn.shortened_to.is_none_or(|to| before > to + to * GROWN_PERCENT / 100);
-    grown.then_some(Due { reason, before, most })
+    grown.then_some(Due { reason, before, most, saves })
 }
 
 /// Decides whether the history is made shorter before a request to `way`, which nothing with its prefix was asked of
@@ -89,15 +102,27 @@ pub fn decide(
     way: &Candidate,
     idle: Duration,
 ) -> Compaction {
-    let config = &turn.bench.config;
-    config.router.compaction(&CompactionQuestion {
+    let question =
+        CompactionQuestion { summary: summary_asked(turn), ..question(turn, request, way, idle) };
+    turn.bench.config.router.compaction(&question)
+}
+
+/// Returns what is to be decided about a request to `way`, without a summary.
+pub fn question<'a>(
+    turn: &Turning<'_>,
+    request: &'a Request,
+    way: &'a Candidate,
+    idle: Duration,
+) -> CompactionQuestion<'a> {
+    CompactionQuestion {
         provider: &way.provider,
         request,
         idle,
+        ttl: turn.history.ttl,
         requests: turn.history.rhythm.requests,
-        window_tokens: config.compaction.window_tokens,
-        summary: summary_asked(turn),
-    })
+        window_tokens: turn.bench.config.compaction.window_tokens,
+        summary: None,
+    }
 }
 
 /// Returns what would be asked for the summary; `None` where too little happened to be worth a request.
@@ -191,7 +216,7 @@ fn drafted(turn: &Turning<'_>, due: &Due) -> Option<(Draft, String)> {
 }
 
 /// Returns what a request with these messages comes to.
-fn tokens(turn: &Turning<'_>, messages: &[Message]) -> u64 {
+pub fn tokens(turn: &Turning<'_>, messages: &[Message]) -> u64 {
     let prefix = turn.history.prefix.clone().unwrap_or_default();
     let request = Request {
         model: turn.seat.way.model.clone(),

@@ -8,7 +8,7 @@ use distiq_base::{
 };
 use distiq_router::classify::Classifier;
 use distiq_router::economy::compaction::Compaction;
-use distiq_router::economy::lifetimes::cache_life;
+use distiq_router::economy::lifetimes::life_of;
 use distiq_router::escalate::Confidence;
 use distiq_router::escalate::correction::{CorrectionDecision, CorrectionInputs};
 use distiq_router::{Candidate, Purpose};
@@ -90,7 +90,7 @@ fn worth(turn: &Turning<'_>, next: &Seat) -> Option<String> {
         prompt_tokens: config.router.prompt_tokens(&request),
         handed_tokens: handed(turn, request, next),
         told_tokens: SHAPE_TOKENS + about.len() as u64 / BYTES_PER_TOKEN,
-        is_warm: turn.history.idle(at) < cache_life(&way.provider, &way.model),
+        is_warm: turn.history.idle(at) < life_of(&way.provider, &way.model, turn.history.ttl),
         requests: turn.spent.requests.into(),
         answer_tokens: turn.spent.usage.output,
     };

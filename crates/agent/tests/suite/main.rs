@@ -8,6 +8,7 @@ mod local;
 mod planning;
 mod prefix;
 mod prompt;
+mod pruning;
 mod support;
 mod turns;
 

@@ -193,7 +193,7 @@ async fn follow(bench: &Workbench, records: &mut Receiver<Record>, cancel: bool)
     panic!("the session ended before its turn");
 }
 
-fn bodies(request: &Request) -> [Value; 2] {
+pub fn bodies(request: &Request) -> [Value; 2] {
     let bare = Request { cache: Default::default(), ..request.clone() };
     [
         anthropic::encode_request(&bare, &Quirks::default()),
@@ -216,7 +216,7 @@ fn check(requests: &[Request], seed: u64) {
 }
 
 /// Every call has exactly one result, in the message behind it.
-fn pairs(request: &Request, seed: u64) {
+pub fn pairs(request: &Request, seed: u64) {
     for (at, message) in request.messages.iter().enumerate() {
         let calls: Vec<&str> = message.tool_calls().map(|(id, ..)| id).collect();
         if calls.is_empty() {

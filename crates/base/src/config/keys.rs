@@ -350,6 +350,12 @@ pub const KEYS: &[Key] = &[
     )
     .or("true"),
     user(
+        "economy.pruning",
+        Kind::Bool,
+        "Whether old results of tools that later ones replace, or that are long ago, are left out where that saves money",
+    )
+    .or("true"),
+    user(
         "economy.local_answers",
         Kind::Bool,
         "Whether plain questions, such as where a name is defined, are answered without a model",

@@ -202,6 +202,8 @@ pub enum SandboxNetwork {
 pub struct EconomySettings {
     /// Whether long conversations are made shorter.
     pub compaction: bool,
+    /// Whether old results of tools are left out.
+    pub pruning: bool,
     /// Whether plain questions are answered without a model.
     pub local_answers: bool,
     /// Whether a question is answered by the answer of an earlier run that still holds.
@@ -232,6 +234,7 @@ impl Default for EconomySettings {
     fn default() -> Self {
         Self {
             compaction: true,
+            pruning: true,
             local_answers: true,
             kept_answers: true,
             prompt_cache: true,
@@ -297,6 +300,7 @@ impl Settings {
             sandbox_rules: sandbox_rules(&values),
             economy: EconomySettings {
                 compaction: values.value("economy.compaction") == Some(&Value::Bool(true)),
+                pruning: values.value("economy.pruning") == Some(&Value::Bool(true)),
                 local_answers: values.value("economy.local_answers") == Some(&Value::Bool(true)),
                 kept_answers: values.value("economy.kept_answers") == Some(&Value::Bool(true)),
                 prompt_cache: values.value("economy.prompt_cache") == Some(&Value::Bool(true)),

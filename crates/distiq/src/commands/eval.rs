@@ -72,6 +72,11 @@ const MECHANISMS: &[Mechanism] = &[
         switch: |switches| switches.compaction = false,
     },
     Mechanism {
+        name: "old results left out",
+        off: "economy.pruning = false",
+        switch: |switches| switches.pruning = false,
+    },
+    Mechanism {
         name: "answers that were kept",
         off: "economy.kept_answers = false",
         switch: |switches| switches.kept_answers = false,

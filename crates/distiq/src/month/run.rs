@@ -68,6 +68,7 @@ pub struct Switches {
     pub local_answers: bool,
     pub prompt_cache: bool,
     pub compaction: bool,
+    pub pruning: bool,
     pub kept_answers: bool,
     pub other_words: bool,
     pub long_cache: bool,
@@ -82,6 +83,7 @@ impl Default for Switches {
             local_answers: true,
             prompt_cache: true,
             compaction: true,
+            pruning: true,
             kept_answers: true,
             other_words: true,
             long_cache: true,
@@ -456,6 +458,7 @@ impl<'a> Place<'a> {
         let toolbox = Toolbox::new(tools).map_err(|error| Failure::of(ErrorKind::User, &error))?;
         let compaction = CompactionConfig {
             enabled: settings.economy.compaction,
+            prunes: settings.economy.pruning,
             window_tokens: settings.economy.window_tokens,
             model: self.summarizer(&way),
         };
@@ -512,6 +515,7 @@ fn settings(setup: &Setup) -> Settings {
         local_answers,
         prompt_cache,
         compaction,
+        pruning,
         kept_answers,
         other_words,
         long_cache,
@@ -523,6 +527,7 @@ fn settings(setup: &Setup) -> Settings {
     economy.local_answers &= local_answers;
     economy.prompt_cache &= prompt_cache;
     economy.compaction &= compaction;
+    economy.pruning &= pruning;
     economy.kept_answers &= kept_answers;
     economy.long_cache &= long_cache;
     economy.plans &= plans;

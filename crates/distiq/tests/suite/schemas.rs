@@ -2,8 +2,8 @@ use std::collections::BTreeSet;
 
 use distiq_base::{
     Carried, Content, Dialect, ErrorKind, Event, Failure, ImageSource, Message, Mode, Money,
-    Record, RequestId, Role, SessionId, StopReason, SystemBlock, ToolDef, TouchedFile, TurnStatus,
-    Usage,
+    PrunedResult, Record, RequestId, Role, SessionId, StopReason, SystemBlock, ToolDef,
+    TouchedFile, TurnStatus, Usage,
 };
 use distiq_testkit::{Answer, Script, ScriptedModel};
 use serde_json::{Value, json};
@@ -37,6 +37,7 @@ fn name(event: &Event) -> &'static str {
         Event::Undone { .. } => "undone",
         Event::Redone { .. } => "redone",
         Event::Compacted { .. } => "compacted",
+        Event::Pruned { .. } => "pruned",
         Event::Named { .. } => "named",
     }
 }
@@ -225,6 +226,12 @@ fn samples() -> Vec<Event> {
                 ..Carried::default()
             },
             messages: vec![Message::user("hi")],
+        },
+        Event::Pruned {
+            reason: "r".into(),
+            tokens_before: 9,
+            tokens_after: 1,
+            results: vec![PrunedResult { message: 2, call_id: "c".into(), text: "t".into() }],
         },
         Event::Named { name: "n".into() },
     ];

@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use distiq_base::{Money, Price, Request};
+use distiq_base::{CacheTtl, Money, Price, Request};
 
 use crate::route::Candidate;
 
@@ -53,6 +53,8 @@ pub struct CompactionQuestion<'a> {
     pub request: &'a Request,
     /// How long nothing was asked of the model with this prefix.
     pub idle: Duration,
+    /// How long what it wrote last to the vendor's cache was to live.
+    pub ttl: CacheTtl,
     /// Requests of the session so far.
     pub requests: u32,
     /// The window to keep to, where it is smaller than the model's.
@@ -81,6 +83,8 @@ pub enum Compaction {
     Planned {
         /// Why.
         reason: String,
+        /// What that is likely to be within the next requests.
+        saves: Money,
         /// What the prompt is likely to come to.
         after_tokens: u64,
     },
@@ -133,8 +137,7 @@ pub fn decide(inputs: &CompactionInputs) -> Compaction {
         return Compaction::Keep;
     }
     let left = (history * LEFT_PERCENT / 100).max(LEAST_LEFT);
-    // A session goes on about half as long again as it has; a new turn takes a few requests.
-    let requests = (inputs.requests / 2).clamp(LEAST_REQUESTS, MOST_REQUESTS);
+    let requests = requests_to_come(inputs.requests);
     let reads = |tokens| prices.read.micro_nanos(tokens) * i128::from(requests - 1);
     let first = |tokens, warm: u64| {
         if cold {
@@ -158,8 +161,15 @@ pub fn decide(inputs: &CompactionInputs) -> Compaction {
     let percent = 100 - shorter * 100 / keep.max(1);
     Compaction::Planned {
         after_tokens: after,
+        saves: Money::from_micro_nanos(keep - shorter),
         reason: format!("{why}: about {percent} % less for the next {requests} requests"),
     }
+}
+
+/// Returns how many requests are likely to follow: a session goes on about half as long again as it has, and a new
+/// turn takes a few.
+pub(super) fn requests_to_come(so_far: u32) -> u32 {
+    (so_far / 2).clamp(LEAST_REQUESTS, MOST_REQUESTS)
 }
 
 /// Returns the longest prompt that leaves room for an answer in a window.

@@ -11,6 +11,14 @@ const MINUTE: u64 = 60;
 pub const SHORT_LIFE: Duration = Duration::from_secs(5 * MINUTE);
 const LONG_LIFE: Duration = Duration::from_secs(60 * MINUTE);
 
+/// Returns how long a vendor surely keeps a prompt that was written with `ttl` and that nobody asks for again.
+pub fn life_of(provider: &str, model: &str, ttl: CacheTtl) -> Duration {
+    match ttl {
+        CacheTtl::Short => cache_life(provider, model),
+        CacheTtl::Long => cache_life(provider, model).max(LONG_LIFE),
+    }
+}
+
 /// Returns how long a vendor surely keeps a prompt that nobody asks for again (as of 2026-11): five minutes
 /// where nothing else is known.
 pub fn cache_life(provider: &str, model: &str) -> Duration {

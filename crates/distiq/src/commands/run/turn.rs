@@ -203,6 +203,7 @@ fn config(
     let route = table.resolve(&named, None);
     let compaction = CompactionConfig {
         enabled: settings.economy.compaction && !options.no_compaction,
+        prunes: settings.economy.pruning && !options.no_compaction,
         window_tokens: settings.economy.window_tokens,
         model: providers::summarizer(&table, &choice)?,
     };
