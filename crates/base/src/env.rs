@@ -84,6 +84,11 @@ pub const ALL: &[EnvVar] = &[
         Some("index.embedder"),
         "The model whose vectors `search` compares: its folder, or `PROVIDER/MODEL`",
     ),
+    own(
+        "DISTIQ_COMPRESSION_MODEL",
+        Some("compression.model"),
+        "The folder of the model that chooses the words that `distiq compress` leaves out",
+    ),
     own("DISTIQ_PRICES", Some("prices"), "Your own price file"),
     own("DISTIQ_PLAIN", Some("plain"), "No colour and no moving parts, for screen readers"),
     vendor("ANTHROPIC_API_KEY", "Anthropic's key"),

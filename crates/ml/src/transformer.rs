@@ -1,21 +1,23 @@
-//! Embedders of the BERT family, read from a folder as Hugging Face's libraries write it.
+//! Models of the BERT family, embedders and token classifiers, read from a folder as Hugging Face's libraries write it.
 //!
 //! A folder has `config.json`, `model.safetensors`, `tokenizer.json` or `vocab.txt`, and perhaps what Sentence Transformers
 //! adds: `modules.json`, `1_Pooling/config.json`, `sentence_bert_config.json`, prompts. MiniLM, bge, e5 and gte are such models.
 
 mod bert;
+mod classifier;
 mod config;
 mod error;
 mod matrix;
 mod safetensors;
 mod wordpiece;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use distiq_base::{Embed, EmbedError, EmbedRole};
 
+pub use classifier::TokenClassifier;
 pub use error::TransformerError;
 
 use bert::{Bert, Desk};
@@ -50,20 +52,8 @@ impl Transformer {
         let config = Config::open(folder)?;
         let usage = Use::open(folder, &config)?;
         let tokenizer = WordPiece::open(folder)?;
-        let path = folder.join("model.safetensors");
-        let is_there = |name: &str| folder.join(name).exists();
-        if !path.exists()
-            && (is_there("pytorch_model.bin") || is_there("model.safetensors.index.json"))
-        {
-            let what = "its weights are not in one file `model.safetensors`";
-            return Err(TransformerError::unsupported(folder, what));
-        }
-        let pieces = usize::try_from(tokenizer.greatest()).unwrap_or(usize::MAX);
-        if pieces >= config.vocab_size {
-            let what =
-                format!("its tokenizer has a piece {pieces}, its vocabulary {}", config.vocab_size);
-            return Err(TransformerError::damaged(folder, what));
-        }
+        let path = weights_of(folder)?;
+        check_vocabulary(folder, &tokenizer, &config)?;
         let bert = Bert::read(&path, &config)?;
         let sample = bert.sample();
         let settings = format!("{config:?} {usage:?}");
@@ -113,6 +103,33 @@ impl Transformer {
         }
         all.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Returns the file with a model's weights.
+fn weights_of(folder: &Path) -> Result<PathBuf, TransformerError> {
+    let path = folder.join("model.safetensors");
+    let is_there = |name: &str| folder.join(name).exists();
+    if !path.exists() && (is_there("pytorch_model.bin") || is_there("model.safetensors.index.json"))
+    {
+        let what = "its weights are not in one file `model.safetensors`";
+        return Err(TransformerError::unsupported(folder, what));
+    }
+    Ok(path)
+}
+
+/// Holds a tokenizer's pieces against the vocabulary that the model has vectors for.
+fn check_vocabulary(
+    folder: &Path,
+    tokenizer: &WordPiece,
+    config: &Config,
+) -> Result<(), TransformerError> {
+    let pieces = usize::try_from(tokenizer.greatest()).unwrap_or(usize::MAX);
+    if pieces >= config.vocab_size {
+        let what =
+            format!("its tokenizer has a piece {pieces}, its vocabulary {}", config.vocab_size);
+        return Err(TransformerError::damaged(folder, what));
+    }
+    Ok(())
 }
 
 /// Texts that go through the model at once: their places, and their pieces.

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use distiq_base::{Embed, EmbedRole};
-use distiq_ml::{Transformer, cosine};
+use distiq_ml::{TokenClassifier, Transformer, cosine};
 use serde_json::{Value, json};
 
 const TINY: &str = include_str!("reference/tiny.txt");
@@ -79,6 +79,8 @@ impl Tiny {
         tensors.extend(linear("output.dense", 8, 16));
         tensors.extend(norm("encoder.layer.0.attention.output.LayerNorm"));
         tensors.extend(norm("encoder.layer.0.output.LayerNorm"));
+        tensors.push(("classifier.weight".into(), vec![2, 8]));
+        tensors.push(("classifier.bias".into(), vec![2]));
         let (mut header, mut data) = (serde_json::Map::new(), Vec::new());
         for (tensor, (name, shape)) in tensors.into_iter().enumerate() {
             if !is_kept(&name) {
@@ -143,6 +145,62 @@ fn one_layer_gives_the_reference_numbers_in_every_pooling() {
             }
         }
     }
+}
+
+/// Returns the reference's chance of the second class for each piece.
+fn second(ids: &str) -> Vec<f32> {
+    let prefix = format!("second {ids} ");
+    numbers(TINY.lines().find_map(|line| line.strip_prefix(&prefix)).unwrap())
+}
+
+#[test]
+fn words_get_the_mean_of_their_pieces_reference_chances() {
+    let tiny = Tiny::new();
+    let model = TokenClassifier::open(tiny.path()).unwrap();
+    let check = |words: &[&str], expected: &[f32]| {
+        let chances = model.chances(words);
+        assert_eq!(chances.len(), expected.len());
+        for (a, b) in chances.iter().zip(expected) {
+            assert!((a - b).abs() < 1e-5, "{words:?}: {chances:?}, not {expected:?}");
+        }
+    };
+    let [_, b, c, _] = second("2,5,6,3")[..] else { panic!() };
+    check(&["B", "c"], &[b, c]);
+    // A word of several pieces, one of none and one of control characters alone.
+    let [_, d, e, a, h, he, _] = second("2,7,7,4,11,8,3")[..] else { panic!() };
+    check(&["d", "", "\u{1}", "D", "ahe"], &[d, 0.0, 0.0, e, (a + h + he) / 3.0]);
+    check(&[], &[]);
+    // Nine words are more than one pass takes; what the second takes, it takes as a text of its own.
+    let one = model.chances(&["a", "b", "c", "d", "a", "b", "c", "d"]);
+    let two = model.chances(&["a", "b", "c", "d", "a", "b", "c", "d", "b", "c"]);
+    assert_eq!(two[..8], one[..]);
+    assert!((two[8] - b).abs() < 1e-5 && (two[9] - c).abs() < 1e-5);
+}
+
+#[test]
+fn the_class_of_words_that_stay_is_told_by_its_name() {
+    let first = |change: &dyn Fn(&mut Value)| {
+        let tiny = Tiny::new();
+        tiny.change("config.json", change);
+        TokenClassifier::open(tiny.path()).map(|model| model.chances(&["B", "c"])[0])
+    };
+    let b = second("2,5,6,3")[1];
+    let labels = |zero: &'static str, one: &'static str| {
+        move |json: &mut Value| json["id2label"] = json!({ "0": zero, "1": one })
+    };
+    for (zero, one, expected) in
+        [("LABEL_0", "LABEL_1", b), ("drop", "keep", b), ("KEEP", "DROP", 1.0 - b)]
+    {
+        assert!((first(&labels(zero, one)).unwrap() - expected).abs() < 1e-5, "{zero} {one}");
+    }
+    let error = |change: &dyn Fn(&mut Value)| first(change).unwrap_err().to_string();
+    assert!(error(&labels("PER", "LOC")).contains("its classes are `per` and `loc`"));
+    let three = |json: &mut Value| json["id2label"] = json!({ "0": "a", "1": "b", "2": "c" });
+    assert!(error(&three).contains("3 classes apart, not two"));
+    let tiny = Tiny::new();
+    tiny.write_weights(|name| !name.starts_with("classifier"));
+    let error = TokenClassifier::open(tiny.path()).unwrap_err().to_string();
+    assert!(error.contains("no tensor `classifier.weight`"), "{error}");
 }
 
 #[test]
@@ -236,6 +294,10 @@ fn damaged_bytes_are_no_panic() {
                 fs::write(&path, bytes).unwrap();
                 if let Ok(model) = Transformer::open(tiny.path()) {
                     let _ = model.embed(&["a b he"], EmbedRole::Query);
+                }
+                if let Ok(model) = TokenClassifier::open(tiny.path()) {
+                    let chances = model.chances(&["a", "b", "he"]);
+                    assert!(chances.iter().all(|it| (0.0..=1.0).contains(it)), "{chances:?}");
                 }
             }
             fs::write(&path, &good[..at]).unwrap();

@@ -1,4 +1,4 @@
-//! Natural language, shorter: pure, deterministic, and without a model.
+//! Natural language, shorter: pure, deterministic, and without a model unless one is given.
 //!
 //! What is not plain prose stays byte for byte and in order: code (fenced, indented, inline), tables, JSON, quotations, addresses,
 //! paths, identifiers, numbers and denials. Of prose, sentences that say little go, and of the others words that say nothing. What
@@ -7,6 +7,7 @@
 
 mod blocks;
 mod lexicon;
+mod model;
 mod prose;
 mod request;
 mod words;
@@ -14,6 +15,7 @@ mod words;
 use std::collections::HashSet;
 
 use blocks::{Block, blocks};
+pub use model::WordModel;
 use prose::{Counts, Paragraph, Sentence};
 pub use request::documents;
 
@@ -21,6 +23,8 @@ pub use request::documents;
 pub const GAP: &str = "[…]";
 /// The longest text that is compressed, in bytes; a longer one stays as it is.
 pub const MAX_TEXT: usize = 64 << 20;
+/// The most prose that a model reads, in bytes; more of it is shortened by the rules.
+pub const MAX_MODEL_TEXT: usize = 512 << 10;
 /// A word of the request that this share of all sentences has tells none of them apart.
 const COMMON_SHARE: usize = 2;
 
@@ -31,11 +35,13 @@ pub struct CompressOptions<'r> {
     pub ratio: f32,
     /// What the text is needed for: sentences that it names stay.
     pub request: Option<&'r str>,
+    /// Tells which words say something, in the place of the rules.
+    pub model: Option<&'r dyn WordModel>,
 }
 
 impl Default for CompressOptions<'_> {
     fn default() -> Self {
-        Self { ratio: 2.3, request: None }
+        Self { ratio: 2.3, request: None, model: None }
     }
 }
 
@@ -52,6 +58,8 @@ pub struct Compressed {
     pub collapsed: usize,
     /// Whether the text was left as it is, because what the request needs would have gone.
     pub refused: bool,
+    /// Whether the model chose the words; the rules did else.
+    pub by_model: bool,
 }
 
 /// Compresses a text.
@@ -67,10 +75,16 @@ pub fn compress(text: &str, options: &CompressOptions<'_>) -> Compressed {
     let mut paragraphs = Paragraph::read_all(&prose.collect::<Vec<_>>());
     let terms = options.request.map(words::terms).unwrap_or_default();
     hold_what_is_asked(&mut paragraphs, &terms);
+    let mut by_model = false;
     if !text.contains(GAP) && options.ratio > 1.0 {
-        choose(&mut paragraphs, options.ratio);
+        let bytes: usize = paragraphs.iter().map(|paragraph| paragraph.text.len()).sum();
+        let model = options.model.filter(|_| bytes > 0 && bytes <= MAX_MODEL_TEXT);
+        by_model = model.is_some_and(|it| model::choose(&mut paragraphs, options.ratio, it));
+        if !by_model {
+            choose(&mut paragraphs, options.ratio);
+        }
     }
-    let out = write(&blocks, &paragraphs);
+    let out = Compressed { by_model, ..write(&blocks, &paragraphs) };
     // A gap alone says nothing: a short text stays rather than go as a whole.
     let says_nothing = out.dropped > 0 && out.text.replace(GAP, "").trim().is_empty();
     match keeps(text, &out.text, &terms) && out.text.len() <= text.len() && !says_nothing {

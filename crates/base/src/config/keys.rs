@@ -296,6 +296,12 @@ pub const KEYS: &[Key] = &[
         "Whose vectors `search` compares: the folder of a model of the BERT family, or \
          `PROVIDER/MODEL`; default the project's own words",
     ),
+    user(
+        "compression.model",
+        Kind::Text,
+        "The folder of a token classifier (LLMLingua-2, BERT) that chooses the words that \
+         `distiq compress` leaves out; default the rules",
+    ),
     user("ca_file", Kind::File, "A PEM file of further certificate authorities"),
     user(
         "sandbox",

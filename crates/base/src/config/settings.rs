@@ -29,6 +29,8 @@ pub struct Settings {
     pub tz: Option<String>,
     pub ca_file: Option<PathBuf>,
     pub embedder: Option<String>,
+    /// The folder of the model that chooses words to leave out.
+    pub compression_model: Option<PathBuf>,
     pub sandbox: Sandbox,
     pub sandbox_rules: SandboxRules,
     pub checkpoints: CheckpointSettings,
@@ -292,6 +294,7 @@ impl Settings {
             tz: values.text("tz"),
             ca_file: values.text("ca_file").map(PathBuf::from),
             embedder: values.text("index.embedder"),
+            compression_model: values.text("compression.model").map(PathBuf::from),
             sandbox: match values.text("sandbox").as_deref() {
                 Some("require") => Sandbox::Require,
                 Some("off") => Sandbox::Off,

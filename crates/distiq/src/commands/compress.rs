@@ -6,12 +6,13 @@ use std::path::PathBuf;
 
 use distiq_base::CountTokens;
 use distiq_base::ErrorKind;
-use distiq_ml::Tokenizer;
-use distiq_router::compress::{CompressOptions, MAX_TEXT, compress};
+use distiq_ml::{TokenClassifier, Tokenizer};
+use distiq_router::compress::{CompressOptions, MAX_TEXT, WordModel, compress};
 use serde_json::json;
 
 use crate::cli::{Global, JsonFlag};
 use crate::failure::Failure;
+use crate::world::World;
 use crate::{output, terminal};
 
 /// Arguments of `compress`.
@@ -30,13 +31,18 @@ pub struct Args {
 }
 
 /// Prints a text shorter: prose alone, all else byte for byte.
-pub fn run(_: &Global, args: &Args) -> Result<(), Failure> {
+pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
     if !(1.0..=100.0).contains(&args.ratio) {
         return Err(Failure::new(ErrorKind::Usage, "`--ratio` is from 1 to 100")
             .with_hint("2 makes prose half as long"));
     }
     let text = read(args)?;
-    let options = CompressOptions { ratio: args.ratio, request: args.request.as_deref() };
+    let model = model(global)?;
+    let options = CompressOptions {
+        ratio: args.ratio,
+        request: args.request.as_deref(),
+        model: model.as_ref().map(|model| model as &dyn WordModel),
+    };
     let short = compress(&text, &options);
     let tokenizer = Tokenizer::o200k();
     let (before, after) = (tokenizer.count(&text), tokenizer.count(&short.text));
@@ -51,10 +57,16 @@ pub fn run(_: &Global, args: &Args) -> Result<(), Failure> {
             "dropped": short.dropped,
             "collapsed": short.collapsed,
             "refused": short.refused,
+            "by_model": short.by_model,
         }));
         return Ok(());
     }
     output::raw(&short.text);
+    if model.is_some() && !short.by_model {
+        terminal::say(
+            "note: the rules chose: the model takes no such text, or it was shortened before",
+        );
+    }
     let refused =
         if short.refused { "; left as it is, since what is asked for would be gone" } else { "" };
     terminal::say(&format!(
@@ -62,6 +74,20 @@ pub fn run(_: &Global, args: &Args) -> Result<(), Failure> {
         short.dropped, short.sentences, short.collapsed
     ));
     Ok(())
+}
+
+/// Returns the model of the settings; where it cannot be read, that is said and the rules do it.
+fn model(global: &Global) -> Result<Option<TokenClassifier>, Failure> {
+    let world = World::open(global, &[])?;
+    let Some(folder) = &world.settings.compression_model else { return Ok(None) };
+    Ok(match TokenClassifier::open(folder) {
+        Ok(model) => Some(model),
+        Err(error) => {
+            let why = Failure::of(ErrorKind::Config, &error).message;
+            terminal::say(&format!("note: the rules choose, not `compression.model`: {why}"));
+            None
+        }
+    })
 }
 
 fn read(args: &Args) -> Result<String, Failure> {

@@ -1,5 +1,8 @@
 //! What saves money, as its users meet it: answers without a model, kept answers, shorter texts.
 
+use std::fs;
+use std::path::PathBuf;
+
 use distiq_testkit::{Answer, AtEnd, Script, ScriptedModel};
 use serde_json::{Value, json};
 
@@ -147,4 +150,71 @@ fn a_document_goes_to_the_vendor_shorter_where_the_client_asks_for_it() {
     let saved = place.run(&["cost", "--json"]).json()["totals"]["saved"].clone();
     let parts = saved.to_string();
     assert!(parts.contains("compress"), "{parts}");
+}
+
+/// Writes a token classifier of one layer whose words are all unknown to it, and returns its folder.
+fn tiny_classifier(place: &Place) -> PathBuf {
+    let folder = place.folder().join("classifier");
+    fs::create_dir_all(&folder).unwrap();
+    let config = json!({
+        "model_type": "bert", "hidden_size": 4, "num_hidden_layers": 1, "num_attention_heads": 1,
+        "intermediate_size": 4, "max_position_embeddings": 64, "vocab_size": 4, "type_vocab_size": 1,
+        "id2label": {"0": "drop", "1": "keep"},
+    });
+    fs::write(folder.join("config.json"), config.to_string()).unwrap();
+    fs::write(folder.join("vocab.txt"), "[PAD]\n[UNK]\n[CLS]\n[SEP]\n").unwrap();
+    let layer = "bert.encoder.layer.0";
+    let mut shapes = vec![("classifier.weight".to_owned(), vec![2, 4])];
+    shapes.push(("classifier.bias".to_owned(), vec![2]));
+    for (name, rows) in [("word", 4), ("position", 64), ("token_type", 1)] {
+        shapes.push((format!("bert.embeddings.{name}_embeddings.weight"), vec![rows, 4]));
+    }
+    for part in ["attention.self.query", "attention.self.key", "attention.self.value"]
+        .into_iter()
+        .chain(["attention.output.dense", "intermediate.dense", "output.dense"])
+    {
+        shapes.push((format!("{layer}.{part}.weight"), vec![4, 4]));
+        shapes.push((format!("{layer}.{part}.bias"), vec![4]));
+    }
+    let norms = [format!("{layer}.attention.output"), format!("{layer}.output")];
+    for norm in norms.into_iter().chain(["bert.embeddings".to_owned()]) {
+        shapes.push((format!("{norm}.LayerNorm.weight"), vec![4]));
+        shapes.push((format!("{norm}.LayerNorm.bias"), vec![4]));
+    }
+    let (mut header, mut data) = (serde_json::Map::new(), Vec::new());
+    for (name, shape) in shapes {
+        let begin = data.len();
+        for at in 0..shape.iter().product::<usize>() {
+            data.extend(((begin + at) as f32).sin().to_le_bytes());
+        }
+        let entry = json!({"dtype": "F32", "shape": shape, "data_offsets": [begin, data.len()]});
+        header.insert(name, entry);
+    }
+    let header = Value::Object(header).to_string();
+    let mut bytes = (header.len() as u64).to_le_bytes().to_vec();
+    bytes.extend(header.bytes());
+    bytes.extend(data);
+    fs::write(folder.join("model.safetensors"), bytes).unwrap();
+    folder
+}
+
+#[test]
+fn a_model_from_a_folder_chooses_the_words_that_go() {
+    let place = Place::new();
+    let text = format!("{}\nDo not delete src/a.rs before 14:30.\n", prose());
+    place.write("doc.md", &text);
+    let folder = tiny_classifier(&place);
+    place.settings(&format!("[compression]\nmodel = \"{}\"\n", folder.display()));
+    let short = || place.run(&["compress", "--json", "doc.md"]);
+    let told = short().json();
+    assert_eq!((&told["by_model"], &told["refused"]), (&json!(true), &json!(false)), "{told}");
+    let said = told["text"].as_str().unwrap();
+    assert!(said.contains("not delete src/a.rs") && said.contains("14:30."), "{said}");
+    assert!(told["bytes_after"].as_u64() < told["bytes_before"].as_u64());
+    assert_eq!(short().json(), told, "it comes out the same");
+    // A folder that cannot be used is no reason to fail.
+    fs::remove_file(folder.join("model.safetensors")).unwrap();
+    let ran = short();
+    assert!(ran.err.contains("note: the rules choose, not `compression.model`"), "{}", ran.err);
+    assert_eq!(ran.json()["by_model"], json!(false));
 }

@@ -219,8 +219,8 @@ impl Bert {
         some.flat_map(|number| number.to_le_bytes()).collect()
     }
 
-    /// Returns a vector of length one for each text, given as its pieces' numbers.
-    pub fn embed(&self, texts: &[Vec<u32>], pooling: Pooling, desk: &mut Desk) -> Vec<Vec<f32>> {
+    /// Returns the vectors of all pieces of some texts, given as their numbers, one behind the other.
+    pub fn rows(&self, texts: &[Vec<u32>], desk: &mut Desk) -> Vec<f32> {
         let lengths: Vec<usize> = texts.iter().map(Vec::len).collect();
         let mut rows = Vec::with_capacity(lengths.iter().sum::<usize>() * self.width);
         for (position, id) in texts.iter().flat_map(|text| text.iter().enumerate()) {
@@ -238,15 +238,45 @@ impl Bert {
         for layer in &self.layers {
             layer.apply(self, &lengths, &mut rows, desk);
         }
+        rows
+    }
+
+    /// Returns a vector of length one for each text, given as its pieces' numbers.
+    pub fn embed(&self, texts: &[Vec<u32>], pooling: Pooling, desk: &mut Desk) -> Vec<Vec<f32>> {
+        let rows = self.rows(texts, desk);
         let mut rest = rows.as_slice();
-        let pooled = lengths.into_iter().map(|length| {
-            let (text, others) = rest.split_at_checked(length * self.width).unwrap_or_default();
+        let pooled = texts.iter().map(|text| {
+            let length = text.len() * self.width;
+            let (text, others) = rest.split_at_checked(length).unwrap_or_default();
             rest = others;
             let mut vector = pool(text, self.width, pooling);
             normalize(&mut vector);
             vector
         });
         pooled.collect()
+    }
+}
+
+/// The layer over every piece's vector that tells classes apart.
+#[derive(Debug)]
+pub(super) struct Head(Linear);
+
+impl Head {
+    pub fn read(path: &Path, config: &Config, classes: usize) -> Result<Self, TransformerError> {
+        let mut weights = Weights::open(path)?;
+        Ok(Self(Linear::read(&mut weights, "classifier", classes, config.hidden_size)?))
+    }
+
+    /// Returns the scores of the classes, piece by piece.
+    pub fn apply(&self, rows: &[f32]) -> Vec<f32> {
+        let mut scores = Vec::new();
+        self.0.apply(rows, &mut scores);
+        scores
+    }
+
+    /// Returns its numbers, to tell models apart.
+    pub fn sample(&self) -> Vec<u8> {
+        self.0.weights.iter().chain(&self.0.bias).flat_map(|it| it.to_le_bytes()).collect()
     }
 }
 

@@ -109,10 +109,26 @@ impl WordPiece {
     /// Returns the numbers of a text's pieces, between those of beginning and end, at most `most` altogether.
     pub fn encode(&self, text: &str, most: usize) -> Vec<u32> {
         let most = most.max(2);
-        let mut ids = vec![self.first];
+        let mut ids = self.pieces(text, most - 1);
+        ids.truncate(most - 2);
+        self.around(&ids)
+    }
+
+    /// Returns pieces between those of beginning and end.
+    pub fn around(&self, pieces: &[u32]) -> Vec<u32> {
+        let mut ids = Vec::with_capacity(pieces.len() + 2);
+        ids.push(self.first);
+        ids.extend_from_slice(pieces);
+        ids.push(self.last);
+        ids
+    }
+
+    /// Returns the numbers of a text's pieces alone: at least its first `most`, where it has so many, and at most a word's more.
+    pub fn pieces(&self, text: &str, most: usize) -> Vec<u32> {
+        let mut ids = Vec::new();
         // So much text can be read that all pieces have the length of the longest word.
-        let text =
-            text.get(..text.floor_char_boundary(most * LONGEST_WORD * 4)).unwrap_or_default();
+        let longest = most.saturating_add(1).saturating_mul(LONGEST_WORD * 4);
+        let text = text.get(..text.floor_char_boundary(longest)).unwrap_or_default();
         let text = self.normal(text);
         for word in words(&text) {
             if ids.len() >= most {
@@ -120,8 +136,6 @@ impl WordPiece {
             }
             self.cut(word, &mut ids);
         }
-        ids.truncate(most - 1);
-        ids.push(self.last);
         ids
     }
 

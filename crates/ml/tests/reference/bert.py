@@ -83,6 +83,7 @@ def tiny_weights():
         shapes += [(p + name + ".weight", (o, i)), (p + name + ".bias", (o,))]
     for name in ("attention.output.LayerNorm", "output.LayerNorm"):
         shapes += [(p + name + ".weight", (h,)), (p + name + ".bias", (h,))]
+    shapes += [("classifier.weight", (2, h)), ("classifier.bias", (2,))]
     for t, (name, shape) in enumerate(shapes):
         count = int(np.prod(shape))
         values = np.sin(0.7 * np.arange(count) + t) / 2
@@ -98,6 +99,9 @@ def tiny():
         x = forward(w, TINY, ids)
         for name, v in (("mean", x.mean(0)), ("first", x[0]), ("greatest", x.max(0))):
             print(name, ",".join(map(str, ids)), " ".join(f"{y:.7f}" for y in unit(v)))
+        # Of each piece, the chance of the second class.
+        chances = softmax(x @ w["classifier.weight"].T + w["classifier.bias"])[:, 1]
+        print("second", ",".join(map(str, ids)), " ".join(f"{y:.7f}" for y in chances))
 
 
 def real(folder, texts):

@@ -117,17 +117,7 @@ impl<'t> Paragraph<'t> {
 
 impl<'t> Sentence<'t> {
     fn read(text: &'t str, protected: &[(usize, usize)]) -> Self {
-        let mut short = words::shorten(text, protected);
-        let mut has_changed = short != text;
-        // What stands together only now may be a phrase, too.
-        for _ in 0..3 {
-            if !has_changed {
-                break;
-            }
-            let again = words::shorten(&short, &words::protected(&short));
-            has_changed = again != short;
-            short = again;
-        }
+        let short = shortest(text, protected);
         let read = words::read(text);
         Self {
             text,
@@ -139,6 +129,16 @@ impl<'t> Sentence<'t> {
             is_asked: false,
             goes: false,
         }
+    }
+
+    /// Leaves so much of it, less the words in that that say nothing.
+    pub fn keep(&mut self, kept: &str) {
+        self.short = shortest(kept, &words::protected(kept));
+    }
+
+    /// Returns its words, a quotation as one, each with whether it must stay whatever a model says of it.
+    pub fn words(&self) -> Vec<(&'t str, bool)> {
+        words::held(self.text)
     }
 
     pub fn may_go(&self) -> bool {
@@ -176,6 +176,22 @@ impl<'t> Sentence<'t> {
         let binding = if self.binds { 3.0 } else { 0.0 };
         (self.told + 0.4 * spoken) / (count + 2.0) + binding
     }
+}
+
+/// Leaves out of a text the words that say nothing.
+fn shortest(text: &str, protected: &[(usize, usize)]) -> String {
+    let mut short = words::shorten(text, protected);
+    let mut has_changed = short != text;
+    // What stands together only now may be a phrase, too.
+    for _ in 0..3 {
+        if !has_changed {
+            break;
+        }
+        let again = words::shorten(&short, &words::protected(&short));
+        has_changed = again != short;
+        short = again;
+    }
+    short
 }
 
 /// Returns where a paragraph's words begin.

@@ -201,6 +201,45 @@ pub(super) fn read(text: &str) -> Read {
     read
 }
 
+/// Returns the words of a sentence, what is protected as one, each with whether it must stay: what is protected, a number, a name
+/// of code, a path, a word that binds, the word behind a number and the two behind a denial.
+pub(super) fn held(text: &str) -> Vec<(&str, bool)> {
+    const DENIED: usize = 2;
+    let protected = protected(text);
+    let mut guard = protected.iter().peekable();
+    // How many words still belong to what stands before them.
+    let mut bound = 0_usize;
+    let read = |(start, token): (usize, &'_ str)| {
+        let end = start + token.len();
+        while guard.peek().is_some_and(|(_, to)| *to <= start) {
+            guard.next();
+        }
+        let core = core(token);
+        let low = lower(core);
+        let kinds = kinds(&low);
+        let is_denial = kinds.has(Kinds::DENIAL) || low.ends_with("n't") || low.ends_with("n’t");
+        let is_held = guard.peek().is_some_and(|(from, _)| *from < end)
+            || core.is_empty()
+            || holds(token, core)
+            || kinds.has(Kinds::NUMBER)
+            || kinds.has(Kinds::BINDING)
+            || is_denial
+            || bound > 0;
+        // A number's unit stands behind it.
+        let is_number = kinds.has(Kinds::NUMBER) || core.chars().any(is_numeric);
+        bound = match is_denial {
+            true => DENIED,
+            false if is_number => bound.max(1),
+            false if says_nothing(token, false) => bound,
+            false => bound.saturating_sub(1),
+        };
+        is_held
+    };
+    let tokens = tokens(text, &protected);
+    let held: Vec<bool> = tokens.iter().copied().map(read).collect();
+    tokens.into_iter().map(|(_, token)| token).zip(held).collect()
+}
+
 /// Tells whether a word must not be lost: a number, a path, an address, a name of code.
 fn holds(token: &str, core: &str) -> bool {
     let bare = token.trim_matches('*');

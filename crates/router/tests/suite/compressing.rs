@@ -1,6 +1,8 @@
 //! Compression: what stays, how much goes, and that a second time changes nothing.
 
-use distiq_router::compress::{CompressOptions, Compressed, compress};
+use distiq_router::compress::{
+    CompressOptions, Compressed, GAP, MAX_MODEL_TEXT, WordModel, compress,
+};
 use proptest::prelude::*;
 
 const ENGLISH: &str = "\
@@ -214,6 +216,17 @@ fn sentence() -> impl Strategy<Value = (String, Vec<String>)> {
     })
 }
 
+/// Throws dice for each word.
+#[derive(Debug)]
+struct Dice(u64);
+
+impl WordModel for Dice {
+    fn chances(&self, words: &[&str]) -> Vec<f32> {
+        let thrown = |at: u64| (self.0 ^ at).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40;
+        (0..words.len() as u64).map(|at| thrown(at) as f32 / (1_u64 << 24) as f32).collect()
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(150))]
 
@@ -221,9 +234,12 @@ proptest! {
     fn nothing_protected_is_lost_or_moved(
         parts in prop::collection::vec(sentence(), 1..20),
         ratio in 1.0_f32..6.0,
+        dice in any::<Option<u64>>(),
     ) {
         let text: String = parts.iter().map(|(text, _)| text.as_str()).collect();
-        let options = CompressOptions { ratio, request: None };
+        let dice = dice.map(Dice);
+        let model = dice.as_ref().map(|dice| dice as &dyn WordModel);
+        let options = CompressOptions { ratio, request: None, model };
         let short = compress(&text, &options).text;
         prop_assert!(short.len() <= text.len());
         let mut rest = short.as_str();
@@ -236,8 +252,14 @@ proptest! {
     }
 
     #[test]
-    fn any_text_is_taken(text in "(\\PC|\\n){0,400}", request in "\\PC{0,60}") {
-        let options = CompressOptions { ratio: 2.0, request: Some(&request) };
+    fn any_text_is_taken(
+        text in "(\\PC|\\n){0,400}|([a-z]{1,6}[.,!\"`]?[ \n]){0,80}",
+        request in "\\PC{0,60}",
+        dice in any::<Option<u64>>(),
+    ) {
+        let dice = dice.map(Dice);
+        let model = dice.as_ref().map(|dice| dice as &dyn WordModel);
+        let options = CompressOptions { ratio: 2.0, request: Some(&request), model };
         let short = compress(&text, &options);
         prop_assert!(short.text.len() <= text.len());
         prop_assert_eq!(&compress(&short.text, &options).text, &short.text);
@@ -254,4 +276,78 @@ fn a_short_text_does_not_go_as_a_whole() {
     }
     let noted = "It is very important to note that port 8443 must stay open.";
     assert!(!compress(noted, &CompressOptions::default()).text.contains("important to"));
+}
+
+/// Holds long words for telling.
+#[derive(Debug)]
+struct Long;
+
+impl WordModel for Long {
+    fn chances(&self, words: &[&str]) -> Vec<f32> {
+        words.iter().map(|word| word.chars().count() as f32 / 50.0).collect()
+    }
+}
+
+fn by_model(text: &str, request: Option<&str>) -> Compressed {
+    let options = CompressOptions { request, model: Some(&Long), ..CompressOptions::default() };
+    compress(text, &options)
+}
+
+#[test]
+fn a_model_chooses_words_and_a_second_time_nothing_changes() {
+    for text in [ENGLISH, RUSSIAN] {
+        let short = by_model(text, None);
+        assert!(short.by_model && !short.refused);
+        assert!(short.text.len() * 2 <= text.len(), "{}", short.text);
+        assert_ne!(short.text, plain(text).text);
+        assert_eq!(by_model(&short.text, None).text, short.text, "again");
+        // Words alone go, and gaps alone come.
+        let mut words = text.split_whitespace();
+        for word in short.text.split_whitespace().filter(|word| *word != GAP) {
+            assert!(words.any(|other| other == word), "{word}\n{}", short.text);
+        }
+    }
+}
+
+#[test]
+fn what_the_rules_hold_stays_whatever_a_model_says() {
+    let held = "In no way do I eat at 7 of it or go to src/a.rs by `a b` as “we do so” if it must be, nor is v2 a b.";
+    let text = format!("{ENGLISH}\n{held}\n\n```\na b\n```\n\n{ENGLISH}");
+    let short = by_model(&text, None);
+    assert!(short.by_model, "{}", short.text);
+    for piece in [
+        "no way do",
+        "7",
+        "src/a.rs",
+        "`a b`",
+        "“we do so”",
+        "must",
+        "nor is v2",
+        "b.\n",
+        "```\na b\n```",
+    ] {
+        assert!(short.text.contains(piece), "{piece}\n{}", short.text);
+    }
+    let asked = by_model(ENGLISH, Some("Who built the bridge?"));
+    assert!(asked.text.contains("built by the engineer Maria Castell after the great flood"));
+    assert!(asked.text.len() < ENGLISH.len() && asked.by_model);
+}
+
+#[test]
+fn what_a_model_cannot_take_is_left_to_the_rules() {
+    /// Says nothing of the last word.
+    #[derive(Debug)]
+    struct Short;
+    impl WordModel for Short {
+        fn chances(&self, words: &[&str]) -> Vec<f32> {
+            vec![0.5; words.len().saturating_sub(1)]
+        }
+    }
+    let options = CompressOptions { model: Some(&Short), ..CompressOptions::default() };
+    assert_eq!(compress(ENGLISH, &options), plain(ENGLISH));
+    // More prose than a model reads, and none at all.
+    let much = ENGLISH.repeat(MAX_MODEL_TEXT / ENGLISH.len() + 50);
+    assert!(!by_model(&much, None).by_model);
+    assert_eq!(by_model("let a = 1;\n", None).text, "let a = 1;\n");
+    assert!(!by_model("let a = 1;\n", None).by_model);
 }
