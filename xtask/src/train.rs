@@ -16,7 +16,7 @@ use anyhow::{Result, bail};
 pub fn run(arguments: &[&str]) -> Result<()> {
     match arguments {
         ["rows", questions] => {
-            for split in ["dev", "train"] {
+            for split in ["test", "train"] {
                 rows::read(&PathBuf::from(questions), split)?;
             }
             Ok(())
@@ -24,10 +24,11 @@ pub fn run(arguments: &[&str]) -> Result<()> {
         ["classifier", rest @ ..] => classifier::run(rest),
         ["words", questions] => words::run(&PathBuf::from(questions)),
         ["ranker", questions] => ranker::run(&PathBuf::from(questions)),
+        ["cross", questions] => ranker::cross(&PathBuf::from(questions)),
         ["ablation", questions] => ablation::run(&PathBuf::from(questions), 1),
         ["ablation", questions, share] => ablation::run(&PathBuf::from(questions), share.parse()?),
         _ => bail!(
-            "`cargo xtask train words|ranker|ablation FOLDER`: the folder of `bench retrieval`"
+            "`cargo xtask train words|ranker|cross|ablation FOLDER`: the folder of `bench retrieval`"
         ),
     }
 }

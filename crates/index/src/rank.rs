@@ -30,7 +30,7 @@ use crate::snapshot::Snapshot;
 use crate::words::Analyzer;
 
 /// How many rows all trees look at.
-const SECOND_LOOK: usize = 100;
+const SECOND_LOOK: usize = 60;
 /// Fewest rows that are worth a thread.
 const A_THREAD: usize = 40;
 /// Where tests are left out, so many times as many chunks are looked at.

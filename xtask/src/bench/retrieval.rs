@@ -6,6 +6,7 @@
 mod commits;
 mod documented;
 mod measure;
+mod plain;
 mod product;
 pub mod questions;
 pub mod random;
@@ -67,7 +68,7 @@ fn options(arguments: &[&str]) -> Result<Options> {
     let mut options = Options {
         repos: None,
         out: crate::target_dir()?.join("retrieval"),
-        split: Split::Dev,
+        split: Split::Test,
         seed: 20_261_122,
         distiq: None,
         only_make: false,
@@ -91,7 +92,7 @@ fn options(arguments: &[&str]) -> Result<Options> {
             "--distiq" => options.distiq = Some(PathBuf::from(value)),
             "--seed" => options.seed = value.parse().context("Bad `--seed`")?,
             "--split" => {
-                options.split = Split::named(value).context("`--split` is train, dev or test")?;
+                options.split = Split::named(value).context("`--split` is train or test")?;
             }
             _ => bail!("Unknown option `{flag}`"),
         }

@@ -58,29 +58,30 @@ const WORDS: &[&str] = &["unit_score", "unit_share", "unit_rank"];
 
 /// Prints what is lost without each signal, as rows of a table.
 pub fn run(folder: &Path, share: usize) -> Result<()> {
-    let (dev, train) = (read(folder, "dev")?, read(folder, "train")?);
-    let train = learnable(train.rows, EVERY * share.max(1));
+    let (test, train) = (read(folder, "test")?, read(folder, "train")?);
+    let questions = train.rows.questions.iter().step_by(EVERY * share.max(1));
+    let train = learnable(&train.rows, questions);
     let settings = Settings { trees: TREES / share.max(1), ..SETTINGS };
-    let whole = asked(&train, &dev, settings, &[]);
+    let whole = asked(&train, &test, settings, &[]);
     println!("| signal | functions | files |\n|---|---|---|");
     let place = FEATURES.iter().position(|name| *name == "unit_score").unwrap_or(0);
-    let words: Vec<f32> = (0..dev.rows.gains.len())
-        .map(|row| dev.rows.row(row).get(place).copied().unwrap_or(0.0))
+    let words: Vec<f32> = (0..test.rows.gains.len())
+        .map(|row| test.rows.row(row).get(place).copied().unwrap_or(0.0))
         .collect();
-    row("all, over words alone", &dev, &whole, &reciprocals(&dev, &words));
+    row("all, over words alone", &test, &whole, &reciprocals(&test, &words));
     for (name, starts) in SIGNALS {
-        row(name, &dev, &whole, &asked(&train, &dev, settings, starts));
+        row(name, &test, &whole, &asked(&train, &test, settings, starts));
     }
     let others: Vec<&str> = FEATURES.iter().copied().filter(|name| !WORDS.contains(name)).collect();
-    row("all but the words' score", &dev, &whole, &asked(&train, &dev, settings, &others));
+    row("all but the words' score", &test, &whole, &asked(&train, &test, settings, &others));
     Ok(())
 }
 
 /// Prints what the ranker with all signals is better by.
-fn row(name: &str, dev: &Split, whole: &[f64], without: &[f64]) {
+fn row(name: &str, test: &Split, whole: &[f64], without: &[f64]) {
     let gain_of = |is_files: bool| {
         let part = |all: &[f64]| -> Vec<f64> {
-            let pairs = all.iter().zip(&dev.asked);
+            let pairs = all.iter().zip(&test.asked);
             pairs.filter(|(_, asked)| asked.is_files == is_files).map(|(x, _)| *x).collect()
         };
         let (mean, low, high) = gain(&part(whole), &part(without));
@@ -89,8 +90,8 @@ fn row(name: &str, dev: &Split, whole: &[f64], without: &[f64]) {
     println!("| {name} | {} | {} |", gain_of(false), gain_of(true));
 }
 
-/// Returns the reciprocal ranks of the questions of `dev` by a ranker that does not see some features.
-fn asked(train: &Rows, dev: &Split, settings: Settings, without: &[&str]) -> Vec<f64> {
+/// Returns the reciprocal ranks of the questions of `test` by a ranker that does not see some features.
+fn asked(train: &Rows, test: &Split, settings: Settings, without: &[&str]) -> Vec<f64> {
     let hidden = |name: &str| {
         without
             .iter()
@@ -110,6 +111,6 @@ fn asked(train: &Rows, dev: &Split, settings: Settings, without: &[&str]) -> Vec
     };
     let trees = fit(&rows, settings, |_| true);
     let scores: Vec<f32> =
-        (0..dev.rows.gains.len()).map(|row| trees.score(&blind(dev.rows.row(row)))).collect();
-    reciprocals(dev, &scores)
+        (0..test.rows.gains.len()).map(|row| trees.score(&blind(test.rows.row(row)))).collect();
+    reciprocals(test, &scores)
 }

@@ -9,7 +9,7 @@ use crate::bench::retrieval::random::Random;
 
 /// Bins of a feature's values.
 const BINS: usize = 64;
-const THREADS: usize = 4;
+const THREADS: usize = 2;
 
 /// What the trainer is told.
 #[derive(Clone, Copy, Debug)]

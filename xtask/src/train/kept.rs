@@ -78,7 +78,7 @@ fn question(rest: &mut &[u8]) -> io::Result<Question> {
     rest.read_exact(&mut paths)?;
     let paths = String::from_utf8(paths).map_err(io::Error::other)?;
     let paths = paths.split('\n').map(str::to_owned).filter(|_| !gains.is_empty()).collect();
-    Ok((Asked { is_files, wanted, paths }, gains, values))
+    Ok((Asked { repo: String::new(), is_files, wanted, paths }, gains, values))
 }
 
 #[cfg(test)]
@@ -91,6 +91,7 @@ mod tests {
         let kept = Kept::new(&folder, "a+b", "[]").unwrap();
         assert!(kept.read().is_none());
         let asked = |paths: &[&str]| Asked {
+            repo: String::new(),
             is_files: true,
             wanted: 3,
             paths: paths.iter().map(|path| (*path).to_owned()).collect(),

@@ -13,10 +13,12 @@ use serde_json::Value;
 use super::boost::Rows;
 use super::kept::Kept;
 
-const THREADS: usize = 3;
+const THREADS: usize = 2;
 
 /// A question with its rows' files, for measuring.
 pub struct Asked {
+    /// The repository, where it was read with others.
+    pub repo: String,
     pub is_files: bool,
     /// How many files or functions are wanted, found or not.
     pub wanted: usize,
@@ -64,8 +66,9 @@ pub fn read(folder: &Path, split: &str) -> Result<Split> {
     let done = done.into_inner().map_err(|_| anyhow!("A thread failed"))?;
     let mut all =
         Split { rows: Rows { features: FEATURES.len(), ..Rows::default() }, ..Split::default() };
-    for read in done.into_values() {
-        for (asked, gains, values) in read? {
+    for ((_, read), ((repo, _), _)) in done.into_iter().zip(&groups) {
+        for (mut asked, gains, values) in read? {
+            asked.repo.clone_from(repo);
             let start = all.rows.gains.len();
             all.rows.gains.extend(gains);
             all.rows.values.extend(values);
@@ -98,7 +101,8 @@ fn group(folder: &Path, repo: &str, kind: &str, questions: &[Value]) -> Result<V
             let (gains, wanted) = gains(question, &candidates);
             let values = candidates.iter().flat_map(|row| row.features.iter().copied()).collect();
             let paths = candidates.into_iter().map(|row| row.hit.path).collect();
-            Ok((Asked { is_files: kind == "b", wanted, paths }, gains, values))
+            let asked = Asked { repo: String::new(), is_files: kind == "b", wanted, paths };
+            Ok((asked, gains, values))
         })
         .collect::<Result<_>>()?;
     kept.write(&rows)?;

@@ -7,6 +7,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use serde_json::Value;
 
+use super::plain;
 use super::product::Product;
 use super::score::{Score, Table, gain, mean, score};
 
@@ -52,8 +53,7 @@ fn searches(
     title: &str,
     groups: &[(&str, &Vec<Value>)],
 ) -> Result<()> {
-    let (mut ranked, mut words, mut vectors) =
-        (Table::default(), Table::default(), Table::default());
+    let [mut ranked, mut words, mut vectors, mut plainest] = [(); 4].map(|()| Table::default());
     let mut times = Vec::new();
     for (repo, questions) in groups {
         let tree = folder.join(repo.replace('/', "+")).join(kind);
@@ -68,7 +68,12 @@ fn searches(
                 }
             }
         }
+        let cache = folder.join("cache").join(format!("{}-{kind}", repo.replace('/', "+")));
+        for (question, results) in questions.iter().zip(plain::ask(&tree, &cache, questions)?) {
+            plainest.add(repo, score(question, &results));
+        }
     }
+    plainest.print(&format!("{title}, plain BM25"));
     vectors.print(&format!("{title}, vectors alone"));
     words.print(&format!("{title}, words alone"));
     ranked.print(&format!("{title}, as users get it"));
@@ -78,9 +83,11 @@ fn searches(
     let part = |table: &Table, part: Part| table.all().iter().map(part).collect::<Vec<f64>>();
     let parts: [(&str, Part); 2] =
         [("MRR@10", |score| score.reciprocal), ("R@10", |score| score.found)];
-    for (name, of) in parts {
-        let (gain, low, high) = gain(&part(&ranked, of), &part(&words, of));
-        println!("  {name} over words alone: {gain:+.3}, 95 % within {low:+.3} and {high:+.3}");
+    for (title, table) in [("plain BM25", &plainest), ("words alone", &words)] {
+        for (name, of) in parts {
+            let (gain, low, high) = gain(&part(&ranked, of), &part(table, of));
+            println!("  {name} over {title}: {gain:+.3}, 95 % within {low:+.3} and {high:+.3}");
+        }
     }
     Ok(())
 }
