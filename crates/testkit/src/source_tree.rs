@@ -73,6 +73,15 @@ impl Archive {
         sha256: "1a29730d366e996aaacffb2f1f1cb9593dc38e2ddd30c91250c6dde09ea9b417",
     };
 
+    /// A Python library that reads PDF files, with 54 of them that many programs wrote.
+    pub const PYPDF: Archive = Archive {
+        registry: Registry::PyPi,
+        name: "pypdf",
+        version: "7.1.0",
+        file: "pypdf-7.1.0.tar.gz",
+        sha256: "ca3fa902369e98a6d2cb7b56396de902b72ef9bb3c1e8706c1bfc7d8bd0cf0d7",
+    };
+
     /// Returns the name and version.
     pub fn title(&self) -> String {
         format!("{} {}", self.name, self.version)

@@ -5,6 +5,7 @@
 mod fuzz;
 mod hostile;
 mod random;
+mod real;
 
 use distiq_pdf::{PdfError, text};
 use distiq_testkit::pdf::{of_objects, pages, stream, with_contents};
