@@ -23,8 +23,9 @@ pub use request::documents;
 pub const GAP: &str = "[…]";
 /// The longest text that is compressed, in bytes; a longer one stays as it is.
 pub const MAX_TEXT: usize = 64 << 20;
-/// The most prose that a model reads, in bytes; more of it is shortened by the rules.
-pub const MAX_MODEL_TEXT: usize = 512 << 10;
+/// The most prose that a model reads, in bytes; more of it is shortened by the rules. A model of BERT's base size takes about a
+/// second of a core for a kilobyte.
+pub const MAX_MODEL_TEXT: usize = 128 << 10;
 /// A word of the request that this share of all sentences has tells none of them apart.
 const COMMON_SHARE: usize = 2;
 
