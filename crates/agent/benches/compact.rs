@@ -224,6 +224,7 @@ impl Place {
             kept_answers: KeptAnswers::Off,
             no_model: None,
             compaction,
+            keep_alive: false,
             escalation: None,
             plan: None,
             max_output_tokens: 8_192,
@@ -259,6 +260,7 @@ impl Place {
             first_token_ms: None,
             stop: None,
             error: None,
+            keeps_warm: false,
         };
         let said = messages.iter().map(|message| Event::Message { message: message.clone() });
         for event in [started].into_iter().chain(said).chain([asked]) {

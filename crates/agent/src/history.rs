@@ -20,6 +20,7 @@ use serde::Deserialize;
 
 use crate::compact::prune;
 use crate::log::{LogError, RawRecord, SessionLog};
+use crate::turn::Sent;
 
 /// What every request of a session begins with.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
@@ -51,6 +52,12 @@ pub struct History {
     pub ttl: CacheTtl,
     /// When the last one ended.
     pub asked_at: Option<Timestamp>,
+    /// When one that only kept the vendor's cache alive did.
+    pub kept_alive_at: Option<Timestamp>,
+    /// How many of those there were.
+    pub kept_alive: u32,
+    /// What was sent last by this process, where the vendor was told to keep it.
+    pub(crate) sent_last: Option<Sent>,
     /// Turns begun.
     pub turns: u32,
     /// The model of the last turn.
@@ -122,6 +129,8 @@ struct RequestLine {
     latency_ms: u64,
     #[serde(default)]
     usage: Usage,
+    #[serde(default)]
+    keeps_warm: bool,
 }
 
 /// What is said, and since where in it each turn that can be rewound goes on.
@@ -171,8 +180,11 @@ impl Folder {
                 prune::apply(&mut self.said.messages, &results);
             }
             b"request_finished" => {
-                let RequestLine { at, latency_ms, usage } = line.parse()?;
-                self.history.asked(at, latency_ms, &usage);
+                let RequestLine { at, latency_ms, usage, keeps_warm } = line.parse()?;
+                match keeps_warm {
+                    true => self.history.kept_warm(at),
+                    false => self.history.asked(at, latency_ms, &usage),
+                }
             }
             b"tool_finished" => {
                 let tool: ToolLine = line.parse()?;
@@ -304,8 +316,20 @@ impl History {
         self.asked_at = Some(at);
     }
 
+    /// Takes in that a request ended that only kept the vendor's cache alive.
+    pub fn kept_warm(&mut self, at: Timestamp) {
+        self.kept_alive += 1;
+        self.kept_alive_at = Some(at);
+    }
+
     /// Returns how long no request ended.
     pub fn idle(&self, now: Timestamp) -> Duration {
+        let last = self.asked_at.max(self.kept_alive_at);
+        last.map_or(Duration::ZERO, |last| since(last, now))
+    }
+
+    /// Returns how long none ended but to keep the vendor's cache alive.
+    pub fn waited(&self, now: Timestamp) -> Duration {
         self.asked_at.map_or(Duration::ZERO, |last| since(last, now))
     }
 

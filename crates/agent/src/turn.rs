@@ -9,6 +9,7 @@ mod changes;
 mod compacting;
 mod correcting;
 mod escalating;
+mod keeping_warm;
 mod kept;
 mod planning;
 mod pruning;
@@ -35,6 +36,7 @@ use crate::workbench::{Bench, Shared};
 use answer::{Got, Spent};
 use calls::Trace;
 pub(crate) use escalating::Seat;
+pub(crate) use keeping_warm::Sent;
 use wait::{Stop, Waiting};
 
 /// How often a broken or empty answer is asked for again in one turn.

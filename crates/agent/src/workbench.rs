@@ -169,6 +169,8 @@ pub struct Config {
     pub no_model: Option<Failure>,
     /// When and how the history is made shorter.
     pub compaction: CompactionConfig,
+    /// Whether the vendor's cache is kept alive while tools run, where that is likely to cost less than to write it anew.
+    pub keep_alive: bool,
     /// When and how a stronger model goes on; `None` where nobody does, as with a model that is named.
     pub escalation: Option<EscalationConfig>,
     /// How turns are planned; `None` where they are not.

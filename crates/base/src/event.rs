@@ -191,6 +191,9 @@ pub enum Event {
         /// Why the request failed, where it did.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         error: Option<String>,
+        /// Whether it was sent only so that the vendor's cache lives on.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        keeps_warm: bool,
     },
     /// A tool begins.
     ToolStarted {

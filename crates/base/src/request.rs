@@ -189,6 +189,8 @@ pub enum RequestKind {
     Classify,
     Embed,
     Gateway,
+    /// Asked only so that a vendor's cache lives on.
+    KeepAlive,
 }
 
 impl RequestKind {
@@ -201,6 +203,7 @@ impl RequestKind {
             RequestKind::Classify => "classify",
             RequestKind::Embed => "embed",
             RequestKind::Gateway => "gateway",
+            RequestKind::KeepAlive => "keep_alive",
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Prompt economy: what is decided about a prompt so that vendors bill less for it. Pure.
 //!
 //! - [`compaction`] says when a history is made shorter.
+//! - [`keep_alive`] says when a cache is read only to keep it alive.
 //! - [`lifetimes`] knows how long caches live, and which lifetime pays.
 //! - [`marks`] places cache marks for the longest reads.
 //! - [`prefix_target`] says how long a prompt's fixed part should be.
@@ -9,6 +10,7 @@
 //! - [`shared_prefix`] holds a request's body against the one before it.
 
 pub mod compaction;
+pub mod keep_alive;
 pub mod lifetimes;
 mod marks;
 mod prefix;

@@ -16,6 +16,7 @@ use crate::cache::{CacheUse, Found, ResponseCache};
 use crate::economy::compaction::{
     self, Compaction, CompactionInputs, CompactionQuestion, PromptPrices, SummaryAsked,
 };
+use crate::economy::keep_alive::{self, KeepAlive, KeepAliveInputs, KeepAliveQuestion};
 use crate::economy::lifetimes::{Rhythm, life_of, lifetime};
 use crate::economy::pruning::{self, PromptCut, Pruning, PruningInputs};
 use crate::economy::{self, CacheRules, PrefixCosts};
@@ -395,6 +396,23 @@ impl Router {
         })
     }
 
+    /// Decides whether a vendor's cache is read once more, only to keep it alive.
+    pub fn keep_alive(&self, question: &KeepAliveQuestion<'_>) -> Option<KeepAlive> {
+        let KeepAliveQuestion { provider, request, ttl, waited, idle, times, waits, saved_if_cold } =
+            *question;
+        let prompt_tokens = self.prompt_tokens(request);
+        keep_alive::decide(&KeepAliveInputs {
+            prompt_tokens,
+            prices: self.desk.prompt_prices(provider, &request.model, prompt_tokens),
+            ttl,
+            waited,
+            idle,
+            times,
+            waits,
+            saved_if_cold,
+        })
+    }
+
     /// Returns what a summary costs at who writes it; where that has no known price, at the model that goes on.
     fn summary_cost(&self, question: &CompactionQuestion<'_>) -> Money {
         let Some(SummaryAsked { by, prompt_tokens, answer_tokens }) = &question.summary else {
@@ -490,7 +508,8 @@ impl Desk {
         if let Some(key) = &purpose.key {
             (limits.key_day, limits.key_month) = (key.day, key.month);
         }
-        limits
+        // A guess at what will be needed is not worth the last of a budget.
+        if purpose.kind == RequestKind::KeepAlive { limits.but_the_last() } else { limits }
     }
 
     fn prefix_costs(&self, provider: &str, first: &Request) -> Option<PrefixCosts> {

@@ -88,6 +88,8 @@ pub enum Source {
     /// A model, asked so that a cheaper one does the work: a plan, a look at an answer, what is done again after one that
     /// could not be relied on.
     Routing,
+    /// A model, asked so that its vendor's cache lives on.
+    KeepAlive,
     /// An answer that was kept.
     ResponseCache,
     /// The index, without a model.
@@ -105,13 +107,14 @@ pub fn savings(outcome: &Outcome, premium: Pricing<'_>, asked: Pricing<'_>) -> S
 
 fn priced(outcome: &Outcome, premium: Pricing<'_>, asked: Pricing<'_>) -> Option<Savings> {
     let Outcome { usage, paid, earlier, left_out, .. } = *outcome;
-    if matches!(outcome.source, Source::Overhead | Source::Routing) {
+    if matches!(outcome.source, Source::Overhead | Source::Routing | Source::KeepAlive) {
         // Without Distiq it would not have been sent.
         let lost = Some(Money::ZERO.minus(paid));
         let none = Some(Money::ZERO);
         let baselines = Savings { baseline_premium: none, baseline_append_only: none, ..zero() };
         return Some(match outcome.source {
             Source::Routing => Savings { route: lost, ..baselines },
+            Source::KeepAlive => Savings { prompt_cache: lost, ..baselines },
             _ => Savings { context: lost, ..baselines },
         });
     }
@@ -142,7 +145,9 @@ fn priced(outcome: &Outcome, premium: Pricing<'_>, asked: Pricing<'_>) -> Option
         ..zero()
     };
     match outcome.source {
-        Source::Model | Source::Overhead | Source::Routing => savings.prompt_cache = rest,
+        Source::Model | Source::Overhead | Source::Routing | Source::KeepAlive => {
+            savings.prompt_cache = rest;
+        }
         Source::ResponseCache => savings.response_cache = rest,
         Source::Local => savings.zero_token = rest,
     }

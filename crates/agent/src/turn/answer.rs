@@ -9,6 +9,7 @@ use distiq_base::{
 use distiq_router::{Receipt, RouterEvent, SendError};
 use futures::StreamExt;
 
+use super::keeping_warm::Sent;
 use super::wait::Stop;
 use super::{TurnError, Turning};
 
@@ -43,6 +44,8 @@ impl Default for Spent {
 
 /// Sends a request and follows its answer to the end.
 pub async fn get(turn: &mut Turning<'_>, request: Request) -> Result<Got, TurnError> {
+    turn.history.sent_last = (!request.cache.marks.is_empty())
+        .then(|| Sent { messages: turn.history.messages.len(), cache: request.cache.clone() });
     let mut reply = turn.bench.config.router.send(request, turn.purpose());
     let mut assembler = Assembler::default();
     let mut shown = false;
@@ -67,6 +70,8 @@ pub async fn get(turn: &mut Turning<'_>, request: Request) -> Result<Got, TurnEr
                 turn.journal.emit(event).await?;
             }
             RouterEvent::FellBack { provider, model, reason, .. } => {
+                // What another vendor keeps cannot be read here.
+                turn.history.sent_last = None;
                 let message = format!("{provider}/{model} is asked instead: {reason}");
                 turn.journal.emit(Event::Notice { message }).await?;
             }
@@ -76,6 +81,10 @@ pub async fn get(turn: &mut Turning<'_>, request: Request) -> Result<Got, TurnEr
                 assembler.push(&event);
             }
             RouterEvent::Finished(receipt) => {
+                let Usage { cache_read, cache_write, cache_write_long, .. } = receipt.usage;
+                if cache_read + cache_write + cache_write_long == 0 {
+                    turn.history.sent_last = None;
+                }
                 finished(turn, &receipt).await?;
                 return Ok(conclude(receipt, assembler, shown));
             }
@@ -136,6 +145,22 @@ pub async fn finished(turn: &mut Turning<'_>, receipt: &Receipt) -> Result<(), T
     turn.history.asked(turn.bench.config.clock.now(), receipt.latency_ms, &receipt.usage);
     if receipt.attempts > 0 {
         turn.spent.requests += 1;
+    }
+    over(turn, receipt, false).await
+}
+
+/// Tells that a request is over that kept the vendor's cache alive.
+pub async fn kept_warm(turn: &mut Turning<'_>, receipt: &Receipt) -> Result<(), TurnError> {
+    turn.history.kept_warm(turn.bench.config.clock.now());
+    over(turn, receipt, true).await
+}
+
+async fn over(
+    turn: &mut Turning<'_>,
+    receipt: &Receipt,
+    keeps_warm: bool,
+) -> Result<(), TurnError> {
+    if receipt.attempts > 0 {
         turn.spent.usage.add(&receipt.usage);
         turn.spent.cost = match (turn.spent.cost, receipt.cost) {
             (Some(sum), Some(cost)) => Some(sum.plus(cost)),
@@ -153,6 +178,7 @@ pub async fn finished(turn: &mut Turning<'_>, receipt: &Receipt) -> Result<(), T
             first_token_ms: receipt.first_token_ms,
             stop: receipt.stop.clone(),
             error: receipt.error.as_ref().map(ToString::to_string),
+            keeps_warm,
         })
         .await?;
     Ok(())

@@ -15,8 +15,8 @@ use crate::confidence::Gathered;
 
 use super::kept::Looks;
 use super::repeats::{Repeats, STOP_AT, WARN_AT};
-use super::wait::{Stop, Waiting};
-use super::{Step, TurnError, Turning};
+use super::wait::Stop;
+use super::{Step, TurnError, Turning, keeping_warm};
 
 const CANCELLED: &str = "Cancelled by the user before it ended.";
 const NOT_RUN: &str = "Not run: an earlier edit in this answer failed.";
@@ -163,7 +163,7 @@ async fn run_group(turn: &mut Turning<'_>, group: &[Asked]) -> Result<Vec<Done>,
             (outcome, started.elapsed())
         }
     }));
-    let (outcomes, stop) = turn.waiting.on_tools(outcomes, &name, turn.journal).await?;
+    let (outcomes, stop) = keeping_warm::on_tools(turn, outcomes, &name).await?;
     kill_point("after_tool");
     turn.tell_checkpoints().await?;
     let mut done = Vec::new();
@@ -231,24 +231,4 @@ fn denied(tool: &str) -> Step {
         format!("`{tool}` needs the user's permission and nobody could answer"),
         "run it on a terminal, or allow more with `--mode auto-edit` or `--mode full`",
     )
-}
-
-impl Waiting {
-    /// Waits for tools; on cancellation or the deadline they are told to stop and waited for, so that
-    /// every call has its own result.
-    async fn on_tools<T>(
-        &mut self,
-        work: impl Future<Output = T>,
-        name: &str,
-        journal: &mut crate::journal::Journal,
-    ) -> Result<(T, Option<Stop>), TurnError> {
-        let mut work = std::pin::pin!(work);
-        match self.until(&mut work, name, journal).await? {
-            Ok(output) => Ok((output, None)),
-            Err(stop) => {
-                self.token().cancel();
-                Ok((work.await, Some(stop)))
-            }
-        }
-    }
 }

@@ -4,6 +4,7 @@
 
 mod compacting;
 mod escalating;
+mod keeping_warm;
 mod local;
 mod planning;
 mod prefix;

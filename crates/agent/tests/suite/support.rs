@@ -62,6 +62,8 @@ pub struct PlannedModel {
     pub summaries: Mutex<VecDeque<Plan>>,
     pub requests: Mutex<Vec<Request>>,
     pub answers: Mutex<u64>,
+    /// Requests that only kept the vendor's cache alive and are over.
+    pub kept_alive: Mutex<usize>,
 }
 
 type Events = BoxStream<'static, Result<StreamEvent, ProviderError>>;
@@ -83,7 +85,7 @@ impl Upstream for PlannedModel {
     fn stream<'a>(&'a self, request: &'a Request) -> BoxFuture<'a, Result<Events, ProviderError>> {
         self.requests.lock().unwrap().push(request.clone());
         let plans = if request.tools.is_empty() { &self.summaries } else { &self.plans };
-        let plan = plans.lock().unwrap().pop_front().unwrap_or_else(|| Plan::says("done"));
+        let plan = || plans.lock().unwrap().pop_front().unwrap_or_else(|| Plan::says("done"));
         let number = {
             let mut answers = self.answers.lock().unwrap();
             *answers += 1;
@@ -91,7 +93,14 @@ impl Upstream for PlannedModel {
         };
         // About what a vendor would count.
         let tokens = (text_bytes(request.messages.iter().flat_map(|m| &m.content)) / 4).max(100);
-        Box::pin(async move { events(&plan, number, tokens) })
+        // Who only wants the cache to live on finds all of it.
+        let is_read = request.max_tokens == Some(1);
+        let plan = if is_read { Plan::says(".") } else { plan() };
+        let usage = match is_read {
+            true => Usage { cache_read: tokens, output: 1, ..Usage::default() },
+            false => Usage { cache_write: tokens, output: 10, ..Usage::default() },
+        };
+        Box::pin(async move { events(&plan, number, usage) })
     }
 }
 
@@ -105,7 +114,7 @@ fn text_bytes<'a>(contents: impl IntoIterator<Item = &'a Content>) -> u64 {
     contents.into_iter().map(of).sum()
 }
 
-fn events(plan: &Plan, number: u64, input: u64) -> Result<Events, ProviderError> {
+fn events(plan: &Plan, number: u64, usage: Usage) -> Result<Events, ProviderError> {
     if let Some(error) = &plan.fails {
         return Err(error.clone());
     }
@@ -137,7 +146,6 @@ fn events(plan: &Plan, number: u64, input: u64) -> Result<Events, ProviderError>
         return Ok(head.chain(stream::iter([Err(error)])).boxed());
     }
     let reason = if plan.calls.is_empty() { StopReason::EndTurn } else { StopReason::ToolUse };
-    let usage = Usage { input, output: 10, ..Usage::default() };
     let tail = [StreamEvent::Usage { usage }, StreamEvent::Stop { reason }, StreamEvent::End];
     Ok(head.chain(stream::iter(tail.into_iter().map(Ok))).boxed())
 }
@@ -221,6 +229,7 @@ impl World {
             local_answers: false,
             kept_answers: distiq_agent::KeptAnswers::On,
             no_model: None,
+            keep_alive: false,
             compaction: distiq_agent::CompactionConfig::default(),
             escalation: None,
             plan: None,

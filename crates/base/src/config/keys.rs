@@ -387,6 +387,13 @@ pub const KEYS: &[Key] = &[
     )
     .or("true"),
     user(
+        "economy.keep_alive",
+        Kind::Bool,
+        "Whether a vendor's prompt cache is read once more before it ends while a tool or a question is waited for, where \
+         that is likely to cost less than to write it anew",
+    )
+    .or("true"),
+    user(
         "economy.window_tokens",
         Kind::Integer(2_000, 100_000_000),
         "The longest prompt and answer together, where that is less than the model takes",

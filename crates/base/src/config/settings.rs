@@ -214,6 +214,8 @@ pub struct EconomySettings {
     pub prompt_cache: bool,
     /// Whether they may be told to keep it for an hour.
     pub long_cache: bool,
+    /// Whether they are kept alive while a turn waits.
+    pub keep_alive: bool,
     /// The longest prompt and answer together, where less than the model takes.
     pub window_tokens: Option<u64>,
     /// Whether a stronger model goes on from an answer that one cannot be sure of.
@@ -241,6 +243,7 @@ impl Default for EconomySettings {
             kept_answers: true,
             prompt_cache: true,
             long_cache: true,
+            keep_alive: true,
             window_tokens: None,
             escalation: true,
             corrections: true,
@@ -308,6 +311,7 @@ impl Settings {
                 kept_answers: values.value("economy.kept_answers") == Some(&Value::Bool(true)),
                 prompt_cache: values.value("economy.prompt_cache") == Some(&Value::Bool(true)),
                 long_cache: values.value("economy.long_cache") == Some(&Value::Bool(true)),
+                keep_alive: values.value("economy.keep_alive") == Some(&Value::Bool(true)),
                 window_tokens: values.integer("economy.window_tokens"),
                 escalation: values.value("economy.escalation") == Some(&Value::Bool(true)),
                 corrections: values.value("economy.corrections") == Some(&Value::Bool(true)),

@@ -57,6 +57,11 @@ const MECHANISMS: &[Mechanism] = &[
         switch: |switches| switches.long_cache = false,
     },
     Mechanism {
+        name: "caches kept alive",
+        off: "economy.keep_alive = false",
+        switch: |switches| switches.keep_alive = false,
+    },
+    Mechanism {
         name: "plans",
         off: "economy.plan = \"asked\"",
         switch: |switches| switches.plans = false,

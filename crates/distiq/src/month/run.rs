@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use distiq_agent::{
     Chosen, CompactionConfig, Config, EscalationConfig, KeptAnswers, PlanConfig, ProjectCode, Rung,
@@ -42,6 +43,8 @@ use crate::providers::{self, Choice};
 const MAX_OUTPUT_TOKENS: u64 = 8_000;
 /// Requests to a model of one turn, with those that make the history shorter.
 const MAX_REQUESTS: u32 = 400;
+/// How often an agent that waits looks at the clock.
+const LOOK: Duration = Duration::from_millis(2);
 
 /// What a month is run with.
 #[derive(Clone, Debug)]
@@ -72,6 +75,7 @@ pub struct Switches {
     pub kept_answers: bool,
     pub other_words: bool,
     pub long_cache: bool,
+    pub keep_alive: bool,
     pub plans: bool,
     pub corrections: bool,
 }
@@ -87,6 +91,7 @@ impl Default for Switches {
             kept_answers: true,
             other_words: true,
             long_cache: true,
+            keep_alive: true,
             plans: true,
             corrections: true,
         }
@@ -201,11 +206,12 @@ impl<'a> Place<'a> {
             .ok_or_else(|| Failure::new(ErrorKind::Bug, "No home for the simulation"))?;
         let now_ms = Arc::new(AtomicI64::new(setup.mix.start_ms()));
         let clock = Clock::Manual(Arc::clone(&now_ms));
-        let stage = Stage::new(Arc::clone(&now_ms));
+        let settings = settings(setup);
+        let keeps_alive = settings.economy.keep_alive && settings.economy.prompt_cache;
+        let stage = Stage::new(Arc::clone(&now_ms), keeps_alive);
         let options = Options { clock: clock.clone(), forgets: true, ..Options::default() };
         let server = ScriptedModel::start_with(stage.script(), options)
             .map_err(|error| Failure::io("Cannot start the scripted model on loopback", &error))?;
-        let settings = settings(setup);
         let registry = Registry::from_settings(&settings, &|name| address(setup, &server, name));
         check_vendors(setup, &registry)?;
         let table = Table::new(&settings, &registry, Arc::clone(&setup.catalogue));
@@ -410,6 +416,8 @@ impl<'a> Place<'a> {
                     tiers.extend(Tier::parse(&tier));
                     model = next;
                 }
+                Some(Event::Heartbeat { .. }) => self.stage.looked(),
+                Some(Event::RequestFinished { keeps_warm: true, .. }) => self.stage.kept(),
                 Some(Event::Corrected { .. }) => {
                     tiers.push(*tiers.last().unwrap_or(&first));
                     told.insert(model.clone());
@@ -477,7 +485,13 @@ impl<'a> Place<'a> {
             fallbacks: Vec::new(),
             chosen,
             mode: Mode::Ask,
-            limits: TurnLimits { max_requests: MAX_REQUESTS, ..TurnLimits::default() },
+            // The clock is moved by hand, so that it is looked at all the time.
+            limits: TurnLimits {
+                max_requests: MAX_REQUESTS,
+                heartbeat: LOOK,
+                ..TurnLimits::default()
+            },
+            keep_alive: settings.economy.keep_alive && settings.economy.prompt_cache,
             local_answers: settings.economy.local_answers,
             compaction,
             max_output_tokens: most.unwrap_or(MAX_OUTPUT_TOKENS).min(MAX_OUTPUT_TOKENS),
@@ -519,6 +533,7 @@ fn settings(setup: &Setup) -> Settings {
         kept_answers,
         other_words,
         long_cache,
+        keep_alive,
         plans,
         corrections,
         ..
@@ -530,6 +545,7 @@ fn settings(setup: &Setup) -> Settings {
     economy.pruning &= pruning;
     economy.kept_answers &= kept_answers;
     economy.long_cache &= long_cache;
+    economy.keep_alive &= keep_alive;
     economy.plans &= plans;
     economy.corrections &= corrections;
     settings.cache.semantic &= other_words;

@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::Duration;
 
 use distiq_base::{Answer as Reply, Ask, Content, CountTokens, Message, Question, Request};
 use distiq_ml::Tokenizer;
@@ -32,6 +33,12 @@ const MOST_READ: u64 = 1_900;
 const SUMMARY_WORDS: u64 = 350;
 /// The answer by which the model has edited what was to be edited.
 const EDIT_AT: usize = 2;
+
+/// So long after the model was asked its vendor's cache is about to end.
+const KEPT_AFTER_MS: i64 = 280_000;
+/// Who looked at the clock so often since has decided to let it end; how long is waited for that, in real time.
+const LOOKS: u32 = 5;
+const DECIDED_WITHIN: Duration = Duration::from_secs(10);
 
 /// What a model says in the end that could not do the work.
 const GAVE_UP: &str = "I could not finish this: it still does not work.";
@@ -69,6 +76,17 @@ pub struct Tries {
 pub struct Stage {
     now_ms: Arc<AtomicI64>,
     playing: Mutex<Playing>,
+    /// Whether the vendor's cache may be kept alive while the user is waited for.
+    keeps_alive: bool,
+    looks: Mutex<Looks>,
+    seen: Condvar,
+}
+
+/// How often an agent that waits looked at the clock, and how often it kept the vendor's cache alive.
+#[derive(Clone, Copy, Debug, Default)]
+struct Looks {
+    times: u32,
+    kept: u32,
 }
 
 #[derive(Debug, Default)]
@@ -90,13 +108,48 @@ struct Playing {
     /// The models that failed.
     failed: BTreeSet<String>,
     revisions: Vec<u32>,
+    /// When the model was asked last.
+    asked_ms: i64,
 }
 
 impl Stage {
     /// Makes one whose time is told by `now_ms`.
-    pub fn new(now_ms: Arc<AtomicI64>) -> Arc<Self> {
+    pub fn new(now_ms: Arc<AtomicI64>, keeps_alive: bool) -> Arc<Self> {
         let revisions = vec![0; (FILES * BLOCKS) as usize];
-        Arc::new(Self { now_ms, playing: Mutex::new(Playing { revisions, ..Playing::default() }) })
+        let playing = Mutex::new(Playing { revisions, ..Playing::default() });
+        let (looks, seen) = (Mutex::default(), Condvar::new());
+        Arc::new(Self { now_ms, playing, keeps_alive, looks, seen })
+    }
+
+    /// Takes in that the agent, which waits, has looked at the clock.
+    pub fn looked(&self) {
+        self.looks.lock().unwrap_or_else(PoisonError::into_inner).times += 1;
+        self.seen.notify_all();
+    }
+
+    /// Takes in that the agent has kept the vendor's cache alive.
+    pub fn kept(&self) {
+        self.looks.lock().unwrap_or_else(PoisonError::into_inner).kept += 1;
+        self.seen.notify_all();
+    }
+
+    /// Lets time pass to where the vendor's cache is about to end, and tells whether it was kept alive there.
+    fn kept_alive(&self, left_ms: &mut i64) -> bool {
+        let asked_ms = self.playing.lock().unwrap_or_else(PoisonError::into_inner).asked_ms;
+        let step = asked_ms + KEPT_AFTER_MS - self.now_ms.load(Ordering::SeqCst);
+        if step < 0 || step >= *left_ms {
+            return false;
+        }
+        *left_ms -= step;
+        let looks = self.looks.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = *looks;
+        self.now_ms.fetch_add(step, Ordering::SeqCst);
+        // While it is kept alive nobody looks at the clock.
+        let undecided =
+            |now: &mut Looks| now.kept == before.kept && now.times < before.times + LOOKS;
+        let waited = self.seen.wait_timeout_while(looks, DECIDED_WITHIN, undecided);
+        let (looks, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        looks.kept > before.kept
     }
 
     /// Begins what the model does for a request.
@@ -122,7 +175,13 @@ impl Stage {
         let stage = Arc::clone(self);
         Script::function(move |request| {
             let mut playing = stage.playing.lock().unwrap_or_else(PoisonError::into_inner);
-            Said::Answer(playing.answer(request, &stage.now_ms))
+            if request.max_tokens == Some(1) {
+                playing.asked_ms = stage.now_ms.load(Ordering::SeqCst);
+                return Said::Answer(Answer::text("."));
+            }
+            let answer = playing.answer(request, &stage.now_ms);
+            playing.asked_ms = stage.now_ms.load(Ordering::SeqCst);
+            Said::Answer(answer)
         })
     }
 }
@@ -131,7 +190,10 @@ impl Ask for Stage {
     /// The user says yes, after a while.
     fn ask(&self, _question: &Question) -> Reply {
         let mut playing = self.playing.lock().unwrap_or_else(PoisonError::into_inner);
-        self.now_ms.fetch_add(std::mem::take(&mut playing.wait_ms), Ordering::SeqCst);
+        let mut left_ms = std::mem::take(&mut playing.wait_ms);
+        drop(playing);
+        while self.keeps_alive && self.kept_alive(&mut left_ms) {}
+        self.now_ms.fetch_add(left_ms, Ordering::SeqCst);
         Reply::Once
     }
 }

@@ -69,6 +69,7 @@ fn requests() -> Vec<Event> {
         estimated: false,
         latency_ms: 5,
         first_token_ms: None,
+        keeps_warm: cost.is_some(),
         stop,
         error,
     };

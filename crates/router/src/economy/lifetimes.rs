@@ -5,6 +5,7 @@ use std::time::Duration;
 use distiq_base::CacheTtl;
 
 use super::compaction::PromptPrices;
+use super::keep_alive::Waits;
 
 const MINUTE: u64 = 60;
 /// Anthropic's two lifetimes, refreshed by each read (2026-11).
@@ -49,12 +50,15 @@ pub struct Rhythm {
     pub requests: u32,
     /// Waits between two of them in which a short life ended and a long one did not.
     pub long_waits: u32,
+    /// How long those were that outlived a short life.
+    pub waits: Waits,
 }
 
 impl Rhythm {
     /// Takes a request in that came `wait` after the one before.
     pub fn note(&mut self, wait: Option<Duration>) {
         self.requests = self.requests.saturating_add(1);
+        wait.into_iter().for_each(|wait| self.waits.note(wait));
         if wait.is_some_and(|wait| (SHORT_LIFE..LONG_LIFE).contains(&wait)) {
             self.long_waits += 1;
         }
@@ -104,7 +108,7 @@ mod tests {
     #[test]
     fn a_long_life_pays_where_waits_come_again() {
         let check = |requests, long_waits, prompt, expected| {
-            let rhythm = Rhythm { requests, long_waits };
+            let rhythm = Rhythm { requests, long_waits, ..Rhythm::default() };
             assert_eq!(lifetime(rhythm, prompt, 1_000, SONNET), expected, "{rhythm:?} {prompt}");
         };
         check(40, 0, 100_000, CacheTtl::Short);
@@ -121,7 +125,7 @@ mod tests {
             rhythm.note(Some(Duration::from_secs(seconds)));
         }
         rhythm.note(None);
-        assert_eq!(rhythm, Rhythm { requests: 6, long_waits: 2 });
+        assert_eq!((rhythm.requests, rhythm.long_waits), (6, 2));
     }
 
     #[test]

@@ -10,6 +10,9 @@ use super::LedgerError;
 /// An answer shorter than this is not worth its prompt: below it, nothing is sent.
 pub(crate) const LEAST_TOKENS: u64 = 1024;
 
+/// The most of a limit that may be spent on what is not surely needed.
+const MOST_SHARE: f64 = 0.8;
+
 /// What may be spent. `None` is no limit.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Limits {
@@ -53,6 +56,26 @@ impl Limits {
     /// Tells whether anything is limited.
     pub fn any(&self) -> bool {
         self.set().next().is_some()
+    }
+
+    /// Returns limits that leave the last fifth of each, or from where the user is told, to what matters more; nobody is told
+    /// of these.
+    pub(crate) fn but_the_last(self) -> Self {
+        let alert_share =
+            if self.alert_share > 0.0 { self.alert_share.min(MOST_SHARE) } else { MOST_SHARE };
+        let shares = Self { alert_share, ..self };
+        let less = |limit: Option<Money>| limit.map(|it| shares.threshold(it).unwrap_or(it));
+        Self {
+            session: less(shares.session),
+            day: less(shares.day),
+            month: less(shares.month),
+            run: less(shares.run),
+            project_day: less(shares.project_day),
+            project_month: less(shares.project_month),
+            key_day: less(shares.key_day),
+            key_month: less(shares.key_month),
+            alert_share: 0.0,
+        }
     }
 
     /// Returns the limits that are set.

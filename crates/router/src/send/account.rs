@@ -408,6 +408,7 @@ impl Account {
             _ if self.from_cache.is_some() => Source::ResponseCache,
             _ if self.has_lost => Source::Routing,
             RequestKind::Summarize => Source::Overhead,
+            RequestKind::KeepAlive => Source::KeepAlive,
             RequestKind::Plan | RequestKind::Classify => Source::Routing,
             _ if self.purpose.again => Source::Routing,
             _ => Source::Model,
@@ -426,7 +427,11 @@ impl Account {
             paid,
             earlier: self.earlier.cost.unwrap_or(Money::ZERO),
             left_out,
-            warm_tokens: self.warm_tokens(&usage),
+            // A loop that only appends keeps nothing alive.
+            warm_tokens: match source {
+                Source::KeepAlive => 0,
+                _ => self.warm_tokens(&usage),
+            },
             source,
         };
         let price = |way: &Candidate, usage: &Usage| {

@@ -238,6 +238,7 @@ fn config(
         no_model: None,
         local_answers: settings.economy.local_answers && !options.no_local,
         compaction,
+        keep_alive: settings.economy.keep_alive && settings.economy.prompt_cache,
         escalation,
         plan: None,
         limits: TurnLimits {
