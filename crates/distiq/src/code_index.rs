@@ -113,7 +113,7 @@ pub fn telling<T>(doing: &str, what: &str, work: impl FnOnce(&Control<'_>) -> T)
             terminal::progress(&format!("{doing} {done} of {total} {what}"));
         }
     };
-    let control = Control { progress: Some(&tell), is_cancelled: None };
+    let control = Control { progress: Some(&tell), ..Control::default() };
     let worked = work(&control);
     if told.into_inner().ok().flatten().is_some() {
         terminal::progress("");

@@ -54,6 +54,9 @@ pub struct Control<'a> {
     pub progress: Option<&'a (dyn Fn(Progress) + Sync)>,
     /// Asked often whether to give up.
     pub is_cancelled: Option<&'a (dyn Fn() -> bool + Sync)>,
+    /// Most threads that read files. Made by one, the index of the same files is the same each time; by more,
+    /// hits of equal scores stand in the order of the files' reading.
+    pub threads: Option<usize>,
 }
 
 impl std::fmt::Debug for Control<'_> {

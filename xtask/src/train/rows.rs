@@ -91,8 +91,10 @@ fn group(folder: &Path, repo: &str, kind: &str, questions: &[Value]) -> Result<V
         return Ok(rows);
     }
     let tree = folder.join(&name).join(kind);
+    // Made anew by one thread: candidates of equal scores then stand in the same order each time.
+    let _ = fs::remove_dir_all(tree.join(".distiq"));
     let index = Index::open(&tree, &folder.join("cache").join(format!("{name}-{kind}")))?;
-    index.refresh(&Control::default())?;
+    index.refresh(&Control { threads: Some(1), ..Control::default() })?;
     let snapshot = index.snapshot()?;
     let rows: Vec<Read> = questions
         .iter()

@@ -54,8 +54,9 @@ impl Work<'_> {
         let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
         // A document's reader is another process.
         let files_a_thread = if self.documents.is_some() { 1 } else { FILES_A_THREAD };
-        let threads = cores.min(MAX_THREADS).min(self.files.len() / files_a_thread + 1);
-        if threads == 1 {
+        let most = self.control.threads.unwrap_or(MAX_THREADS).min(MAX_THREADS);
+        let threads = cores.min(most).min(self.files.len() / files_a_thread + 1);
+        if threads <= 1 {
             return self.work(&next);
         }
         std::thread::scope(|scope| {

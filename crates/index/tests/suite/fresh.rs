@@ -193,3 +193,32 @@ fn a_damaged_index_is_told_and_built_anew() {
         }
     }
 }
+
+#[test]
+fn made_by_one_thread_an_index_is_the_same_each_time() {
+    // All of equal scores, and of unequal sizes, so that threads would take them in another order each time.
+    let files: Vec<(String, String)> = (0..120)
+        .map(|n| {
+            let rest = "# more\n".repeat(n * 37 % 200);
+            (
+                format!("m{n:03}/shop.py"),
+                format!("def total(items):\n    return sum(items)\n{rest}"),
+            )
+        })
+        .collect();
+    let found = || {
+        let folder = tempfile::tempdir().unwrap();
+        let tree = folder.path().join("tree");
+        for (path, text) in &files {
+            fs::create_dir_all(tree.join(path).parent().unwrap()).unwrap();
+            fs::write(tree.join(path), text).unwrap();
+        }
+        let index = Index::open(&tree, &folder.path().join("cache")).unwrap();
+        index.refresh(&Control { threads: Some(1), ..Control::default() }).unwrap();
+        let candidates = index.snapshot().unwrap().candidates("total of items").unwrap();
+        candidates.into_iter().map(|row| (row.hit.path, row.features)).collect::<Vec<_>>()
+    };
+    let first = found();
+    assert!(first.len() > 100 && first.is_sorted_by_key(|(path, _)| path), "in the files' order");
+    assert_eq!(found(), first);
+}
