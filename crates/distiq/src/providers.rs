@@ -10,7 +10,7 @@ use distiq_base::{ErrorKind, Money, Price};
 use distiq_llm::{Catalogue, ModelInfo, Prices, Registry, RegistryError};
 use distiq_router::classify::{Classifier, Label};
 use distiq_router::planning::{PlanDecision, PlanInputs, decide};
-use distiq_router::{Candidate, Inputs, Policy, Race, Table, Task, Tier};
+use distiq_router::{Candidate, Inputs, Policy, Table, Task, Tier};
 
 use crate::failure::Failure;
 use crate::keys;
@@ -178,18 +178,6 @@ pub fn carry_out(
     (choice.provider, choice.model) = (executor.provider, executor.model);
     choice.chosen = Some(Chosen { tier, reasons });
     Some(without)
-}
-
-/// Returns the race of a question without tools, where the settings want one and a policy chose its model: the
-/// rival is the best tier's.
-pub fn race(settings: &EconomySettings, table: &Table, choice: &Choice) -> Option<Race> {
-    let (delay, cap) = settings.race_ms.zip(settings.race_cap)?;
-    let chosen = choice.chosen.as_ref()?;
-    let from = Candidate::new(&choice.provider, &choice.model);
-    let ladder = table.ladder(&from, chosen.tier, jiff::Timestamp::now());
-    let premium = |way: &Candidate| way.tier <= Some(Tier::Premium);
-    let rival = ladder.into_iter().rfind(premium)?;
-    Some(Race { rival, delay: Duration::from_millis(delay), cap })
 }
 
 /// Returns the longest answer that a model is asked for.

@@ -11,6 +11,7 @@ use distiq_router::{CacheSlot, CacheUse, Purpose, Reply, Route as Ways, RouterEv
 use futures::StreamExt;
 use hyper::Response;
 use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::answer::{REQUEST_ID, json};
@@ -20,7 +21,7 @@ use crate::dialect::{self, Codec};
 use crate::endpoint::Route;
 use crate::head::Head;
 use crate::refusal::Refusal;
-use crate::resolve::{first_dialect, resolve, resolve_for};
+use crate::resolve::{first_dialect, may_use, resolve, resolve_for};
 use crate::seeing::Watch;
 use crate::setup::Setup;
 use crate::shared::Shared;
@@ -56,7 +57,8 @@ pub(crate) async fn answer(mut asked: Asked<'_>) -> Result<Response<Out>, Refusa
     let streams = asked.route.stream.or(head.stream).unwrap_or(by_default);
     let name = asked.route.model.clone().or(head.model).unwrap_or_default();
     asked.watch.asks(&name, asked.route.stream.or(head.stream), &asked.body);
-    let route = match setup.table.is_open(&name) {
+    let is_open = setup.table.is_open(&name);
+    let route = match is_open {
         // What the user said decides; a body that cannot be read is refused below, as by name.
         true => match asked.codec.decode(asked.route, &asked.body) {
             Ok(request) => {
@@ -74,7 +76,12 @@ pub(crate) async fn answer(mut asked: Asked<'_>) -> Result<Response<Out>, Refusa
         Some(id) if asked.codec.keeps_answers() => kept::is_kept(asked.shared, id)?,
         _ => false,
     };
+    let race = route.candidates.first().filter(|_| is_open).and_then(|chosen| {
+        let race = setup.table.race(chosen, Timestamp::now())?;
+        may_use(asked.caller, &name, &race.rival).then_some(race)
+    });
     let (mut purpose, model) = purpose(&asked, RequestKind::Gateway, route);
+    purpose.race = race;
     // The caller's own bytes, where the target speaks the dialect and nobody asked for a change.
     let as_is = !is_changed && !wants_cache && !goes_on_here && asked.codec.can_pass();
     if target == Some(asked.codec.dialect()) && as_is {

@@ -1,10 +1,13 @@
 //! Which providers and models a caller means.
 
+use std::sync::Arc;
+
 use distiq_base::{Dialect, Request};
 use distiq_llm::ProviderErrorKind as Kind;
 use distiq_router::{Candidate, Route, RouteError};
 
 use crate::call::Caller;
+use crate::keys::Key;
 use crate::refusal::Refusal;
 use crate::setup::Setup;
 
@@ -35,15 +38,19 @@ pub(crate) fn resolve_for(
 
 /// Returns a route that the caller's key may take.
 fn allowed(caller: &Caller, name: &str, route: Route) -> Result<Route, Refusal> {
-    if let (Some(key), Some(first)) = (caller.key(), route.candidates.first())
-        && !key.models.is_empty()
-        && !key.allows(&[name, &first.model, &first.to_string()])
-    {
+    if route.candidates.first().is_some_and(|first| !may_use(caller, name, first)) {
         let name: String = name.chars().take(200).collect();
         let message = format!("This key may not use the model `{name}`");
         return Err(Refusal::new(Kind::Permission, message));
     }
     Ok(route)
+}
+
+/// Tells whether the caller's key may take a way that a name stands for.
+pub(crate) fn may_use(caller: &Caller, name: &str, way: &Candidate) -> bool {
+    let allows =
+        |key: &Arc<Key>| key.models.is_empty() || key.allows(&[name, &way.model, &way.to_string()]);
+    caller.key().is_none_or(allows)
 }
 
 /// Returns the dialect of the way that is tried first.

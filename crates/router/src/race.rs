@@ -11,11 +11,12 @@ use std::time::Duration;
 
 use distiq_base::{Assembler, Money, Request, StopReason};
 use futures::StreamExt;
+use jiff::Timestamp;
 use tokio::time::{Sleep, sleep};
 
 use crate::escalate::{Evidence, THRESHOLD, assess};
 use crate::receipt::{Receipt, RouterEvent};
-use crate::route::Candidate;
+use crate::route::{Candidate, Table, Tier};
 use crate::router::{Desk, Purpose, price_context};
 use crate::send::{DEFAULT_ANSWER_TOKENS, Reply};
 
@@ -31,6 +32,17 @@ pub struct Race {
     pub delay: Duration,
     /// The most that the second may cost.
     pub cap: Money,
+}
+
+impl Table {
+    /// Returns the race of a request without tools whose way was chosen by a policy, where the settings want one:
+    /// the rival is the best tier's.
+    pub fn race(&self, chosen: &Candidate, at: Timestamp) -> Option<Race> {
+        let (delay, cap) = self.race?;
+        let ladder = self.ladder(chosen, chosen.tier?, at);
+        let rival = ladder.into_iter().rfind(|way| way.tier <= Some(Tier::Premium))?;
+        Some(Race { rival, delay, cap })
+    }
 }
 
 /// Begins the race that a request is to have; `None` where it has none, or the cap does not cover it.

@@ -186,3 +186,53 @@ fn what_cannot_be_started_says_why() {
     let busy = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     refused(&["--listen", &busy.local_addr().unwrap().to_string()], 1, "Cannot listen");
 }
+
+#[test]
+fn a_question_without_tools_is_raced_where_that_is_set() {
+    let place = Place::new();
+    let slow =
+        model(Answer { pace_ms: 400, ..Answer::text("a slow answer, word by word, ".repeat(80)) });
+    let quick = model(Answer {
+        pace_ms: 30,
+        ..Answer::text("a quick answer to this question, given at once")
+    });
+    let settings = format!(
+        "policy = \"cheapest\"\n[economy]\nrace_ms = 0\n[tiers]\nbudget = [\"anthropic/claude-haiku-4-5\"]\n\
+         balanced = [\"anthropic/claude-haiku-4-5\"]\npremium = [\"openai/gpt-5.5\"]\n\
+         [providers.anthropic]\nbase_url = \"{}\"\n[providers.openai]\nbase_url = \"{}\"\n",
+        slow.base_url_anthropic(),
+        quick.base_url_openai()
+    );
+    place.settings(&settings);
+    let with_keys = |command: &mut Command| {
+        command.env("ANTHROPIC_API_KEY", "a").env("OPENAI_API_KEY", "b");
+    };
+    let gateway = Running::start(&place, &["--no-auth"], with_keys);
+    let question = |more: Value| {
+        let mut body = json!({ "model": "auto", "max_tokens": 500,
+            "messages": [{ "role": "user", "content": "what is a monad" }] });
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        body
+    };
+    for streams in [false, true] {
+        let answer = gateway.ask_with("", &question(json!({ "stream": streams })));
+        assert!(answer.contains("a quick answer") && !answer.contains("slow"), "{answer}");
+        assert!(answer.contains("x-distiq-route: openai/gpt-5.5"), "{answer}");
+    }
+    let before = quick.requests().len();
+    // What tools do cannot be done twice.
+    let tool = json!({ "name": "look", "input_schema": { "type": "object" } });
+    let body = question(json!({ "tools": [tool], "stream": true }));
+    let mut stream = gateway.send_with("", &body.to_string());
+    let mut head = [0; 4096];
+    let read = stream.read(&mut head).unwrap();
+    let head = String::from_utf8_lossy(&head[..read]);
+    assert!(head.contains("x-distiq-route: anthropic/claude-haiku-4-5"), "{head}");
+    drop(stream);
+    assert_eq!(quick.requests().len(), before);
+    gateway.stop();
+    let totals = place.run(&["cost", "--json"]).json();
+    // One that had sent nothing when it was given up is none.
+    let requests = totals["totals"]["requests"].as_u64().unwrap();
+    assert!((4..=5).contains(&requests), "both of a race are on the ledger: {totals}");
+}

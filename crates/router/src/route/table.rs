@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
-use distiq_base::Dialect;
-use distiq_base::config::{RouteSettings, Settings};
+use distiq_base::config::{EconomySettings, RouteSettings, Settings};
+use distiq_base::{Dialect, Money};
 use distiq_llm::registry::Offer;
 use distiq_llm::{Catalogue, Registry};
 
@@ -26,6 +27,9 @@ pub struct Table {
     pub examples: Examples,
     /// How `auto` is chosen.
     pub policy: Policy,
+    /// How long the model that a policy chose has for itself before the best tier's is asked, too, and the most that
+    /// this may cost; `None` where none is raced.
+    pub race: Option<(Duration, Money)>,
     /// The models that are known.
     pub catalogue: Arc<Catalogue>,
     /// Whether models that nobody knows go, as they are, to the provider whose name is the caller's
@@ -117,11 +121,13 @@ impl Task {
 impl Table {
     /// Makes the table of the settings and the providers that they make.
     pub fn new(settings: &Settings, registry: &Registry, catalogue: Arc<Catalogue>) -> Self {
+        let EconomySettings { race_ms, race_cap, .. } = settings.economy;
         Self {
             offers: registry.offers(),
             examples: Examples::new(&settings.routes),
             routes: settings.routes.clone(),
             policy: Policy::parse(&settings.policy).unwrap_or_default(),
+            race: race_ms.map(Duration::from_millis).zip(race_cap),
             catalogue,
             takes_unknown: false,
         }

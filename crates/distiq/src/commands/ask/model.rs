@@ -4,7 +4,7 @@ use distiq_agent::sources;
 use distiq_base::{
     Assembler, Content, Delta, ErrorKind, Money, RequestKind, StopReason, StreamEvent,
 };
-use distiq_router::{Purpose, Receipt, RouterEvent};
+use distiq_router::{Candidate, Purpose, Receipt, RouterEvent};
 use futures::StreamExt;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -30,7 +30,13 @@ async fn ask(world: &World, args: &Args, answered: &mut Answered) -> Result<(), 
     let question = Some(answered.question.as_str())
         .filter(|_| world.settings.economy.race_ms.is_some() && providers::is_open(world, &table));
     let choice = providers::choose_for(world, &registry, question)?;
-    let race = providers::race(&world.settings.economy, &table, &choice);
+    let race = choice.chosen.as_ref().and_then(|chosen| {
+        let way = Candidate {
+            tier: Some(chosen.tier),
+            ..Candidate::new(&choice.provider, &choice.model)
+        };
+        table.race(&way, jiff::Timestamp::now())
+    });
     let Choice { provider, model, chosen } = choice;
     let router = router::open(world, registry, providers::catalogue(world)?)?;
     let mut request = sources::request(&answered.question, &answered.sources);
