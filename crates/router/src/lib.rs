@@ -61,8 +61,8 @@ pub use nodes::{Balance, NodeStatus};
 pub use race::Race;
 pub use receipt::{Receipt, RouterEvent, SendError};
 pub use route::{
-    Candidate, Decision, Examples, Forecast, Inputs, Policy, Route, RouteError, Standing,
-    SwitchInputs, Table, Task, Tier, What, decide,
+    Candidate, Decision, Difficulty, Examples, Forecast, Inputs, Policy, Route, RouteError,
+    Standing, SwitchInputs, Table, Task, Tier, What, decide,
 };
 pub use router::{KeyUse, PromptCaching, Purpose, Router, RouterConfig};
 pub use savings::{LeftOut, Outcome, Pricing, Source, savings};

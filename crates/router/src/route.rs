@@ -14,7 +14,7 @@ use crate::classify::Label;
 
 pub use examples::Examples;
 pub(crate) use forecast::expected_cost;
-pub use forecast::{Forecast, Inputs};
+pub use forecast::{Difficulty, Forecast, Inputs};
 pub(crate) use staying::Stays;
 pub use staying::{Decision, Standing, SwitchInputs, What, decide};
 pub use table::{RouteError, Table, Task};

@@ -272,8 +272,7 @@ impl<'a> Place<'a> {
         let at = Clock::Manual(Arc::clone(&self.now_ms)).now();
         let inputs = Inputs { verdict: &verdict, policy: self.setup.policy, at };
         let ((mut tier, risk), care) = (inputs.tier(), inputs.care());
-        let mut reasons =
-            vec![format!("the request is {} ({:.2})", verdict.label, verdict.confidence)];
+        let mut reasons = vec![verdict.told()];
         reasons.extend(risk);
         if !self.setup.switches.routing {
             (tier, reasons) = (Tier::Premium, vec!["routing is off".to_owned()]);

@@ -25,6 +25,7 @@ mod kill;
 mod nasty;
 mod permissions;
 mod prefix;
+mod replay;
 mod route;
 mod run;
 #[cfg(target_os = "linux")]

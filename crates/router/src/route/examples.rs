@@ -115,8 +115,7 @@ impl Table {
             }
         }
         let mut route = self.resolve_at(name, dialect, tier)?;
-        let verdict = inputs.verdict;
-        route.reasons.push(format!("the request is {} ({:.2})", verdict.label, verdict.confidence));
+        route.reasons.push(inputs.verdict.told());
         route.reasons.extend(passed_over.into_iter().chain(risk));
         Ok((tier, route))
     }

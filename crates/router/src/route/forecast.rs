@@ -8,6 +8,51 @@ use serde::Serialize;
 use super::{Candidate, Policy, Table, Tier};
 use crate::classify::{Label, Verdict};
 
+/// How a row of the ledger tells what a request was taken for, and that it may be harder.
+const IS: &str = "the request is ";
+const MAY_BE_COMPLEX: &str = "because it may be complex";
+
+/// What a request is taken for where its tier is chosen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Difficulty {
+    /// The label.
+    pub label: Label,
+    /// Whether it may be complex, though it is called simple or medium.
+    pub may_be_complex: bool,
+}
+
+impl Difficulty {
+    /// Takes it from the classifier.
+    pub fn of(verdict: &Verdict) -> Self {
+        let [.., complex] = verdict.probabilities;
+        Self { label: verdict.label, may_be_complex: complex > RISK }
+    }
+
+    /// Reads it from the reasons of a row; `None` where no label chose the model.
+    pub fn told_in(reasons: &[String]) -> Option<Self> {
+        let label = reasons.iter().find_map(|reason| {
+            let (label, _) = reason.strip_prefix(IS)?.split_once(" (")?;
+            Label::parse(label)
+        })?;
+        let may_be_complex = reasons.iter().any(|reason| reason.contains(MAY_BE_COMPLEX));
+        Some(Self { label, may_be_complex })
+    }
+
+    /// Returns the tier that a policy chooses.
+    pub fn tier(self, policy: Policy) -> Tier {
+        let tier = policy.tier_for(self.label);
+        let above = tier.above().filter(|_| self.may_be_complex && tier <= Tier::Budget);
+        above.unwrap_or(tier)
+    }
+}
+
+impl Verdict {
+    /// Tells what a request was taken for, as [`Difficulty::told_in`] reads it.
+    pub fn told(&self) -> String {
+        format!("{IS}{} ({:.2})", self.label, self.confidence)
+    }
+}
+
 /// What a route is decided by.
 #[derive(Clone, Debug)]
 pub struct Inputs<'a> {
@@ -27,13 +72,10 @@ impl Inputs<'_> {
     /// Returns the tier, and why it is above that of the label where it is.
     pub fn tier(&self) -> (Tier, Option<String>) {
         let [.., complex] = self.verdict.probabilities;
-        let tier = self.policy.tier_for(self.verdict.label);
-        match tier.above() {
-            Some(above) if tier <= Tier::Budget && complex > RISK => {
-                (above, Some(format!("above {tier}, because it may be complex ({complex:.2})")))
-            }
-            _ => (tier, None),
-        }
+        let usual = self.policy.tier_for(self.verdict.label);
+        let tier = Difficulty::of(self.verdict).tier(self.policy);
+        let risk = || format!("above {usual}, {MAY_BE_COMPLEX} ({complex:.2})");
+        (tier, (tier > usual).then(risk))
     }
 
     /// Returns what the request is taken for where it is decided who plans it and who carries it out: one that may be
@@ -144,4 +186,33 @@ pub(crate) fn expected_cost(
     let price = catalogue.price(&way.provider, &way.model, &one, &PriceContext::at(at))?;
     let requests = i64::try_from(requests).ok()?;
     Some(Money::from_nanos(price.nanos().saturating_mul(requests)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_row_tells_is_read_back() {
+        for (label, complex) in
+            [(Label::Simple, 0.05), (Label::Simple, 0.15), (Label::Complex, 0.9)]
+        {
+            let verdict = Verdict {
+                label,
+                confidence: 0.8,
+                probabilities: [0.8, 0.0, complex],
+                reasons: Vec::new(),
+            };
+            for policy in [Policy::Cheapest, Policy::Balanced] {
+                let inputs = Inputs { verdict: &verdict, policy, at: Timestamp::UNIX_EPOCH };
+                let (tier, risk) = inputs.tier();
+                let reasons: Vec<String> = [verdict.told()].into_iter().chain(risk).collect();
+                let told = Difficulty::told_in(&reasons).unwrap();
+                assert_eq!((told.label, told.tier(policy)), (label, tier), "{reasons:?}");
+            }
+        }
+        let other =
+            ["`auto` is the tier budget", "the request is quick (1.00)", "the request is simple"];
+        assert_eq!(Difficulty::told_in(&other.map(str::to_owned)), None);
+    }
 }

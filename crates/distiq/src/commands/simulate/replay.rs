@@ -1,7 +1,8 @@
 //! The user's own ledger and logs under another policy.
 //!
 //! Each request that is on the ledger is priced as it would be at the model that the policy would have chosen for
-//! the words that the user said, with the tokens that it had.
+//! the words that its session began with, with the tokens that it had. A gateway's requests have no log: those that a
+//! policy chose the model of are taken for what their row says.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -9,8 +10,8 @@ use std::sync::Arc;
 use distiq_agent::sessions;
 use distiq_base::{Content, Event, Money, Role, SessionId, Usage};
 use distiq_llm::{Catalogue, PriceContext};
-use distiq_router::classify::{Classifier, Label};
-use distiq_router::{Candidate, Inputs, Policy, RequestRow, RowFilter, Table, Tier};
+use distiq_router::classify::Classifier;
+use distiq_router::{Candidate, Difficulty, Inputs, Policy, RequestRow, RowFilter, Table, Tier};
 use serde::Serialize;
 use serde_json::json;
 
@@ -18,15 +19,17 @@ use crate::failure::Failure;
 use crate::world::World;
 use crate::{ledger, output, providers};
 
-/// Most requests that are gone over, the newest first.
-const MOST: u32 = 1_000_000;
+/// Most requests that are gone over, the newest ones.
+const MOST: u32 = 200_000;
 
 /// What this cannot know.
-const UNKNOWN: [&str; 4] = [
+const UNKNOWN: [&str; 6] = [
     "whether another model would have done the work, with as many requests and tokens",
     "how other models count tokens: the counts are those of the model that was asked",
     "what another vendor would have read from its cache: the tokens are split as they were",
-    "what was said where no log of the session is kept: such requests stay at their model and cost what they did",
+    "what was said where no log of the session is kept and no policy chose the model: such requests stay at their model and cost what they did",
+    "whether a plan would have been made, or a stronger model gone on: plans cost what they did, and who went on is asked again, at the policy's tier where that is higher",
+    "what was asked before the newest 200,000 requests",
 ];
 
 /// What came of it.
@@ -34,7 +37,7 @@ const UNKNOWN: [&str; 4] = [
 struct Replayed {
     /// Requests to models that are on the ledger with a price.
     requests: u64,
-    /// Of these, those whose words are known, and that were judged.
+    /// Of these, those for which the policy would have chosen a model.
     judged: u64,
     /// Requests without a known price, then or under the policy; they are left out.
     unpriced: u64,
@@ -63,9 +66,10 @@ pub fn run(
         Some(ledger) => ledger.requests(&RowFilter::default(), MOST)?,
         None => Vec::new(),
     };
-    let mut desk = Desk { world, policy, table, catalogue, said: HashMap::new() };
+    let mut desk = Desk { world, policy, table, catalogue, sessions: HashMap::new() };
     let mut all = Replayed::default();
-    for row in rows.iter().filter(|row| row.provider != "local") {
+    // The oldest first: what a session began at tells who went on from whom.
+    for row in rows.iter().rev().filter(|row| row.provider != "local") {
         desk.take(row, &mut all);
     }
     if is_json {
@@ -86,8 +90,22 @@ struct Desk<'a> {
     policy: Policy,
     table: Table,
     catalogue: Arc<Catalogue>,
-    /// What the user began each session with.
-    said: HashMap<SessionId, Option<Label>>,
+    sessions: HashMap<SessionId, Begun>,
+}
+
+/// How a session began.
+struct Begun {
+    /// Where its first words go to; `None` where they are not known.
+    way: Option<Way>,
+    /// The tier that its first request went to.
+    tier: Option<Tier>,
+}
+
+/// Where a request would have gone.
+#[derive(Clone)]
+struct Way {
+    tier: Tier,
+    to: Candidate,
 }
 
 impl Desk<'_> {
@@ -96,10 +114,9 @@ impl Desk<'_> {
             all.unpriced += 1;
             return;
         };
-        let tier = row.session.clone().and_then(|session| self.tier(&session, row));
-        let way = tier.and_then(|tier| self.way(tier));
+        let way = self.way(row);
         let replayed = match &way {
-            Some(way) => match self.price(way, &row.usage, row) {
+            Some(way) => match self.price(&way.to, &row.usage, row) {
                 Some(cost) => cost,
                 None => {
                     all.unpriced += 1;
@@ -112,44 +129,56 @@ impl Desk<'_> {
         all.judged += u64::from(way.is_some());
         all.cost_nanousd = all.cost_nanousd.plus(paid);
         all.replayed_nanousd = all.replayed_nanousd.plus(replayed);
-        let name = tier.filter(|_| way.is_some()).map_or("as it was", Tier::as_str);
+        let name = way.map_or("as it was", |way| way.tier.as_str());
         let moved = all.tiers.entry(name.to_owned()).or_default();
         moved.requests += 1;
         moved.cost_nanousd = moved.cost_nanousd.plus(paid);
         moved.replayed_nanousd = moved.replayed_nanousd.plus(replayed);
     }
 
-    /// Returns the tier that a session's first words go to; later words would not have changed its model.
-    fn tier(&mut self, session: &SessionId, row: &RequestRow) -> Option<Tier> {
-        // Summaries have a model of their own.
-        if row.kind != "execute" {
-            return None;
+    /// Returns where a request would have gone; `None` where it stays at its model.
+    fn way(&mut self, row: &RequestRow) -> Option<Way> {
+        let tier = row.tier.as_deref().and_then(Tier::parse);
+        match (row.kind.as_str(), &row.session) {
+            ("execute", Some(session)) => {
+                if !self.sessions.contains_key(session) {
+                    let words = first_words(self.world, session);
+                    let way = words.and_then(|words| self.way_of_words(&words, row));
+                    self.sessions.insert(session.clone(), Begun { way, tier });
+                }
+                let begun = self.sessions.get(session)?;
+                // Later words would not have changed the model, and who went on from a weaker one did so for a reason.
+                let went_on = tier > begun.tier && begun.tier.is_some();
+                begun.way.clone().filter(|way| !went_on || Some(way.tier) > tier)
+            }
+            // Nobody logs what a gateway's clients say; what a policy took it for is on its row.
+            ("gateway", _) => {
+                self.way_of_tier(Difficulty::told_in(&row.reasons)?.tier(self.policy))
+            }
+            // Plans, summaries and the like have models of their own.
+            _ => None,
         }
-        if !self.said.contains_key(session) {
-            let label = first_words(self.world, session).map(|text| self.judge(&text, row));
-            self.said.insert(session.clone(), label.flatten());
-        }
-        let label = self.said.get(session).copied().flatten()?;
-        Some(self.policy.tier_for(label))
     }
 
-    fn judge(&self, text: &str, row: &RequestRow) -> Option<Label> {
-        let verdict = Classifier::builtin().classify(text);
-        let (tier, _) = Inputs { verdict: &verdict, policy: self.policy, at: row.at }.tier();
-        // The tier may be above that of the label, because it may be harder than it seems.
-        let same = |label: &Label| self.policy.tier_for(*label) == tier;
-        Label::ALL.into_iter().find(same).or(Some(verdict.label))
+    fn way_of_words(&self, words: &str, row: &RequestRow) -> Option<Way> {
+        let verdict = Classifier::builtin().classify(words);
+        let inputs = Inputs { verdict: &verdict, policy: self.policy, at: row.at };
+        let Ok((tier, route)) = self.table.open("auto", None, words, &inputs) else {
+            return self.way_of_tier(inputs.tier().0);
+        };
+        let to = route.candidates.into_iter().next()?;
+        Some(Way { tier, to })
     }
 
     /// Returns the first model of a tier, whether its provider is set up or not.
-    fn way(&self, tier: Tier) -> Option<Candidate> {
-        let set_up = self.table.tier(tier, "auto").ok();
-        let set_up = set_up
-            .and_then(|route| route.candidates.into_iter().find(|way| way.tier == Some(tier)));
-        set_up.or_else(|| {
+    fn way_of_tier(&self, tier: Tier) -> Option<Way> {
+        let route = self.table.tier(tier, "auto").ok();
+        let set_up = route.and_then(|route| route.candidates.into_iter().next());
+        let usual = || {
             let (provider, model) = self.table.models(tier).first()?.split_once('/')?;
             Some(Candidate::new(provider, model))
-        })
+        };
+        Some(Way { tier, to: set_up.or_else(usual)? })
     }
 
     fn price(&self, way: &Candidate, usage: &Usage, row: &RequestRow) -> Option<Money> {
