@@ -1,14 +1,16 @@
-//! `cargo xtask train words|ranker|classifier`: what `search` and the router have learned.
+//! `cargo xtask train words|ranker|vectors|classifier`: what `search` and the router have learned.
 
 mod ablation;
 pub mod boost;
 mod classifier;
+mod extension;
 mod kept;
 mod ranker;
+mod remembered;
 mod rows;
 mod words;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 
@@ -17,7 +19,7 @@ pub fn run(arguments: &[&str]) -> Result<()> {
     match arguments {
         ["rows", questions] => {
             for split in ["test", "train"] {
-                rows::read(&PathBuf::from(questions), split)?;
+                rows::read(&PathBuf::from(questions), split, &rows::Told::Words)?;
             }
             Ok(())
         }
@@ -25,10 +27,16 @@ pub fn run(arguments: &[&str]) -> Result<()> {
         ["words", questions] => words::run(&PathBuf::from(questions)),
         ["ranker", questions] => ranker::run(&PathBuf::from(questions)),
         ["cross", questions] => ranker::cross(&PathBuf::from(questions)),
+        ["vectors", questions, model, "test"] => {
+            extension::test(&PathBuf::from(questions), &rows::Told::Vectors(Path::new(model)))
+        }
+        ["vectors", questions, model] => {
+            extension::run(&PathBuf::from(questions), &rows::Told::Vectors(Path::new(model)))
+        }
         ["ablation", questions] => ablation::run(&PathBuf::from(questions), 1),
         ["ablation", questions, share] => ablation::run(&PathBuf::from(questions), share.parse()?),
         _ => bail!(
-            "`cargo xtask train words|ranker|cross|ablation FOLDER`: the folder of `bench retrieval`"
+            "`cargo xtask train words|ranker|cross|ablation FOLDER`, `vectors FOLDER MODEL`: the folder of `bench retrieval`, and of a model"
         ),
     }
 }

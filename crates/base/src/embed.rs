@@ -35,6 +35,11 @@ pub trait Embed: Send + Sync + std::fmt::Debug {
     /// Names the embedder, with all that decides its vectors: those of different names are never compared.
     fn id(&self) -> &str;
 
+    /// Whether it runs in this process: what it is asked costs nothing and goes nowhere.
+    fn is_local(&self) -> bool {
+        false
+    }
+
     /// Returns a vector of length one for each text, in their order and all of one length. The call may take
     /// long, and blocks.
     ///

@@ -151,6 +151,10 @@ impl Embed for Local {
         self.model().map_or("", Transformer::id)
     }
 
+    fn is_local(&self) -> bool {
+        true
+    }
+
     fn embed(&self, texts: &[&str], role: EmbedRole) -> Result<Vec<Vec<f32>>, EmbedError> {
         self.model().map_err(|error| EmbedError(Box::new(error)))?.embed(texts, role)
     }

@@ -4,6 +4,7 @@
 //! best chunk of each of the best files and what the request names are looked at again ([`matches`]),
 //! told in numbers ([`features`]) and put in order by boosted trees ([`model`]).
 
+mod extension;
 mod features;
 mod letters;
 mod matches;
@@ -16,9 +17,12 @@ mod russian;
 mod shelf;
 mod weights;
 
+pub use extension::{Extension, PLACED, extended, placed};
 pub use features::FEATURES;
 
-use features::Row;
+pub(crate) use extension::Signal;
+use extension::Signals;
+pub(crate) use features::Row;
 pub(crate) use shelf::{Usual, threads};
 
 use shelf::Shelf;
@@ -27,6 +31,7 @@ use crate::chunk::Chunk;
 use crate::error::IndexError;
 use crate::search::{Hit, MAX_HITS, Query, Tests, is_test};
 use crate::snapshot::Snapshot;
+use crate::vector::Near;
 use crate::words::Analyzer;
 
 /// How many rows all trees look at.
@@ -43,6 +48,10 @@ pub struct Candidate {
     pub hit: Hit,
     /// In the order of [`FEATURES`].
     pub features: Vec<f32>,
+    /// What an extension tells of it; empty where it knows nothing of the request.
+    pub own: Vec<f32>,
+    /// Whether the extension has it looked at again.
+    pub is_strong: bool,
 }
 
 /// What a request found, for whoever packs it.
@@ -59,19 +68,28 @@ pub struct Retrieved {
 }
 
 impl Snapshot {
-    /// Returns the chunks that the ranker would put in order for a request, best by words first.
+    /// Returns the chunks that the ranker would put in order for a request, best by words first; what an extension
+    /// finds behind them.
     ///
     /// # Errors
     /// When the index is damaged.
-    pub fn candidates(&self, text: &str) -> Result<Vec<Candidate>, IndexError> {
+    pub fn candidates(
+        &self,
+        text: &str,
+        extension: Option<Extension>,
+    ) -> Result<Vec<Candidate>, IndexError> {
+        let mut signals = if extension.is_some() { signals(self, text, true)? } else { Vec::new() };
+        signals.retain(|signal| Some(signal.extension()) == extension);
         let shelf = self.shelf();
         let query = query::Query::new(text, &shelf, &Analyzer::default())?;
-        let recall = recall::recall(&shelf, &query, 0)?;
+        let recall = recall::recall(&shelf, &query, 0, &signals)?;
         let rows = features::rows(&shelf, &query, &recall)?.into_iter();
         rows.map(|row| {
+            let own = signals.first().map_or_else(Vec::new, |signal| signal.values(&row));
+            let is_strong = signals.iter().any(|signal| signal.is_strong(&row));
             let number = self.number(row.candidate.shard, row.candidate.chunk);
             let hit = hit(number, row.chunk, row.path, row.candidate.score, Vec::new());
-            Ok(Candidate { hit, features: row.values })
+            Ok(Candidate { hit, features: row.values, own, is_strong })
         })
         .collect()
     }
@@ -82,7 +100,7 @@ impl Snapshot {
     /// When the index is damaged.
     pub fn retrieve(&self, text: &str) -> Result<Retrieved, IndexError> {
         let asked = Query { limit: MAX_HITS, ..Query::new(text) };
-        let (hits, recall) = find(self, &asked, MAX_HITS)?;
+        let (hits, recall) = find(self, &asked, MAX_HITS, false)?;
         let path = |(shard, file): &(usize, usize)| {
             let part = self.parts().get(*shard)?;
             Some(part.segment.files().get(*file)?.path.clone())
@@ -107,7 +125,20 @@ pub(crate) fn search(
     asked: &Query<'_>,
     limit: usize,
 ) -> Result<Vec<Hit>, IndexError> {
-    Ok(find(snapshot, asked, limit)?.0)
+    Ok(find(snapshot, asked, limit, true)?.0)
+}
+
+/// Returns what is known beyond words for a request; an embedder elsewhere is asked only where that `may_cost`.
+fn signals<'a>(
+    snapshot: &'a Snapshot,
+    text: &str,
+    may_cost: bool,
+) -> Result<Signals<'a>, IndexError> {
+    let mut signals: Signals<'a> = Vec::new();
+    if let Some(near) = Near::new(snapshot, text, may_cost)? {
+        signals.push(Box::new(near));
+    }
+    Ok(signals)
 }
 
 /// Adds to the rows' points, side by side where there are many.
@@ -126,16 +157,25 @@ fn judge(rows: &mut [Row], points: fn(&[f32]) -> f32) {
     });
 }
 
-/// Puts rows in order, best first. The first trees leave behind what cannot win; the others look at the rest.
-fn ordered(mut rows: Vec<Row>) -> Vec<Row> {
+/// Puts rows in order, best first. The first trees leave behind what cannot win and no signal speaks for; the others, and those
+/// of the signals, look at the rest.
+fn ordered(mut rows: Vec<Row>, signals: &Signals<'_>) -> Vec<Row> {
     let order = |a: &Row, b: &Row| {
         b.points.total_cmp(&a.points).then_with(|| a.candidate.rank.cmp(&b.candidate.rank))
     };
     judge(&mut rows, model::first);
     rows.sort_by(order);
-    let most = rows.len().min(SECOND_LOOK);
+    let mut most = rows.len().min(SECOND_LOOK);
+    for at in most..rows.len() {
+        if rows.get(at).is_some_and(|row| signals.iter().any(|signal| signal.is_strong(row))) {
+            rows.get_mut(most..=at).into_iter().for_each(|rows| rows.rotate_right(1));
+            most += 1;
+        }
+    }
     let (best, behind) = rows.split_at_mut(most);
     judge(best, model::rest);
+    best.sort_by(order);
+    extension::extend(best, signals);
     best.sort_by(order);
     let lowest = best.last().map_or(0.0, |row| row.points);
     let highest = behind.first().map_or(0.0, |row| row.points);
@@ -155,13 +195,15 @@ fn find(
     snapshot: &Snapshot,
     asked: &Query<'_>,
     limit: usize,
+    may_cost: bool,
 ) -> Result<(Vec<Hit>, recall::Recall), IndexError> {
     let without_tests = asked.tests == Tests::Exclude;
     let shelf = snapshot.shelf();
     let query = query::Query::new(asked.text, &shelf, &Analyzer::default())?;
     let most = if without_tests { limit * LEFT_OUT } else { limit };
-    let recall = recall::recall(&shelf, &query, most)?;
-    let rows = ordered(features::rows(&shelf, &query, &recall)?);
+    let signals = signals(snapshot, asked.text(), may_cost)?;
+    let recall = recall::recall(&shelf, &query, most, &signals)?;
+    let rows = ordered(features::rows(&shelf, &query, &recall)?, &signals);
     let mut hits: Vec<Hit> = Vec::with_capacity(limit);
     let lowest = rows.last().map_or(0.0, |row| row.points);
     for row in rows {

@@ -103,10 +103,7 @@ impl Snapshot {
             return symbol::search(self, query, limit);
         }
         if query.mode == Mode::Hybrid {
-            // With vectors from outside, what stands far behind may come to the front.
-            let most = if self.meaning().outside().is_some() { MAX_HITS } else { limit };
-            let hits = crate::rank::search(self, query, most)?;
-            return crate::vector::blend(self, query, hits, limit);
+            return crate::rank::search(self, query, limit);
         }
         if query.mode == Mode::Vector {
             return crate::vector::search(self, query, limit);

@@ -227,10 +227,16 @@ impl Snapshot {
         self.averages
     }
 
+    /// Returns the place of a chunk's part, the part, and the chunk's number in it.
+    pub(crate) fn place_of(&self, chunk: u32) -> Option<(usize, &Part, u32)> {
+        let at = self.parts.partition_point(|part| part.base <= chunk).checked_sub(1)?;
+        let part = self.parts.get(at)?;
+        Some((at, part, chunk - part.base))
+    }
+
     fn part_of(&self, chunk: u32) -> Result<(&Part, u32), Damaged> {
-        let at = self.parts.partition_point(|part| part.base <= chunk);
-        let part = at.checked_sub(1).and_then(|at| self.parts.get(at)).ok_or(Damaged)?;
-        Ok((part, chunk - part.base))
+        let (_, part, place) = self.place_of(chunk).ok_or(Damaged)?;
+        Ok((part, place))
     }
 
     /// Reads a chunk.

@@ -5,8 +5,8 @@
 //! ([`rows`]) lie in an immutable file beside it and are searched one by one: exactly, which takes milliseconds for a few
 //! hundred thousand.
 
-mod blend;
 mod model;
+mod near;
 mod outside;
 mod rows;
 
@@ -22,8 +22,8 @@ use crate::place::Place;
 use crate::search::{Hit, Query, Tests, is_test};
 use crate::snapshot::{Part, Snapshot};
 use crate::words::Analyzer;
-pub(crate) use blend::blend;
 use model::Model;
+pub(crate) use near::{NEAR, Near};
 use outside::Outside;
 use rows::Rows;
 

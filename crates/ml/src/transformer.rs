@@ -157,6 +157,10 @@ impl Embed for Transformer {
         &self.id
     }
 
+    fn is_local(&self) -> bool {
+        true
+    }
+
     fn embed(&self, texts: &[&str], role: EmbedRole) -> Result<Vec<Vec<f32>>, EmbedError> {
         Ok(self.vectors(texts, role))
     }

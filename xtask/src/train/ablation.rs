@@ -8,7 +8,7 @@ use distiq_index::FEATURES;
 
 use super::boost::{Rows, Settings, fit};
 use super::ranker::{SETTINGS, learnable, reciprocals};
-use super::rows::{Split, read};
+use super::rows::{Split, Told, read};
 use crate::bench::retrieval::score::gain;
 
 /// Of the questions one in so many is fitted to, by fewer trees: differences show as well.
@@ -58,7 +58,7 @@ const WORDS: &[&str] = &["unit_score", "unit_share", "unit_rank"];
 
 /// Prints what is lost without each signal, as rows of a table.
 pub fn run(folder: &Path, share: usize) -> Result<()> {
-    let (test, train) = (read(folder, "test")?, read(folder, "train")?);
+    let (test, train) = (read(folder, "test", &Told::Words)?, read(folder, "train", &Told::Words)?);
     let questions = train.rows.questions.iter().step_by(EVERY * share.max(1));
     let train = learnable(&train.rows, questions);
     let settings = Settings { trees: TREES / share.max(1), ..SETTINGS };
@@ -108,6 +108,7 @@ fn asked(train: &Rows, test: &Split, settings: Settings, without: &[&str]) -> Ve
         gains: train.gains.clone(),
         questions: train.questions.clone(),
         weights: train.weights.clone(),
+        scores: Vec::new(),
     };
     let trees = fit(&rows, settings, |_| true);
     let scores: Vec<f32> =

@@ -39,6 +39,8 @@ pub struct Rows {
     pub questions: Vec<Range<usize>>,
     /// How much each question counts.
     pub weights: Vec<f32>,
+    /// What was said of each row before; empty for 0.
+    pub scores: Vec<f32>,
 }
 
 impl Rows {
@@ -137,7 +139,8 @@ struct Leaf {
 /// Fits trees; `each` is told the model after every tree and may stop the fitting.
 pub fn fit(rows: &Rows, settings: Settings, mut each: impl FnMut(&Trees) -> bool) -> Trees {
     let binned = Binned::new(rows);
-    let mut scores = vec![0.0_f32; rows.gains.len()];
+    let mut scores = rows.scores.clone();
+    scores.resize(rows.gains.len(), 0.0);
     let mut random = Random::named(settings.seed, "boost");
     let mut trees =
         Trees { features: u16::try_from(rows.features).unwrap_or(0), trees: Vec::new() };

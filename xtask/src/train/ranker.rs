@@ -7,7 +7,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 
 use super::boost::{Rows, Settings, fit};
-use super::rows::{Asked, Split, read};
+use super::rows::{Asked, Split, Told, read};
 use crate::bench::retrieval::random::Random;
 
 /// Chosen by [`cross`].
@@ -38,7 +38,7 @@ struct Figures {
 
 /// Fits and writes the model.
 pub fn run(folder: &Path) -> Result<()> {
-    let all = read(folder, "train")?.rows;
+    let all = read(folder, "train", &Told::Words)?.rows;
     let train = learnable(&all, all.questions.iter());
     drop(all);
     println!("{} questions, {} rows", train.questions.len(), train.gains.len());
@@ -56,7 +56,7 @@ pub fn run(folder: &Path) -> Result<()> {
 
 /// Asks every training repository by a ranker that was fitted to others, and tells how it does.
 pub fn cross(folder: &Path) -> Result<()> {
-    let all = read(folder, "train")?;
+    let all = read(folder, "train", &Told::Words)?;
     let mut repos: Vec<&str> = all.asked.iter().map(|asked| asked.repo.as_str()).collect();
     repos.dedup();
     let part = |repo: &str| repos.iter().position(|other| *other == repo).unwrap_or(0) % PARTS;
@@ -103,6 +103,7 @@ pub fn learnable<'a>(rows: &Rows, questions: impl Iterator<Item = &'a Range<usiz
         kept.sort_unstable();
         let start = learnable.gains.len();
         for row in kept {
+            learnable.scores.extend(rows.scores.get(row));
             learnable.gains.extend(rows.gains.get(row));
             learnable.values.extend(rows.row(row));
         }
@@ -112,7 +113,8 @@ pub fn learnable<'a>(rows: &Rows, questions: impl Iterator<Item = &'a Range<usiz
     learnable
 }
 
-fn told(split: &Split, scores: &[f32]) -> String {
+/// Tells MRR and recall of both kinds of questions.
+pub fn told(split: &Split, scores: &[f32]) -> String {
     let (mut functions, mut files) = (Figures::default(), Figures::default());
     for (asked, question) in split.asked.iter().zip(&split.rows.questions) {
         let ranks = ranks(split, asked, question, scores);

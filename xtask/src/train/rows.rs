@@ -3,17 +3,20 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use anyhow::{Context, Result, anyhow};
-use distiq_index::{Candidate, Control, FEATURES, Index};
+use distiq_index::{Candidate, Control, Extension, FEATURES, Index};
 use serde_json::Value;
 
 use super::boost::Rows;
 use super::kept::Kept;
+use super::remembered::Remembered;
 
 const THREADS: usize = 2;
+/// Most chunks of a tree that is embedded: a model takes a core's second for ten to thirty.
+const MOST_EMBEDDED: u64 = 4_500;
 
 /// A question with its rows' files, for measuring.
 pub struct Asked {
@@ -34,8 +37,31 @@ pub struct Split {
     pub asked: Vec<Asked>,
 }
 
-/// Reads the questions of a split and what the index tells of each candidate.
-pub fn read(folder: &Path, split: &str) -> Result<Split> {
+/// What is told of each candidate.
+pub enum Told<'a> {
+    /// The ranker's features.
+    Words,
+    /// Behind them what the vectors of a model in a folder tell, and 1 where they have it looked at again; of trees
+    /// that are small enough.
+    Vectors(&'a Path),
+}
+
+impl Told<'_> {
+    /// Returns how many values a row has.
+    pub fn width(&self) -> usize {
+        FEATURES.len() + self.extension().map_or(0, |extension| extension.features().len() + 1)
+    }
+
+    pub fn extension(&self) -> Option<Extension> {
+        match self {
+            Self::Words => None,
+            Self::Vectors(_) => Some(Extension::Vectors),
+        }
+    }
+}
+
+/// Returns the questions of a split, by repository and kind.
+pub fn groups(folder: &Path, split: &str) -> Result<BTreeMap<(String, String), Vec<Value>>> {
     let mut groups: BTreeMap<(String, String), Vec<Value>> = BTreeMap::new();
     let text = fs::read_to_string(folder.join("questions.jsonl"))
         .context("No questions: `cargo xtask bench retrieval --repos DIR` makes them")?;
@@ -46,7 +72,12 @@ pub fn read(folder: &Path, split: &str) -> Result<Split> {
             groups.entry(key).or_default().push(row);
         }
     }
-    let groups: Vec<_> = groups.into_iter().collect();
+    Ok(groups)
+}
+
+/// Reads the questions of a split and what the index tells of each candidate.
+pub fn read(folder: &Path, split: &str, told: &Told<'_>) -> Result<Split> {
+    let groups: Vec<_> = groups(folder, split)?.into_iter().collect();
     let (next, done) = (AtomicUsize::new(0), Mutex::new(BTreeMap::new()));
     std::thread::scope(|scope| {
         for _ in 0..THREADS {
@@ -55,7 +86,7 @@ pub fn read(folder: &Path, split: &str) -> Result<Split> {
                     let at = next.fetch_add(1, Ordering::Relaxed);
                     groups.get(at).map(|group| (at, group))
                 } {
-                    let read = group(folder, repo, kind, questions);
+                    let read = group(folder, repo, kind, questions, told);
                     if let Ok(mut done) = done.lock() {
                         done.insert(at, read);
                     }
@@ -65,7 +96,7 @@ pub fn read(folder: &Path, split: &str) -> Result<Split> {
     });
     let done = done.into_inner().map_err(|_| anyhow!("A thread failed"))?;
     let mut all =
-        Split { rows: Rows { features: FEATURES.len(), ..Rows::default() }, ..Split::default() };
+        Split { rows: Rows { features: told.width(), ..Rows::default() }, ..Split::default() };
     for ((_, read), ((repo, _), _)) in done.into_iter().zip(&groups) {
         for (mut asked, gains, values) in read? {
             asked.repo.clone_from(repo);
@@ -83,25 +114,47 @@ pub fn read(folder: &Path, split: &str) -> Result<Split> {
 /// A question with the gains and the values of its rows.
 pub type Read = (Asked, Vec<f32>, Vec<f32>);
 
-fn group(folder: &Path, repo: &str, kind: &str, questions: &[Value]) -> Result<Vec<Read>> {
+fn group(
+    folder: &Path,
+    repo: &str,
+    kind: &str,
+    questions: &[Value],
+    told: &Told<'_>,
+) -> Result<Vec<Read>> {
     let name = repo.replace('/', "+");
     let asked = serde_json::to_string(questions)?;
-    let kept = Kept::new(folder, &format!("{name}-{kind}"), &asked)?;
+    let beside = told.extension().map_or_else(String::new, |extension| format!("-{extension:?}"));
+    let kept = Kept::new(folder, &format!("{name}-{kind}{beside}"), &asked)?;
     if let Some(rows) = kept.read() {
         return Ok(rows);
     }
     let tree = folder.join(&name).join(kind);
     // Made anew by one thread: candidates of equal scores then stand in the same order each time.
     let _ = fs::remove_dir_all(tree.join(".distiq"));
-    let index = Index::open(&tree, &folder.join("cache").join(format!("{name}-{kind}")))?;
+    let mut index = Index::open(&tree, &folder.join("cache").join(format!("{name}-{kind}")))?;
     index.refresh(&Control { threads: Some(1), ..Control::default() })?;
+    if let Told::Vectors(model) = told {
+        if index.snapshot()?.stats().chunks > MOST_EMBEDDED {
+            return Ok(Vec::new());
+        }
+        let vectors = folder.join("vectors").join(format!("{name}-{kind}"));
+        index = index.with_embedder(Arc::new(Remembered::new(model, &vectors)?));
+        index.embed(&Control::default())?;
+    }
     let snapshot = index.snapshot()?;
     let rows: Vec<Read> = questions
         .iter()
         .map(|question| {
-            let candidates = snapshot.candidates(text_of(question, "query"))?;
+            let candidates = snapshot.candidates(text_of(question, "query"), told.extension())?;
             let (gains, wanted) = gains(question, &candidates);
-            let values = candidates.iter().flat_map(|row| row.features.iter().copied()).collect();
+            let mut values = Vec::with_capacity(candidates.len() * told.width());
+            for row in &candidates {
+                values.extend(&row.features);
+                if told.extension().is_some() {
+                    values.extend(&row.own);
+                    values.push(if row.is_strong { 1.0 } else { 0.0 });
+                }
+            }
             let paths = candidates.into_iter().map(|row| row.hit.path).collect();
             let asked = Asked { repo: String::new(), is_files: kind == "b", wanted, paths };
             Ok((asked, gains, values))

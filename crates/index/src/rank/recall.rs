@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::extension::Signals;
 use super::letters::{Letters, Mentioned};
 use super::query::Query;
 use super::shelf::Shelf;
@@ -126,8 +127,13 @@ fn look(shelf: &Shelf<'_>, query: &Query) -> Result<Looked, Damaged> {
     Ok((held, scores))
 }
 
-/// Finds the candidates of a request; `most` chunks in all.
-pub(crate) fn recall(shelf: &Shelf<'_>, query: &Query, most: usize) -> Result<Recall, Damaged> {
+/// Finds the candidates of a request, also those of its signals; `most` chunks in all.
+pub(crate) fn recall(
+    shelf: &Shelf<'_>,
+    query: &Query,
+    most: usize,
+    signals: &Signals<'_>,
+) -> Result<Recall, Damaged> {
     let (held, scores) = look(shelf, query)?;
     let mut recall = Recall { held, ..Recall::default() };
     let units = best_units(shelf, query, &scores, most.max(BEST_UNITS));
@@ -153,6 +159,7 @@ pub(crate) fn recall(shelf: &Shelf<'_>, query: &Query, most: usize) -> Result<Re
         .chain(named(shelf, query, &scores)?)
         .chain(mentioned.best(shelf, &scores))
         .chain(letters.best(shelf, &scores, &taken)?)
+        .chain(signals.iter().flat_map(|signal| brought(shelf, &scores, signal.found())))
         .collect();
     for candidate in more {
         if taken.insert((candidate.shard, candidate.chunk)) {
@@ -400,6 +407,16 @@ pub(super) fn best_of_file(
     let units = unit_scores(shelf, scores, shard, file);
     let (chunk, score) = units.into_iter().rev().max_by(|a, b| a.1.total_cmp(&b.1))?;
     Some(Candidate { shard, chunk, file, score, ..Candidate::default() })
+}
+
+/// Returns what a signal finds, with its scores by words.
+fn brought(shelf: &Shelf<'_>, scores: &[Scores], found: &[(usize, u32)]) -> Vec<Candidate> {
+    let candidate = |(shard, chunk): &(usize, u32)| {
+        let file = shelf.shards.get(*shard)?.segment.file_of(*chunk);
+        let score = *scores.get(*shard)?.units.get(usize::try_from(*chunk).ok()?)?;
+        Some(Candidate { shard: *shard, chunk: *chunk, file, score, ..Candidate::default() })
+    };
+    found.iter().filter_map(candidate).collect()
 }
 
 /// Returns chunks that are called, and files that are named, as the request mentions.

@@ -53,6 +53,11 @@ impl Outside {
         Self { place, embedder, rows: Mutex::default() }
     }
 
+    /// Whether it runs in this process.
+    pub fn is_local(&self) -> bool {
+        self.embedder.is_local()
+    }
+
     /// Returns the hash that stands for the embedder.
     fn model(&self) -> [u8; 16] {
         key(self.embedder.id())

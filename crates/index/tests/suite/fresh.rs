@@ -215,7 +215,7 @@ fn made_by_one_thread_an_index_is_the_same_each_time() {
         }
         let index = Index::open(&tree, &folder.path().join("cache")).unwrap();
         index.refresh(&Control { threads: Some(1), ..Control::default() }).unwrap();
-        let candidates = index.snapshot().unwrap().candidates("total of items").unwrap();
+        let candidates = index.snapshot().unwrap().candidates("total of items", None).unwrap();
         candidates.into_iter().map(|row| (row.hit.path, row.features)).collect::<Vec<_>>()
     };
     let first = found();

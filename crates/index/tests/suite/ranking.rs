@@ -94,7 +94,7 @@ fn tests_are_left_out_and_nothing_is_found_for_nothing() {
 #[test]
 fn candidates_have_every_feature() {
     let folder = tempfile::tempdir().unwrap();
-    let candidates = snapshot(&folder).candidates("Fix `backoff` in src/retry.py").unwrap();
+    let candidates = snapshot(&folder).candidates("Fix `backoff` in src/retry.py", None).unwrap();
     assert!(!candidates.is_empty());
     for candidate in candidates {
         assert_eq!(candidate.features.len(), FEATURES.len());
