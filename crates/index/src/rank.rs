@@ -165,24 +165,22 @@ fn ordered(mut rows: Vec<Row>, signals: &Signals<'_>) -> Vec<Row> {
     };
     judge(&mut rows, model::first);
     rows.sort_by(order);
-    let mut most = rows.len().min(SECOND_LOOK);
-    for at in most..rows.len() {
-        if rows.get(at).is_some_and(|row| signals.iter().any(|signal| signal.is_strong(row))) {
-            rows.get_mut(most..=at).into_iter().for_each(|rows| rows.rotate_right(1));
-            most += 1;
-        }
-    }
-    let (best, behind) = rows.split_at_mut(most);
-    judge(best, model::rest);
+    let mut place = 0;
+    let (mut best, mut behind): (Vec<Row>, Vec<Row>) = rows.into_iter().partition(|row| {
+        place += 1;
+        place <= SECOND_LOOK || signals.iter().any(|signal| signal.is_strong(row))
+    });
+    judge(&mut best, model::rest);
     best.sort_by(order);
-    extension::extend(best, signals);
+    extension::extend(&mut best, signals);
     best.sort_by(order);
     let lowest = best.last().map_or(0.0, |row| row.points);
     let highest = behind.first().map_or(0.0, |row| row.points);
-    for row in behind {
+    for row in &mut behind {
         row.points += lowest - highest;
     }
-    rows
+    best.append(&mut behind);
+    best
 }
 
 /// Makes a hit of a chunk that was read already.

@@ -84,7 +84,7 @@ fn halves(folder: &Path) -> Result<Vec<Trees>> {
     key.write(&fs::read(crate::root().join("crates/index/src/rank/ranker.bin"))?);
     key.write(&fs::read(folder.join("questions.jsonl"))?);
     let path = |half: usize| folder.join(format!("half{half}-{:016x}.bin", key.finish()));
-    let kept = |half: usize| Some(Trees::read(&fs::read(path(half)).ok()?).ok()?);
+    let kept = |half: usize| Trees::read(&fs::read(path(half)).ok()?).ok();
     if let (Some(first), Some(second)) = (kept(0), kept(1)) {
         return Ok(vec![first, second]);
     }
