@@ -14,6 +14,7 @@ use distiq_base::{
     Usage,
 };
 use distiq_router::economy::Rhythm;
+use distiq_router::economy::keep_alive::WaitFor;
 use distiq_router::economy::switch::is_bound;
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -52,6 +53,8 @@ pub struct History {
     pub ttl: CacheTtl,
     /// When the last one ended.
     pub asked_at: Option<Timestamp>,
+    /// In which turn.
+    pub asked_in: u32,
     /// When one that only kept the vendor's cache alive did.
     pub kept_alive_at: Option<Timestamp>,
     /// How many of those there were.
@@ -306,7 +309,12 @@ impl History {
     pub fn asked(&mut self, at: Timestamp, latency_ms: u64, usage: &Usage) {
         let took = Duration::from_millis(latency_ms);
         let wait = self.asked_at.map(|last| since(last, at).saturating_sub(took));
-        self.rhythm.note(wait);
+        let wait_for = match self.asked_in == self.turns {
+            true => WaitFor::Tools,
+            false => WaitFor::NextTurn,
+        };
+        self.asked_in = self.turns;
+        self.rhythm.note(wait.map(|wait| (wait_for, wait)));
         if usage.cache_write + usage.cache_write_long > 0 {
             self.ttl = match usage.cache_write_long {
                 0 => CacheTtl::Short,

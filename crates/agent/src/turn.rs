@@ -22,6 +22,7 @@ use std::time::SystemTime;
 use distiq_base::{
     ErrorKind, Event, Failure, Message, Request, RequestKind, Role, StopReason, TurnStatus,
 };
+use distiq_router::economy::Pace;
 use distiq_router::economy::compaction::USUAL_WINDOW;
 use distiq_router::escalate::Ending;
 use distiq_router::{Candidate, LeftOut, Purpose, SendError};
@@ -105,6 +106,17 @@ pub(crate) struct Turning<'a> {
     looked_at: Option<u64>,
 }
 
+/// Waits for what the user says next, and keeps the vendor's cache alive meanwhile where that is likely to pay.
+pub(crate) async fn between<T>(
+    bench: &Bench,
+    shared: &Shared,
+    state: (&mut Journal, &mut History, &mut Seat),
+    next: impl Future<Output = T>,
+) -> Result<T, TurnError> {
+    let nothing = (String::new(), CancellationToken::new());
+    keeping_warm::between_turns(&mut Turning::new(bench, shared, state, nothing), next).await
+}
+
 /// Takes one turn, without a model where what is `asked` is found, and returns how it ended.
 pub(crate) async fn run(
     bench: &Bench,
@@ -114,25 +126,8 @@ pub(crate) async fn run(
     cancel: CancellationToken,
 ) -> Result<TurnStatus, TurnError> {
     let began = SystemTime::now();
-    let mut turn = Turning {
-        bench,
-        shared,
-        journal,
-        history,
-        asked_for: crate::workbench::first_words(&message).to_owned(),
-        before: None,
-        seat,
-        waiting: Waiting::new(cancel, &bench.config.limits),
-        trace: Trace::default(),
-        spent: Spent::default(),
-        asked_again: 0,
-        last_words: String::new(),
-        steered: false,
-        again: false,
-        unsure: false,
-        shortened_to: None,
-        looked_at: None,
-    };
+    let asked_for = crate::workbench::first_words(&message).to_owned();
+    let mut turn = Turning::new(bench, shared, (journal, history, seat), (asked_for, cancel));
     let began_at = turn.seat.way.clone();
     turn.open().await?;
     turn.say(message.clone()).await?;
@@ -168,7 +163,34 @@ pub(crate) async fn run(
     turn.close(end, began, &began_at).await
 }
 
-impl Turning<'_> {
+impl<'a> Turning<'a> {
+    fn new(
+        bench: &'a Bench,
+        shared: &'a Shared,
+        (journal, history, seat): (&'a mut Journal, &'a mut History, &'a mut Seat),
+        (asked_for, cancel): (String, CancellationToken),
+    ) -> Self {
+        Self {
+            bench,
+            shared,
+            journal,
+            history,
+            asked_for,
+            before: None,
+            seat,
+            waiting: Waiting::new(cancel, &bench.config.limits),
+            trace: Trace::default(),
+            spent: Spent::default(),
+            asked_again: 0,
+            last_words: String::new(),
+            steered: false,
+            again: false,
+            unsure: false,
+            shortened_to: None,
+            looked_at: None,
+        }
+    }
+
     async fn open(&mut self) -> Result<(), TurnError> {
         self.history.turns += 1;
         if let Some(checkpoints) = &self.bench.config.checkpoints {
@@ -344,12 +366,16 @@ impl Turning<'_> {
             stream: true,
             ..Request::default()
         };
-        request.cache = self.bench.config.router.cache_plan(
-            &self.seat.way.provider,
-            &request,
-            &prefix.cache_key,
-            self.history.rhythm,
-        );
+        let config = &self.bench.config;
+        let pace = Pace {
+            rhythm: self.history.rhythm,
+            idle: self.history.idle(config.clock.now()),
+            ttl: self.history.ttl,
+            keeps_alive: config.keep_alive,
+            shortens: config.compaction.enabled,
+        };
+        let provider = &self.seat.way.provider;
+        request.cache = config.router.cache_plan(provider, &request, &prefix.cache_key, &pace);
         request
     }
 

@@ -400,7 +400,10 @@ impl Session {
         for event in opening {
             self.journal.emit(event).await?;
         }
-        while let Some((message, cancel)) = queue.recv().await {
+        loop {
+            let Session { bench, journal, history, seat } = &mut self;
+            let next = turn::between(bench, &shared, (journal, history, seat), queue.recv());
+            let Some((message, cancel)) = next.await? else { break };
             let Config { clock, tz, root, cwd, .. } = &self.bench.config;
             let tail = Tail::read(clock.now(), tz, root, cwd);
             self.bench.config.toolbox.heard(first_words(&message));

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use distiq_base::{Assembler, Dialect, Request, RequestKind, Response as Answer, Role};
 use distiq_llm::ProviderErrorKind as Kind;
 use distiq_llm::wire::{Fate, notes, responses};
-use distiq_router::economy::Rhythm;
+use distiq_router::economy::Pace;
 use distiq_router::{CacheSlot, CacheUse, Purpose, Reply, Route as Ways, RouterEvent, Verdict};
 use futures::StreamExt;
 use hyper::Response;
@@ -215,7 +215,7 @@ fn mark(asked: &Asked<'_>, setup: &Setup, provider: &str, request: &mut Request)
     if request.cache.marks.is_empty() {
         let key = asked.caller.key().map(|key| key.id.clone());
         let session = request.cache.key.clone().or(key).unwrap_or_else(|| "distiq".to_owned());
-        request.cache = setup.router.cache_plan(provider, request, &session, Rhythm::default());
+        request.cache = setup.router.cache_plan(provider, request, &session, &Pace::default());
     }
 }
 

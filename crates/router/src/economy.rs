@@ -18,7 +18,7 @@ pub mod pruning;
 mod shared;
 pub mod switch;
 
-pub use lifetimes::Rhythm;
+pub use lifetimes::{Pace, Rhythm};
 pub use marks::{CacheRules, marks};
 pub use prefix::{PrefixCosts, prefix_target};
 pub use shared::{PrefixBreak, shared_prefix};

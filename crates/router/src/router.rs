@@ -17,7 +17,7 @@ use crate::economy::compaction::{
     self, Compaction, CompactionInputs, CompactionQuestion, PromptPrices, SummaryAsked,
 };
 use crate::economy::keep_alive::{self, KeepAlive, KeepAliveInputs, KeepAliveQuestion};
-use crate::economy::lifetimes::{Rhythm, life_of, lifetime};
+use crate::economy::lifetimes::{LifetimeInputs, Pace, life_of, lifetime};
 use crate::economy::pruning::{self, PromptCut, Pruning, PruningInputs};
 use crate::economy::{self, CacheRules, PrefixCosts};
 
@@ -298,13 +298,13 @@ impl Router {
     }
 
     /// Returns what the provider's prompt cache is to be told about a request of the session that
-    /// `key` names, which went on in this `rhythm` so far.
+    /// `key` names, which went on at this `pace` so far.
     pub fn cache_plan(
         &self,
         provider: &str,
         request: &Request,
         key: &str,
-        rhythm: Rhythm,
+        pace: &Pace,
     ) -> CachePlan {
         let caching = *self.desk.caching.read().unwrap_or_else(PoisonError::into_inner);
         if caching == PromptCaching::Off {
@@ -313,7 +313,7 @@ impl Router {
         let rules = match self.desk.config.registry.upstream(provider).map(|up| up.dialect()) {
             Ok(Dialect::Anthropic) => CacheRules {
                 ttl: match caching {
-                    PromptCaching::On => self.lifetime(provider, request, rhythm),
+                    PromptCaching::On => self.lifetime(provider, request, pace),
                     _ => CacheTtl::Short,
                 },
                 ..CacheRules::anthropic()
@@ -323,17 +323,40 @@ impl Router {
         economy::marks(request, &rules)
     }
 
-    fn lifetime(&self, provider: &str, request: &Request, rhythm: Rhythm) -> CacheTtl {
+    fn lifetime(&self, provider: &str, request: &Request, pace: &Pace) -> CacheTtl {
+        let Pace { rhythm, idle, ttl, .. } = *pace;
         // Most sessions have no long wait: nothing needs to be counted.
-        if rhythm.long_waits == 0 {
+        if !rhythm.has_long_waits() {
             return CacheTtl::Short;
         }
         let prompt_tokens = self.prompt_tokens(request);
-        let growth = prompt_tokens / u64::from(rhythm.requests.max(1));
-        match self.desk.prompt_prices(provider, &request.model, prompt_tokens) {
-            Some(prices) => lifetime(rhythm, prompt_tokens, growth, prices),
-            None => CacheTtl::Short,
-        }
+        let Some(prices) = self.desk.prompt_prices(provider, &request.model, prompt_tokens) else {
+            return CacheTtl::Short;
+        };
+        let saved_if_cold = prices.by_lifetime().map(|prices| {
+            let question = CompactionQuestion {
+                provider,
+                request,
+                idle: Duration::MAX,
+                ttl,
+                requests: rhythm.requests,
+                window_tokens: None,
+                summary: None,
+            };
+            match self.compaction_at(&question, Some(prices)) {
+                Compaction::Planned { saves, .. } if pace.shortens => saves,
+                _ => Money::ZERO,
+            }
+        });
+        lifetime(&LifetimeInputs {
+            rhythm,
+            prompt_tokens,
+            growth_tokens: prompt_tokens / u64::from(rhythm.requests.max(1)),
+            prices,
+            is_cold: idle >= life_of(provider, &request.model, ttl),
+            keeps_alive: pace.keeps_alive,
+            saved_if_cold,
+        })
     }
 
     /// Returns how many bytes of optional project facts a session's first request should carry:
@@ -358,20 +381,28 @@ impl Router {
 
     /// Decides whether a session's history is made shorter before its next request.
     pub fn compaction(&self, question: &CompactionQuestion<'_>) -> Compaction {
+        let CompactionQuestion { provider, request, .. } = *question;
+        let prompt_tokens = self.prompt_tokens(request);
+        let prices = self.desk.prompt_prices(provider, &request.model, prompt_tokens);
+        self.compaction_at(question, prices)
+    }
+
+    fn compaction_at(
+        &self,
+        question: &CompactionQuestion<'_>,
+        prices: Option<PromptPrices>,
+    ) -> Compaction {
         let CompactionQuestion { provider, request, idle, requests, .. } = *question;
-        let desk = &self.desk;
         let known = self.window(provider, &request.model);
         let window_tokens = known.into_iter().chain(question.window_tokens).min();
-        let prompt_tokens = self.prompt_tokens(request);
         let fixed = Request {
             model: request.model.clone(),
             system: request.system.clone(),
             tools: request.tools.clone(),
             ..Request::default()
         };
-        let prices = desk.prompt_prices(provider, &request.model, prompt_tokens);
         compaction::decide(&CompactionInputs {
-            prompt_tokens,
+            prompt_tokens: self.prompt_tokens(request),
             fixed_tokens: self.prompt_tokens(&fixed),
             window_tokens,
             answer_tokens: request.max_tokens.unwrap_or(DEFAULT_ANSWER_TOKENS),

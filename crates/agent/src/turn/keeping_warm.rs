@@ -1,12 +1,12 @@
-//! Keeps the vendor's cache alive while a turn waits for its tools, or for the user whom they ask, where that is likely to
-//! cost less than to write all anew.
+//! Keeps the vendor's cache alive while a turn waits for its tools, or for the user whom they ask, and while a session
+//! that is open waits for its next turn, where that is likely to cost less than to write all anew.
 
 use std::pin::{Pin, pin};
 use std::time::Duration;
 
 use distiq_base::{CachePlan, Money, Request, RequestKind};
 use distiq_router::economy::compaction::Compaction;
-use distiq_router::economy::keep_alive::{self, KeepAlive, KeepAliveQuestion, MOST_A_WAIT};
+use distiq_router::economy::keep_alive::{self, KeepAlive, KeepAliveQuestion, WaitFor};
 use distiq_router::{Purpose, Receipt, Reply, RouterEvent};
 use futures::StreamExt;
 use tokio::time::timeout;
@@ -34,6 +34,7 @@ pub struct Sent {
 /// One wait.
 #[derive(Default)]
 struct Wait {
+    for_what: WaitFor,
     times: u32,
     /// What is saved where the cache goes cold; worked out once.
     saved_if_cold: Option<Money>,
@@ -65,6 +66,24 @@ pub async fn on_tools<T>(
     }
 }
 
+/// Waits for what comes next after a turn; a session that is closed meanwhile asks for nothing any more.
+pub async fn between_turns<T>(
+    turn: &mut Turning<'_>,
+    next: impl Future<Output = T>,
+) -> Result<T, TurnError> {
+    let mut next = pin!(next);
+    let mut wait = Wait { for_what: WaitFor::NextTurn, ..Wait::default() };
+    loop {
+        if let Ok(output) = timeout(next_look(turn), next.as_mut()).await {
+            return Ok(output);
+        }
+        let Some((request, keep)) = due(turn, &mut wait) else { continue };
+        if let Some(output) = keep_alive(turn, &mut wait, (request, keep), next.as_mut()).await? {
+            return Ok(output);
+        }
+    }
+}
+
 fn next_look(turn: &Turning<'_>) -> Duration {
     let is_kept = turn.bench.config.keep_alive && turn.history.sent_last.is_some();
     if is_kept { LOOK.min(turn.bench.config.limits.heartbeat) } else { LONG }
@@ -74,7 +93,7 @@ fn next_look(turn: &Turning<'_>) -> Duration {
 fn due(turn: &mut Turning<'_>, wait: &mut Wait) -> Option<(Request, KeepAlive)> {
     let now = turn.bench.config.clock.now();
     let idle = turn.history.idle(now);
-    let is_kept = turn.bench.config.keep_alive && wait.times < MOST_A_WAIT;
+    let is_kept = turn.bench.config.keep_alive && wait.times < wait.for_what.most();
     keep_alive::due_in(turn.history.ttl, idle).filter(|due| is_kept && due.is_zero())?;
     let saved_if_cold = match wait.saved_if_cold {
         Some(saved) => saved,
@@ -88,7 +107,7 @@ fn due(turn: &mut Turning<'_>, wait: &mut Wait) -> Option<(Request, KeepAlive)> 
         waited: turn.history.waited(now),
         idle,
         times: (wait.times, turn.history.kept_alive),
-        waits: turn.history.rhythm.waits,
+        waits: turn.history.rhythm.waits(wait.for_what),
         saved_if_cold,
     })?;
     Some((request, keep))
@@ -140,16 +159,24 @@ async fn keep_alive<F: Future>(
     let mut reply = turn.bench.config.router.send(request, purpose);
     let mut output = None;
     let receipt = loop {
-        tokio::select! {
-            done = work.as_mut(), if output.is_none() => output = Some(done),
-            event = next(turn, &mut reply) => if let Some(receipt) = event? {
-                break receipt;
-            },
+        let event = tokio::select! {
+            done = work.as_mut(), if output.is_none() => {
+                output = Some(done);
+                // Whoever goes on, or leaves, does not wait for it.
+                if wait.for_what == WaitFor::NextTurn {
+                    break reply.cancel().await;
+                }
+                continue;
+            }
+            event = next(turn, &mut reply) => event?,
+        };
+        if let Some(receipt) = event {
+            break receipt;
         }
     };
     // What is not allowed, fails or finds nothing to read is not tried again.
     if receipt.error.is_some() || receipt.usage.cache_read == 0 {
-        wait.times = MOST_A_WAIT;
+        wait.times = wait.for_what.most();
     }
     if receipt.attempts > 0 {
         kept_warm(turn, &receipt).await?;

@@ -111,10 +111,10 @@ impl Stage {
 async fn a_wait_for_the_user_keeps_the_cache_alive_for_a_while() {
     let stage = Stage::new();
     let (costs, _) = stage.turn(stage.config(9, Limits::default())).await;
-    // Five times; a wait that lasts so long lasts on.
-    assert_eq!(costs.len(), 5);
+    // Four times; a wait that lasts so long lasts on.
+    assert_eq!(costs.len(), 4);
     let kept = kept(&stage.model);
-    assert_eq!(kept.len(), 5);
+    assert_eq!(kept.len(), 4);
     let all = stage.model.requests.lock().unwrap().clone();
     let asked = &all[1];
     for request in &kept {
@@ -127,7 +127,7 @@ async fn a_wait_for_the_user_keeps_the_cache_alive_for_a_while() {
     assert_eq!(next.messages[..asked.messages.len()], asked.messages);
     let rows = stage.world.ledger.totals(&RowFilter::default(), GroupBy::Kind, &TimeZone::UTC);
     let row = rows.unwrap().into_iter().find(|row| row.name == "keep_alive").unwrap();
-    assert_eq!(row.requests, 5);
+    assert_eq!(row.requests, 4);
     // It counts against what the vendor's cache saves.
     let paid = costs.iter().fold(Money::ZERO, |sum, cost| sum.plus(*cost));
     assert_eq!(row.saved.prompt_cache_nanousd, Money::ZERO.minus(paid));
@@ -148,4 +148,74 @@ async fn it_is_let_go_where_nobody_wants_it_or_the_budget_is_near() {
         };
         assert_eq!(stage.turn(stage.config(1, limits)).await.0.len(), times);
     }
+}
+
+/// Submits a turn and waits for its end; returns how many requests only kept the cache alive since.
+async fn turn(bench: &Workbench, records: &mut Records, words: &str) -> usize {
+    bench.submit(Op::Turn(Message::user(words)));
+    let mut kept = 0;
+    loop {
+        match records.recv().await.unwrap().event {
+            Event::RequestFinished { keeps_warm, error, .. } => {
+                assert_eq!(error, None);
+                kept += usize::from(keeps_warm);
+            }
+            Event::TurnFinished { error, .. } => {
+                assert_eq!(error, None);
+                return kept;
+            }
+            _ => {}
+        }
+    }
+}
+
+type Records = tokio::sync::mpsc::Receiver<distiq_base::Record>;
+
+/// Lets so many lives of the cache pass; returns how often it was kept alive in them.
+async fn pass(stage: &Stage, records: &mut Records, lives: usize) -> usize {
+    let mut kept = 0;
+    for _ in 0..lives {
+        stage.now_ms.fetch_add(DUE_MS, Ordering::SeqCst);
+        let until = tokio::time::Instant::now() + Duration::from_millis(400);
+        while let Ok(record) = tokio::time::timeout_at(until, records.recv()).await {
+            if let Event::RequestFinished { keeps_warm: true, .. } = record.unwrap().event {
+                kept += 1;
+                break;
+            }
+        }
+    }
+    kept
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn between_turns_it_is_kept_alive_by_how_long_the_user_usually_thinks() {
+    let stage = Stage::new();
+    let says: Vec<Plan> = (0..12).map(|_| Plan::says("So it is.")).collect();
+    let mut plans = vec![Plan::calls(&[("read", r#"{"path":"long.txt"}"#)])];
+    plans.extend(says);
+    *stage.model.plans.lock().unwrap() = plans.into();
+    let (bench, mut records) = Workbench::start(stage.config(0, Limits::default())).unwrap();
+    assert_eq!(pass(&stage, &mut records, 1).await, 0, "nothing was sent yet");
+    turn(&bench, &mut records, "Read it.").await;
+    // A user of whom nothing is known may never come back: once.
+    assert_eq!(pass(&stage, &mut records, 4).await, 1);
+    for _ in 0..9 {
+        turn(&bench, &mut records, "And then?").await;
+        stage.now_ms.fetch_add(3 * DUE_MS + 100_000, Ordering::SeqCst);
+    }
+    // One who comes back after a quarter of an hour each time is waited for, three times at the most.
+    turn(&bench, &mut records, "And then?").await;
+    assert_eq!(pass(&stage, &mut records, 5).await, 3);
+    // What is kept alive between turns is what was sent last.
+    let all = stage.model.requests.lock().unwrap().clone();
+    let last = all.iter().rev().find(|request| request.max_tokens != Some(1)).unwrap();
+    assert_eq!(all.last().unwrap().messages, last.messages);
+    assert_eq!(all.last().unwrap().cache, last.cache);
+    // Nothing is asked for any more once the session is closed.
+    turn(&bench, &mut records, "Enough.").await;
+    let sent = stage.model.requests.lock().unwrap().len();
+    bench.finish().await.unwrap();
+    stage.now_ms.fetch_add(DUE_MS, Ordering::SeqCst);
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    assert_eq!(stage.model.requests.lock().unwrap().len(), sent);
 }

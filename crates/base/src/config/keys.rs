@@ -389,7 +389,7 @@ pub const KEYS: &[Key] = &[
     user(
         "economy.keep_alive",
         Kind::Bool,
-        "Whether a vendor's prompt cache is read once more before it ends while a tool or a question is waited for, where \
+        "Whether a vendor's prompt cache is read once more before it ends while a tool, a question or the next turn is waited for, where \
          that is likely to cost less than to write it anew",
     )
     .or("true"),

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use distiq_base::{CacheTtl, Money, Price, Request};
 
+use super::lifetimes::LONG_WRITE;
 use crate::route::Candidate;
 
 /// What is known when it is decided whether a history is made shorter.
@@ -72,6 +73,13 @@ pub struct PromptPrices {
     pub write: Price,
     /// One that is read from it.
     pub read: Price,
+}
+
+impl PromptPrices {
+    /// Returns the prices where tokens are written for the short life and for the long one.
+    pub fn by_lifetime(self) -> [PromptPrices; 2] {
+        [self, PromptPrices { write: Price(self.input.0.saturating_mul(LONG_WRITE)), ..self }]
+    }
 }
 
 /// Whether a history is made shorter, and why.

@@ -13,7 +13,7 @@ use distiq_base::{
 };
 use distiq_llm::retry::Policy;
 use distiq_llm::{Catalogue, Prices, ProviderError, ProviderErrorKind, RegistryError};
-use distiq_router::economy::Rhythm;
+use distiq_router::economy::Pace;
 use distiq_router::{
     EventStream, Ledger, LedgerOptions, Limits, Purpose, Receipt, Reply, RequestRow, Router,
     RouterConfig, RouterEvent, RowFilter, RowState, SendError, Upstream, Upstreams,
@@ -601,9 +601,9 @@ fn a_kill_in_the_middle_of_an_answer_keeps_what_the_vendor_had_reported() {
 #[test]
 fn a_sessions_layout_goes_by_the_vendor() {
     let stage = stage(Vec::new(), Limits::default());
-    let plan = stage.router.cache_plan("test", &ask(), "s1", Rhythm::default());
+    let plan = stage.router.cache_plan("test", &ask(), "s1", &Pace::default());
     assert_eq!((plan.marks.len(), plan.key), (1, None));
-    let plan = stage.router.cache_plan("elsewhere", &ask(), "s1", Rhythm::default());
+    let plan = stage.router.cache_plan("elsewhere", &ask(), "s1", &Pace::default());
     assert_eq!((plan.marks.len(), plan.key.as_deref()), (0, Some("s1")));
     // A model whose vendor caches from 1,024 tokens on: a little below, facts fill up.
     let first = |words: usize| Request {
