@@ -1,5 +1,6 @@
 //! Which files hold keys, passwords or a history of commands.
 
+use std::ffi::OsStr;
 use std::path::Path;
 
 /// File names that are secret wherever they are.
@@ -103,22 +104,26 @@ pub fn is_secret(path: &Path) -> bool {
     if let Some(kind) = name.strip_prefix(".env.") {
         return !SAMPLES.contains(&kind);
     }
-    let in_folder = path.parent().is_some_and(|parent| {
-        parent.components().any(|part| FOLDERS.contains(&&*part.as_os_str().to_string_lossy()))
-    });
+    let is_closed = |part: &OsStr| FOLDERS.iter().any(|folder| part == *folder);
+    let in_folder = path
+        .parent()
+        .is_some_and(|parent| parent.components().any(|part| is_closed(part.as_os_str())));
     let public = name.ends_with(".pub") || name == "known_hosts";
     (in_folder && !public)
         || ENDINGS.iter().any(|ending| name.ends_with(ending))
         || is_history(&name)
         || is_environment(path)
-        || path.ends_with(".git/config")
-        || path.ends_with(".docker/config.json")
+        || name == "config" && path.ends_with(".git/config")
+        || name == "config.json" && path.ends_with(".docker/config.json")
         || FOLDERS.contains(&name.as_str())
             && !matches!(name.as_str(), "keyrings" | "gcloud" | ".docker")
-        || [".config/gcloud", "share/keyrings", "run/secrets/", "ssl/private/"]
-            .iter()
-            .any(|part| path.to_string_lossy().contains(part))
+        || holds_any(path, &[".config/gcloud", "share/keyrings", "run/secrets/", "ssl/private/"])
         || (name.starts_with("ssh_host_") && name.ends_with("_key"))
+}
+
+fn holds_any(path: &Path, parts: &[&str]) -> bool {
+    let text = path.to_string_lossy();
+    parts.iter().any(|part| text.contains(part))
 }
 
 fn is_history(name: &str) -> bool {

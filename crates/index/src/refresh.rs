@@ -18,12 +18,12 @@ use crate::error::IndexError;
 use crate::place::Place;
 use crate::segment::{Damaged, Segment};
 use crate::snapshot::Snapshot;
-use crate::table::{self, FileRow};
+use crate::table::{self, FileRow, Text};
 use crate::vector::{Meaning, Vectors};
 use crate::walk::{Found, walk};
 
 /// What an index must have been made by: raised whenever the same text would give other contents.
-const VERSION: i64 = 4;
+const VERSION: i64 = 5;
 /// Most bytes of text that go into the index at once; what was read before a cancellation stays.
 const BATCH_BYTES: u64 = 64 << 20;
 const BATCH_FILES: usize = 20_000;
@@ -210,7 +210,7 @@ impl Index {
     /// # Errors
     /// When the table cannot be read.
     pub fn has_documents(&self) -> Result<bool, IndexError> {
-        Ok(table::files(&self.db)?.keys().any(|path| documents::is_document(path)))
+        Ok(table::files(&self.db)?.iter().any(|row| documents::is_document(&row.path)))
     }
 
     /// Returns the files whose text is not in the index, each with the reason, by path.
@@ -263,25 +263,31 @@ impl Index {
     pub fn refresh(&self, control: &Control<'_>) -> Result<Refreshed, IndexError> {
         let is_cancelled = || control.is_cancelled();
         let _turn = self.place.lock(&is_cancelled)?;
-        let mut walked = walk(&self.root, &is_cancelled);
+        // Whoever asks for a refresh searches next: the segments are opened meanwhile.
+        let (mut walked, known) = std::thread::scope(|scope| {
+            let known = scope.spawn(|| {
+                let known = table::files(&self.db);
+                // One that is damaged is seen by whoever reads it.
+                let _ = self.snapshot();
+                known
+            });
+            let walked = walk(&self.root, &|| control.is_cancelled());
+            known.join().map(|known| (walked, known)).map_err(|_| IndexError::Damaged)
+        })?;
         if self.documents.is_some() {
             walked.files.retain(|file| documents::is_document(&file.path));
         }
         if control.is_cancelled() {
             return Err(IndexError::Cancelled);
         }
-        let known = table::files(&self.db)?;
+        let known = known?;
         let mut refreshed = Refreshed {
             files: u64::try_from(walked.files.len()).unwrap_or(u64::MAX),
             left_out: u64::try_from(walked.left_out).unwrap_or(u64::MAX),
             ..Refreshed::default()
         };
-        let removed = removed(&known, &walked.files);
-        let changed: Vec<Found> = walked
-            .files
-            .into_iter()
-            .filter(|file| has_changed(file, known.get(&file.path)))
-            .collect();
+        let Differences { changed, known, removed } = differences(walked.files, known);
+        let texts = self.db.read(|tx| table::texts(tx, known))?;
         if !removed.is_empty() {
             self.db.write(|tx| removed.iter().try_for_each(|path| table::remove(tx, path)))?;
             refreshed.removed = u64::try_from(removed.len()).unwrap_or(u64::MAX);
@@ -295,7 +301,7 @@ impl Index {
                     progress(Progress { done, total });
                 }
             };
-            refreshed.read += self.read_batch(batch, &known, control, &report)?;
+            refreshed.read += self.read_batch(batch, &texts, control, &report)?;
             looked_at += u64::try_from(batch.len()).unwrap_or(0);
         }
         if refreshed.read > 0 || refreshed.removed > 0 {
@@ -308,7 +314,7 @@ impl Index {
     fn read_batch(
         &self,
         batch: &[Found],
-        known: &HashMap<String, FileRow>,
+        texts: &HashMap<String, Text>,
         control: &Control<'_>,
         report: &(dyn Fn(usize) + Sync),
     ) -> Result<u64, IndexError> {
@@ -318,7 +324,7 @@ impl Index {
             root: &root,
             documents: self.documents.as_ref(),
             files: batch,
-            known,
+            texts,
             now_ns: i64::try_from(now_ns).unwrap_or(i64::MAX),
             report,
             control,
@@ -401,13 +407,35 @@ fn clear(folder: &Path) -> Result<(), IndexError> {
     Ok(())
 }
 
-fn removed(known: &HashMap<String, FileRow>, found: &[Found]) -> Vec<String> {
-    let is_gone = |path: &&String| found.binary_search_by(|file| file.path.cmp(path)).is_err();
-    known.keys().filter(is_gone).cloned().collect()
+/// What a walk found that the table does not say.
+#[derive(Debug, Default)]
+struct Differences {
+    /// New files and those that may have changed, by path.
+    changed: Vec<Found>,
+    /// Which of them the table knows.
+    known: Vec<String>,
+    /// Paths of files that are gone.
+    removed: Vec<String>,
 }
 
-fn has_changed(file: &Found, row: Option<&FileRow>) -> bool {
-    row.is_none_or(|row| row.bytes != file.bytes || row.modified_ns != file.modified_ns)
+/// Compares what was found with what is known; both come by rising path.
+fn differences(found: Vec<Found>, known: Vec<FileRow>) -> Differences {
+    let mut known = known.into_iter().peekable();
+    let mut differences = Differences::default();
+    for file in found {
+        while let Some(gone) = known.next_if(|row| row.path < file.path) {
+            differences.removed.push(gone.path);
+        }
+        let row = known.next_if(|row| row.path == file.path);
+        let is_same =
+            |row: &FileRow| row.bytes == file.bytes && row.modified_ns == file.modified_ns;
+        if !row.as_ref().is_some_and(is_same) {
+            differences.known.extend(row.map(|row| row.path));
+            differences.changed.push(file);
+        }
+    }
+    differences.removed.extend(known.map(|row| row.path));
+    differences
 }
 
 /// Cuts the files into batches of bounded size.

@@ -43,6 +43,7 @@ pub(crate) struct FileEntry {
     pub lengths: [u64; crate::chunk::FIELDS],
     pub lines: u32,
     pub bytes: u64,
+    pub kind: crate::search::FileKind,
 }
 
 /// A segment's bytes are not what was written.

@@ -27,11 +27,17 @@ CREATE TABLE fact(name TEXT PRIMARY KEY, value ANY NOT NULL) STRICT, WITHOUT ROW
 /// What the table knows of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct FileRow {
+    pub path: String,
     pub bytes: u64,
     pub modified_ns: i64,
+}
+
+/// What is known of a file's text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Text {
+    pub bytes: u64,
+    /// Empty where none was read.
     pub hash: Vec<u8>,
-    /// The segment and the place in it.
-    pub slot: Option<(i64, u32)>,
 }
 
 /// A file's new row.
@@ -53,25 +59,27 @@ pub(crate) struct SegmentRow {
     pub dead: Vec<u32>,
 }
 
-/// Returns what is known of each file, by path.
-pub(crate) fn files(db: &Database) -> Result<HashMap<String, FileRow>, StoreError> {
-    let sql = "SELECT path, bytes, modified_ns, hash, segment, slot FROM file";
-    let rows = db.read(|tx| {
-        tx.all(sql, params![], |row| {
-            let segment: Option<i64> = row.get(4)?;
-            let slot: Option<u32> = row.get(5)?;
-            Ok((
-                row.get(0)?,
-                FileRow {
-                    bytes: count(row.get(1)?),
-                    modified_ns: row.get(2)?,
-                    hash: row.get(3)?,
-                    slot: segment.zip(slot),
-                },
-            ))
+/// Returns what is known of the files, by rising path.
+pub(crate) fn files(db: &Database) -> Result<Vec<FileRow>, StoreError> {
+    db.read(|tx| {
+        tx.all("SELECT path, bytes, modified_ns FROM file ORDER BY path", params![], |row| {
+            let (path, bytes, modified_ns) = (row.get(0)?, count(row.get(1)?), row.get(2)?);
+            Ok(FileRow { path, bytes, modified_ns })
         })
-    })?;
-    Ok(rows.into_iter().collect())
+    })
+}
+
+/// Returns the texts that were read last of files that the table knows, by path.
+pub(crate) fn texts(tx: &Tx<'_>, paths: Vec<String>) -> Result<HashMap<String, Text>, StoreError> {
+    let mut texts = HashMap::with_capacity(paths.len());
+    for path in paths {
+        let sql = "SELECT bytes, hash FROM file WHERE path = ?1";
+        let text = tx.one(sql, params![path], |row| {
+            Ok(Text { bytes: count(row.get(0)?), hash: row.get(1)? })
+        })?;
+        texts.extend(text.map(|text| (path, text)));
+    }
+    Ok(texts)
 }
 
 /// Returns the segments, oldest first.
@@ -151,6 +159,11 @@ pub(crate) fn replace(
         let sql = "UPDATE file SET segment = ?2, slot = ?3 WHERE path = ?1";
         tx.execute(sql, params![path, id, slot])?;
     }
+    drop_segments(tx, old)
+}
+
+/// Forgets segments of which nothing lives.
+pub(crate) fn drop_segments(tx: &Tx<'_>, old: &[i64]) -> Result<(), StoreError> {
     for segment in old {
         tx.execute("DELETE FROM segment WHERE id = ?1", params![segment])?;
         tx.execute("DELETE FROM dead WHERE segment = ?1", params![segment])?;

@@ -1,12 +1,15 @@
 //! The files of a project that are worth reading.
 
-use std::path::Path;
+use std::ffi::OsStr;
+use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::UNIX_EPOCH;
 
 use distiq_base::secret_files;
 use ignore::{DirEntry, WalkBuilder, WalkState};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, statat};
 
 use crate::place::FOLDER;
 
@@ -45,6 +48,8 @@ pub(crate) fn walk(root: &Path, is_cancelled: &(dyn Fn() -> bool + Sync)) -> Wal
     let found = Mutex::new(Vec::new());
     let (count, left_out) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let ends = AtomicBool::new(false);
+    // Where the part of a path begins that is relative to the root.
+    let start = root.join("").as_os_str().len();
     let threads = std::thread::available_parallelism().map_or(2, |count| count.get().min(4));
     WalkBuilder::new(root)
         .hidden(false)
@@ -56,13 +61,15 @@ pub(crate) fn walk(root: &Path, is_cancelled: &(dyn Fn() -> bool + Sync)) -> Wal
         .threads(threads)
         .build_parallel()
         .run(|| {
-            Box::new(|entry| {
+            let mut beside = Beside::default();
+            let (found, count, left_out, ends) = (&found, &count, &left_out, &ends);
+            Box::new(move |entry| {
                 if ends.load(Ordering::Relaxed) || is_cancelled() {
                     return WalkState::Quit;
                 }
                 // What cannot be looked at is left out, as ripgrep does.
                 let Ok(entry) = entry else { return WalkState::Continue };
-                match look(root, &entry) {
+                match look(start, &entry, &mut beside) {
                     Look::File(file) => {
                         if count.fetch_add(1, Ordering::Relaxed) >= MAX_FILES {
                             left_out.fetch_add(1, Ordering::Relaxed);
@@ -102,20 +109,43 @@ enum Look {
     Nothing,
 }
 
-fn look(root: &Path, entry: &DirEntry) -> Look {
+fn look(start: usize, entry: &DirEntry, beside: &mut Beside) -> Look {
     if !entry.file_type().is_some_and(|kind| kind.is_file()) {
         return Look::Nothing;
     }
-    let Ok(path) = entry.path().strip_prefix(root) else { return Look::Nothing };
-    if secret_files::is_secret(path) {
+    let path = entry.path().as_os_str().as_bytes().get(start..).unwrap_or_default();
+    if path.is_empty() || secret_files::is_secret(Path::new(OsStr::from_bytes(path))) {
         return Look::Nothing;
     }
-    let Some(path) = path.to_str() else { return Look::Odd };
-    let Ok(metadata) = entry.metadata() else { return Look::Nothing };
-    let modified = metadata.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
-    Look::File(Found {
-        path: path.to_owned(),
-        bytes: metadata.len(),
-        modified_ns: modified.and_then(|time| i64::try_from(time.as_nanos()).ok()).unwrap_or(0),
-    })
+    let Ok(path) = str::from_utf8(path) else { return Look::Odd };
+    let Some((bytes, modified_ns)) = beside.stat(entry.path()) else { return Look::Nothing };
+    Look::File(Found { path: path.to_owned(), bytes, modified_ns })
+}
+
+/// The folder of the last file, held open: files of a folder come one after the other, and are found faster from there
+/// than along their whole paths.
+#[derive(Debug, Default)]
+struct Beside {
+    path: PathBuf,
+    folder: Option<OwnedFd>,
+}
+
+impl Beside {
+    /// Returns a file's length and the time of its last change, in nanoseconds; `None` where it is no file any more.
+    fn stat(&mut self, path: &Path) -> Option<(u64, i64)> {
+        let (parent, name) = (path.parent()?, path.file_name()?);
+        if self.folder.is_none() || self.path != parent {
+            let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+            self.folder = Some(rustix::fs::open(parent, flags, Mode::empty()).ok()?);
+            self.path.clear();
+            self.path.push(parent);
+        }
+        let stat = statat(self.folder.as_ref()?, name, AtFlags::SYMLINK_NOFOLLOW).ok()?;
+        if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
+            return None;
+        }
+        let seconds = i128::from(stat.st_mtime) * 1_000_000_000;
+        let modified_ns = i64::try_from(seconds + i128::from(stat.st_mtime_nsec)).unwrap_or(0);
+        Some((u64::try_from(stat.st_size).unwrap_or(0), modified_ns.max(0)))
+    }
 }

@@ -383,13 +383,12 @@ fn file_facts(
     let stem = name.split('.').next().unwrap_or(name);
     let mentioned = query.paths.iter().any(|path| lower.ends_with(path.as_str()));
     let is_word = query.words.contains(stem) || query.identifiers.contains(stem);
-    let kinds = shelf.shards.get(shard).map(|view| view.segment.kinds());
     let of_stem: Vec<String> = analyzer.analyze(stem);
     let held =
         of_stem.iter().filter(|part| query.terms.iter().any(|term| term.text == **part)).count();
     let words: Vec<&str> = tokens(&lower).collect();
     let in_scope = query.scope.iter().filter(|word| words.contains(&word.as_str())).count();
-    let kind = kinds.and_then(|kinds| kinds.get(file)).copied().unwrap_or_default();
+    let kind = entry.map(|entry| entry.kind).unwrap_or_default();
     FileFacts {
         is_test: kind.is_test,
         title_any,

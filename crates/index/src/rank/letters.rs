@@ -35,7 +35,7 @@ impl Letters {
         let mut scores: Vec<Vec<f32>> = names.iter().map(|names| vec![0.0; names.len()]).collect();
         let mut most = 0.0;
         for gram in &query.name_grams {
-            let held = names.iter().map(|names| names.holding(*gram).len()).sum::<usize>() as f32;
+            let held = names.iter().map(|names| names.held(*gram)).sum::<u32>() as f32;
             if held / all > COMMON_GROUP && held > 20.0 {
                 continue;
             }
@@ -44,7 +44,6 @@ impl Letters {
             most += rarity * rarity;
             for (names, scores) in names.iter().zip(&mut scores) {
                 for name in names.holding(*gram) {
-                    let name = usize::try_from(*name).unwrap_or(usize::MAX);
                     if let Some(score) = scores.get_mut(name) {
                         *score += rarity;
                     }

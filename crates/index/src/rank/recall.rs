@@ -97,7 +97,6 @@ fn look(shelf: &Shelf<'_>, query: &Query) -> Result<Looked, Damaged> {
     let looked = shelf.each(|at, shard| {
         // Read by the first request, here beside each other.
         shard.segment.names();
-        shard.segment.kinds();
         let file_factors = shelf.usual.file_factors.get(at).map(Vec::as_slice).unwrap_or_default();
         let mut scores = Scores {
             units: vec![0.0; usize::try_from(shard.segment.chunks()).unwrap_or(0)],
@@ -320,7 +319,7 @@ impl<'a> FileWalk<'a> {
 /// stands between, and than tests.
 fn worth(shelf: &Shelf<'_>, query: &Query, candidate: &Candidate) -> f32 {
     let Some(view) = shelf.shards.get(candidate.shard) else { return 1.0 };
-    let is_test = view.segment.kinds().get(candidate.file).is_some_and(|kind| kind.is_test);
+    let is_test = view.segment.files().get(candidate.file).is_some_and(|file| file.kind.is_test);
     let is_nameless = view.segment.lengths(candidate.chunk).is_none_or(|[name, ..]| *name == 0);
     let of_test = if is_test && !query.tells_of_tests { OF_TEST } else { 1.0 };
     of_test * if is_nameless { NAMELESS } else { 1.0 }

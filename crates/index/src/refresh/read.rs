@@ -8,7 +8,7 @@ use super::Control;
 use crate::documents::Documents;
 use crate::files::{self, Skip};
 use crate::segment::Builder;
-use crate::table::{FileRow, NewRow};
+use crate::table::{NewRow, Text};
 use crate::walk::Found;
 
 /// Most threads.
@@ -26,7 +26,8 @@ pub(super) struct Work<'a> {
     /// Where documents are read.
     pub documents: Option<&'a Documents>,
     pub files: &'a [Found],
-    pub known: &'a HashMap<String, FileRow>,
+    /// By path, the texts that are in the index.
+    pub texts: &'a HashMap<String, Text>,
     pub now_ns: i64,
     pub report: &'a (dyn Fn(usize) + Sync),
     pub control: &'a Control<'a>,
@@ -118,8 +119,8 @@ impl Work<'_> {
             Ok(text) => {
                 let hash = blake3::hash(text.as_bytes());
                 row.hash = hash.as_bytes().get(..16).unwrap_or_default().to_vec();
-                let known = self.known.get(&file.path);
-                if known.is_some_and(|known| known.hash == row.hash && known.bytes == row.bytes) {
+                let known = self.texts.get(&file.path);
+                if known.is_some_and(|text| text.hash == row.hash && text.bytes == row.bytes) {
                     return None;
                 }
                 row.slot = u32::try_from(builder.files()).ok();

@@ -35,12 +35,13 @@ impl Index {
             snapshot.parts().get(*at).is_some_and(|part| live_chunks(part) <= MAX_CHUNKS)
         });
         chosen.sort_unstable();
-        if !chosen.is_empty() {
-            let parts: Vec<&Part> =
-                chosen.iter().filter_map(|at| snapshot.parts().get(*at)).collect();
-            let ids: Vec<i64> =
-                chosen.iter().filter_map(|at| rows.get(*at)).map(|row| row.id).collect();
+        let parts: Vec<&Part> = chosen.iter().filter_map(|at| snapshot.parts().get(*at)).collect();
+        let ids: Vec<i64> =
+            chosen.iter().filter_map(|at| rows.get(*at)).map(|row| row.id).collect();
+        if !parts.iter().all(|part| is_dead(part)) {
             self.merge(&parts, &ids)?;
+        } else if !ids.is_empty() {
+            self.db.write(|tx| table::drop_segments(tx, &ids))?;
         }
         self.sweep()
     }
@@ -69,7 +70,7 @@ impl Index {
             .retain(|name, _| is_named(name));
         let folder = &self.place.folder;
         let kept: HashSet<String> = match self.documents {
-            Some(_) => table::files(&self.db)?.keys().map(|path| file_name(path)).collect(),
+            Some(_) => table::files(&self.db)?.iter().map(|row| file_name(&row.path)).collect(),
             None => HashSet::new(),
         };
         let entries = fs::read_dir(folder).map_err(|error| IndexError::io(folder, error))?;
@@ -97,6 +98,11 @@ impl Index {
 fn live_chunks(part: &Part) -> u32 {
     let files = part.segment.files().iter().zip(&part.lives);
     files.filter(|(_, lives)| **lives).map(|(file, _)| file.chunks).sum()
+}
+
+/// Tells whether nothing of a segment lives.
+fn is_dead(part: &Part) -> bool {
+    part.lives.iter().all(|lives| !lives)
 }
 
 /// Tells whether three tenths of a segment's files are dead.

@@ -1,7 +1,9 @@
 //! Which files are tests, and which are made by tools or only show how something is used.
 
+use serde::{Deserialize, Serialize};
+
 /// What a file's path tells of it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct FileKind {
     pub is_test: bool,
     /// Whether a tool made it, or others did: `dist`, `vendor`, `.min.js`.

@@ -10,6 +10,7 @@ use super::postings::Posting;
 use super::terms::{ListPlace, TermTable, TermsWriter};
 use super::{FILE, FileEntry, FileFacts, MENTION, NAME, NameGrams};
 use crate::chunk::{Chunk, FIELDS, FileText, cut};
+use crate::search::FileKind;
 use crate::words::Analyzer;
 
 /// The counts of a term that only stands for something.
@@ -48,6 +49,7 @@ impl Builder {
             first_chunk: self.body.chunk_count(),
             lines: u32::try_from(text.lines().count()).unwrap_or(u32::MAX),
             bytes: length(text.len()),
+            kind: FileKind::of(path),
             ..FileEntry::default()
         };
         let (postings, body) = (&mut self.postings, &mut self.body);

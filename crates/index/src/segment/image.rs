@@ -3,7 +3,7 @@
 use super::Damaged;
 
 /// What the file ends with; the number is the format's version.
-const MAGIC: &[u8; 8] = b"DISTIQ\x00\x02";
+const MAGIC: &[u8; 8] = b"DISTIQ\x00\x03";
 
 /// The parts of a file, in their order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -9,7 +9,6 @@ use super::image::{FOOTER, PARTS, Part, Span, check_record, length, read_footer}
 use super::terms::{ListPlace, TermTable};
 use super::{Damaged, FileEntry, FileFacts, NameGrams};
 use crate::chunk::{Chunk, FIELDS};
-use crate::search::FileKind;
 
 /// Longest record that is read.
 const MAX_RECORD: u64 = 1 << 30;
@@ -25,7 +24,6 @@ pub(crate) struct Segment {
     places: Vec<u8>,
     chunks: u32,
     names: OnceLock<NameGrams>,
-    kinds: OnceLock<Vec<FileKind>>,
     /// By chunk the place of its file.
     owners: OnceLock<Vec<u32>>,
 }
@@ -64,8 +62,8 @@ impl Segment {
         if places.len() != (lengths.len() / FIELDS + files.len() + 2) * 4 {
             return Err(Damaged);
         }
-        let (names, kinds, owners) = (OnceLock::new(), OnceLock::new(), OnceLock::new());
-        Ok(Self { file, spans, terms, files, lengths, places, chunks, names, kinds, owners })
+        let (names, owners) = (OnceLock::new(), OnceLock::new());
+        Ok(Self { file, spans, terms, files, lengths, places, chunks, names, owners })
     }
 
     /// Returns how many chunks it has, dead ones too.
@@ -84,13 +82,8 @@ impl Segment {
 
     /// Returns the names by groups of their letters; where they are damaged, they are made anew of the terms.
     pub fn names(&self) -> &NameGrams {
-        let read = || NameGrams::read(&self.terms, &whole(&self.file, &self.spans, Part::Names)?);
+        let read = || NameGrams::read(&self.terms, whole(&self.file, &self.spans, Part::Names)?);
         self.names.get_or_init(|| read().unwrap_or_else(|_| NameGrams::new(&self.terms)))
-    }
-
-    /// Returns what kind of file each is, by its path.
-    pub fn kinds(&self) -> &[FileKind] {
-        self.kinds.get_or_init(|| self.files.iter().map(|file| FileKind::of(&file.path)).collect())
     }
 
     /// Returns the place of the file that a chunk is in.
