@@ -54,8 +54,8 @@ pub struct Control<'a> {
     pub progress: Option<&'a (dyn Fn(Progress) + Sync)>,
     /// Asked often whether to give up.
     pub is_cancelled: Option<&'a (dyn Fn() -> bool + Sync)>,
-    /// Most threads that read files. Made by one, the index of the same files is the same each time; by more,
-    /// hits of equal scores stand in the order of the files' reading.
+    /// Most threads that read files. How many there were says nothing of what a search finds; the bytes of the index
+    /// are the same each time only where there is one.
     pub threads: Option<usize>,
 }
 

@@ -117,7 +117,7 @@ impl Snapshot {
         };
         // Where tests are left out, more must be looked at.
         for (number, score) in
-            lexical.best(limit * if query.tests == Tests::Include { 1 } else { 8 })
+            lexical.best(self, limit * if query.tests == Tests::Include { 1 } else { 8 })
         {
             if hits.len() >= limit {
                 break;

@@ -41,16 +41,32 @@ impl Index {
         let mut eyes = Eyes::open(send);
         // The folders are known before their changes are followed, and what changed meanwhile is seen then.
         let _ = self.refresh(control);
-        let mut sees = self.look(&mut eyes);
-        self.follow(control, tell);
+        let _ = self.look(&mut eyes);
+        let mut sees = self.settle(&mut eyes, control, tell);
         tell(Seen::Following(sees));
         while !control.is_cancelled() {
             let wait = if sees { Duration::MAX } else { LOOK_EVERY };
             if !changed(&changes, control, wait) {
                 continue;
             }
+            sees = self.settle(&mut eyes, control, tell);
+        }
+    }
+
+    /// Brings the index up to date until all folders are watched that it has then: what happened in a new one before it
+    /// was, nobody tells. Returns `false` where not all can be watched.
+    fn settle(
+        &self,
+        eyes: &mut Option<Eyes>,
+        control: &Control<'_>,
+        tell: &mut dyn FnMut(Seen),
+    ) -> bool {
+        loop {
             self.follow(control, tell);
-            sees = self.look(&mut eyes);
+            let look = self.look(eyes);
+            if look != Look::New || control.is_cancelled() {
+                return look != Look::Blind;
+            }
         }
     }
 
@@ -63,15 +79,16 @@ impl Index {
         }
     }
 
-    /// Turns the eyes to the folders that have files now; `false` where not all can be watched.
-    fn look(&self, eyes: &mut Option<Eyes>) -> bool {
-        let Some(open) = eyes.as_mut() else { return false };
-        let Ok(folders) = self.folders() else { return true };
-        let all = folders.len() <= MAX_FOLDERS && open.look_at(folders);
-        if !all {
+    /// Turns the eyes to the folders that have files now.
+    fn look(&self, eyes: &mut Option<Eyes>) -> Look {
+        let Some(open) = eyes.as_mut() else { return Look::Blind };
+        let Ok(folders) = self.folders() else { return Look::Same };
+        let is_new = !folders.is_subset(&open.folders);
+        if folders.len() > MAX_FOLDERS || !open.look_at(folders) {
             *eyes = None;
+            return Look::Blind;
         }
-        all
+        if is_new { Look::New } else { Look::Same }
     }
 
     /// Returns the folders that have files of the index, and those around them.
@@ -89,6 +106,17 @@ impl Index {
         }
         Ok(folders)
     }
+}
+
+/// What the eyes see.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Look {
+    /// All folders, each of which they saw before.
+    Same,
+    /// All folders, some of them from now on.
+    New,
+    /// Not all folders can be watched.
+    Blind,
 }
 
 /// Waits until something has changed and then nothing for a while; `false` where the caller gave up or

@@ -31,11 +31,19 @@ pub(super) struct Letters {
 impl Letters {
     pub fn new(shelf: &Shelf<'_>, query: &Query) -> Self {
         let names: Vec<_> = shelf.shards.iter().map(|view| view.segment.names()).collect();
-        let all = names.iter().map(|names| names.len()).sum::<usize>().max(1) as f32;
+        let repeats = &shelf.usual.repeats;
+        let repeated = repeats.iter().flatten().filter(|repeats| **repeats).count();
+        let all = names.iter().map(|names| names.len()).sum::<usize>();
+        let all = all.saturating_sub(repeated).max(1) as f32;
         let mut scores: Vec<Vec<f32>> = names.iter().map(|names| vec![0.0; names.len()]).collect();
         let mut most = 0.0;
         for gram in &query.name_grams {
-            let held = names.iter().map(|names| names.held(*gram)).sum::<u32>() as f32;
+            // A name of several segments counts once.
+            let held = names.iter().zip(repeats).map(|(names, repeats)| match repeats.as_slice() {
+                [] => names.held(*gram) as usize,
+                repeats => names.holding(*gram).filter(|name| is_first(repeats, *name)).count(),
+            });
+            let held = held.sum::<usize>() as f32;
             if held / all > COMMON_GROUP && held > 20.0 {
                 continue;
             }
@@ -69,16 +77,20 @@ impl Letters {
         scores: &[Scores],
         taken: &BTreeSet<(usize, u32)>,
     ) -> Result<Vec<Candidate>, Damaged> {
+        let text = |(_, shard, name): &(f32, usize, usize)| {
+            let segment = shelf.shards.get(*shard)?.segment;
+            segment.terms().text_bytes(segment.names().term(*name))
+        };
         let order = |a: &(f32, usize, usize), b: &(f32, usize, usize)| {
-            b.0.total_cmp(&a.0).then_with(|| (a.1, a.2).cmp(&(b.1, b.2)))
+            b.0.total_cmp(&a.0).then_with(|| text(a).cmp(&text(b)))
         };
         // Many of the best are candidates already.
         let most = BY_LETTERS * 4;
         let mut names: Vec<(f32, usize, usize)> = Vec::with_capacity(most * ROOM);
         let mut least = 0.0;
-        for (shard, scores) in self.scores.iter().enumerate() {
+        for (shard, (scores, repeats)) in self.scores.iter().zip(&shelf.usual.repeats).enumerate() {
             for (name, score) in scores.iter().enumerate() {
-                if *score <= least {
+                if *score <= 0.0 || *score < least || !is_first(repeats, name) {
                     continue;
                 }
                 names.push((*score, shard, name));
@@ -100,27 +112,50 @@ impl Letters {
                 break;
             }
             let is_enough = letters / self.most >= ALONE;
-            let Some(view) = shelf.shards.get(shard) else { continue };
-            let Some(place) = view.segment.terms().place(view.segment.names().term(name)) else {
-                continue;
-            };
-            let list = view.segment.list(place)?;
-            let chunks = Postings::new(&list).map(|found| found.document);
-            let free = chunks.filter(|chunk| !taken.contains(&(shard, *chunk)));
-            for chunk in free.take(OF_A_NAME) {
-                let file = view.segment.file_of(chunk);
-                if view.live.get(file) == Some(&true) {
-                    let units = scores.get(shard).map(|scores| scores.units.as_slice());
-                    let score = usize::try_from(chunk).ok().and_then(|at| units?.get(at).copied());
-                    let score = score.unwrap_or(0.0);
-                    if score > 0.0 || is_enough {
-                        found.push(Candidate { shard, chunk, file, score, ..Candidate::default() });
-                    }
-                }
-            }
+            let called = called(shelf, scores, taken, (shard, name))?;
+            found.extend(called.into_iter().filter(|called| called.score > 0.0 || is_enough));
         }
         Ok(found)
     }
+}
+
+/// Tells whether no segment before has a name.
+fn is_first(repeats: &[bool], name: usize) -> bool {
+    !repeats.get(name).copied().unwrap_or(false)
+}
+
+/// Returns the first chunks of a name, in all segments, that are not taken.
+fn called(
+    shelf: &Shelf<'_>,
+    scores: &[Scores],
+    taken: &BTreeSet<(usize, u32)>,
+    (own, name): (usize, usize),
+) -> Result<Vec<Candidate>, Damaged> {
+    let mut found: Vec<Candidate> = Vec::new();
+    let Some(segment) = shelf.shards.get(own).map(|view| view.segment) else { return Ok(found) };
+    let term = segment.names().term(name);
+    let Some(text) = segment.terms().text(term) else { return Ok(found) };
+    // What stands in a segment before is of another name.
+    for (shard, view) in shelf.shards.iter().enumerate().skip(own) {
+        let terms = view.segment.terms();
+        let place = if shard == own { terms.place(term) } else { terms.find(text) };
+        let Some(place) = place else { continue };
+        let list = view.segment.list(place)?;
+        let chunks = Postings::new(&list).map(|found| found.document);
+        let free = chunks
+            .filter(|chunk| view.part.holds(*chunk) && !taken.contains(&(shard, *chunk)))
+            .take(OF_A_NAME);
+        for chunk in free {
+            let file = view.segment.file_of(chunk);
+            let units = scores.get(shard).map(|scores| scores.units.as_slice());
+            let score = usize::try_from(chunk).ok().and_then(|at| units?.get(at).copied());
+            let score = score.unwrap_or(0.0);
+            found.push(Candidate { shard, chunk, file, score, ..Candidate::default() });
+        }
+    }
+    found.sort_by(|a, b| shelf.in_order(a, b));
+    found.truncate(OF_A_NAME);
+    Ok(found)
 }
 
 /// The files that mention or define what the request names.
@@ -172,7 +207,7 @@ impl Mentioned {
     /// Returns the best chunks of the files of which most is said.
     pub fn best(&self, shelf: &Shelf<'_>, scores: &[Scores]) -> Vec<Candidate> {
         let mut files: Vec<_> = self.files.iter().map(|(file, (a, b))| (a + b, *file)).collect();
-        files.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
+        files.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| shelf.files_in_order(a.1, b.1)));
         let best = files.into_iter().take(BY_MENTIONS);
         best.filter_map(|(_, (shard, file))| best_of_file(shelf, scores, shard, file)).collect()
     }

@@ -1,6 +1,5 @@
 //! The first look: every chunk and every file gets its BM25F; the best become candidates.
 
-use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::extension::Signals;
@@ -326,6 +325,8 @@ fn worth(shelf: &Shelf<'_>, query: &Query, candidate: &Candidate) -> f32 {
 }
 
 fn best_units(shelf: &Shelf<'_>, query: &Query, scores: &[Scores], most: usize) -> Vec<Candidate> {
+    let best_first =
+        |a: &Candidate, b: &Candidate| b.pull.total_cmp(&a.pull).then_with(|| shelf.in_order(a, b));
     let mut best: Vec<Candidate> = Vec::with_capacity(ROOM * most);
     let mut least = 0.0;
     for (shard, (view, scores)) in shelf.shards.iter().zip(scores).enumerate() {
@@ -338,7 +339,7 @@ fn best_units(shelf: &Shelf<'_>, query: &Query, scores: &[Scores], most: usize) 
             let units = scores.units.get(place(entry.first_chunk)..place(end)).unwrap_or_default();
             for (chunk, score) in (entry.first_chunk..).zip(units) {
                 // A chunk counts at most its score.
-                if *score <= least {
+                if *score <= 0.0 || *score < least {
                     continue;
                 }
                 let candidate =
@@ -364,10 +365,6 @@ fn best_units(shelf: &Shelf<'_>, query: &Query, scores: &[Scores], most: usize) 
     best
 }
 
-fn best_first(a: &Candidate, b: &Candidate) -> Ordering {
-    b.pull.total_cmp(&a.pull).then_with(|| (a.shard, a.chunk).cmp(&(b.shard, b.chunk)))
-}
-
 /// Returns the live files with a score, best first.
 fn best_files(shelf: &Shelf<'_>, scores: &[Scores]) -> Vec<(usize, usize, f32)> {
     let mut files = Vec::new();
@@ -382,9 +379,12 @@ fn best_files(shelf: &Shelf<'_>, scores: &[Scores]) -> Vec<(usize, usize, f32)> 
             }
         }
     }
-    order.sort_unstable();
-    let file = |(_, place): (u32, u32)| files.get(usize::try_from(place).ok()?).copied();
-    order.into_iter().filter_map(file).collect()
+    let file = |place: u32| files.get(usize::try_from(place).ok()?).copied();
+    let place = |at: u32| file(at).map_or((0, 0), |(shard, file, _)| (shard, file));
+    order.sort_unstable_by(|a, b| {
+        a.0.cmp(&b.0).then_with(|| shelf.files_in_order(place(a.1), place(b.1)))
+    });
+    order.into_iter().filter_map(|(_, place)| file(place)).collect()
 }
 
 /// Returns the scores above 0 of a file's chunks.
@@ -424,31 +424,36 @@ fn named(shelf: &Shelf<'_>, query: &Query, scores: &[Scores]) -> Result<Vec<Cand
     let mut names: Vec<&String> = query.identifiers.iter().collect();
     names.sort();
     for name in names.into_iter().take(MAX_NAMES) {
+        let mut called = Vec::new();
         for (shard, (list, view)) in
             lists(shelf, &format!("{NAME}{name}"))?.iter().zip(&shelf.shards).enumerate()
         {
-            for posting in Postings::new(list).take(NAMED) {
+            let chunks = Postings::new(list).filter(|posting| view.part.holds(posting.document));
+            for posting in chunks.take(NAMED) {
                 let (chunk, file) = (posting.document, view.segment.file_of(posting.document));
                 let score = scores
                     .get(shard)
                     .and_then(|scores| scores.units.get(usize::try_from(chunk).ok()?));
-                if view.live.get(file) == Some(&true) {
-                    let score = score.copied().unwrap_or(0.0);
-                    found.push(Candidate { shard, chunk, file, score, ..Candidate::default() });
-                }
+                let score = score.copied().unwrap_or(0.0);
+                called.push(Candidate { shard, chunk, file, score, ..Candidate::default() });
             }
         }
+        called.sort_by(|a, b| shelf.in_order(a, b));
+        found.extend(called.into_iter().take(NAMED));
     }
     for path in query.paths.iter().take(MAX_NAMES) {
         let name = path.rsplit('/').next().unwrap_or(path);
-        for (shard, list) in lists(shelf, &format!("{FILE}{name}"))?.iter().enumerate() {
-            for posting in Postings::new(list).take(NAMED) {
-                let Ok(file) = usize::try_from(posting.document) else { continue };
-                let is_live =
-                    shelf.shards.get(shard).is_some_and(|view| view.live.get(file) == Some(&true));
-                found.extend(best_of_file(shelf, scores, shard, file).filter(|_| is_live));
-            }
+        let mut called = Vec::new();
+        for (shard, (list, view)) in
+            lists(shelf, &format!("{FILE}{name}"))?.iter().zip(&shelf.shards).enumerate()
+        {
+            let files = Postings::new(list).filter_map(|file| usize::try_from(file.document).ok());
+            let live = files.filter(|file| view.live.get(*file) == Some(&true));
+            called.extend(live.take(NAMED).map(|file| (shard, file)));
         }
+        called.sort_by(|a, b| shelf.files_in_order(*a, *b));
+        let called = called.into_iter().take(NAMED);
+        found.extend(called.filter_map(|(shard, file)| best_of_file(shelf, scores, shard, file)));
     }
     Ok(found)
 }

@@ -1,14 +1,19 @@
 //! What is looked through: the segments, with what is dead in them left out.
 
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
+use super::recall::Candidate;
 use super::weights::{FILES, Factors, UNITS};
 use crate::chunk::FIELDS;
-use crate::segment::{Damaged, ListPlace, Postings, Segment};
+use crate::segment::{Damaged, ListPlace, MENTION, NAME, Postings, Segment, TermTable};
 use crate::snapshot::Part;
 
 /// Chunks of a shard from which on it is worth a thread.
 const LARGE: u32 = 4_000;
+/// How much smaller a segment is whose names are looked up in another, not walked through beside it.
+const FEW: usize = 16;
 /// Most threads of one search.
 const MOST_THREADS: usize = 4;
 
@@ -47,6 +52,8 @@ pub(crate) struct Usual {
     pub factors: Factors,
     /// What a count in a file's field is worth, by shard and file.
     pub file_factors: Vec<Vec<[f32; FIELDS]>>,
+    /// By shard and name whether a shard before has it, too; nothing of a shard that repeats none.
+    pub repeats: Vec<Vec<bool>>,
 }
 
 impl Usual {
@@ -75,6 +82,59 @@ impl Usual {
             chunk_lengths,
             factors: Factors::new(&UNITS, &chunk_lengths),
             file_factors: parts.iter().map(of_part).collect(),
+            repeats: repeats(parts),
+        }
+    }
+}
+
+/// Tells which names of each segment are in one before.
+fn repeats(parts: &[Part]) -> Vec<Vec<bool>> {
+    let names: Vec<Names<'_>> = parts.iter().map(|part| Names::of(part.segment.terms())).collect();
+    let of = |(at, own): (usize, &Names<'_>)| {
+        let mut repeats = vec![false; own.len()];
+        for other in names.iter().take(at) {
+            own.mark(other, &mut repeats);
+        }
+        if repeats.contains(&true) { repeats } else { Vec::new() }
+    };
+    names.iter().enumerate().map(of).collect()
+}
+
+/// The names among a segment's terms, in order.
+struct Names<'a> {
+    terms: &'a TermTable,
+    from: usize,
+    to: usize,
+}
+
+impl<'a> Names<'a> {
+    fn of(terms: &'a TermTable) -> Self {
+        let (from, to) =
+            (terms.lower_bound(&NAME.to_string()), terms.lower_bound(&MENTION.to_string()));
+        Self { terms, from, to }
+    }
+
+    fn len(&self) -> usize {
+        self.to.saturating_sub(self.from)
+    }
+
+    /// Marks those that another segment has, too.
+    fn mark(&self, other: &Self, marks: &mut [bool]) {
+        let mut at = other.from;
+        // A few are looked up, many walked through side by side.
+        let is_few = self.len().saturating_mul(FEW) < other.len();
+        for (place, mark) in (self.from..self.to).zip(marks) {
+            let Some(name) = self.terms.text_bytes(place) else { continue };
+            if is_few {
+                *mark |=
+                    self.terms.text(place).is_some_and(|name| other.terms.index(name).is_some());
+                continue;
+            }
+            let behind = |at: usize| other.terms.text_bytes(at).is_some_and(|text| text < name);
+            while at < other.to && behind(at) {
+                at += 1;
+            }
+            *mark |= at < other.to && other.terms.text_bytes(at) == Some(name);
         }
     }
 }
@@ -182,17 +242,35 @@ impl<'a> Shelf<'a> {
         }
         let mut start = [0; 4];
         let start = first.encode_utf8(&mut start);
-        let mut best: Option<(u32, &str)> = None;
+        let mut near: BTreeMap<&str, u32> = BTreeMap::new();
         for shard in &self.shards {
             for (term, list) in shard.segment.terms().with_prefix(start) {
-                let is_near = term.len().abs_diff(word.len()) <= 4;
-                let is_better = best.is_none_or(|(count, _)| list.documents > count);
-                if is_near && is_better && is_one_edit(word, term) {
-                    best = Some((list.documents, term));
+                if term.len().abs_diff(word.len()) <= 4 && is_one_edit(word, term) {
+                    let count = near.entry(term).or_default();
+                    *count = count.saturating_add(list.documents);
                 }
             }
         }
-        best.map(|(_, term)| term.to_owned())
+        // The first of equal ones.
+        let best = near.into_iter().rev().max_by_key(|(_, documents)| *documents);
+        best.map(|(term, _)| term.to_owned())
+    }
+
+    /// Returns a file's path.
+    pub fn path(&self, shard: usize, file: usize) -> &'a str {
+        let file = self.shards.get(shard).and_then(|shard| shard.segment.files().get(file));
+        file.map_or("", |file| file.path.as_str())
+    }
+
+    /// Compares two files, by shard and place, by their paths: in which segments they are says nothing.
+    pub fn files_in_order(&self, a: (usize, usize), b: (usize, usize)) -> Ordering {
+        if a == b { Ordering::Equal } else { self.path(a.0, a.1).cmp(self.path(b.0, b.1)) }
+    }
+
+    /// Compares two chunks by their paths and their places in their files.
+    pub fn in_order(&self, a: &Candidate, b: &Candidate) -> Ordering {
+        let files = self.files_in_order((a.shard, a.file), (b.shard, b.file));
+        files.then_with(|| a.chunk.cmp(&b.chunk))
     }
 }
 

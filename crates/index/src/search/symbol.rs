@@ -39,7 +39,7 @@ pub(super) fn search(
     }
     let terms = lexical::terms(&Analyzer::default(), query.text());
     let lexical = Lexical::read(snapshot, &terms, &NAMES)?;
-    for (number, score) in lexical.best(4 * limit) {
+    for (number, score) in lexical.best(snapshot, 4 * limit) {
         if score > 0.0 && !found.iter().any(|(other, ..)| *other == number) {
             found.push((number, score, "words of its name"));
         }

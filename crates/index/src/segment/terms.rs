@@ -101,7 +101,8 @@ impl TermTable {
         std::str::from_utf8(self.text_bytes(index)?).ok()
     }
 
-    fn text_bytes(&self, index: usize) -> Option<&[u8]> {
+    /// Returns the bytes of the term at a place of the order.
+    pub fn text_bytes(&self, index: usize) -> Option<&[u8]> {
         let start = match index.checked_sub(1) {
             Some(before) => self.entry(before)?.0,
             None => 0,

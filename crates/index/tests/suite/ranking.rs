@@ -101,3 +101,65 @@ fn candidates_have_every_feature() {
         assert!(candidate.features.iter().all(|value| value.is_finite()), "{candidate:?}");
     }
 }
+
+/// Writes a project of many functions that are alike; every `step`th file from `from` on.
+fn alike(tree: &std::path::Path, from: usize, step: usize) {
+    const VERBS: [&str; 5] = ["parse", "load", "write", "check", "close"];
+    const NOUNS: [&str; 7] = ["header", "frame", "socket", "cookie", "timer", "buffer", "session"];
+    for file in (from..60).step_by(step) {
+        let (verb, noun) = (VERBS[file % 5], NOUNS[file % 7]);
+        let other = NOUNS[file % 3];
+        let text = format!(
+            "def {verb}_{noun}(value):\n    return {other}_of(value)\n\n\ndef {other}_of(value):\n    \
+             \"\"\"Returns the {other} of a value.\"\"\"\n    return value.{noun}\n"
+        );
+        let path = tree.join(format!("part_{}/{verb}_{}.py", file % 4, file / 5));
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+}
+
+fn requests() -> Vec<String> {
+    let mut requests = Vec::new();
+    for verb in ["parse", "load", "wirte", "check", "close"] {
+        for noun in ["header", "frames", "sokcet", "cookie", "header_of"] {
+            requests.push(format!("{verb} the {noun} of a value"));
+            requests.push(format!("fix {noun} in {verb}_1.py"));
+        }
+    }
+    requests
+}
+
+#[test]
+fn hits_do_not_depend_on_how_the_index_was_made() {
+    let folder = tempfile::tempdir().unwrap();
+    let index = |name: &str, steps: usize, threads: usize| {
+        let tree = folder.path().join(name);
+        fs::create_dir_all(&tree).unwrap();
+        let index = Index::open(&tree, &folder.path().join("cache")).unwrap();
+        for step in 0..steps {
+            alike(&tree, step, steps);
+            index.refresh(&Control { threads: Some(threads), ..Control::default() }).unwrap();
+        }
+        index.snapshot().unwrap()
+    };
+    let (one, four, stepped) = (index("one", 1, 1), index("four", 1, 4), index("stepped", 3, 1));
+    assert_eq!((one.stats().segments, stepped.stats().segments), (1, 3));
+    let hits = |snapshot: &Snapshot, mode, text: &str| -> Vec<Hit> {
+        let hits = snapshot.search(&Query { limit: 50, mode, ..Query::new(text) }).unwrap();
+        assert!(mode != Mode::Hybrid || !hits.is_empty(), "{text}");
+        // Numbers are of the segments.
+        hits.into_iter().map(|hit| Hit { number: 0, ..hit }).collect()
+    };
+    for mode in [Mode::Hybrid, Mode::Text, Mode::Symbol] {
+        for text in requests() {
+            let expected = hits(&one, mode, &text);
+            assert_eq!(hits(&four, mode, &text), expected, "four threads: {text}");
+            assert_eq!(hits(&stepped, mode, &text), expected, "three steps: {text}");
+        }
+    }
+    for text in requests() {
+        let (expected, found) = (one.retrieve(&text).unwrap(), stepped.retrieve(&text).unwrap());
+        assert_eq!(found.files, expected.files, "{text}");
+    }
+}
