@@ -35,7 +35,7 @@ Usage: cargo xtask COMMAND
   bench retrieval      does a sentence find its function, a commit's message its files (--repos DIR)
   train words|ranker|ablation FOLDER
                        what `search` has learned, from the questions of `bench retrieval`
-  train classifier [--cv [--errors]]
+  train classifier [--cv [--errors] | --without FILE…]
                        what the router has learned of how hard requests are; `--cv` only compares
   soak                 a thousand streams through the gateway for five minutes, with random faults
   real llama           the gateway before llama.cpp's server, which is built once

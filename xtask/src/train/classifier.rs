@@ -31,7 +31,8 @@ pub struct Sample {
     weight: f32,
 }
 
-/// Makes the corpus, fits, reports and writes; `--cv` only compares by five folds.
+/// Makes the corpus, fits, reports and writes; `--cv` only compares by five folds, `--without` only tells what the templates
+/// of some files are worth.
 pub fn run(arguments: &[&str]) -> Result<()> {
     let path = data().join("prompts/prompts.jsonl");
     let rows = corpus::make(&data().join("prompts/families"))?;
@@ -41,7 +42,11 @@ pub fn run(arguments: &[&str]) -> Result<()> {
     match arguments {
         [] => {}
         ["--cv", rest @ ..] => return cross_validate(&train, settings, rest),
-        _ => bail!("`cargo xtask train classifier [--cv]`"),
+        ["--without", files @ ..] => {
+            without(&train, &held, settings, files);
+            return Ok(());
+        }
+        _ => bail!("`cargo xtask train classifier [--cv | --without FILE…]`"),
     }
     fs::write(&path, corpus::lines(samples.iter().map(|sample| &sample.row))?)?;
     let temperature = fit::temperature(&folds(&train, settings));
@@ -85,6 +90,21 @@ fn folds(train: &[&Sample], settings: Settings) -> Vec<(Label, [f32; 3], f32)> {
         threads.into_iter().filter_map(|thread| thread.join().ok()).collect::<Vec<_>>()
     });
     judged.into_iter().flatten().collect()
+}
+
+/// Prints how a fit to all does on what is held out, and one to the templates of other files, on all of it and on what is
+/// of other files.
+fn without(train: &[&Sample], held: &[&Sample], settings: Settings, files: &[&str]) {
+    let is_other = |sample: &&Sample| !files.contains(&sample.row.file);
+    let others: Vec<&Sample> = train.iter().copied().filter(is_other).collect();
+    let held_others: Vec<&Sample> = held.iter().copied().filter(is_other).collect();
+    for (name, train) in [("with them", train), ("without them", &others)] {
+        let model = fit::fit(train, settings, 1.0);
+        println!("{name}: {} prompts to learn from", train.len());
+        report::print_held(held, &model);
+        println!("  of other files");
+        report::print_held(&held_others, &model);
+    }
 }
 
 /// Prints what five folds say of the settings; `--errors` prints what was wrong.

@@ -11,7 +11,7 @@ use serde_json::json;
 
 /// Most prompts of a family that only fill in slots.
 const MOST_PLAIN: usize = 3;
-const FILES: [&str; 12] = [
+const FILES: [&str; 14] = [
     "en-simple.txt",
     "en-medium.txt",
     "en-complex.txt",
@@ -24,11 +24,15 @@ const FILES: [&str; 12] = [
     "en-more.txt",
     "ru-more.txt",
     "other-more.txt",
+    "ru-everyday.txt",
+    "other-everyday.txt",
 ];
 
 /// One labelled prompt.
 #[derive(Clone)]
 pub struct Row {
+    /// The file of its template.
+    pub file: &'static str,
     pub family: String,
     pub language: String,
     pub label: Label,
@@ -87,7 +91,7 @@ pub fn make(folder: &Path) -> Result<Vec<Row>> {
                 label = Some(Label::parse(name).with_context(|| name.to_owned())?);
             } else {
                 let label = label.with_context(|| format!("{file} begins without a label"))?;
-                family(line, &language, label, &pastes, &mut rows);
+                family((file, line), &language, label, &pastes, &mut rows);
             }
         }
     }
@@ -100,13 +104,19 @@ pub fn make(folder: &Path) -> Result<Vec<Row>> {
     Ok(rows)
 }
 
-fn family(line: &str, language: &str, label: Label, pastes: &Pastes, rows: &mut Vec<Row>) {
+fn family(
+    (file, line): (&'static str, &str),
+    language: &str,
+    label: Label,
+    pastes: &Pastes,
+    rows: &mut Vec<Row>,
+) {
     let seed = hash(line);
     let name = format!("{language}-{label}-{:06x}", seed & 0xff_ffff);
     let template = line.replace("\\n", "\n");
     let count = slots(&template).clamp(1, MOST_PLAIN);
     let mut add = |text: String| {
-        rows.push(Row { family: name.clone(), language: language.to_owned(), label, text });
+        rows.push(Row { file, family: name.clone(), language: language.to_owned(), label, text });
     };
     for variant in 0..count {
         add(pastes.fill(&filled(&template, variant), seed.wrapping_add(variant as u64)));

@@ -107,6 +107,45 @@ fn calibration(judged: &[(Label, [f32; 3], f32)], temperature: f32) -> (f64, f64
     (brier / count, ece)
 }
 
+/// Languages of fewer prompts have no bounds that say anything.
+const LEAST_FOR_BOUNDS: usize = 100;
+
+/// Prints how a fit does on what is held out, and on each language of it.
+pub fn print_held(held: &[&Sample], model: &Model) -> Counts {
+    let judge = |rows: &[&Sample]| -> Vec<(Label, [f32; 3], f32)> {
+        rows.iter()
+            .map(|sample| (sample.row.label, model.probabilities(&sample.features), 1.0))
+            .collect()
+    };
+    let judged = judge(held);
+    let counts = Counts::of(&judged, 1.0);
+    counts.print("held out");
+    let (brier, ece) = calibration(&judged, 1.0);
+    println!("  {}; Brier {brier:.3}, ECE {ece:.3}", bounds(held, model));
+    let mut languages: Vec<&str> = held.iter().map(|sample| sample.row.language.as_str()).collect();
+    languages.sort_unstable();
+    languages.dedup();
+    for language in languages {
+        let rows: Vec<&Sample> =
+            held.iter().copied().filter(|sample| sample.row.language == language).collect();
+        Counts::of(&judge(&rows), 1.0).print(&format!("  {language} ({})", rows.len()));
+        if rows.len() >= LEAST_FOR_BOUNDS {
+            println!("    {}", bounds(&rows, model));
+            for label in Label::ALL {
+                let rows: Vec<&Sample> =
+                    rows.iter().copied().filter(|sample| sample.row.label == label).collect();
+                println!("    {label}: {}", bounds(&rows, model));
+            }
+        }
+    }
+    counts
+}
+
+fn bounds(held: &[&Sample], model: &Model) -> String {
+    let (low, high) = interval(held, model);
+    format!("95 % by bootstrap of families: {:.1} to {:.1} %", low * 100.0, high * 100.0)
+}
+
 /// Prints how a fit to the training families does on those held out, beside the baselines.
 pub fn print(samples: &[Sample], train: &[&Sample], held: &[&Sample], model: &Model) {
     let families = |rows: &[&Sample]| {
@@ -122,29 +161,7 @@ pub fn print(samples: &[Sample], train: &[&Sample], held: &[&Sample], model: &Mo
         held.len(),
         families(held)
     );
-    let judge = |rows: &[&Sample]| -> Vec<(Label, [f32; 3], f32)> {
-        rows.iter()
-            .map(|sample| (sample.row.label, model.probabilities(&sample.features), 1.0))
-            .collect()
-    };
-    let judged = judge(held);
-    let counts = Counts::of(&judged, 1.0);
-    counts.print("held out");
-    let (low, high) = interval(held, model);
-    let (brier, ece) = calibration(&judged, 1.0);
-    println!(
-        "  95 % by bootstrap of families: {:.1} to {:.1} %; Brier {brier:.3}, ECE {ece:.3}",
-        low * 100.0,
-        high * 100.0
-    );
-    let mut languages: Vec<&str> = held.iter().map(|sample| sample.row.language.as_str()).collect();
-    languages.sort_unstable();
-    languages.dedup();
-    for language in languages {
-        let rows: Vec<&Sample> =
-            held.iter().copied().filter(|sample| sample.row.language == language).collect();
-        Counts::of(&judge(&rows), 1.0).print(&format!("  {language} ({})", rows.len()));
-    }
+    let counts = print_held(held, model);
     baselines(train, held, &counts);
 }
 
