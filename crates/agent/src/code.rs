@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use distiq_base::{CodeIndex, CodeView, Embed};
+use distiq_base::{CodeIndex, CodeView, Embed, Rerank};
 use distiq_index::graph::{Direction, EdgeKind, Graph, MapRequest, Seeds, map};
 use distiq_index::{Control, Hit, Index, IndexError, Mention, Mode, Query, Snapshot};
 
@@ -39,6 +39,7 @@ pub struct ProjectCode {
     root: PathBuf,
     cache: PathBuf,
     embedder: Option<Arc<dyn Embed>>,
+    reranker: Option<Arc<dyn Rerank>>,
     index: Mutex<Option<Index>>,
 }
 
@@ -46,17 +47,26 @@ impl ProjectCode {
     /// Returns the code of the project at `root`, whose index may lie in `cache`.
     pub fn new(root: &Path, cache: &Path) -> Self {
         let (root, cache) = (root.to_path_buf(), cache.to_path_buf());
-        Self { root, cache, embedder: None, index: Mutex::default() }
+        Self { root, cache, embedder: None, reranker: None, index: Mutex::default() }
     }
 
-    /// Returns the code found by the vectors of an embedder, too, as far as the index has them.
-    pub fn with_embedder(self, embedder: Option<Arc<dyn Embed>>) -> Self {
-        Self { embedder, ..self }
+    /// Returns the code found by the vectors of an embedder, too, as far as the index has them, and put in order by a model that
+    /// reads the best places.
+    pub fn with_models(
+        self,
+        embedder: Option<Arc<dyn Embed>>,
+        reranker: Option<Arc<dyn Rerank>>,
+    ) -> Self {
+        Self { embedder, reranker, ..self }
     }
 
-    fn embedding(&self, index: Index) -> Index {
-        match &self.embedder {
+    fn with_own_models(&self, index: Index) -> Index {
+        let index = match &self.embedder {
             Some(embedder) => index.with_embedder(Arc::clone(embedder)),
+            None => index,
+        };
+        match &self.reranker {
+            Some(reranker) => index.with_reranker(Arc::clone(reranker)),
             None => index,
         }
     }
@@ -93,12 +103,12 @@ impl ProjectCode {
         let mut slot = self.index.lock().unwrap_or_else(PoisonError::into_inner);
         let opened = match slot.take() {
             Some(index) => index,
-            None => self.embedding(Index::open(&self.root, &self.cache)?),
+            None => self.with_own_models(Index::open(&self.root, &self.cache)?),
         };
         let mut index = slot.insert(opened);
         match ask(index, control, &work) {
             Err(IndexError::Damaged) => {
-                index = slot.insert(self.embedding(Index::rebuild(&self.root, &self.cache)?));
+                index = slot.insert(self.with_own_models(Index::rebuild(&self.root, &self.cache)?));
                 ask(index, control, &work)
             }
             other => other,
@@ -359,7 +369,7 @@ mod tests {
         index.refresh(&Control::default()).unwrap();
         index.embed(&Control::default()).unwrap();
         let find = |embedder: Option<Arc<dyn Embed>>| {
-            let code = ProjectCode::new(folder.path(), &cache).with_embedder(embedder);
+            let code = ProjectCode::new(folder.path(), &cache).with_models(embedder, None);
             code.answer(CodeView::Meaning, "what is owed", &|_| true, 8_000).unwrap()
         };
         assert_eq!(find(None), "");

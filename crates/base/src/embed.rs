@@ -48,6 +48,32 @@ pub trait Embed: Send + Sync + std::fmt::Debug {
     fn embed(&self, texts: &[&str], role: EmbedRole) -> Result<Vec<Vec<f32>>, EmbedError>;
 }
 
+/// Tells how well passages fit a request by reading each together with it.
+pub trait Rerank: Send + Sync + std::fmt::Debug {
+    /// Returns a score for each passage, in their order; greater is better, and scores of different requests cannot be
+    /// compared. The call may take long, and blocks.
+    ///
+    /// # Errors
+    /// When the model cannot be read.
+    fn scores(&self, request: &str, passages: &[&str]) -> Result<Vec<f32>, RerankError>;
+}
+
+/// Why passages got no scores.
+#[derive(Debug)]
+pub struct RerankError(pub Box<dyn std::error::Error + Send + Sync>);
+
+impl std::fmt::Display for RerankError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("No places could be read together with the request")
+    }
+}
+
+impl std::error::Error for RerankError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(self.0.as_ref())
+    }
+}
+
 /// Texts to be turned into vectors in one call.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]

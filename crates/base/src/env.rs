@@ -85,6 +85,11 @@ pub const ALL: &[EnvVar] = &[
         "The model whose vectors `search` compares: its folder, or `PROVIDER/MODEL`",
     ),
     own(
+        "DISTIQ_RERANKER",
+        Some("index.reranker"),
+        "The folder of the cross-encoder that reads the best places of a search",
+    ),
+    own(
         "DISTIQ_COMPRESSION_MODEL",
         Some("compression.model"),
         "The folder of the model that chooses the words that `distiq compress` leaves out",

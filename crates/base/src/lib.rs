@@ -39,7 +39,8 @@ pub mod usage;
 
 pub use carried::{Carried, PrunedResult, TouchedFile};
 pub use embed::{
-    Embed, EmbedEncoding, EmbedError, EmbedInput, EmbedRequest, EmbedResponse, EmbedRole,
+    Embed, EmbedEncoding, EmbedError, EmbedInput, EmbedRequest, EmbedResponse, EmbedRole, Rerank,
+    RerankError,
 };
 pub use error::ErrorKind;
 pub use event::{Event, Failure, Mode, Op, Record, TurnStatus};

@@ -31,17 +31,21 @@ impl From<IndexError> for Failure {
 
 /// Opens the project's index.
 pub fn open(world: &World) -> Result<Index, Failure> {
-    let index = with_embedder(world, Index::open(&world.root, &world.home.cache)?)?;
+    let index = with_models(world, Index::open(&world.root, &world.home.cache)?)?;
     if let Some(why) = index.was_rebuilt() {
         terminal::say(&format!("note: the index is built anew: {why}"));
     }
     Ok(index)
 }
 
-/// Gives an index the embedder of the settings.
-pub fn with_embedder(world: &World, index: Index) -> Result<Index, Failure> {
-    Ok(match embedder::of(world)? {
+/// Gives an index the models of the settings.
+pub fn with_models(world: &World, index: Index) -> Result<Index, Failure> {
+    let index = match embedder::of(world)? {
         Some(embedder) => index.with_embedder(embedder),
+        None => index,
+    };
+    Ok(match embedder::reranker(world) {
+        Some(reranker) => index.with_reranker(reranker),
         None => index,
     })
 }
@@ -57,7 +61,7 @@ pub fn with<T>(
         Err(IndexError::Damaged) => {
             terminal::say("note: the index is built anew: it was damaged");
             drop(index);
-            let index = with_embedder(world, Index::rebuild(&world.root, &world.home.cache)?)?;
+            let index = with_models(world, Index::rebuild(&world.root, &world.home.cache)?)?;
             Ok(try_with(&index, Refresh::Yes, &work)?)
         }
         other => Ok(other?),

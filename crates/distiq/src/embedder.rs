@@ -1,15 +1,16 @@
-//! The embedder that the settings name.
+//! The embedder that the settings name, and the model that reads the best places of a search.
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use distiq_base::{
     Dialect, Embed, EmbedError, EmbedInput, EmbedRequest, EmbedRole, ErrorKind, RequestKind,
+    Rerank, RerankError,
 };
 use distiq_llm::provider::RawRequest;
 use distiq_llm::wire::embed;
 use distiq_ml::text::normalize;
-use distiq_ml::{Transformer, TransformerError};
+use distiq_ml::{CrossEncoder, Transformer, TransformerError};
 use distiq_router::{Call, ForwardBody, Purpose, Reads, Route, Router};
 use tokio::runtime::Runtime;
 
@@ -38,6 +39,12 @@ pub fn if_any(world: &World) -> Option<Arc<dyn Embed>> {
         terminal::say(&format!("note: code is found without vectors: {}", failure.message));
         None
     })
+}
+
+/// Returns the model of the settings that reads places together with the request.
+pub fn reranker(world: &World) -> Option<Arc<dyn Rerank>> {
+    let folder = world.settings.reranker.clone()?;
+    Some(Arc::new(LocalCross { folder, model: OnceLock::new() }))
 }
 
 /// A vendor's model, asked through the router: its limits hold, and each request is on the ledger.
@@ -157,5 +164,20 @@ impl Embed for Local {
 
     fn embed(&self, texts: &[&str], role: EmbedRole) -> Result<Vec<Vec<f32>>, EmbedError> {
         self.model().map_err(|error| EmbedError(Box::new(error)))?.embed(texts, role)
+    }
+}
+
+/// A cross-encoder in a folder, read when it is first needed.
+#[derive(Debug)]
+struct LocalCross {
+    folder: PathBuf,
+    model: OnceLock<Result<CrossEncoder, Arc<TransformerError>>>,
+}
+
+impl Rerank for LocalCross {
+    fn scores(&self, request: &str, passages: &[&str]) -> Result<Vec<f32>, RerankError> {
+        let model = self.model.get_or_init(|| CrossEncoder::open(&self.folder).map_err(Arc::new));
+        let model = model.as_ref().map_err(|error| RerankError(Box::new(Arc::clone(error))))?;
+        Ok(model.scores(request, passages))
     }
 }

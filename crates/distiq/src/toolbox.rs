@@ -25,7 +25,8 @@ pub fn open(world: &World, mode: Mode, watch: Option<Arc<dyn Watch>>) -> Result<
         rules: Arc::clone(&world.rules),
         memory: Some(Arc::new(Grants::of(world))),
         code: Some(Arc::new(
-            ProjectCode::new(&world.root, &world.home.cache).with_embedder(embedder::if_any(world)),
+            ProjectCode::new(&world.root, &world.home.cache)
+                .with_models(embedder::if_any(world), embedder::reranker(world)),
         )),
         secret_env: Registry::key_variables(&world.settings),
         launcher: launcher(),

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use distiq_base::{EmbedError, ErrorKind};
+use distiq_base::{EmbedError, ErrorKind, RerankError};
 use distiq_store::StoreError;
 
 use crate::segment::Damaged;
@@ -32,6 +32,9 @@ pub enum IndexError {
     /// The embedder that makes its vectors failed.
     #[error(transparent)]
     Embed(#[from] EmbedError),
+    /// The model that reads the best places failed.
+    #[error(transparent)]
+    Rerank(#[from] RerankError),
     /// The caller gave it up.
     #[error("Indexing was cancelled")]
     Cancelled,
@@ -49,7 +52,8 @@ impl IndexError {
             IndexError::Io { .. }
             | IndexError::Damaged
             | IndexError::Busy
-            | IndexError::Embed(_) => ErrorKind::User,
+            | IndexError::Embed(_)
+            | IndexError::Rerank(_) => ErrorKind::User,
             IndexError::Cancelled => ErrorKind::Cancelled,
         }
     }
@@ -63,6 +67,9 @@ impl IndexError {
             IndexError::Busy => "Try again, or search with `--no-refresh`".into(),
             IndexError::Embed(_) => {
                 "Look at the setting `index.embedder`; words find without it".into()
+            }
+            IndexError::Rerank(_) => {
+                "Look at the setting `index.reranker`; search finds without it".into()
             }
             IndexError::Cancelled => "Go on with `distiq index`; what was read is kept".into(),
         }

@@ -13,6 +13,7 @@ mod query;
 mod reasons;
 mod recall;
 mod related;
+mod rerank;
 mod russian;
 mod shelf;
 mod weights;
@@ -201,7 +202,10 @@ fn find(
     let most = if without_tests { limit * LEFT_OUT } else { limit };
     let signals = signals(snapshot, asked.text(), may_cost)?;
     let recall = recall::recall(&shelf, &query, most, &signals)?;
-    let rows = ordered(features::rows(&shelf, &query, &recall)?, &signals);
+    let mut rows = ordered(features::rows(&shelf, &query, &recall)?, &signals);
+    if let Some(reranker) = snapshot.meaning().reranker() {
+        rerank::rerank(snapshot, reranker, asked.text(), &mut rows)?;
+    }
     let mut hits: Vec<Hit> = Vec::with_capacity(limit);
     let lowest = rows.last().map_or(0.0, |row| row.points);
     for row in rows {

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use distiq_base::{Embed, ReadDocument, atomic};
+use distiq_base::{Embed, ReadDocument, Rerank, atomic};
 use distiq_store::{Database, StoreError};
 
 use crate::documents::{self, Documents};
@@ -145,7 +145,7 @@ impl Index {
     }
 
     fn of(root: &Path, place: Place, db: Database, was_rebuilt: Option<&'static str>) -> Self {
-        let meaning = Arc::new(Meaning::new(place.clone(), None));
+        let meaning = Arc::new(Meaning::new(place.clone()));
         Self {
             root: root.to_path_buf(),
             place,
@@ -229,7 +229,14 @@ impl Index {
     /// Returns the index with an embedder that makes its vectors, in the place of the project's own words;
     /// [`Index::embed`] makes them.
     pub fn with_embedder(self, embedder: Arc<dyn Embed>) -> Self {
-        let meaning = Arc::new(Meaning::new(self.place.clone(), Some(embedder)));
+        let meaning = Arc::new(self.meaning.with(Some(embedder), None));
+        Self { meaning, ..self }
+    }
+
+    /// Returns the index with a model that reads the best places of a search together with the request, and puts them in
+    /// order anew.
+    pub fn with_reranker(self, reranker: Arc<dyn Rerank>) -> Self {
+        let meaning = Arc::new(self.meaning.with(None, Some(reranker)));
         Self { meaning, ..self }
     }
 

@@ -14,7 +14,7 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use distiq_base::{Embed, atomic};
+use distiq_base::{Embed, Rerank, atomic};
 use distiq_ml::kernels::{quantize, scan};
 
 use crate::error::IndexError;
@@ -25,6 +25,7 @@ use crate::words::Analyzer;
 use model::Model;
 pub(crate) use near::{NEAR, Near};
 use outside::Outside;
+pub(crate) use outside::text_of;
 use rows::Rows;
 
 /// Chunks that are scored at once.
@@ -41,6 +42,8 @@ pub(crate) struct Meaning {
     state: Mutex<State>,
     /// Where vectors come from elsewhere than from the project's own words.
     outside: Option<Outside>,
+    /// What reads the best places together with the request.
+    reranker: Option<Arc<dyn Rerank>>,
 }
 
 #[derive(Debug, Default)]
@@ -57,9 +60,25 @@ struct Own {
 }
 
 impl Meaning {
-    pub fn new(place: Place, embedder: Option<Arc<dyn Embed>>) -> Self {
+    pub fn new(place: Place) -> Self {
+        Self { place, state: Mutex::default(), outside: None, reranker: None }
+    }
+
+    /// Returns the meanings with models instead of those that they have; `None` leaves one as it is.
+    pub fn with(
+        &self,
+        embedder: Option<Arc<dyn Embed>>,
+        reranker: Option<Arc<dyn Rerank>>,
+    ) -> Self {
+        let place = self.place.clone();
+        let embedder = embedder.or_else(|| self.outside.as_ref().map(Outside::embedder));
         let outside = embedder.map(|embedder| Outside::new(place.clone(), embedder));
-        Self { place, state: Mutex::default(), outside }
+        let reranker = reranker.or_else(|| self.reranker.clone());
+        Self { place, state: Mutex::default(), outside, reranker }
+    }
+
+    pub fn reranker(&self) -> Option<&dyn Rerank> {
+        self.reranker.as_deref()
     }
 
     pub fn folder(&self) -> &Path {

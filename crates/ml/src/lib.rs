@@ -1,6 +1,6 @@
 //! What runs in this process instead of at a vendor: counting tokens, walking boosted trees, embedding texts, telling which words say something.
 //!
-//! The doors are [`Tokenizer`], [`Trees`], [`TextEmbedder`], [`Transformer`] and [`TokenClassifier`]. No vocabulary is loaded before the first count; loading takes a good tenth
+//! The doors are [`Tokenizer`], [`Trees`], [`TextEmbedder`], [`Transformer`], [`CrossEncoder`] and [`TokenClassifier`]. No vocabulary is loaded before the first count; loading takes a good tenth
 //! of a second and about 40 MB, so it is kept off the way to the first request (`llm` estimates).
 //!
 //! ```
@@ -22,5 +22,5 @@ pub mod words;
 
 pub use text::{TextEmbedder, cosine};
 pub use tokenizer::Tokenizer;
-pub use transformer::{TokenClassifier, Transformer, TransformerError};
+pub use transformer::{CrossEncoder, TokenClassifier, Transformer, TransformerError};
 pub use trees::{Split, Tree, Trees, TreesError};

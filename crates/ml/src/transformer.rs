@@ -1,4 +1,4 @@
-//! Models of the BERT family, embedders and token classifiers, read from a folder as Hugging Face's libraries write it.
+//! Models of the BERT family, embedders, cross-encoders and token classifiers, read from a folder as Hugging Face's libraries write it.
 //!
 //! A folder has `config.json`, `model.safetensors`, `tokenizer.json` or `vocab.txt`, and perhaps what Sentence Transformers
 //! adds: `modules.json`, `1_Pooling/config.json`, `sentence_bert_config.json`, prompts. MiniLM, bge, e5 and gte are such models.
@@ -6,6 +6,7 @@
 mod bert;
 mod classifier;
 mod config;
+mod cross;
 mod error;
 mod matrix;
 mod safetensors;
@@ -13,11 +14,11 @@ mod wordpiece;
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
 
 use distiq_base::{Embed, EmbedError, EmbedRole};
 
 pub use classifier::TokenClassifier;
+pub use cross::CrossEncoder;
 pub use error::TransformerError;
 
 use bert::{Bert, Desk};
@@ -58,8 +59,7 @@ impl Transformer {
         let sample = bert.sample();
         let settings = format!("{config:?} {usage:?}");
         let id = format!("transformer-{:016x}", hash(&sample, hash(settings.as_bytes(), 0)));
-        let threads = std::thread::available_parallelism().map_or(1, usize::from).min(MOST_THREADS);
-        Ok(Self { id, bert, tokenizer, usage, threads })
+        Ok(Self { id, bert, tokenizer, usage, threads: cores() })
     }
 
     /// Returns the model as one that takes at most so many threads.
@@ -81,28 +81,56 @@ impl Transformer {
         // Long ones first, so that no thread ends up with them alone.
         encoded.sort_by_key(|(_, ids)| std::cmp::Reverse(ids.len()));
         let batches = batches(encoded);
-        let all = Mutex::new(vec![Vec::new(); texts.len()]);
-        let next = AtomicUsize::new(0);
-        let work = || {
-            let mut desk = Desk::default();
-            while let Some((places, ids)) = batches.get(next.fetch_add(1, Ordering::Relaxed)) {
-                let vectors = self.bert.embed(ids, self.usage.pooling, &mut desk);
-                let mut all = all.lock().unwrap_or_else(PoisonError::into_inner);
-                for (place, vector) in places.iter().zip(vectors) {
-                    if let Some(slot) = all.get_mut(*place) {
-                        *slot = vector;
-                    }
+        let vectors = side_by_side(self.threads, &batches, |(_, ids), desk| {
+            self.bert.embed(ids, self.usage.pooling, desk)
+        });
+        let mut all = vec![Vec::new(); texts.len()];
+        for ((places, _), vectors) in batches.iter().zip(vectors) {
+            for (place, vector) in places.iter().zip(vectors) {
+                if let Some(slot) = all.get_mut(*place) {
+                    *slot = vector;
                 }
             }
-        };
-        let threads = self.threads.min(batches.len());
-        if threads <= 1 {
-            work();
-        } else {
-            std::thread::scope(|scope| (0..threads).for_each(|_| drop(scope.spawn(work))));
         }
-        all.into_inner().unwrap_or_else(PoisonError::into_inner)
+        all
     }
+}
+
+/// Returns how many threads a model takes.
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from).min(MOST_THREADS)
+}
+
+/// Does works on so many threads, and returns what came of each, in their order.
+fn side_by_side<T: Sync, R: Send>(
+    threads: usize,
+    works: &[T],
+    work: impl Fn(&T, &mut Desk) -> R + Sync,
+) -> Vec<R> {
+    let next = AtomicUsize::new(0);
+    let some = || {
+        let (mut desk, mut done) = (Desk::default(), Vec::new());
+        loop {
+            let at = next.fetch_add(1, Ordering::Relaxed);
+            let Some(one) = works.get(at) else { return done };
+            done.push((at, work(one, &mut desk)));
+        }
+    };
+    let threads = threads.min(works.len());
+    let mut done = if threads <= 1 {
+        some()
+    } else {
+        std::thread::scope(|scope| {
+            let all: Vec<_> = (0..threads).map(|_| scope.spawn(some)).collect();
+            let joined = all.into_iter().map(|one| one.join());
+            // What panicked there panics here.
+            joined
+                .flat_map(|one| one.unwrap_or_else(|why| std::panic::resume_unwind(why)))
+                .collect()
+        })
+    };
+    done.sort_by_key(|(at, _)| *at);
+    done.into_iter().map(|(_, result)| result).collect()
 }
 
 /// Returns the file with a model's weights.

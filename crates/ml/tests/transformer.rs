@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use distiq_base::{Embed, EmbedRole};
-use distiq_ml::{TokenClassifier, Transformer, cosine};
+use distiq_ml::{CrossEncoder, TokenClassifier, Transformer, cosine};
 use serde_json::{Value, json};
 
 const TINY: &str = include_str!("reference/tiny.txt");
@@ -55,6 +55,11 @@ impl Tiny {
 
     /// Writes those of the weights that `is_kept` wants.
     fn write_weights(&self, is_kept: impl Fn(&str) -> bool) {
+        self.write_weights_of(2, is_kept);
+    }
+
+    /// The same for a model that tells so many classes apart.
+    fn write_weights_of(&self, classes: usize, is_kept: impl Fn(&str) -> bool) {
         let linear = |name: &str, outputs, inputs| {
             let name = format!("encoder.layer.0.{name}");
             [
@@ -79,8 +84,10 @@ impl Tiny {
         tensors.extend(linear("output.dense", 8, 16));
         tensors.extend(norm("encoder.layer.0.attention.output.LayerNorm"));
         tensors.extend(norm("encoder.layer.0.output.LayerNorm"));
-        tensors.push(("classifier.weight".into(), vec![2, 8]));
-        tensors.push(("classifier.bias".into(), vec![2]));
+        tensors.push(("classifier.weight".into(), vec![classes, 8]));
+        tensors.push(("classifier.bias".into(), vec![classes]));
+        tensors.push(("pooler.dense.weight".into(), vec![8, 8]));
+        tensors.push(("pooler.dense.bias".into(), vec![8]));
         let (mut header, mut data) = (serde_json::Map::new(), Vec::new());
         for (tensor, (name, shape)) in tensors.into_iter().enumerate() {
             if !is_kept(&name) {
@@ -204,6 +211,37 @@ fn the_class_of_words_that_stay_is_told_by_its_name() {
 }
 
 #[test]
+fn a_pair_gets_the_reference_score() {
+    let tiny = Tiny::new();
+    tiny.write_weights_of(1, |_| true);
+    let model = CrossEncoder::open(tiny.path()).unwrap();
+    for (ids, request, passage) in [("2,5,3,5,6,3", "b", "B c"), ("2,7,7,3,9,3", "D d", "f")] {
+        let prefix = format!("fits {ids} ");
+        let expected = TINY.lines().find_map(|line| line.strip_prefix(&prefix)).unwrap();
+        let expected: f32 = expected.parse().unwrap();
+        for threads in [1, 3] {
+            let model = CrossEncoder::open(tiny.path()).unwrap().with_threads(threads);
+            let scores = model.scores(request, &["a", passage, ""]);
+            assert!((scores[1] - expected).abs() < 1e-5, "{prefix}{scores:?}");
+            assert!(scores.len() == 3 && scores.iter().all(|score| score.is_finite()));
+        }
+    }
+    assert_eq!(model.scores("a", &[]), [0.0; 0]);
+    // Ten pieces are all that it reads of both.
+    let long = "a b c d ".repeat(1000);
+    assert_eq!(model.scores(&long, &[&long]), model.scores("a b c", &["a b c d a b"]));
+}
+
+#[test]
+fn what_is_no_cross_encoder_is_refused_in_words() {
+    let tiny = Tiny::new();
+    let error = |tiny: &Tiny| CrossEncoder::open(tiny.path()).unwrap_err().to_string();
+    assert!(error(&tiny).contains("has the shape [2, 8], not [1, 8]"), "{}", error(&tiny));
+    tiny.write_weights_of(1, |name| !name.starts_with("pooler"));
+    assert!(error(&tiny).contains("no tensor `bert.pooler.dense.weight`"), "{}", error(&tiny));
+}
+
+#[test]
 fn prompts_stand_before_what_they_are_for() {
     let tiny = Tiny::new();
     tiny.write(
@@ -294,6 +332,9 @@ fn damaged_bytes_are_no_panic() {
                 fs::write(&path, bytes).unwrap();
                 if let Ok(model) = Transformer::open(tiny.path()) {
                     let _ = model.embed(&["a b he"], EmbedRole::Query);
+                }
+                if let Ok(model) = CrossEncoder::open(tiny.path()) {
+                    let _ = model.scores("a b", &["he"]);
                 }
                 if let Ok(model) = TokenClassifier::open(tiny.path()) {
                     let chances = model.chances(&["a", "b", "he"]);

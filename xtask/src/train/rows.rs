@@ -15,8 +15,9 @@ use super::kept::Kept;
 use super::remembered::Remembered;
 
 const THREADS: usize = 2;
-/// Most chunks of a tree that is embedded: a model takes a core's second for ten to thirty.
-const MOST_EMBEDDED: u64 = 4_500;
+/// Most chunks of a tree that is embedded, for questions about functions and about files: a model takes a core's second
+/// for ten to thirty.
+const MOST_EMBEDDED: [u64; 2] = [2_000, 1_300];
 
 /// A question with its rows' files, for measuring.
 pub struct Asked {
@@ -134,7 +135,9 @@ fn group(
     let mut index = Index::open(&tree, &folder.join("cache").join(format!("{name}-{kind}")))?;
     index.refresh(&Control { threads: Some(1), ..Control::default() })?;
     if let Told::Vectors(model) = told {
-        if index.snapshot()?.stats().chunks > MOST_EMBEDDED {
+        let [functions, files] = MOST_EMBEDDED;
+        let most = if kind == "a" { functions } else { files };
+        if index.snapshot()?.stats().chunks > most {
             return Ok(Vec::new());
         }
         let vectors = folder.join("vectors").join(format!("{name}-{kind}"));

@@ -297,6 +297,12 @@ pub const KEYS: &[Key] = &[
          `PROVIDER/MODEL`; default the project's own words",
     ),
     user(
+        "index.reranker",
+        Kind::Text,
+        "The folder of a cross-encoder of the BERT family that reads the best ten places of a search \
+         together with the request; default none",
+    ),
+    user(
         "compression.model",
         Kind::Text,
         "The folder of a token classifier (LLMLingua-2, BERT) that chooses the words that \

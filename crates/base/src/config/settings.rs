@@ -29,6 +29,8 @@ pub struct Settings {
     pub tz: Option<String>,
     pub ca_file: Option<PathBuf>,
     pub embedder: Option<String>,
+    /// The folder of the model that reads a request and a place together.
+    pub reranker: Option<PathBuf>,
     /// The folder of the model that chooses words to leave out.
     pub compression_model: Option<PathBuf>,
     pub sandbox: Sandbox,
@@ -297,6 +299,7 @@ impl Settings {
             tz: values.text("tz"),
             ca_file: values.text("ca_file").map(PathBuf::from),
             embedder: values.text("index.embedder"),
+            reranker: values.text("index.reranker").map(PathBuf::from),
             compression_model: values.text("compression.model").map(PathBuf::from),
             sandbox: match values.text("sandbox").as_deref() {
                 Some("require") => Sandbox::Require,

@@ -29,7 +29,7 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
     let world = World::open(global, &[])?;
     let begin = Instant::now();
     let index = match args.rebuild {
-        true => code_index::with_embedder(&world, Index::rebuild(&world.root, &world.home.cache)?)?,
+        true => code_index::with_models(&world, Index::rebuild(&world.root, &world.home.cache)?)?,
         false => code_index::open(&world)?,
     };
     let refreshed = code_index::refresh(&index)?;

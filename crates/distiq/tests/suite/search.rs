@@ -141,6 +141,9 @@ fn a_vendors_vectors_are_made_once_found_by_and_paid_for() {
     assert!(ran.code != 0 && ran.err.contains("neither a folder nor a model"), "{}", ran.err);
     let ran = run("/nowhere", &["index"]);
     assert!(ran.code != 0 && ran.err.contains("/nowhere/config.json"), "{}", ran.err);
+    let mut command = place.command(&["search", "cookie"]);
+    let ran = Ran::of(command.env("DISTIQ_RERANKER", "/nowhere").output().unwrap());
+    assert!(ran.code != 0 && ran.err.contains("`index.reranker`"), "{}", ran.err);
 }
 
 #[test]

@@ -14,6 +14,7 @@ use distiq_ml::kernels::quantize;
 
 use super::rows::{self, Rows};
 use super::{Vectors, nearest};
+use crate::chunk::Chunk;
 use crate::error::IndexError;
 use crate::place::Place;
 use crate::refresh::{Control, Progress};
@@ -51,6 +52,10 @@ struct Wanted {
 impl Outside {
     pub fn new(place: Place, embedder: Arc<dyn Embed>) -> Self {
         Self { place, embedder, rows: Mutex::default() }
+    }
+
+    pub fn embedder(&self) -> Arc<dyn Embed> {
+        Arc::clone(&self.embedder)
     }
 
     /// Whether it runs in this process.
@@ -314,18 +319,19 @@ fn wanted(snapshot: &Snapshot, part: &Part, rows: &Rows) -> Result<Vec<Wanted>, 
         let lines: Vec<&str> = text.lines().collect();
         for chunk in missing {
             let unit = part.segment.chunk(chunk)?;
-            let from = usize::try_from(unit.start_line.saturating_sub(1)).unwrap_or(usize::MAX);
-            let to = usize::try_from(unit.end_line).unwrap_or(0).min(lines.len());
-            let code = lines.get(from..to).unwrap_or_default().join("\n");
-            let text = shown(&file.path, &unit.class, &code);
+            let text = text_of(&file.path, &unit, &lines);
             all.push(Wanted { chunk: place(chunk), key: key(&text), text });
         }
     }
     Ok(all)
 }
 
-/// Returns what is embedded of a chunk: where it is, then its text, without what looks like a key.
-fn shown(path: &str, class: &str, code: &str) -> String {
+/// Returns what a model reads of a chunk: where it is, then its text, without what looks like a key.
+pub(crate) fn text_of(path: &str, chunk: &Chunk, lines: &[&str]) -> String {
+    let from = usize::try_from(chunk.start_line.saturating_sub(1)).unwrap_or(usize::MAX);
+    let to = usize::try_from(chunk.end_line).unwrap_or(0).min(lines.len());
+    let code = lines.get(from..to).unwrap_or_default().join("\n");
+    let class = chunk.class.as_str();
     if code.trim().is_empty() {
         return String::new();
     }

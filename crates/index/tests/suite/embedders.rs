@@ -3,8 +3,8 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use distiq_base::{Embed, EmbedError, EmbedRole};
-use distiq_index::{Control, Index, IndexError, Mode, Query};
+use distiq_base::{Embed, EmbedError, EmbedRole, Rerank, RerankError};
+use distiq_index::{Control, Hit, Index, IndexError, Mode, Query};
 
 use crate::{Project, names, shown};
 
@@ -143,4 +143,56 @@ fn what_looks_like_a_key_is_not_given_away() {
     index(&project, &fake).embed(&Control::default()).unwrap();
     let given = fake.given.lock().unwrap().join("\n");
     assert!(given.contains("def connect") && !given.contains(key), "{given}");
+}
+
+/// A model that likes one word; it remembers what it read.
+#[derive(Debug)]
+struct Likes {
+    word: Option<&'static str>,
+    read: Mutex<Vec<String>>,
+}
+
+impl Rerank for Likes {
+    fn scores(&self, _request: &str, passages: &[&str]) -> Result<Vec<f32>, RerankError> {
+        let word = self.word.ok_or_else(|| RerankError("it has no weights".into()))?;
+        self.read.lock().unwrap().extend(passages.iter().map(ToString::to_string));
+        Ok(passages.iter().map(|text| if text.contains(word) { 9.0 } else { -9.0 }).collect())
+    }
+}
+
+#[test]
+fn a_model_that_reads_the_best_ten_puts_them_in_order_anew() {
+    let project = Project::new("");
+    let key = "ghp_16C7e42F292c6912E7710c838347Ae178B4a";
+    for at in 0..14 {
+        let (name, more) = if at == 6 { ("total", "walrus()") } else { ("total", "pay()") };
+        project.write(
+            &format!("f{at:02}.py"),
+            format!("def {name}_{at}(bills):\n    {more}\n    return send(bills, \"{key}\")\n"),
+        );
+    }
+    let plain = project.index();
+    plain.refresh(&Control::default()).unwrap();
+    let find = |index: &Index| index.snapshot().unwrap().search(&Query::new("total of bills"));
+    let before = find(&plain).unwrap();
+    let likes = |word| Arc::new(Likes { word, read: Mutex::default() });
+    let walrus = likes(Some("walrus"));
+    let index = project.index().with_reranker(Arc::clone(&walrus) as Arc<dyn Rerank>);
+    let after = find(&index).unwrap();
+    let names = |hits: &[Hit]| hits.iter().map(|hit| hit.name.clone()).collect::<Vec<_>>();
+    let place = |hits: &[Hit]| names(hits).iter().position(|name| name == "total_6");
+    assert!(place(&before) > Some(0) && place(&after) == Some(0), "{:?}", names(&after));
+    assert!(after[0].reasons.iter().any(|reason| reason == "read together 9.00"));
+    assert!(after.windows(2).all(|pair| pair[0].score >= pair[1].score));
+    let (mut one, mut other) = (names(&before), names(&after));
+    one.sort();
+    other.sort();
+    assert_eq!(one, other, "no other places than before");
+    let read = walrus.read.lock().unwrap();
+    assert_eq!(read.len(), 10, "no more than ten are read");
+    assert!(read.iter().any(|text| text.starts_with("f06\ndef total_6")), "{read:?}");
+    assert!(!read.iter().any(|text| text.contains(key)));
+    let broken = project.index().with_reranker(likes(None) as Arc<dyn Rerank>);
+    let error = find(&broken).unwrap_err();
+    assert!(matches!(error, IndexError::Rerank(_)) && error.hint().contains("index.reranker"));
 }

@@ -46,8 +46,8 @@ pub(super) struct Bert {
     heads: usize,
     words: Vec<f32>,
     positions: Vec<f32>,
-    /// What is added to every token: all are of the first kind.
-    kind: Vec<f32>,
+    /// What is added to every token of the first text, then to those of the second one.
+    kinds: Vec<f32>,
     norm: Norm,
     layers: Vec<Layer>,
     activation: fn(&mut [f32]),
@@ -190,11 +190,11 @@ impl Bert {
         };
         let words = read("word_embeddings", config.vocab_size)?;
         let positions = read("position_embeddings", config.max_position_embeddings)?;
-        let mut kind = match config.type_vocab_size {
+        let mut kinds = match config.type_vocab_size {
             0 => vec![0.0; width],
             kinds => read("token_type_embeddings", kinds)?,
         };
-        kind.truncate(width);
+        kinds.truncate(2 * width);
         let norm = Norm::read(&mut weights, &format!("{prefix}embeddings.LayerNorm"), config)?;
         let layer = |at| Layer::read(&mut weights, &format!("{prefix}encoder.layer.{at}"), config);
         let layers = (0..config.num_hidden_layers).map(layer).collect::<Result<_, _>>()?;
@@ -208,24 +208,32 @@ impl Bert {
             }
         };
         let heads = config.num_attention_heads;
-        Ok(Self { width, heads, words, positions, kind, norm, layers, activation })
+        Ok(Self { width, heads, words, positions, kinds, norm, layers, activation })
     }
 
     /// Returns a part of what decides its answers, to tell models apart.
     pub fn sample(&self) -> Vec<u8> {
         let last = self.layers.last().map(|layer| layer.narrow.weights.as_slice());
-        let runs = [Some(self.words.as_slice()), Some(&self.kind), last];
+        let kind = self.kinds.get(..self.width);
+        let runs = [Some(self.words.as_slice()), kind, last];
         let some = runs.into_iter().flatten().flat_map(|run| run.iter().step_by(97).take(50_000));
         some.flat_map(|number| number.to_le_bytes()).collect()
     }
 
     /// Returns the vectors of all pieces of some texts, given as their numbers, one behind the other.
     pub fn rows(&self, texts: &[Vec<u32>], desk: &mut Desk) -> Vec<f32> {
+        self.rows_of_pairs(texts, usize::MAX, desk)
+    }
+
+    /// As [`Self::rows`], where in each text a second one begins at piece `second`.
+    fn rows_of_pairs(&self, texts: &[Vec<u32>], second: usize, desk: &mut Desk) -> Vec<f32> {
         let lengths: Vec<usize> = texts.iter().map(Vec::len).collect();
         let mut rows = Vec::with_capacity(lengths.iter().sum::<usize>() * self.width);
         for (position, id) in texts.iter().flat_map(|text| text.iter().enumerate()) {
             let row = rows.len();
-            rows.extend_from_slice(&self.kind);
+            let (first, other) = self.kinds.split_at_checked(self.width).unwrap_or_default();
+            let is_second = position >= second && other.len() == self.width;
+            rows.extend_from_slice(if is_second { other } else { first });
             let row = rows.get_mut(row..).unwrap_or_default();
             let word = usize::try_from(*id).unwrap_or(usize::MAX);
             for (table, at) in [(&self.words, word), (&self.positions, position)] {
@@ -254,6 +262,47 @@ impl Bert {
             vector
         });
         pooled.collect()
+    }
+}
+
+/// The layers over the first piece's vector that tell how well two texts fit.
+#[derive(Debug)]
+pub(super) struct Judge {
+    pooler: Linear,
+    last: Linear,
+}
+
+impl Judge {
+    pub fn read(path: &Path, config: &Config) -> Result<Self, TransformerError> {
+        let mut weights = Weights::open(path)?;
+        let known = ["bert.pooler.dense", "pooler.dense"];
+        let pooler = known.into_iter().find(|name| weights.has(&format!("{name}.weight")));
+        let pooler = pooler.ok_or_else(|| {
+            TransformerError::damaged(path, "it has no tensor `bert.pooler.dense.weight`")
+        })?;
+        let width = config.hidden_size;
+        Ok(Self {
+            pooler: Linear::read(&mut weights, pooler, width, width)?,
+            last: Linear::read(&mut weights, "classifier", 1, width)?,
+        })
+    }
+
+    /// Returns the score of a text that begins another one at piece `second`.
+    pub fn score(&self, bert: &Bert, text: Vec<u32>, second: usize, desk: &mut Desk) -> f32 {
+        let rows = bert.rows_of_pairs(&[text], second, desk);
+        let mut pooled = Vec::new();
+        self.pooler.apply(rows.get(..bert.width).unwrap_or_default(), &mut pooled);
+        pooled.iter_mut().for_each(|value| *value = value.tanh());
+        let mut score = Vec::new();
+        self.last.apply(&pooled, &mut score);
+        score.first().copied().unwrap_or(0.0)
+    }
+
+    /// Returns a part of its numbers, to tell models apart.
+    pub fn sample(&self) -> Vec<u8> {
+        let numbers = self.last.weights.iter().chain(&self.last.bias);
+        let numbers = numbers.chain(self.pooler.weights.iter().step_by(97));
+        numbers.flat_map(|number| number.to_le_bytes()).collect()
     }
 }
 

@@ -4,15 +4,13 @@
 //! encoder with a linear layer of two classes over every token; a word's chance to stay is the mean of its pieces'.
 
 use std::path::Path;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
 
 use serde_json::Value;
 
 use super::bert::{Bert, Desk, Head};
 use super::config::{Config, read_json};
 use super::wordpiece::WordPiece;
-use super::{MOST_THREADS, TransformerError, check_vocabulary, weights_of};
+use super::{TransformerError, check_vocabulary, cores, side_by_side, weights_of};
 use crate::text::hash;
 
 /// Most pieces of one pass, with those of beginning and end: what such models are trained with.
@@ -60,9 +58,8 @@ impl TokenClassifier {
         let sample = [bert.sample(), head.sample()].concat();
         let settings = format!("{config:?} {keep}");
         let id = format!("classifier-{:016x}", hash(&sample, hash(settings.as_bytes(), 0)));
-        let threads = std::thread::available_parallelism().map_or(1, usize::from).min(MOST_THREADS);
         let pieces = PASS_PIECES.min(config.max_position_embeddings).max(8);
-        Ok(Self { id, bert, head, tokenizer, keep, pieces, threads })
+        Ok(Self { id, bert, head, tokenizer, keep, pieces, threads: cores() })
     }
 
     /// Names the model, with all that decides what it says.
@@ -74,25 +71,14 @@ impl TokenClassifier {
     /// same chances, however many threads there are.
     pub fn chances(&self, words: &[&str]) -> Vec<f32> {
         let passes = self.passes(words);
-        let all = Mutex::new(vec![0.0; words.len()]);
-        let next = AtomicUsize::new(0);
-        let work = || {
-            let mut desk = Desk::default();
-            while let Some(pass) = passes.get(next.fetch_add(1, Ordering::Relaxed)) {
-                let chances = self.chances_of(pass, &mut desk);
-                let mut all = all.lock().unwrap_or_else(PoisonError::into_inner);
-                for (slot, chance) in all.iter_mut().skip(pass.first).zip(chances) {
-                    *slot = chance;
-                }
+        let chances = side_by_side(self.threads, &passes, |pass, desk| self.chances_of(pass, desk));
+        let mut all = vec![0.0; words.len()];
+        for (pass, chances) in passes.iter().zip(chances) {
+            for (slot, chance) in all.iter_mut().skip(pass.first).zip(chances) {
+                *slot = chance;
             }
-        };
-        let threads = self.threads.min(passes.len());
-        if threads <= 1 {
-            work();
-        } else {
-            std::thread::scope(|scope| (0..threads).for_each(|_| drop(scope.spawn(work))));
         }
-        all.into_inner().unwrap_or_else(PoisonError::into_inner)
+        all
     }
 
     /// Parts the words into passes, as many words to each as it takes; of a word that fills a pass alone the beginning is read.

@@ -27,12 +27,14 @@ def softmax(x):
     return e / e.sum(-1, keepdims=True)
 
 
-def forward(w, config, ids):
+def forward(w, config, ids, second=None):
+    """The vectors of all pieces; from piece `second` on they are of the second kind."""
     heads, width, eps = config["heads"], config["width"], config["eps"]
     n = len(ids)
     x = w["embeddings.word_embeddings.weight"][ids]
     x = x + w["embeddings.position_embeddings.weight"][:n]
-    x = x + w["embeddings.token_type_embeddings.weight"][0]
+    kinds = [int(second is not None and at >= second) for at in range(n)]
+    x = x + w["embeddings.token_type_embeddings.weight"][kinds]
     x = norm(x, w["embeddings.LayerNorm.weight"], w["embeddings.LayerNorm.bias"], eps)
     for at in range(config["layers"]):
         p = f"encoder.layer.{at}."
@@ -84,6 +86,7 @@ def tiny_weights():
     for name in ("attention.output.LayerNorm", "output.LayerNorm"):
         shapes += [(p + name + ".weight", (h,)), (p + name + ".bias", (h,))]
     shapes += [("classifier.weight", (2, h)), ("classifier.bias", (2,))]
+    shapes += [("pooler.dense.weight", (h, h)), ("pooler.dense.bias", (h,))]
     for t, (name, shape) in enumerate(shapes):
         count = int(np.prod(shape))
         values = np.sin(0.7 * np.arange(count) + t) / 2
@@ -102,6 +105,12 @@ def tiny():
         # Of each piece, the chance of the second class.
         chances = softmax(x @ w["classifier.weight"].T + w["classifier.bias"])[:, 1]
         print("second", ",".join(map(str, ids)), " ".join(f"{y:.7f}" for y in chances))
+    # How well a text that begins at piece `second` fits the one before it; the last layer has the first class alone.
+    for ids, second in (([2, 5, 3, 5, 6, 3], 3), ([2, 7, 7, 3, 9, 3], 4)):
+        x = forward(w, TINY, ids, second)[0]
+        x = np.tanh(x @ w["pooler.dense.weight"].T + w["pooler.dense.bias"])
+        score = x @ w["classifier.weight"][0] + w["classifier.bias"][0]
+        print("fits", ",".join(map(str, ids)), f"{score:.7f}")
 
 
 def real(folder, texts):
