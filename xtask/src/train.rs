@@ -33,10 +33,16 @@ pub fn run(arguments: &[&str]) -> Result<()> {
         ["vectors", questions, model] => {
             extension::run(&PathBuf::from(questions), &rows::Told::Vectors(Path::new(model)))
         }
+        ["past", questions, repositories, "test"] => {
+            extension::test(&PathBuf::from(questions), &rows::Told::Past(Path::new(repositories)))
+        }
+        ["past", questions, repositories] => {
+            extension::run(&PathBuf::from(questions), &rows::Told::Past(Path::new(repositories)))
+        }
         ["ablation", questions] => ablation::run(&PathBuf::from(questions), 1),
         ["ablation", questions, share] => ablation::run(&PathBuf::from(questions), share.parse()?),
         _ => bail!(
-            "`cargo xtask train words|ranker|cross|ablation FOLDER`, `vectors FOLDER MODEL`: the folder of `bench retrieval`, and of a model"
+            "`cargo xtask train words|ranker|cross|ablation FOLDER`, `vectors FOLDER MODEL`, `past FOLDER REPOSITORIES`: the folder of `bench retrieval`, of a model, of bare repositories"
         ),
     }
 }

@@ -40,6 +40,7 @@ pub struct ProjectCode {
     cache: PathBuf,
     embedder: Option<Arc<dyn Embed>>,
     reranker: Option<Arc<dyn Rerank>>,
+    has_history: bool,
     index: Mutex<Option<Index>>,
 }
 
@@ -47,7 +48,8 @@ impl ProjectCode {
     /// Returns the code of the project at `root`, whose index may lie in `cache`.
     pub fn new(root: &Path, cache: &Path) -> Self {
         let (root, cache) = (root.to_path_buf(), cache.to_path_buf());
-        Self { root, cache, embedder: None, reranker: None, index: Mutex::default() }
+        let (embedder, reranker, index) = (None, None, Mutex::default());
+        Self { root, cache, embedder, reranker, has_history: true, index }
     }
 
     /// Returns the code found by the vectors of an embedder, too, as far as the index has them, and put in order by a model that
@@ -60,7 +62,13 @@ impl ProjectCode {
         Self { embedder, reranker, ..self }
     }
 
-    fn with_own_models(&self, index: Index) -> Index {
+    /// Returns the code found by what past commits changed, too, where `has_history`.
+    pub fn with_history(self, has_history: bool) -> Self {
+        Self { has_history, ..self }
+    }
+
+    fn as_set(&self, index: Index) -> Index {
+        let index = if self.has_history { index } else { index.without_history() };
         let index = match &self.embedder {
             Some(embedder) => index.with_embedder(Arc::clone(embedder)),
             None => index,
@@ -103,12 +111,12 @@ impl ProjectCode {
         let mut slot = self.index.lock().unwrap_or_else(PoisonError::into_inner);
         let opened = match slot.take() {
             Some(index) => index,
-            None => self.with_own_models(Index::open(&self.root, &self.cache)?),
+            None => self.as_set(Index::open(&self.root, &self.cache)?),
         };
         let mut index = slot.insert(opened);
         match ask(index, control, &work) {
             Err(IndexError::Damaged) => {
-                index = slot.insert(self.with_own_models(Index::rebuild(&self.root, &self.cache)?));
+                index = slot.insert(self.as_set(Index::rebuild(&self.root, &self.cache)?));
                 ask(index, control, &work)
             }
             other => other,

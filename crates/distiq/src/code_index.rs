@@ -31,15 +31,16 @@ impl From<IndexError> for Failure {
 
 /// Opens the project's index.
 pub fn open(world: &World) -> Result<Index, Failure> {
-    let index = with_models(world, Index::open(&world.root, &world.home.cache)?)?;
+    let index = with_settings(world, Index::open(&world.root, &world.home.cache)?)?;
     if let Some(why) = index.was_rebuilt() {
         terminal::say(&format!("note: the index is built anew: {why}"));
     }
     Ok(index)
 }
 
-/// Gives an index the models of the settings.
-pub fn with_models(world: &World, index: Index) -> Result<Index, Failure> {
+/// Gives an index the models of the settings, and the project's past where they say so.
+pub fn with_settings(world: &World, index: Index) -> Result<Index, Failure> {
+    let index = if world.settings.history { index } else { index.without_history() };
     let index = match embedder::of(world)? {
         Some(embedder) => index.with_embedder(embedder),
         None => index,
@@ -61,7 +62,7 @@ pub fn with<T>(
         Err(IndexError::Damaged) => {
             terminal::say("note: the index is built anew: it was damaged");
             drop(index);
-            let index = with_models(world, Index::rebuild(&world.root, &world.home.cache)?)?;
+            let index = with_settings(world, Index::rebuild(&world.root, &world.home.cache)?)?;
             Ok(try_with(&index, Refresh::Yes, &work)?)
         }
         other => Ok(other?),
@@ -94,6 +95,11 @@ fn try_with<T>(
 /// Brings the index up to date, telling on a terminal how far it is.
 pub fn refresh(index: &Index) -> Result<Refreshed, IndexError> {
     telling("indexing", "files", |control| index.refresh(control))
+}
+
+/// Reads the whole past that ranking may use, however long it takes.
+pub fn read_history(index: &Index) {
+    index.read_history(&Control::default());
 }
 
 /// Makes the vectors that are missing, telling on a terminal how far it is.

@@ -17,6 +17,7 @@ fn main() {
     Index::rebuild(&root, cache.path()).unwrap();
     let index = Index::open(&root, cache.path()).unwrap();
     let cold = timed("cold index", || index.refresh(&Control::default()).unwrap());
+    timed("read the past", || index.read_history(&Control::default()));
     timed("look for changes", || index.refresh(&Control::default()).unwrap());
     timed("open and snapshot", || {
         Index::open(&root, cache.path()).unwrap().snapshot().unwrap();
@@ -26,6 +27,12 @@ fn main() {
     #[allow(clippy::cast_precision_loss)]
     let lines_a_second = stats.lines as f64 / cold.as_secs_f64();
     println!("{stats:?}\n{lines_a_second:.0} lines a second");
+    timed("ready the past", || println!("{} past commits", snapshot.commits()));
+    let bare = Index::open(&root, cache.path()).unwrap().without_history().snapshot().unwrap();
+    println!("without and with the past:");
+    search(&bare, Mode::Hybrid);
+    search(&snapshot, Mode::Hybrid);
+    search(&bare, Mode::Hybrid);
     search(&snapshot, Mode::Hybrid);
     let vectors = timed("make vectors", || {
         snapshot.search(&Query { mode: Mode::Vector, ..Query::new("vectors") }).unwrap();

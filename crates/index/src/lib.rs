@@ -25,6 +25,7 @@ mod documents;
 mod error;
 mod files;
 pub mod graph;
+mod history;
 mod place;
 mod rank;
 mod refresh;

@@ -55,6 +55,11 @@ impl Place {
         self.lock_file("vectors.lock", Duration::ZERO, &|| false)
     }
 
+    /// Returns the turn to read the history, or that somebody else is at it.
+    pub fn lock_history(&self) -> Result<Turn, IndexError> {
+        self.lock_file("history.lock", Duration::ZERO, &|| false)
+    }
+
     fn lock_file(
         &self,
         name: &str,

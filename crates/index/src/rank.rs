@@ -30,6 +30,7 @@ use shelf::Shelf;
 
 use crate::chunk::Chunk;
 use crate::error::IndexError;
+use crate::history::OfPast;
 use crate::search::{Hit, MAX_HITS, Query, Tests, is_test};
 use crate::snapshot::Snapshot;
 use crate::vector::Near;
@@ -79,10 +80,11 @@ impl Snapshot {
         text: &str,
         extension: Option<Extension>,
     ) -> Result<Vec<Candidate>, IndexError> {
-        let mut signals = if extension.is_some() { signals(self, text, true)? } else { Vec::new() };
-        signals.retain(|signal| Some(signal.extension()) == extension);
         let shelf = self.shelf();
         let query = query::Query::new(text, &shelf, &Analyzer::default())?;
+        let mut signals =
+            if extension.is_some() { signals(self, &query, text, true)? } else { Vec::new() };
+        signals.retain(|signal| Some(signal.extension()) == extension);
         let recall = recall::recall(&shelf, &query, 0, &signals)?;
         let rows = features::rows(&shelf, &query, &recall)?.into_iter();
         rows.map(|row| {
@@ -132,12 +134,16 @@ pub(crate) fn search(
 /// Returns what is known beyond words for a request; an embedder elsewhere is asked only where that `may_cost`.
 fn signals<'a>(
     snapshot: &'a Snapshot,
+    query: &query::Query,
     text: &str,
     may_cost: bool,
 ) -> Result<Signals<'a>, IndexError> {
     let mut signals: Signals<'a> = Vec::new();
     if let Some(near) = Near::new(snapshot, text, may_cost)? {
         signals.push(Box::new(near));
+    }
+    if let Some(past) = OfPast::new(snapshot, &query.asked) {
+        signals.push(Box::new(past));
     }
     Ok(signals)
 }
@@ -200,7 +206,7 @@ fn find(
     let shelf = snapshot.shelf();
     let query = query::Query::new(asked.text, &shelf, &Analyzer::default())?;
     let most = if without_tests { limit * LEFT_OUT } else { limit };
-    let signals = signals(snapshot, asked.text(), may_cost)?;
+    let signals = signals(snapshot, &query, asked.text(), may_cost)?;
     let recall = recall::recall(&shelf, &query, most, &signals)?;
     let mut rows = ordered(features::rows(&shelf, &query, &recall)?, &signals);
     if let Some(reranker) = snapshot.meaning().reranker() {

@@ -7,14 +7,15 @@ mod tidy;
 use std::collections::HashMap;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use distiq_base::{Embed, ReadDocument, Rerank, atomic};
 use distiq_store::{Database, StoreError};
 
 use crate::documents::{self, Documents};
 use crate::error::IndexError;
+use crate::history::Record;
 use crate::place::Place;
 use crate::segment::{Damaged, Segment};
 use crate::snapshot::Snapshot;
@@ -29,6 +30,8 @@ const BATCH_BYTES: u64 = 64 << 20;
 const BATCH_FILES: usize = 20_000;
 /// The folder of the index of the code.
 const CODE: &str = "index";
+/// How long a refresh that has read the files goes on with the project's past.
+const GRACE: Duration = Duration::from_millis(250);
 /// How often a reader looks again whose segment went away meanwhile.
 const LOOKS: u32 = 5;
 
@@ -41,6 +44,8 @@ pub struct Index {
     /// Segments that are open, so that a change does not open the others anew.
     open: Mutex<HashMap<String, Arc<Segment>>>,
     meaning: Arc<Meaning>,
+    /// The project's past; `None` where it is not to be used.
+    record: Option<Arc<Record>>,
     /// Why it was built anew when it was opened.
     was_rebuilt: Option<&'static str>,
     /// Where it is an index of documents alone.
@@ -116,7 +121,7 @@ impl Index {
         let place = Place::find(root, cache, documents::FOLDER)?;
         let folder = place.folder.clone();
         let index = Self::open_in(root, place)?;
-        Ok(Self { documents: Some(Documents { folder, reader }), ..index })
+        Ok(Self { documents: Some(Documents { folder, reader }), record: None, ..index })
     }
 
     fn open_in(root: &Path, place: Place) -> Result<Self, IndexError> {
@@ -146,12 +151,14 @@ impl Index {
 
     fn of(root: &Path, place: Place, db: Database, was_rebuilt: Option<&'static str>) -> Self {
         let meaning = Arc::new(Meaning::new(place.clone()));
+        let record = Some(Arc::new(Record::new(place.clone())));
         Self {
             root: root.to_path_buf(),
             place,
             db,
             open: Mutex::default(),
             meaning,
+            record,
             was_rebuilt,
             documents: None,
         }
@@ -240,6 +247,20 @@ impl Index {
         Self { meaning, ..self }
     }
 
+    /// Returns the index without the project's past: git is not asked, and ranking takes nothing from it.
+    pub fn without_history(self) -> Self {
+        Self { record: None, ..self }
+    }
+
+    /// Reads all of the project's past that a search may use, of which [`Index::refresh`] reads what does not hold it up;
+    /// where there is no repository, no git or no commit, there is none. Ends early where the caller gives up.
+    pub fn read_history(&self, control: &Control<'_>) {
+        let Some(record) = &self.record else { return };
+        if record.is_behind(&self.root) {
+            record.update(&self.root, &|| control.is_cancelled());
+        }
+    }
+
     /// Makes the vectors that are missing, where the index has an embedder; what was made is kept when it is given up.
     ///
     /// # Errors
@@ -262,12 +283,30 @@ impl Index {
         &self.root
     }
 
-    /// Reads what changed in the project. Where another process does so, it is waited for.
+    /// Reads what changed in the project, and beside it what git has new. Where another process does so, it is waited for.
     ///
     /// # Errors
     /// When the index cannot be written, another process takes too long, or the caller gave up; what was
     /// read until then is kept.
     pub fn refresh(&self, control: &Control<'_>) -> Result<Refreshed, IndexError> {
+        let Some(record) = self.record.as_ref().filter(|record| record.is_behind(&self.root))
+        else {
+            return self.refresh_files(control);
+        };
+        let done: OnceLock<Instant> = OnceLock::new();
+        std::thread::scope(|scope| {
+            let is_over = || {
+                let is_late = done.get().is_some_and(|done| done.elapsed() > GRACE);
+                is_late || control.is_cancelled()
+            };
+            scope.spawn(move || record.update(&self.root, &is_over));
+            let refreshed = self.refresh_files(control);
+            let _ = done.set(Instant::now());
+            refreshed
+        })
+    }
+
+    fn refresh_files(&self, control: &Control<'_>) -> Result<Refreshed, IndexError> {
         let is_cancelled = || control.is_cancelled();
         let _turn = self.place.lock(&is_cancelled)?;
         // Whoever asks for a refresh searches next: the segments are opened meanwhile.
@@ -378,7 +417,7 @@ impl Index {
             });
             match opened {
                 Err(IndexError::Damaged) => last = IndexError::Damaged,
-                other => return other,
+                other => return other.map(|snapshot| snapshot.with_record(self.record.clone())),
             }
         }
         Err(last)

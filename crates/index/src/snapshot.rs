@@ -8,6 +8,7 @@ use distiq_store::{Database, StoreError};
 use crate::chunk::{Chunk, FIELDS};
 use crate::documents;
 use crate::error::IndexError;
+use crate::history::{History, Record};
 use crate::rank::Usual;
 use crate::segment::{Damaged, FileFacts, Segment};
 use crate::table::{self, SegmentRow};
@@ -25,6 +26,9 @@ pub struct Snapshot {
     averages: [f32; FIELDS],
     meaning: Arc<Meaning>,
     usual: OnceLock<Usual>,
+    /// Where the past is kept, where it is to be used.
+    record: Option<Arc<Record>>,
+    history: OnceLock<Option<Arc<History>>>,
     /// Where texts of documents are kept.
     documents: Option<PathBuf>,
 }
@@ -174,6 +178,8 @@ impl Snapshot {
             averages,
             meaning: Arc::clone(meaning),
             usual: OnceLock::new(),
+            record: None,
+            history: OnceLock::new(),
             documents: None,
         })
     }
@@ -191,7 +197,7 @@ impl Snapshot {
         };
         let folder = documents.meaning.folder().to_path_buf();
         let joined = Self::of(&self.root, parts, self.stats.skipped.clone(), meaning)?;
-        Ok(Self { documents: Some(folder), ..joined })
+        Ok(Self { documents: Some(folder), record: self.record.clone(), ..joined })
     }
 
     /// Returns the project's root.
@@ -202,6 +208,28 @@ impl Snapshot {
     /// Tells how much there is.
     pub fn stats(&self) -> &Stats {
         &self.stats
+    }
+
+    /// Returns the snapshot with the past that a record keeps.
+    pub(crate) fn with_record(self, record: Option<Arc<Record>>) -> Self {
+        Self { record, ..self }
+    }
+
+    /// Returns the snapshot with the past of a revision of a repository, such as a bare one; commits after it are not
+    /// looked at. `None` where git cannot read it.
+    pub fn with_past(self, repository: &Path, revision: &str) -> Option<Self> {
+        let history = Arc::new(crate::history::of_revision(repository, revision)?);
+        Some(Self { history: OnceLock::from(Some(history)), ..self })
+    }
+
+    /// Tells how many past commits are known.
+    pub fn commits(&self) -> usize {
+        self.history().map_or(0, |history| history.commits())
+    }
+
+    pub(crate) fn history(&self) -> Option<&Arc<History>> {
+        let read = || self.record.as_ref().and_then(|record| record.history());
+        self.history.get_or_init(read).as_ref()
     }
 
     pub(crate) fn meaning(&self) -> &Meaning {

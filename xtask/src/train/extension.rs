@@ -17,7 +17,7 @@ use super::rows::{Asked, Split, Told, read};
 use crate::bench::retrieval::score::gain;
 
 const SETTINGS: Settings = Settings {
-    trees: 120,
+    trees: 160,
     leaves: 8,
     rate: 0.06,
     rows: 60,
@@ -26,6 +26,8 @@ const SETTINGS: Settings = Settings {
     question_share: 0.5,
     seed: 1,
 };
+/// How much a question for files counts beside one for a function, of which there are twice as many.
+const FILES: f32 = 3.0;
 /// As many rows as the product looks at again.
 const SECOND_LOOK: usize = 60;
 /// Into how many parts the repositories are cut, each left out once.
@@ -132,7 +134,7 @@ fn second_look<'a>(all: &Split, ranker: impl Fn(&Asked) -> Option<&'a Trees>) ->
             paths.extend(asked.paths.get(row - question.start).cloned());
         }
         looked.rows.questions.push(start..looked.rows.gains.len());
-        looked.rows.weights.push(1.0);
+        looked.rows.weights.push(if asked.is_files { FILES } else { 1.0 });
         looked.asked.push(Asked { repo: asked.repo.clone(), paths, ..*asked });
     }
     looked

@@ -13,6 +13,7 @@ use serde_json::Value;
 use super::boost::Rows;
 use super::kept::Kept;
 use super::remembered::Remembered;
+use crate::bench::retrieval::questions;
 
 const THREADS: usize = 2;
 /// Most chunks of a tree that is embedded, for questions about functions and about files: a model takes a core's second
@@ -45,6 +46,8 @@ pub enum Told<'a> {
     /// Behind them what the vectors of a model in a folder tell, and 1 where they have it looked at again; of trees
     /// that are small enough.
     Vectors(&'a Path),
+    /// Behind them what past commits tell, and 1 where they have it looked at again; of repositories in a folder.
+    Past(&'a Path),
 }
 
 impl Told<'_> {
@@ -57,6 +60,7 @@ impl Told<'_> {
         match self {
             Self::Words => None,
             Self::Vectors(_) => Some(Extension::Vectors),
+            Self::Past(_) => Some(Extension::Past),
         }
     }
 }
@@ -144,7 +148,17 @@ fn group(
         index = index.with_embedder(Arc::new(Remembered::new(model, &vectors)?));
         index.embed(&Control::default())?;
     }
-    let snapshot = index.snapshot()?;
+    let mut snapshot = index.snapshot()?;
+    if let Told::Past(repositories) = told {
+        let repository = questions::bare(repositories, repo);
+        // Nothing that came after the tree.
+        let revision = match kind {
+            "b" => fs::read_to_string(folder.join(&name).join("revision"))?,
+            _ => "HEAD".to_owned(),
+        };
+        let past = snapshot.with_past(&repository, revision.trim());
+        snapshot = past.with_context(|| format!("No past in `{}`", repository.display()))?;
+    }
     let rows: Vec<Read> = questions
         .iter()
         .map(|question| {
@@ -155,6 +169,11 @@ fn group(
                 values.extend(&row.features);
                 if told.extension().is_some() {
                     values.extend(&row.own);
+                    // It may know nothing of a request.
+                    values.resize(
+                        values.len() + told.width() - FEATURES.len() - 1 - row.own.len(),
+                        0.0,
+                    );
                     values.push(if row.is_strong { 1.0 } else { 0.0 });
                 }
             }

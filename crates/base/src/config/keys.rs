@@ -303,6 +303,12 @@ pub const KEYS: &[Key] = &[
          together with the request; default none",
     ),
     user(
+        "index.history",
+        Kind::Bool,
+        "Whether `search` and `context` look at what past commits of the project changed",
+    )
+    .or("true"),
+    user(
         "compression.model",
         Kind::Text,
         "The folder of a token classifier (LLMLingua-2, BERT) that chooses the words that \

@@ -31,6 +31,8 @@ pub struct Settings {
     pub embedder: Option<String>,
     /// The folder of the model that reads a request and a place together.
     pub reranker: Option<PathBuf>,
+    /// Whether ranking looks at past commits.
+    pub history: bool,
     /// The folder of the model that chooses words to leave out.
     pub compression_model: Option<PathBuf>,
     pub sandbox: Sandbox,
@@ -300,6 +302,7 @@ impl Settings {
             ca_file: values.text("ca_file").map(PathBuf::from),
             embedder: values.text("index.embedder"),
             reranker: values.text("index.reranker").map(PathBuf::from),
+            history: values.value("index.history") == Some(&Value::Bool(true)),
             compression_model: values.text("compression.model").map(PathBuf::from),
             sandbox: match values.text("sandbox").as_deref() {
                 Some("require") => Sandbox::Require,

@@ -29,10 +29,11 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
     let world = World::open(global, &[])?;
     let begin = Instant::now();
     let index = match args.rebuild {
-        true => code_index::with_models(&world, Index::rebuild(&world.root, &world.home.cache)?)?,
+        true => code_index::with_settings(&world, Index::rebuild(&world.root, &world.home.cache)?)?,
         false => code_index::open(&world)?,
     };
     let refreshed = code_index::refresh(&index)?;
+    code_index::read_history(&index);
     if world.settings.embedder.is_some() {
         code_index::embed(&index)?;
     }

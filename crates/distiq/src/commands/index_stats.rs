@@ -38,6 +38,7 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
             "segments": stats.segments,
             "embedder": vectors.embedder,
             "vectors": vectors.made,
+            "commits": snapshot.commits(),
             "disk_bytes": disk,
             "skipped": stats.skipped.iter().map(skipped).collect::<Vec<_>>(),
         }));
@@ -52,6 +53,7 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
         ("bytes on disk", disk.to_string()),
         ("segments", stats.segments.to_string()),
         ("vectors", format!("{} by {}", vectors.made, vectors.embedder)),
+        ("past commits", snapshot.commits().to_string()),
     ] {
         output::text(&format!("{name:15} {value}"));
     }

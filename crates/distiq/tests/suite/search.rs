@@ -169,3 +169,35 @@ fn a_model_that_searches_by_meaning_finds_by_the_vectors_of_the_settings() {
     let requests = rows(&run(&["cost", "--json"]).out)[0]["totals"]["requests"].as_u64();
     assert_eq!(requests, Some(4), "the chunks, two of the turn and the question's vector");
 }
+
+#[test]
+fn past_commits_find_files_until_that_is_switched_off() {
+    let place = place();
+    place.write("src/clock.py", "def tick():\n    return 1\n");
+    let git = |arguments: &[&str]| {
+        let mut command = std::process::Command::new("git");
+        command.args(["-c", "user.name=a", "-c", "user.email=a@b.c"]).args(arguments);
+        command.env("GIT_CONFIG_GLOBAL", "/dev/null").current_dir(place.project());
+        assert!(command.output().unwrap().status.success(), "{arguments:?}");
+    };
+    fs::remove_dir_all(place.project().join(".git")).unwrap();
+    git(&["init", "-q"]);
+    git(&["add", "tests", "src/http.py"]);
+    git(&["commit", "-q", "-m", "Open"]);
+    git(&["add", "src"]);
+    git(&["commit", "-q", "-m", "Strike the hour as the belfry does"]);
+    let commits = || rows(&place.run(&["index-stats", "--json"]).out)[0]["commits"].as_u64();
+    place.run(&["index"]);
+    assert_eq!(commits(), Some(2));
+    let request = "the belfry strikes too late";
+    let ran = place.run(&["search", "--json", "--", request]);
+    let first = &rows(&ran.out)[0];
+    assert_eq!(first["path"], "src/clock.py", "{}", ran.out);
+    assert!(first["reasons"].to_string().contains("changed with similar commits"), "{}", ran.out);
+    let ran = place.run(&["context", "--tokens", "500", request]);
+    assert!(ran.out.contains("src/clock.py"), "{}", ran.out);
+    place.settings("[index]\nhistory = false\n");
+    assert_eq!(commits(), Some(0));
+    let ran = place.run(&["search", "--json", "--", request]);
+    assert_eq!(ran.out, "", "no file has these words");
+}

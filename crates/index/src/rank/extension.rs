@@ -9,6 +9,7 @@ use std::sync::LazyLock;
 use distiq_ml::Trees;
 
 use super::features::{FEATURES, Row};
+use crate::history::PAST;
 use crate::vector::NEAR;
 
 /// What is known beyond words.
@@ -16,6 +17,8 @@ use crate::vector::NEAR;
 pub enum Extension {
     /// Vectors of an embedder from outside.
     Vectors,
+    /// Commits of the project's past.
+    Past,
 }
 
 /// What an extension's trees are told of how the ranker placed a candidate.
@@ -23,6 +26,9 @@ pub const PLACED: [&str; 3] = ["points", "points_behind", "points_rank"];
 
 static VECTORS: LazyLock<Option<Trees>> =
     LazyLock::new(|| read(Extension::Vectors, include_bytes!("vectors.bin")));
+
+static OF_PAST: LazyLock<Option<Trees>> =
+    LazyLock::new(|| read(Extension::Past, include_bytes!("past.bin")));
 
 fn read(extension: Extension, bytes: &[u8]) -> Option<Trees> {
     let trees = Trees::read(bytes).ok()?;
@@ -35,12 +41,14 @@ impl Extension {
     pub fn features(self) -> &'static [&'static str] {
         match self {
             Self::Vectors => &NEAR,
+            Self::Past => &PAST,
         }
     }
 
     fn trees(self) -> Option<&'static Trees> {
         match self {
             Self::Vectors => VECTORS.as_ref(),
+            Self::Past => OF_PAST.as_ref(),
         }
     }
 }
@@ -51,6 +59,11 @@ pub(crate) trait Signal {
 
     /// Returns shard and chunk of what it finds itself, best first.
     fn found(&self) -> &[(usize, u32)];
+
+    /// Returns shard and place of files that it finds itself, of which the best chunk comes in.
+    fn files(&self) -> &[(usize, usize)] {
+        &[]
+    }
 
     /// Returns what it tells of a candidate.
     fn values(&self, row: &Row) -> Vec<f32>;
@@ -90,5 +103,15 @@ pub(crate) fn extend(rows: &mut [Row], signals: &Signals<'_>) {
             }
             row.reasons.extend(signal.reason(row));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_trees_fit_what_they_are_told() {
+        assert!(Extension::Past.trees().is_some(), "train it anew: `cargo xtask train past`");
     }
 }

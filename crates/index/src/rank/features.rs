@@ -39,6 +39,14 @@ pub(crate) struct Row {
     pub reasons: Vec<String>,
 }
 
+impl Row {
+    /// Tells whether no other candidate of its file has a better score.
+    pub fn is_best_of_file(&self) -> bool {
+        let place = FEATURES.iter().position(|name| *name == "rank_in_file");
+        place.and_then(|place| self.values.get(place)).is_some_and(|better| *better == 0.0)
+    }
+}
+
 macro_rules! features {
     ($($name:ident),* $(,)?) => {
         /// The features' names, in the order of their places.

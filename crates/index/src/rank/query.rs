@@ -76,6 +76,8 @@ pub(crate) struct Query {
     /// Terms that some chunk holds.
     pub terms: Vec<Term>,
     pub related: Vec<Related>,
+    /// All terms, also those that no chunk holds, each with how much it counts.
+    pub asked: Vec<(String, f32)>,
     /// The sum of the weights.
     pub whole: f32,
     /// Which share of the request's words no chunk holds.
@@ -197,6 +199,7 @@ impl Query {
         let asked = heard.len().max(1);
         let mut unknown = 0;
         for mut term in heard {
+            query.asked.push((term.text.clone(), term.weight));
             term.held = shelf.look_up(&term.text)?;
             if term.held.documents > 0 {
                 term.weight *= shelf.rarity(term.held.documents);

@@ -158,6 +158,7 @@ pub(crate) fn recall(
         .chain(mentioned.best(shelf, &scores))
         .chain(letters.best(shelf, &scores, &taken)?)
         .chain(signals.iter().flat_map(|signal| brought(shelf, &scores, signal.found())))
+        .chain(signals.iter().flat_map(|signal| best_of_files(shelf, &scores, signal.files())))
         .collect();
     for candidate in more {
         if taken.insert((candidate.shard, candidate.chunk)) {
@@ -406,6 +407,19 @@ pub(super) fn best_of_file(
     let units = unit_scores(shelf, scores, shard, file);
     let (chunk, score) = units.into_iter().rev().max_by(|a, b| a.1.total_cmp(&b.1))?;
     Some(Candidate { shard, chunk, file, score, ..Candidate::default() })
+}
+
+/// Returns the best chunk of each file that a signal finds; the first where none has a word of the request.
+fn best_of_files(shelf: &Shelf<'_>, scores: &[Scores], files: &[(usize, usize)]) -> Vec<Candidate> {
+    let first = |shard: usize, file: usize| {
+        let entry = shelf.shards.get(shard)?.segment.files().get(file)?;
+        let chunk = entry.first_chunk;
+        (entry.chunks > 0).then(|| Candidate { shard, chunk, file, ..Candidate::default() })
+    };
+    let best = |(shard, file): &(usize, usize)| {
+        best_of_file(shelf, scores, *shard, *file).or_else(|| first(*shard, *file))
+    };
+    files.iter().filter_map(best).collect()
 }
 
 /// Returns what a signal finds, with its scores by words.

@@ -6,6 +6,7 @@ mod documents;
 mod embedders;
 mod fresh;
 mod graph;
+mod history;
 mod hostile;
 mod meaning;
 mod ranking;

@@ -33,7 +33,7 @@ pub fn make(options: &Options) -> Result<usize> {
             continue;
         }
         if !kept.is_file() {
-            let bare = options.repos.as_deref().map(|repos| bare(repos, repo));
+            let bare = options.repos.as_deref().map(|repos| bare(repos, repo.name));
             let Some(bare) = bare.filter(|bare| bare.join("HEAD").is_file()) else {
                 eprintln!("{}: no copy of it", repo.name);
                 continue;
@@ -65,8 +65,9 @@ fn times(repo: &Repo) -> usize {
     if repo.split == Split::Train { TRAIN_TIMES } else { 1 }
 }
 
-fn bare(repos: &Path, repo: &Repo) -> PathBuf {
-    let folder = repos.join(repo.name.replace('/', "+")).join("repo");
+/// Returns where a repository's bare copy lies.
+pub fn bare(repos: &Path, name: &str) -> PathBuf {
+    let folder = repos.join(name.replace('/', "+")).join("repo");
     if folder.join("HEAD").is_file() { folder } else { folder.join(".git") }
 }
 
