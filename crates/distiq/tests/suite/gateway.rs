@@ -187,8 +187,8 @@ fn what_cannot_be_started_says_why() {
     refused(&["--listen", &busy.local_addr().unwrap().to_string()], 1, "Cannot listen");
 }
 
-#[test]
-fn a_question_without_tools_is_raced_where_that_is_set() {
+/// A place whose policy races a slow budget model against a quick premium one, and the two.
+fn racing() -> (Place, ScriptedModel, ScriptedModel) {
     let place = Place::new();
     let slow =
         model(Answer { pace_ms: 400, ..Answer::text("a slow answer, word by word, ".repeat(80)) });
@@ -204,35 +204,69 @@ fn a_question_without_tools_is_raced_where_that_is_set() {
         quick.base_url_openai()
     );
     place.settings(&settings);
-    let with_keys = |command: &mut Command| {
-        command.env("ANTHROPIC_API_KEY", "a").env("OPENAI_API_KEY", "b");
-    };
+    (place, slow, quick)
+}
+
+fn with_keys(command: &mut Command) {
+    command.env("ANTHROPIC_API_KEY", "a").env("OPENAI_API_KEY", "b");
+}
+
+/// A question to `auto`, with more fields.
+fn question(more: &Value) -> Value {
+    let mut body = json!({ "model": "auto", "max_tokens": 500,
+        "messages": [{ "role": "user", "content": "what is a monad" }] });
+    body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    body
+}
+
+/// Asks for a stream, and returns how its answer begins.
+fn begins(gateway: &Running, headers: &str, body: &Value) -> String {
+    let mut stream = gateway.send_with(headers, &body.to_string());
+    let mut head = [0; 4096];
+    let read = stream.read(&mut head).unwrap();
+    String::from_utf8_lossy(&head[..read]).into_owned()
+}
+
+#[test]
+fn a_question_without_tools_is_raced_where_that_is_set() {
+    let (place, _slow, quick) = racing();
     let gateway = Running::start(&place, &["--no-auth"], with_keys);
-    let question = |more: Value| {
-        let mut body = json!({ "model": "auto", "max_tokens": 500,
-            "messages": [{ "role": "user", "content": "what is a monad" }] });
-        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-        body
-    };
     for streams in [false, true] {
-        let answer = gateway.ask_with("", &question(json!({ "stream": streams })));
+        let answer = gateway.ask_with("", &question(&json!({ "stream": streams })));
         assert!(answer.contains("a quick answer") && !answer.contains("slow"), "{answer}");
         assert!(answer.contains("x-distiq-route: openai/gpt-5.5"), "{answer}");
     }
     let before = quick.requests().len();
     // What tools do cannot be done twice.
     let tool = json!({ "name": "look", "input_schema": { "type": "object" } });
-    let body = question(json!({ "tools": [tool], "stream": true }));
-    let mut stream = gateway.send_with("", &body.to_string());
-    let mut head = [0; 4096];
-    let read = stream.read(&mut head).unwrap();
-    let head = String::from_utf8_lossy(&head[..read]);
+    let head = begins(&gateway, "", &question(&json!({ "tools": [tool], "stream": true })));
     assert!(head.contains("x-distiq-route: anthropic/claude-haiku-4-5"), "{head}");
-    drop(stream);
     assert_eq!(quick.requests().len(), before);
     gateway.stop();
     let totals = place.run(&["cost", "--json"]).json();
     // One that had sent nothing when it was given up is none.
     let requests = totals["totals"]["requests"].as_u64().unwrap();
     assert!((4..=5).contains(&requests), "both of a race are on the ledger: {totals}");
+}
+
+#[test]
+fn a_key_that_may_not_use_the_rivals_model_has_no_race() {
+    let (place, slow, quick) = racing();
+    let key = |models: &[&str]| {
+        let named = models.iter().flat_map(|model| ["--model", model]);
+        let arguments: Vec<&str> = ["keys", "create", "--json"].into_iter().chain(named).collect();
+        let made = place.run(&arguments).json();
+        format!("authorization: Bearer {}\r\n", made["key"].as_str().unwrap())
+    };
+    let (budget, both) = ("claude-haiku-4-5", "gpt-5.5");
+    let (alone, raced) = (key(&[budget]), key(&[budget, both]));
+    let gateway = Running::start(&place, &[], with_keys);
+    let body = question(&json!({ "stream": true }));
+    let head = begins(&gateway, &alone, &body);
+    assert!(head.contains("x-distiq-route: anthropic/claude-haiku-4-5"), "{head}");
+    assert_eq!((slow.requests().len(), quick.requests().len()), (1, 0));
+    let answer = gateway.ask_with(&raced, &body);
+    assert!(answer.contains("x-distiq-route: openai/gpt-5.5"), "{answer}");
+    assert!(!quick.requests().is_empty());
+    gateway.stop();
 }
