@@ -29,6 +29,8 @@ pub struct Facts {
     pub outline: String,
     /// The text of its first small source files; only where the outline leaves room.
     pub texts: String,
+    /// Which files these are, each with its text.
+    pub shown: Vec<(PathBuf, String)>,
 }
 
 /// Gathers facts of at most `max_bytes` together; the same tree gives the same text.
@@ -40,7 +42,7 @@ pub fn gather(root: &Path, max_bytes: usize) -> Facts {
         return Facts::default();
     }
     let folders = walk(root);
-    let mut facts = Facts { outline: render(&folders, usize::MAX), texts: String::new() };
+    let mut facts = Facts { outline: render(&folders, usize::MAX), ..Facts::default() };
     if facts.outline.len() <= max_bytes {
         add_sources(&mut facts, root, &folders, max_bytes);
         return facts;
@@ -121,17 +123,21 @@ fn add_sources(facts: &mut Facts, root: &Path, folders: &Folders, max_bytes: usi
     }
     let sources = sources(root, folders);
     let mut add = |text: &mut String, part: &str| {
-        if part.len() < room {
+        let fits = part.len() < room;
+        if fits {
             room -= part.len() + 1;
             text.push('\n');
             text.push_str(part);
         }
+        fits
     };
     for line in sources.iter().filter_map(definitions_of) {
         add(&mut facts.outline, &line);
     }
-    for source in sources.iter().filter(|s| !s.text.trim().is_empty()) {
-        add(&mut facts.texts, &text_of(source));
+    for source in sources.into_iter().filter(|s| !s.text.trim().is_empty()) {
+        if add(&mut facts.texts, &text_of(&source)) {
+            facts.shown.push((source.path, source.text.trim_end().to_owned()));
+        }
     }
 }
 
@@ -253,6 +259,8 @@ mod tests {
         assert_eq!((few.outline.as_str(), few.texts.as_str()), (names, ""));
         let whole = gather(project.path(), 400);
         assert_eq!(whole.outline, names);
+        assert_eq!((few.shown.len(), whole.shown[0].0.as_path()), (0, Path::new("a.py")));
+        assert!(whole.texts.contains(&whole.shown[0].1), "{}", whole.texts);
         assert!(whole.texts.starts_with("\na.py:\n```\nX = 1\nclass Cart:"), "{}", whole.texts);
         assert!(!whole.texts.contains("notes.md"), "{}", whole.texts);
         assert_eq!(gather(project.path(), 45).outline, "a.py notes.md");

@@ -471,6 +471,9 @@ impl Session {
         let room = config.router.facts_budget(&config.provider, &request);
         let facts = facts::gather(&config.root, room);
         request.system = prompt::system(guidelines, &memory, &facts.outline);
+        for (path, text) in &facts.shown {
+            config.toolbox.shown(&config.root.join(path), text);
+        }
         let prefix = Prefix {
             system: request.system,
             tools: request.tools,

@@ -1,6 +1,6 @@
 //! The door: definitions for the model, and calls.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -273,6 +273,11 @@ impl Toolbox {
     /// Hears what the user typed: a command that rewrites git's history is theirs only where their words hold it.
     pub fn heard(&self, words: &str) {
         self.bench.heard().hear(words);
+    }
+
+    /// Hears that lines of a file stand in the conversation, so that a search only names them.
+    pub fn shown(&self, path: &Path, lines: &str) {
+        self.bench.session().showed(path, lines);
     }
 
     /// Forgets which texts were shown; for when the history no longer holds them.

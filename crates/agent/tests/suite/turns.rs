@@ -354,3 +354,19 @@ async fn an_answer_of_another_shape_is_asked_for_again() {
     assert_eq!((wrong.status(), wrong.requests()), (TurnStatus::Failed, 3));
     assert!(wrong.error().contains("not an empty object"), "{}", wrong.error());
 }
+
+#[tokio::test]
+async fn a_search_only_names_what_the_first_message_shows() {
+    let world = World::new();
+    let code =
+        "def first(a):\n    b = a + 1\n    c = b + 1\n    d = c + 1\n    e = d + 1\n    return e\n";
+    write(&world.project(), "a.py", code);
+    let search = || Plan::calls(&[("search", r#"{"pattern":"d = c"}"#)]);
+    let turn = turn(&world, vec![search(), search(), Plan::says("done")], |_| {}).await;
+    let opening = turn.messages()[0].text();
+    assert!(opening.contains("a.py:\n```\ndef first(a):"), "{opening}");
+    let [first, again] = &turn.results()[..] else { panic!("{:?}", turn.results()) };
+    assert_eq!(first.0, "a.py:1-6, as shown above\n4: d = c + 1");
+    // Who looks for it once more has lost it.
+    assert!(again.0.contains("    return e"), "{again:?}");
+}
