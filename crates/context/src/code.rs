@@ -2,11 +2,11 @@
 
 use std::collections::HashSet;
 
-use distiq_index::{Hit, Retrieved, is_test};
+use distiq_index::{Hit, IndexError, Retrieved, Snapshot, is_test};
 
 use crate::lines::Lines;
 use crate::pack::Pack;
-use crate::{Item, Shape};
+use crate::{Item, Shape, needs};
 
 /// The share of the budget that one unit may take; of a change less, so that more files are seen.
 const SHARE: u64 = 4;
@@ -18,14 +18,91 @@ const FEWEST_LINES: usize = 3;
 /// How much a unit's length speaks against it: 0 for not at all, 1 for as much as its place speaks for it.
 const LENGTH: f64 = 0.5;
 
-/// Adds units so that the whole stays within `most` tokens, best first. A short unit is taken before a
-/// long one that is hardly better, so that more of them fit.
-pub(crate) fn units(found: &Retrieved, most: u64, lines: &mut Lines, pack: &mut Pack<'_>) {
+/// A unit that has got room.
+struct Chosen {
+    /// The place of its hit.
+    place: usize,
+    item: Item,
+    text: String,
+    tokens: u64,
+    /// Whether it shows only as much of its beginning as room was left for.
+    is_filler: bool,
+}
+
+/// Adds units so that the whole stays within `most` tokens, best first, and heads of what they need where room is left. A
+/// short unit is taken before a long one that is hardly better, so that more of them fit.
+pub(crate) fn units(
+    found: &Retrieved,
+    snapshot: &Snapshot,
+    most: u64,
+    lines: &mut Lines,
+    pack: &mut Pack<'_>,
+) -> Result<(), IndexError> {
+    let mut chosen = choose(found, most, lines, pack);
+    let may_go: Vec<bool> = (0..chosen.len()).map(|at| may_go(found, &chosen, at, pack)).collect();
+    let stay = chosen.iter().zip(&may_go).filter(|(_, goes)| !**goes);
+    let stay: Vec<(usize, &Item)> = stay.map(|(chosen, _)| (chosen.place, &chosen.item)).collect();
+    let used: u64 = chosen
+        .iter()
+        .zip(&may_go)
+        .filter(|(_, goes)| !**goes)
+        .map(|(chosen, _)| chosen.tokens)
+        .sum();
+    let left = most.saturating_sub(pack.used()).saturating_sub(used);
+    let heads = needs::heads(found, &stay, snapshot, left, pack)?;
+    if !heads.is_empty() {
+        // What only fills gives way, and comes back behind the heads as far as it fits.
+        let mut goes = may_go.into_iter();
+        let (fillers, stay): (Vec<Chosen>, Vec<Chosen>) =
+            chosen.into_iter().partition(|_| goes.next() == Some(true));
+        add(stay, most, pack);
+        for (items, text) in heads {
+            pack.add(items, text, most);
+        }
+        chosen = fillers.into_iter().filter_map(|it| again(found, it, most, lines, pack)).collect();
+    }
+    add(chosen, most, pack);
+    Ok(())
+}
+
+fn add(mut chosen: Vec<Chosen>, most: u64, pack: &mut Pack<'_>) {
+    chosen.sort_by_key(|chosen| chosen.place);
+    for Chosen { item, text, .. } in chosen {
+        pack.add(vec![item], text, most);
+    }
+}
+
+/// Cuts a filler to the room that there is now.
+fn again(
+    found: &Retrieved,
+    filler: Chosen,
+    most: u64,
+    lines: &mut Lines,
+    pack: &Pack<'_>,
+) -> Option<Chosen> {
+    let hit = found.hits.get(filler.place)?;
+    let unit = lines.get(&hit.path, filler.item.start_line, filler.item.end_line)?;
+    let fitting = fitting(hit, &unit, most.saturating_sub(pack.used()), pack);
+    let (item, text) = block(hit, unit.get(..fitting).unwrap_or_default());
+    let tokens = pack.count(&text);
+    (fitting >= FEWEST_LINES).then_some(Chosen { item, text, tokens, ..filler })
+}
+
+/// Tells whether a unit only fills what was left, and its file is named, of a change shown, without it.
+fn may_go(found: &Retrieved, chosen: &[Chosen], at: usize, pack: &Pack<'_>) -> bool {
+    let Some(own) = chosen.get(at).filter(|own| own.is_filler) else { return false };
+    let others = chosen.iter().enumerate().filter(|(place, _)| *place != at);
+    let is_shown =
+        others.into_iter().any(|(_, other)| !other.is_filler && other.item.path == own.item.path);
+    is_shown || !found.is_change && pack.paths().any(|path| path == own.item.path)
+}
+
+fn choose(found: &Retrieved, most: u64, lines: &mut Lines, pack: &Pack<'_>) -> Vec<Chosen> {
     let whole = most.saturating_sub(pack.used());
     let share = if found.is_change { SHARE_OF_A_CHANGE } else { SHARE };
     let bound = (whole / share).max(LEAST);
     let mut used = pack.used();
-    let mut chosen: Vec<(usize, Item, String)> = Vec::new();
+    let mut chosen: Vec<Chosen> = Vec::new();
     for place in order(found, lines) {
         if used >= most {
             break;
@@ -41,20 +118,18 @@ pub(crate) fn units(found: &Retrieved, most: u64, lines: &mut Lines, pack: &mut 
             continue;
         }
         let (item, text) = block(hit, unit.get(..fitting).unwrap_or_default());
-        let count = pack.count(&text);
-        if used.saturating_add(count) <= most {
-            used = used.saturating_add(count);
-            chosen.push((place, item, text));
+        let tokens = pack.count(&text);
+        if used.saturating_add(tokens) <= most {
+            used = used.saturating_add(tokens);
+            let is_filler = fitting < unit.len() && left < bound;
+            chosen.push(Chosen { place, item, text, tokens, is_filler });
         }
     }
-    chosen.sort_by_key(|(place, ..)| *place);
-    for (_, item, text) in chosen {
-        pack.add(vec![item], text, most);
-    }
+    chosen
 }
 
-fn holds(chosen: &[(usize, Item, String)], hit: &Hit) -> bool {
-    chosen.iter().any(|(_, item, _)| {
+fn holds(chosen: &[Chosen], hit: &Hit) -> bool {
+    chosen.iter().any(|Chosen { item, .. }| {
         item.path == hit.path && item.start_line <= hit.start_line && hit.end_line <= item.end_line
     })
 }

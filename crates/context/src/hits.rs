@@ -165,7 +165,7 @@ fn telling(hit: &Hit, terms: &HashSet<String>, lines: &mut Lines) -> Option<(u32
     best.map(|(_, number, line)| (number, cut(line, MAX_CHARS)))
 }
 
-fn cut(line: &str, chars: usize) -> String {
+pub(crate) fn cut(line: &str, chars: usize) -> String {
     let line = line.trim();
     match line.char_indices().nth(chars) {
         Some((at, _)) => format!("{}…", line.get(..at).unwrap_or_default()),

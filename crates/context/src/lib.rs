@@ -24,6 +24,7 @@
 mod code;
 mod hits;
 mod lines;
+mod needs;
 mod pack;
 
 use distiq_base::CountTokens;
@@ -122,7 +123,7 @@ pub fn build(
     hits::shortlist(&found, request.text, for_hits, &mut lines, &mut pack);
     match request.shape {
         Shape::Hits => hits::neighbours(&found, snapshot, request.tokens, &mut pack),
-        _ => code::units(&found, request.tokens, &mut lines, &mut pack),
+        _ => code::units(&found, snapshot, request.tokens, &mut lines, &mut pack)?,
     }
     Ok(pack.finish(request.tokens))
 }

@@ -41,14 +41,24 @@ impl<'a> Pack<'a> {
         true
     }
 
+    /// Returns what was added.
+    pub fn items(&self) -> impl Iterator<Item = &Item> {
+        self.blocks.iter().flat_map(|block| &block.items)
+    }
+
     /// Returns the paths of what was added.
     pub fn paths(&self) -> impl Iterator<Item = &str> {
-        self.blocks.iter().flat_map(|block| &block.items).map(|item| item.path.as_str())
+        self.items().map(|item| item.path.as_str())
+    }
+
+    /// Tells whether what begins at a line is named already.
+    pub fn names(&self, path: &str, line: u32) -> bool {
+        self.items().any(|item| item.path == path && item.start_line == line)
     }
 
     /// Tells whether lines are shown whole already.
     pub fn shows(&self, path: &str, start_line: u32, end_line: u32) -> bool {
-        self.blocks.iter().flat_map(|block| &block.items).any(|item| {
+        self.items().any(|item| {
             item.shape == crate::Shape::Code
                 && item.path == path
                 && item.start_line <= start_line

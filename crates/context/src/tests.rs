@@ -103,3 +103,44 @@ fn files_that_vanish_or_lead_outside_show_nothing() {
     assert!(!context.text.contains("outside"));
     assert!(context.items.iter().all(|item| item.path != "src/weigh.py"));
 }
+
+#[test]
+fn heads_of_what_the_units_need_are_shown_where_room_is_left() {
+    let folder = tempfile::tempdir().unwrap();
+    let tree = folder.path().join("tree");
+    fs::create_dir_all(tree.join("shop")).unwrap();
+    let write = |path: &str, text: &str| fs::write(tree.join(path), text).unwrap();
+    write(
+        "shop/cart.py",
+        "from shop.tax import rate_of\nfrom shop.base import Basket\n\n\nclass Cart(Basket):\n    def total(self):\n        \
+         \"\"\"Adds up what the basket costs.\"\"\"\n        return sum(self.prices) * rate_of(self.country)\n",
+    );
+    write(
+        "shop/tax.py",
+        "def rate_of(land):\n    return RATES[land]\n\n\ndef unused(land):\n    return land\n",
+    );
+    write(
+        "shop/base.py",
+        "class Basket:\n    def put(self, thing):\n        self.things.append(thing)\n",
+    );
+    // Another of that name, which nothing leads to.
+    write("shop/other.ts", "export function rate_of(x: number) { return x }\n");
+    let index = Index::open(&tree, &folder.path().join("cache")).unwrap();
+    index.refresh(&Control::default()).unwrap();
+    let snapshot = index.snapshot().unwrap();
+    let heads = |tokens| {
+        let text = "adds up what the basket costs";
+        let request = Request { text, tokens, shape: Shape::Code };
+        let context = build(&snapshot, &request, Tokenizer::o200k()).unwrap();
+        assert!(context.tokens_used <= tokens);
+        let heads = context.items.into_iter().filter(|item| item.shape == Shape::Hits);
+        heads.map(|item| (item.path, item.text, item.reasons)).collect::<Vec<_>>()
+    };
+    let expected = |path: &str, text: &str, reason: &str| {
+        (path.to_owned(), text.to_owned(), vec![reason.to_owned()])
+    };
+    let tax = expected("shop/tax.py", "  1-2 def rate_of(land)\n", "called by `total`");
+    assert!(heads(1_000).contains(&tax), "{:?}", heads(1_000));
+    assert!(heads(1_000).iter().all(|(path, ..)| path != "shop/other.ts"));
+    assert!(heads(30).is_empty(), "no room is left");
+}

@@ -19,6 +19,7 @@ pub(crate) mod hints;
 mod imports;
 mod map;
 mod members;
+mod needs;
 mod query;
 mod rank;
 mod resolve;
@@ -28,6 +29,7 @@ mod ties;
 pub use distiq_lang::Told;
 pub use hints::{Hint, Owner};
 pub use map::{MapRequest, map};
+pub use needs::{Need, Span};
 pub use query::{Direction, Reached};
 pub use rank::Seeds;
 pub use resolve::Target;
@@ -182,7 +184,14 @@ impl Graph {
     }
 
     /// Makes the graph of files' facts; `manifests` are the texts of what tells of packages.
-    pub fn new(mut files: Vec<(String, FileFacts)>, manifests: &[(String, String)]) -> Self {
+    pub fn new(files: Vec<(String, FileFacts)>, manifests: &[(String, String)]) -> Self {
+        let mut graph = Self::without_ties(files, manifests);
+        graph.tie();
+        graph
+    }
+
+    /// Makes a graph whose names can be resolved; it has no edges.
+    fn without_ties(mut files: Vec<(String, FileFacts)>, manifests: &[(String, String)]) -> Self {
         files.sort_by(|(one, _), (other, _)| one.cmp(other));
         let mut graph = Self::default();
         for (path, facts) in files {
@@ -191,7 +200,6 @@ impl Graph {
         graph.paths = imports::Paths::new(&graph.files, manifests);
         graph.resolve_imports();
         graph.attach_members();
-        graph.tie();
         graph
     }
 

@@ -41,7 +41,7 @@ pub mod words;
 pub use chunk::{Chunk, FIELDS, Field};
 pub use documents::is_document;
 pub use error::IndexError;
-pub use graph::Graph;
+pub use graph::{EdgeKind, Graph, Need, Span};
 pub use rank::{Candidate, Extension, FEATURES, PLACED, Retrieved, extended, placed};
 pub use refresh::{Control, Index, Progress, Refreshed};
 pub use search::{Hit, Mode, Query, Tests, is_test};

@@ -107,7 +107,8 @@ impl Graph {
             .collect()
     }
 
-    fn edge_kind(&self, role: Role, to: u32) -> EdgeKind {
+    /// Tells how a mention ties to what it means.
+    pub(super) fn edge_kind(&self, role: Role, to: u32) -> EdgeKind {
         let is_trait = self.symbol(to).is_some_and(|symbol| {
             matches!(symbol.kind.as_str(), "trait" | "interface" | "protocol")
         });
