@@ -144,3 +144,33 @@ fn heads_of_what_the_units_need_are_shown_where_room_is_left() {
     assert!(heads(1_000).iter().all(|(path, ..)| path != "shop/other.ts"));
     assert!(heads(30).is_empty(), "no room is left");
 }
+
+#[test]
+fn what_only_fills_gives_way_to_heads_and_comes_back_shorter() {
+    let folder = tempfile::tempdir().unwrap();
+    let tree = folder.path().join("tree");
+    fs::create_dir_all(&tree).unwrap();
+    let steps = |count: usize, call: &str| -> String {
+        (0..count).map(|n| format!("    total += {call}(item, {n})\n")).collect()
+    };
+    let text = format!(
+        "from scale import scale_of\n\n\ndef weigh_all(items):\n{}    return total\n\n\ndef weigh_all_twice(items):\n{}",
+        steps(15, "scale_of"),
+        steps(90, "twice")
+    );
+    fs::write(tree.join("weigh.py"), text).unwrap();
+    fs::write(tree.join("scale.py"), "def scale_of(it, n):\n    return it * n\n").unwrap();
+    let index = Index::open(&tree, &folder.path().join("cache")).unwrap();
+    index.refresh(&Control::default()).unwrap();
+    let request = Request { text: "weigh all items", tokens: 300, shape: Shape::Code };
+    let context = build(&index.snapshot().unwrap(), &request, Tokenizer::o200k()).unwrap();
+    let items: Vec<(&str, u32, Shape)> = context
+        .items
+        .iter()
+        .map(|item| (item.path.as_str(), item.start_line, item.shape))
+        .collect();
+    let (first, filler) = (("weigh.py", 4, Shape::Code), ("weigh.py", 23, Shape::Code));
+    assert_eq!(items, [first, ("scale.py", 1, Shape::Hits), filler], "{}", context.text);
+    let filler = context.items.last().unwrap();
+    assert!((24..60).contains(&filler.end_line) && context.tokens_used > 280, "{}", context.text);
+}
