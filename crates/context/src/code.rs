@@ -39,7 +39,7 @@ pub(crate) fn units(
     pack: &mut Pack<'_>,
 ) -> Result<(), IndexError> {
     let mut chosen = choose(found, most, lines, pack);
-    let may_go: Vec<bool> = (0..chosen.len()).map(|at| may_go(found, &chosen, at, pack)).collect();
+    let may_go: Vec<bool> = (0..chosen.len()).map(|at| may_go(&chosen, at)).collect();
     let stay = chosen.iter().zip(&may_go).filter(|(_, goes)| !**goes);
     let stay: Vec<(usize, &Item)> = stay.map(|(chosen, _)| (chosen.place, &chosen.item)).collect();
     let used: u64 = chosen
@@ -88,13 +88,10 @@ fn again(
     (fitting >= FEWEST_LINES).then_some(Chosen { item, text, tokens, ..filler })
 }
 
-/// Tells whether a unit only fills what was left, and its file is named, of a change shown, without it.
-fn may_go(found: &Retrieved, chosen: &[Chosen], at: usize, pack: &Pack<'_>) -> bool {
+/// Tells whether a unit only fills what was left, and its file is shown without it.
+fn may_go(chosen: &[Chosen], at: usize) -> bool {
     let Some(own) = chosen.get(at).filter(|own| own.is_filler) else { return false };
-    let others = chosen.iter().enumerate().filter(|(place, _)| *place != at);
-    let is_shown =
-        others.into_iter().any(|(_, other)| !other.is_filler && other.item.path == own.item.path);
-    is_shown || !found.is_change && pack.paths().any(|path| path == own.item.path)
+    chosen.iter().any(|other| !other.is_filler && other.item.path == own.item.path)
 }
 
 fn choose(found: &Retrieved, most: u64, lines: &mut Lines, pack: &Pack<'_>) -> Vec<Chosen> {
