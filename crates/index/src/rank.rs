@@ -142,7 +142,7 @@ fn signals<'a>(
     if let Some(near) = Near::new(snapshot, text, may_cost)? {
         signals.push(Box::new(near));
     }
-    if let Some(past) = OfPast::new(snapshot, &query.asked) {
+    if let Some(past) = OfPast::new(snapshot, &query.asked, query.reads_as_change) {
         signals.push(Box::new(past));
     }
     Ok(signals)

@@ -5,11 +5,12 @@
 
 use std::fs;
 use std::hash::{DefaultHasher, Hasher};
+use std::ops::Range;
 use std::path::Path;
 
 use anyhow::{Context, Result};
 use distiq_index::{FEATURES, PLACED, extended, placed};
-use distiq_ml::Trees;
+use distiq_ml::{Tree, Trees};
 
 use super::boost::{Settings, fit};
 use super::ranker::{self, learnable, told};
@@ -17,17 +18,17 @@ use super::rows::{Asked, Split, Told, read};
 use crate::bench::retrieval::score::gain;
 
 const SETTINGS: Settings = Settings {
-    trees: 160,
-    leaves: 8,
-    rate: 0.06,
+    trees: 120,
+    leaves: 12,
+    rate: 0.1,
     rows: 60,
     ridge: 1.0,
     feature_share: 0.6,
     question_share: 0.5,
     seed: 1,
 };
-/// How much a question for files counts beside one for a function, of which there are twice as many.
-const FILES: f32 = 3.0;
+/// What keeps two kinds of requests apart, each with trees of its own: trees that were fitted to both gained files a third less.
+const APART: &str = "query_reads_as_change";
 /// As many rows as the product looks at again.
 const SECOND_LOOK: usize = 60;
 /// Into how many parts the repositories are cut, each left out once.
@@ -44,9 +45,10 @@ pub fn run(folder: &Path, signal: &Told<'_>) -> Result<()> {
     let half = |asked: &Asked| repos.iter().position(|repo| *repo == asked.repo).unwrap_or(0) % 2;
     let all = second_look(&all, |asked| halves.get(1 - half(asked)));
     println!("{} questions, {} rows", all.rows.questions.len(), all.rows.gains.len());
-    cross(&all, &repos);
-    let train = learnable(&all.rows, all.rows.questions.iter());
-    let trees = fit(&train, SETTINGS, |_| true);
+    let own = extension.features().iter().position(|name| *name == APART);
+    let apart = own.map(|own| FEATURES.len() + PLACED.len() + own);
+    cross(&all, &repos, apart);
+    let trees = forest(&all, all.rows.questions.iter(), apart);
     let name = format!("{extension:?}").to_lowercase();
     let path = crate::root().join(format!("crates/index/src/rank/{name}.bin"));
     let bytes = trees.write();
@@ -134,22 +136,63 @@ fn second_look<'a>(all: &Split, ranker: impl Fn(&Asked) -> Option<&'a Trees>) ->
             paths.extend(asked.paths.get(row - question.start).cloned());
         }
         looked.rows.questions.push(start..looked.rows.gains.len());
-        looked.rows.weights.push(if asked.is_files { FILES } else { 1.0 });
+        looked.rows.weights.push(1.0);
         looked.asked.push(Asked { repo: asked.repo.clone(), paths, ..*asked });
     }
     looked
 }
 
+/// Fits trees to questions; where a feature keeps two kinds of requests apart, to each kind by itself.
+fn forest<'a>(
+    all: &Split,
+    questions: impl Iterator<Item = &'a Range<usize>>,
+    apart: Option<usize>,
+) -> Trees {
+    let grow = |questions: &[&'a Range<usize>]| {
+        fit(&learnable(&all.rows, questions.iter().copied()), SETTINGS, |_| true)
+    };
+    let is_above = |question: &&Range<usize>| {
+        apart.is_some_and(|at| all.rows.row(question.start).get(at).is_some_and(|x| *x > 0.5))
+    };
+    let (above, below): (Vec<_>, Vec<_>) = questions.partition(is_above);
+    let Some(feature) = apart.and_then(|at| u16::try_from(at).ok()) else { return grow(&below) };
+    let (below, above) = (grow(&below), grow(&above));
+    let pairs = below.trees.iter().zip(&above.trees);
+    let trees = pairs.map(|(below, above)| joined(feature, below, above)).collect();
+    Trees { trees, ..below }
+}
+
+/// Joins two trees to one, of which a row goes to the first where its feature is at most a half.
+fn joined(feature: u16, below: &Tree, above: &Tree) -> Tree {
+    let mut tree = Tree::default();
+    let count = |count: usize| i16::try_from(count).unwrap_or(0);
+    let moved = |child: i16, splits: i16, leaves: i16| {
+        if child < 0 { child - leaves } else { child + splits }
+    };
+    let root = |tree: &Tree| if tree.splits.is_empty() { -1 } else { 0 };
+    let (behind, leaves) = (1 + count(below.splits.len()), count(below.leaves.len()));
+    let (left, right) = (moved(root(below), 1, 0), moved(root(above), behind, leaves));
+    tree.splits.push(distiq_ml::Split { feature, threshold: 0.5, left, right });
+    for (part, splits, leaves) in [(below, 1, 0), (above, behind, leaves)] {
+        tree.splits.extend(part.splits.iter().map(|split| distiq_ml::Split {
+            left: moved(split.left, splits, leaves),
+            right: moved(split.right, splits, leaves),
+            ..*split
+        }));
+        tree.leaves.extend(&part.leaves);
+    }
+    tree
+}
+
 /// Asks every repository by trees that were fitted to others.
-fn cross(all: &Split, repos: &[String]) {
+fn cross(all: &Split, repos: &[String], apart: Option<usize>) {
     let part = |repo: &str| repos.iter().position(|other| other == repo).unwrap_or(0) / 2 % PARTS;
     let mut left_out = vec![all.rows.scores.clone(); SETTINGS.trees / EVERY];
     for out in 0..PARTS {
         let questions = all.asked.iter().zip(&all.rows.questions);
         let (own, others): (Vec<_>, Vec<_>) =
             questions.partition(|(asked, _)| part(&asked.repo) == out);
-        let train = learnable(&all.rows, others.iter().map(|(_, question)| *question));
-        let trees = fit(&train, SETTINGS, |_| true).trees;
+        let trees = forest(all, others.iter().map(|(_, question)| *question), apart).trees;
         for row in own.iter().flat_map(|(_, question)| (*question).clone()) {
             let mut sum = 0.0;
             for (at, tree) in trees.iter().enumerate() {
@@ -179,5 +222,35 @@ fn figures(name: &str, all: &Split, scores: &[f32]) {
         let (mean, low, high) = gain(&part(&with), &part(&without));
         let kind = if is_files { "files" } else { "functions" };
         println!("  {kind} gain {mean:+.3} ({low:+.3} to {high:+.3}) in MRR@10");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn joined_trees_say_what_each_says() {
+        let split =
+            |feature, threshold| distiq_ml::Split { feature, threshold, left: -1, right: -2 };
+        let (low, high) = (split(0, 1.0), split(0, 2.0));
+        let below = Tree { splits: vec![low], leaves: vec![1.0, 2.0] };
+        let above = Tree {
+            splits: vec![
+                distiq_ml::Split { right: 1, ..low },
+                distiq_ml::Split { left: -2, right: -3, ..high },
+            ],
+            leaves: vec![3.0, 4.0, 5.0],
+        };
+        let leaf = Tree { splits: Vec::new(), leaves: vec![6.0] };
+        let tree = joined(1, &below, &above);
+        for value in [0.5, 1.5, 2.5] {
+            assert_eq!(tree.value(&[value, 0.0]), below.value(&[value]));
+            assert_eq!(tree.value(&[value, 1.0]), above.value(&[value]));
+            assert_eq!(joined(1, &leaf, &above).value(&[value, 0.0]), 6.0);
+            assert_eq!(joined(1, &above, &leaf).value(&[value, 1.0]), 6.0);
+        }
+        let trees = Trees { features: 2, trees: vec![tree] };
+        assert_eq!(Trees::read(&trees.write()), Ok(trees), "parents before their children");
     }
 }

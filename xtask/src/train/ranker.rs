@@ -108,9 +108,7 @@ pub fn learnable<'a>(rows: &Rows, questions: impl Iterator<Item = &'a Range<usiz
             learnable.values.extend(rows.row(row));
         }
         learnable.questions.push(start..learnable.gains.len());
-        let weight = rows.questions.binary_search_by_key(&question.start, |other| other.start);
-        let weight = weight.ok().and_then(|at| rows.weights.get(at)).copied().unwrap_or(1.0);
-        learnable.weights.push(weight);
+        learnable.weights.push(1.0);
     }
     learnable
 }

@@ -20,7 +20,7 @@ const HALF_LIFE: f32 = 4.0;
 const UNKNOWN: f32 = 20.0;
 
 /// What is told of a candidate's file.
-pub(crate) const PAST: [&str; 15] = [
+pub(crate) const PAST: [&str; 16] = [
     "past_words",
     "past_words_share",
     "past_words_rank",
@@ -36,6 +36,7 @@ pub(crate) const PAST: [&str; 15] = [
     "query_past_known",
     "query_past_best",
     "query_past_commits",
+    "query_reads_as_change",
 ];
 
 /// The past of a project, ready to be asked.
@@ -394,8 +395,8 @@ impl Look<'_> {
         self.folders = Ranked::new(folders);
     }
 
-    /// Returns what is told of a file, in the order of [`PAST`].
-    pub(crate) fn values(&self, path: &str) -> Vec<f32> {
+    /// Returns what is told of a file, in the order of [`PAST`]; the last is the request's.
+    pub(crate) fn values(&self, path: &str, reads_as_change: bool) -> Vec<f32> {
         let file = self.history.files.find(path);
         let of = |values: &[f32]| file.and_then(|file| values.get(file)).copied().unwrap_or(0.0);
         let told = file.and_then(|file| self.history.told.get(file)).copied().unwrap_or_default();
@@ -419,6 +420,7 @@ impl Look<'_> {
             self.known,
             self.top,
             (1.0 + self.history.commits() as f32).ln(),
+            if reads_as_change { 1.0 } else { 0.0 },
         ]
     }
 

@@ -13,11 +13,16 @@ pub(crate) struct OfPast<'a> {
     look: Look<'a>,
     /// Shard and place of the files that similar commits changed, the likeliest first.
     found: Vec<(usize, usize)>,
+    reads_as_change: bool,
 }
 
 impl<'a> OfPast<'a> {
     /// Looks for the terms of a request; `None` where no past is known, or it says nothing of them.
-    pub fn new(snapshot: &'a Snapshot, terms: &[(String, f32)]) -> Option<Self> {
+    pub fn new(
+        snapshot: &'a Snapshot,
+        terms: &[(String, f32)],
+        reads_as_change: bool,
+    ) -> Option<Self> {
         let look = snapshot.history()?.look(terms)?;
         let likely: Vec<&str> = look.files().take(FOUND).collect();
         let mut found: Vec<(usize, (usize, usize))> = Vec::new();
@@ -31,7 +36,7 @@ impl<'a> OfPast<'a> {
         }
         found.sort_unstable();
         let found = found.into_iter().map(|(_, place)| place).collect();
-        Some(Self { look, found })
+        Some(Self { look, found, reads_as_change })
     }
 }
 
@@ -49,7 +54,7 @@ impl Signal for OfPast<'_> {
     }
 
     fn values(&self, row: &Row) -> Vec<f32> {
-        self.look.values(&row.path)
+        self.look.values(&row.path, self.reads_as_change)
     }
 
     fn is_strong(&self, row: &Row) -> bool {

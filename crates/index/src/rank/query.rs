@@ -101,6 +101,7 @@ pub(crate) struct Query {
     pub has_lines: bool,
     /// Whether it opens as a change does: "fix", "add".
     pub tells_a_change: bool,
+    pub reads_as_change: bool,
     pub tells_of_tests: bool,
     /// Whether it asks for a yes or no.
     pub asks_whether: bool,
@@ -290,6 +291,7 @@ impl Query {
         self.asks_whether = WHETHER.iter().any(|word| self.words.contains(*word));
         self.makes = MAKING.iter().any(|start| first.starts_with(start));
         self.tells_a_change = CHANGE_WORDS.contains(&first.as_str()) || starts_scoped(text);
+        self.reads_as_change = reads_as_change(text);
         self.tells_of_tests = tells_of_tests(text);
     }
 }
