@@ -62,6 +62,8 @@ pub fn run(arguments: &[&str]) -> Result<()> {
             crate::target_dir()?.join("release/distiq")
         }
     };
+    // For what is measured in one process.
+    crate::step("cargo", &["build", "--release", "-q", "-p", "xtask"])?;
     let folder = std::env::temp_dir().join(format!("distiq-bench-index-{}", std::process::id()));
     let bench = Bench { binary, tree: folder.join("tree"), folder, retrieval };
     match &bench.retrieval {
