@@ -21,7 +21,9 @@ pub struct Settings {
     pub rows: u32,
     /// The weight of a leaf's pull towards 0.
     pub ridge: f32,
-    /// The share of features each tree may look at.
+    /// The first feature that trees may look at.
+    pub first: usize,
+    /// The share of those from there on that each tree may look at.
     pub feature_share: f32,
     /// The share of questions each tree is fitted to.
     pub question_share: f32,
@@ -147,8 +149,9 @@ pub fn fit(rows: &Rows, settings: Settings, mut each: impl FnMut(&Trees) -> bool
     for _ in 0..settings.trees {
         let chosen: Vec<bool> =
             rows.questions.iter().map(|_| random.share() < settings.question_share).collect();
-        let features: Vec<usize> =
-            (0..rows.features).filter(|_| random.share() < settings.feature_share).collect();
+        let features: Vec<usize> = (settings.first..rows.features)
+            .filter(|_| random.share() < settings.feature_share)
+            .collect();
         let slopes = slopes(rows, &scores, &chosen);
         let tree = grow(&binned, &slopes, rows, &chosen, &features, settings);
         for (row, score) in scores.iter_mut().enumerate() {
@@ -399,6 +402,7 @@ mod tests {
             rate: 0.2,
             rows: 20,
             ridge: 1.0,
+            first: 0,
             feature_share: 1.0,
             question_share: 0.8,
             seed: 7,

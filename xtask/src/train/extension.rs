@@ -9,7 +9,7 @@ use std::ops::Range;
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use distiq_index::{FEATURES, PLACED, extended, placed};
+use distiq_index::{Extension, FEATURES, PLACED, extended, placed};
 use distiq_ml::{Tree, Trees};
 
 use super::boost::{Settings, fit};
@@ -23,10 +23,14 @@ const SETTINGS: Settings = Settings {
     rate: 0.1,
     rows: 60,
     ridge: 1.0,
+    first: 0,
     feature_share: 0.6,
     question_share: 0.5,
     seed: 1,
 };
+/// Vectors are known of few repositories: small trees that see nothing of the words learn nothing by heart.
+const OF_VECTORS: Settings =
+    Settings { leaves: 4, rate: 0.05, rows: 200, first: FEATURES.len(), ..SETTINGS };
 /// What keeps two kinds of requests apart, each with trees of its own: trees that were fitted to both gained files a third less.
 const APART: &str = "query_reads_as_change";
 /// As many rows as the product looks at again.
@@ -47,8 +51,12 @@ pub fn run(folder: &Path, signal: &Told<'_>) -> Result<()> {
     println!("{} questions, {} rows", all.rows.questions.len(), all.rows.gains.len());
     let own = extension.features().iter().position(|name| *name == APART);
     let apart = own.map(|own| FEATURES.len() + PLACED.len() + own);
-    cross(&all, &repos, apart);
-    let trees = forest(&all, all.rows.questions.iter(), apart);
+    let settings = match extension {
+        Extension::Vectors => OF_VECTORS,
+        Extension::Past => SETTINGS,
+    };
+    cross(&all, &repos, apart, settings);
+    let trees = forest(&all, all.rows.questions.iter(), apart, settings);
     let name = format!("{extension:?}").to_lowercase();
     let path = crate::root().join(format!("crates/index/src/rank/{name}.bin"));
     let bytes = trees.write();
@@ -147,9 +155,10 @@ fn forest<'a>(
     all: &Split,
     questions: impl Iterator<Item = &'a Range<usize>>,
     apart: Option<usize>,
+    settings: Settings,
 ) -> Trees {
     let grow = |questions: &[&'a Range<usize>]| {
-        fit(&learnable(&all.rows, questions.iter().copied()), SETTINGS, |_| true)
+        fit(&learnable(&all.rows, questions.iter().copied()), settings, |_| true)
     };
     let is_above = |question: &&Range<usize>| {
         apart.is_some_and(|at| all.rows.row(question.start).get(at).is_some_and(|x| *x > 0.5))
@@ -185,14 +194,15 @@ fn joined(feature: u16, below: &Tree, above: &Tree) -> Tree {
 }
 
 /// Asks every repository by trees that were fitted to others.
-fn cross(all: &Split, repos: &[String], apart: Option<usize>) {
+fn cross(all: &Split, repos: &[String], apart: Option<usize>, settings: Settings) {
     let part = |repo: &str| repos.iter().position(|other| other == repo).unwrap_or(0) / 2 % PARTS;
-    let mut left_out = vec![all.rows.scores.clone(); SETTINGS.trees / EVERY];
+    let mut left_out = vec![all.rows.scores.clone(); settings.trees / EVERY];
     for out in 0..PARTS {
         let questions = all.asked.iter().zip(&all.rows.questions);
         let (own, others): (Vec<_>, Vec<_>) =
             questions.partition(|(asked, _)| part(&asked.repo) == out);
-        let trees = forest(all, others.iter().map(|(_, question)| *question), apart).trees;
+        let others = others.iter().map(|(_, question)| *question);
+        let trees = forest(all, others, apart, settings).trees;
         for row in own.iter().flat_map(|(_, question)| (*question).clone()) {
             let mut sum = 0.0;
             for (at, tree) in trees.iter().enumerate() {

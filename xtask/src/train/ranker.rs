@@ -17,6 +17,7 @@ pub const SETTINGS: Settings = Settings {
     rate: 0.1,
     rows: 100,
     ridge: 1.0,
+    first: 0,
     feature_share: 0.5,
     question_share: 0.4,
     seed: 1,

@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use distiq_base::{Embed, EmbedError, EmbedRole};
 use distiq_ml::Transformer;
 use distiq_ml::kernels::quantize;
@@ -30,19 +30,22 @@ struct Kept {
 }
 
 impl Remembered {
-    /// Opens a model, and what is kept in the file `kept`.
+    /// Opens a model, and what is kept of it in files that begin as `kept` does.
     pub fn new(model: &Path, kept: &Path) -> Result<Self> {
         let model = Transformer::open(model)?.with_threads(1);
         let width = model.vectors(&["a"], EmbedRole::Query).first().map_or(0, Vec::len);
         if let Some(folder) = kept.parent() {
             fs::create_dir_all(folder)?;
         }
-        let bytes = fs::read(kept).unwrap_or_default();
+        let path = PathBuf::from(format!("{}-{}", kept.display(), model.id()));
+        let bytes = fs::read(&path).unwrap_or_default();
         let records = bytes.chunks_exact(20 + width);
-        ensure!(records.remainder().is_empty(), "`{}` is of another model", kept.display());
+        let broken = records.remainder().len();
         let vectors = records.filter_map(vector).collect();
-        let file = OpenOptions::new().create(true).append(true).open(kept);
-        let file = file.with_context(|| format!("Cannot write `{}`", kept.display()))?;
+        let file = OpenOptions::new().create(true).append(true).open(&path);
+        let file = file.with_context(|| format!("Cannot write `{}`", path.display()))?;
+        // Where it was ended while it wrote, the last record is not whole.
+        file.set_len(u64::try_from(bytes.len() - broken)?)?;
         Ok(Self { model, width, kept: Mutex::new(Kept { file, vectors }) })
     }
 }

@@ -142,6 +142,7 @@ fn group(
         let [functions, files] = MOST_EMBEDDED;
         let most = if kind == "a" { functions } else { files };
         if index.snapshot()?.stats().chunks > most {
+            kept.write(&[])?;
             return Ok(Vec::new());
         }
         let vectors = folder.join("vectors").join(format!("{name}-{kind}"));

@@ -112,6 +112,9 @@ mod tests {
 
     #[test]
     fn the_trees_fit_what_they_are_told() {
-        assert!(Extension::Past.trees().is_some(), "train it anew: `cargo xtask train past`");
+        for extension in [Extension::Past, Extension::Vectors] {
+            let is_there = extension.trees().is_some_and(|trees| !trees.trees.is_empty());
+            assert!(is_there, "train it anew: `cargo xtask train past`, `vectors`");
+        }
     }
 }
