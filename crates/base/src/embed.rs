@@ -51,7 +51,7 @@ pub trait Embed: Send + Sync + std::fmt::Debug {
 /// Tells how well passages fit a request by reading each together with it.
 pub trait Rerank: Send + Sync + std::fmt::Debug {
     /// Returns a score for each passage, in their order; greater is better, and scores of different requests cannot be
-    /// compared. The call may take long, and blocks.
+    /// compared. Where there are none, the order stays as it is. The call may take long, and blocks.
     ///
     /// # Errors
     /// When the model cannot be read.

@@ -43,8 +43,12 @@ pub fn if_any(world: &World) -> Option<Arc<dyn Embed>> {
 
 /// Returns the model of the settings that reads places together with the request.
 pub fn reranker(world: &World) -> Option<Arc<dyn Rerank>> {
-    let folder = world.settings.reranker.clone()?;
-    Some(Arc::new(LocalCross { folder, model: OnceLock::new() }))
+    Some(Arc::new(LocalCross::of(world)?))
+}
+
+/// Returns the same for work that goes on without one: why it cannot be used is said once.
+pub fn reranker_if_any(world: &World) -> Option<Arc<dyn Rerank>> {
+    Some(Arc::new(IfAny { model: LocalCross::of(world)?, is_said: OnceLock::new() }))
 }
 
 /// A vendor's model, asked through the router: its limits hold, and each request is on the ledger.
@@ -172,6 +176,32 @@ impl Embed for Local {
 struct LocalCross {
     folder: PathBuf,
     model: OnceLock<Result<CrossEncoder, Arc<TransformerError>>>,
+}
+
+impl LocalCross {
+    fn of(world: &World) -> Option<Self> {
+        let folder = world.settings.reranker.clone()?;
+        Some(Self { folder, model: OnceLock::new() })
+    }
+}
+
+/// A model without which the order stays as it is.
+#[derive(Debug)]
+struct IfAny {
+    model: LocalCross,
+    is_said: OnceLock<()>,
+}
+
+impl Rerank for IfAny {
+    fn scores(&self, request: &str, passages: &[&str]) -> Result<Vec<f32>, RerankError> {
+        Ok(self.model.scores(request, passages).unwrap_or_else(|error| {
+            self.is_said.get_or_init(|| {
+                let why = error.0;
+                terminal::say(&format!("note: code is found without `index.reranker`: {why}"));
+            });
+            Vec::new()
+        }))
+    }
 }
 
 impl Rerank for LocalCross {

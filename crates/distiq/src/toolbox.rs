@@ -26,7 +26,7 @@ pub fn open(world: &World, mode: Mode, watch: Option<Arc<dyn Watch>>) -> Result<
         memory: Some(Arc::new(Grants::of(world))),
         code: Some(Arc::new(
             ProjectCode::new(&world.root, &world.home.cache)
-                .with_models(embedder::if_any(world), embedder::reranker(world))
+                .with_models(embedder::if_any(world), embedder::reranker_if_any(world))
                 .with_history(world.settings.history),
         )),
         secret_env: Registry::key_variables(&world.settings),

@@ -147,6 +147,25 @@ fn a_vendors_vectors_are_made_once_found_by_and_paid_for() {
 }
 
 #[test]
+fn a_model_searches_without_a_reranker_that_cannot_be_read() {
+    let call = Answer::text("")
+        .and_call("search", serde_json::json!({"in": "meaning", "pattern": "dump a cookie"}));
+    let model = ScriptedModel::start(Script::by_turn([call, Answer::text("Found.")])).unwrap();
+    let place = place();
+    let mut command = place.command(&["run", "--no-local", "--model", "gpt-scripted", "find it"]);
+    command
+        .env("OPENAI_BASE_URL", model.base_url_openai())
+        .env("OPENAI_API_KEY", "sk-test-of-rerankers")
+        .env("DISTIQ_RERANKER", "/nowhere");
+    let ran = Ran::of(command.output().unwrap());
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    assert_eq!(ran.err.matches("note: code is found without `index.reranker`").count(), 1);
+    assert!(ran.err.contains("/nowhere/config.json"), "{}", ran.err);
+    let last = format!("{:?}", model.requests().pop().unwrap().request);
+    assert!(last.contains("def dump"), "the search found the place: {last}");
+}
+
+#[test]
 fn a_model_that_searches_by_meaning_finds_by_the_vectors_of_the_settings() {
     let text = "http Cookie\n    def dump(self):\n        return ''";
     let call =
