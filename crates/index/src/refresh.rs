@@ -326,13 +326,12 @@ impl Index {
         if control.is_cancelled() {
             return Err(IndexError::Cancelled);
         }
-        let known = known?;
         let mut refreshed = Refreshed {
             files: u64::try_from(walked.files.len()).unwrap_or(u64::MAX),
             left_out: u64::try_from(walked.left_out).unwrap_or(u64::MAX),
             ..Refreshed::default()
         };
-        let Differences { changed, known, removed } = differences(walked.files, known);
+        let Differences { changed, known, removed } = differences(walked.files, &known?);
         let texts = self.db.read(|tx| table::texts(tx, known))?;
         if !removed.is_empty() {
             self.db.write(|tx| removed.iter().try_for_each(|path| table::remove(tx, path)))?;
@@ -464,23 +463,23 @@ struct Differences {
     removed: Vec<String>,
 }
 
-/// Compares what was found with what is known; both come by rising path.
-fn differences(found: Vec<Found>, known: Vec<FileRow>) -> Differences {
-    let mut known = known.into_iter().peekable();
+/// Compares what was found with what is known.
+fn differences(found: Vec<Found>, known: &[FileRow]) -> Differences {
+    let mut places: HashMap<&str, usize> = HashMap::with_capacity(known.len());
+    places.extend(known.iter().zip(0..).map(|(row, at)| (row.path.as_str(), at)));
     let mut differences = Differences::default();
     for file in found {
-        while let Some(gone) = known.next_if(|row| row.path < file.path) {
-            differences.removed.push(gone.path);
-        }
-        let row = known.next_if(|row| row.path == file.path);
+        let row = places.remove(file.path.as_str()).and_then(|at| known.get(at));
         let is_same =
             |row: &FileRow| row.bytes == file.bytes && row.modified_ns == file.modified_ns;
-        if !row.as_ref().is_some_and(is_same) {
-            differences.known.extend(row.map(|row| row.path));
+        if !row.is_some_and(is_same) {
+            differences.known.extend(row.map(|row| row.path.clone()));
             differences.changed.push(file);
         }
     }
-    differences.removed.extend(known.map(|row| row.path));
+    differences.changed.sort_unstable_by(|a, b| a.path.cmp(&b.path));
+    differences.removed.extend(places.into_keys().map(str::to_owned));
+    differences.removed.sort_unstable();
     differences
 }
 

@@ -1,17 +1,24 @@
 //! The files of a project that are worth reading.
 
+mod folder;
+mod rules;
+#[cfg(test)]
+mod tests;
+
 use std::ffi::OsStr;
-use std::os::fd::OwnedFd;
+use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use distiq_base::secret_files;
-use ignore::{DirEntry, WalkBuilder, WalkState};
+use rustix::fd::OwnedFd;
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, statat};
 
 use crate::place::FOLDER;
+use folder::Entries;
+use rules::Rules;
 
 /// Most files of a project.
 pub(crate) const MAX_FILES: usize = 400_000;
@@ -19,12 +26,16 @@ pub(crate) const MAX_FILES: usize = 400_000;
 pub(crate) const MAX_BYTES: u64 = 4 << 20;
 /// Deepest nesting of folders.
 const MAX_DEPTH: usize = 100;
+/// Folders still to be read from which on others help.
+const MANY: usize = 16;
 
 /// Folders whose name begins with a dot and that are read all the same.
 const OPEN_FOLDERS: &[&str] = &[".github", ".circleci", ".gitlab", ".config", ".cargo"];
 /// Folders that hold others' code or what was built, even where nobody ignores them.
 const CLOSED_FOLDERS: &[&str] =
     &["node_modules", "bower_components", "__pycache__", "site-packages", FOLDER];
+/// What marks a folder whose contents a tool can make again.
+const CACHE_MARK: &str = "CACHEDIR.TAG";
 
 /// A file of the project.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,109 +54,199 @@ pub(crate) struct Walked {
     pub left_out: usize,
 }
 
-/// Lists the files, by path; those that ignore files name are left out, and links are not followed.
+/// Lists the files, in no order; those that ignore files name are left out, and links are not followed.
 pub(crate) fn walk(root: &Path, is_cancelled: &(dyn Fn() -> bool + Sync)) -> Walked {
-    let found = Mutex::new(Vec::new());
-    let (count, left_out) = (AtomicUsize::new(0), AtomicUsize::new(0));
-    let ends = AtomicBool::new(false);
-    // Where the part of a path begins that is relative to the root.
-    let start = root.join("").as_os_str().len();
-    let threads = std::thread::available_parallelism().map_or(2, |count| count.get().min(4));
-    WalkBuilder::new(root)
-        .hidden(false)
-        .require_git(false)
-        .follow_links(false)
-        .max_depth(Some(MAX_DEPTH))
-        .add_custom_ignore_filename(".distiqignore")
-        .filter_entry(|entry| entry.depth() == 0 || is_open(entry))
-        .threads(threads)
-        .build_parallel()
-        .run(|| {
-            let mut beside = Beside::default();
-            let (found, count, left_out, ends) = (&found, &count, &left_out, &ends);
-            Box::new(move |entry| {
-                if ends.load(Ordering::Relaxed) || is_cancelled() {
-                    return WalkState::Quit;
-                }
-                // What cannot be looked at is left out, as ripgrep does.
-                let Ok(entry) = entry else { return WalkState::Continue };
-                match look(start, &entry, &mut beside) {
-                    Look::File(file) => {
-                        if count.fetch_add(1, Ordering::Relaxed) >= MAX_FILES {
-                            left_out.fetch_add(1, Ordering::Relaxed);
-                            ends.store(true, Ordering::Relaxed);
-                            return WalkState::Quit;
-                        }
-                        if let Ok(mut found) = found.lock() {
-                            found.push(file);
-                        }
-                    }
-                    Look::Odd => {
-                        left_out.fetch_add(1, Ordering::Relaxed);
-                    }
-                    Look::Nothing => {}
-                }
-                WalkState::Continue
-            })
-        });
-    let mut files = found.into_inner().unwrap_or_default();
-    files.sort_unstable_by(|a, b| a.path.cmp(&b.path));
-    Walked { files, left_out: left_out.into_inner() }
-}
-
-fn is_open(entry: &DirEntry) -> bool {
-    if !entry.file_type().is_some_and(|kind| kind.is_dir()) {
-        return true;
-    }
-    let Some(name) = entry.file_name().to_str() else { return false };
-    let is_hidden = name.starts_with('.') && !OPEN_FOLDERS.contains(&name);
-    !is_hidden && !CLOSED_FOLDERS.contains(&name) && !entry.path().join("CACHEDIR.TAG").exists()
-}
-
-enum Look {
-    File(Found),
-    /// Its name cannot be kept.
-    Odd,
-    Nothing,
-}
-
-fn look(start: usize, entry: &DirEntry, beside: &mut Beside) -> Look {
-    if !entry.file_type().is_some_and(|kind| kind.is_file()) {
-        return Look::Nothing;
-    }
-    let path = entry.path().as_os_str().as_bytes().get(start..).unwrap_or_default();
-    if path.is_empty() || secret_files::is_secret(Path::new(OsStr::from_bytes(path))) {
-        return Look::Nothing;
-    }
-    let Ok(path) = str::from_utf8(path) else { return Look::Odd };
-    let Some((bytes, modified_ns)) = beside.stat(entry.path()) else { return Look::Nothing };
-    Look::File(Found { path: path.to_owned(), bytes, modified_ns })
-}
-
-/// The folder of the last file, held open: files of a folder come one after the other, and are found faster from there
-/// than along their whole paths.
-#[derive(Debug, Default)]
-struct Beside {
-    path: PathBuf,
-    folder: Option<OwnedFd>,
-}
-
-impl Beside {
-    /// Returns a file's length and the time of its last change, in nanoseconds; `None` where it is no file any more.
-    fn stat(&mut self, path: &Path) -> Option<(u64, i64)> {
-        let (parent, name) = (path.parent()?, path.file_name()?);
-        if self.folder.is_none() || self.path != parent {
-            let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-            self.folder = Some(rustix::fs::open(parent, flags, Mode::empty()).ok()?);
-            self.path.clear();
-            self.path.push(parent);
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let Ok(folder) = rustix::fs::open(root, flags, Mode::empty()) else { return Walked::default() };
+    let top = Folder { path: String::new(), depth: 0, rules: Arc::new(Rules::outside(root)) };
+    let walk = Walk {
+        root: folder,
+        is_cancelled,
+        queue: Mutex::new(Queue { folders: vec![top], working: 0 }),
+        more: Condvar::new(),
+        count: AtomicUsize::new(0),
+        is_over: AtomicBool::new(false),
+    };
+    std::thread::scope(|scope| {
+        let mut own = Worker::new(&walk);
+        own.work(MANY);
+        let threads = if walk.lock().folders.is_empty() { 1 } else { crate::rank::threads() };
+        let work = || {
+            let mut worker = Worker::new(&walk);
+            worker.work(usize::MAX);
+            std::mem::take(&mut worker.walked)
+        };
+        let others: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
+        own.work(usize::MAX);
+        let mut walked = std::mem::take(&mut own.walked);
+        for other in others.into_iter().filter_map(|other| other.join().ok()) {
+            walked.files.extend(other.files);
+            walked.left_out += other.left_out;
         }
-        let stat = statat(self.folder.as_ref()?, name, AtFlags::SYMLINK_NOFOLLOW).ok()?;
-        if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
+        walked
+    })
+}
+
+/// A folder that is still to be read.
+struct Folder {
+    /// Relative to the root.
+    path: String,
+    depth: usize,
+    /// The rules that hold where it stands.
+    rules: Arc<Rules>,
+}
+
+#[derive(Default)]
+struct Queue {
+    folders: Vec<Folder>,
+    /// How many folders are being read.
+    working: usize,
+}
+
+/// What the threads of a walk share.
+struct Walk<'a> {
+    root: OwnedFd,
+    is_cancelled: &'a (dyn Fn() -> bool + Sync),
+    queue: Mutex<Queue>,
+    more: Condvar,
+    /// Files found.
+    count: AtomicUsize,
+    is_over: AtomicBool,
+}
+
+impl Walk<'_> {
+    fn lock(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns the next folder, where not more than `most` wait; waits while others may still find some.
+    fn next(&self, most: usize) -> Option<Folder> {
+        let mut queue = self.lock();
+        loop {
+            if self.is_over.load(Ordering::Relaxed) || queue.folders.len() > most {
+                return None;
+            }
+            if let Some(folder) = queue.folders.pop() {
+                queue.working += 1;
+                return Some(folder);
+            }
+            if queue.working == 0 {
+                return None;
+            }
+            queue = self.more.wait(queue).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// Takes the folders that one who has read a folder found in it.
+    fn add(&self, found: &mut Vec<Folder>) {
+        let mut queue = self.lock();
+        queue.working -= 1;
+        queue.folders.append(found);
+        let is_news = queue.folders.len() > 1 || queue.working == 0;
+        drop(queue);
+        if is_news {
+            self.more.notify_all();
+        }
+    }
+}
+
+/// One thread of a walk.
+struct Worker<'a> {
+    walk: &'a Walk<'a>,
+    walked: Walked,
+    entries: Entries,
+    /// The path that is looked at.
+    path: Vec<u8>,
+    /// Folders in the one that is read.
+    below: Vec<Folder>,
+}
+
+impl<'a> Worker<'a> {
+    fn new(walk: &'a Walk<'a>) -> Self {
+        let (walked, entries) = (Walked::default(), Entries::default());
+        Self { walk, walked, entries, path: Vec::new(), below: Vec::new() }
+    }
+
+    /// Reads folders until there are none, or more than `most` wait.
+    fn work(&mut self, most: usize) {
+        while let Some(folder) = self.walk.next(most) {
+            // What cannot be looked at is left out, as ripgrep does.
+            let _ = self.read(&folder);
+            if (self.walk.is_cancelled)() {
+                self.walk.is_over.store(true, Ordering::Relaxed);
+            }
+            self.walk.add(&mut self.below);
+        }
+    }
+
+    fn read(&mut self, task: &Folder) -> Option<()> {
+        let opened = folder::open(self.walk.root.as_fd(), &task.path)?;
+        let folder = opened.as_fd();
+        self.entries.read(folder);
+        let is_marked = task.depth > 0 && self.entries.has(CACHE_MARK);
+        // A link that leads nowhere marks nothing.
+        if is_marked && statat(folder, CACHE_MARK, AtFlags::empty()).is_ok() {
             return None;
         }
-        let seconds = i128::from(stat.st_mtime) * 1_000_000_000;
-        let modified_ns = i64::try_from(seconds + i128::from(stat.st_mtime_nsec)).unwrap_or(0);
-        Some((u64::try_from(stat.st_size).unwrap_or(0), modified_ns.max(0)))
+        let mut rules = Arc::clone(&task.rules);
+        if self.entries.iter().any(|(name, _)| Rules::is_told_by(name)) {
+            rules = Arc::new(rules.inside(folder, &task.path, |name| self.entries.has(name)));
+        }
+        self.path.clear();
+        self.path.extend_from_slice(task.path.as_bytes());
+        if !task.path.is_empty() {
+            self.path.push(b'/');
+        }
+        let start = self.path.len();
+        for (name, kind) in self.entries.iter() {
+            self.path.truncate(start);
+            self.path.extend_from_slice(name);
+            if kind == FileType::Directory {
+                let is_read = task.depth + 1 < MAX_DEPTH && is_open(name);
+                if is_read
+                    && !rules.ignore(&self.path, true)
+                    && let Ok(path) = str::from_utf8(&self.path)
+                {
+                    let (path, rules) = (path.to_owned(), Arc::clone(&rules));
+                    self.below.push(Folder { path, depth: task.depth + 1, rules });
+                }
+                continue;
+            }
+            if kind != FileType::RegularFile || rules.ignore(&self.path, false) {
+                continue;
+            }
+            if secret_files::is_secret(Path::new(OsStr::from_bytes(&self.path))) {
+                continue;
+            }
+            let Ok(path) = str::from_utf8(&self.path) else {
+                self.walked.left_out += 1;
+                continue;
+            };
+            let Some((bytes, modified_ns)) = folder::stat(folder, name) else { continue };
+            if self.walk.count.fetch_add(1, Ordering::Relaxed) >= MAX_FILES {
+                self.walked.left_out += 1;
+                self.walk.is_over.store(true, Ordering::Relaxed);
+                return None;
+            }
+            self.walked.files.push(Found { path: path.to_owned(), bytes, modified_ns });
+        }
+        Some(())
     }
+}
+
+impl Drop for Worker<'_> {
+    fn drop(&mut self) {
+        // Nobody else must wait for what it found.
+        if std::thread::panicking() {
+            self.walk.is_over.store(true, Ordering::Relaxed);
+            self.walk.more.notify_all();
+        }
+    }
+}
+
+/// Tells by its name whether a folder is read.
+fn is_open(name: &[u8]) -> bool {
+    let Ok(name) = str::from_utf8(name) else { return false };
+    let is_hidden = name.starts_with('.') && !OPEN_FOLDERS.contains(&name);
+    !is_hidden && !CLOSED_FOLDERS.contains(&name)
 }

@@ -1,0 +1,93 @@
+//! What a folder has in it.
+
+use std::os::fd::BorrowedFd;
+use std::path::Path;
+
+use rustix::fd::OwnedFd;
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat, statat};
+
+/// The entries of a folder; read again and again, so that its room is made once.
+#[derive(Debug, Default)]
+pub(super) struct Entries {
+    /// Names, one behind the other.
+    names: Vec<u8>,
+    /// Where each name ends, and what it is.
+    ends: Vec<(usize, FileType)>,
+    buffer: Vec<u8>,
+}
+
+impl Entries {
+    /// Reads a folder; what cannot be read of it is not there.
+    pub fn read(&mut self, folder: BorrowedFd<'_>) {
+        let Self { names, ends, buffer } = self;
+        names.clear();
+        ends.clear();
+        list(folder, buffer, |name, kind| {
+            if name != b"." && name != b".." {
+                names.extend_from_slice(name);
+                // Some file systems do not say.
+                let kind = match kind {
+                    FileType::Unknown => kind_of(folder, name),
+                    kind => kind,
+                };
+                ends.push((names.len(), kind));
+            }
+        });
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = (&[u8], FileType)> {
+        let mut start = 0;
+        self.ends.iter().map(move |(end, kind)| {
+            let name = self.names.get(start..*end).unwrap_or_default();
+            start = *end;
+            (name, *kind)
+        })
+    }
+
+    pub fn has(&self, name: &str) -> bool {
+        self.iter().any(|(other, _)| other == name.as_bytes())
+    }
+}
+
+fn kind_of(folder: BorrowedFd<'_>, name: &[u8]) -> FileType {
+    let stat = statat(folder, name, AtFlags::SYMLINK_NOFOLLOW);
+    stat.map_or(FileType::Unknown, |stat| FileType::from_raw_mode(stat.st_mode))
+}
+
+#[cfg(target_os = "linux")]
+fn list(folder: BorrowedFd<'_>, buffer: &mut Vec<u8>, mut each: impl FnMut(&[u8], FileType)) {
+    /// Large enough for any name, and for most folders at once.
+    const ROOM: usize = 32 << 10;
+    buffer.clear();
+    buffer.reserve(ROOM);
+    let mut entries = rustix::fs::RawDir::new(folder, buffer.spare_capacity_mut());
+    while let Some(Ok(entry)) = entries.next() {
+        each(entry.file_name().to_bytes(), entry.file_type());
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn list(folder: BorrowedFd<'_>, _: &mut Vec<u8>, mut each: impl FnMut(&[u8], FileType)) {
+    let Ok(entries) = rustix::fs::Dir::read_from(folder) else { return };
+    for entry in entries.flatten() {
+        each(entry.file_name().to_bytes(), entry.file_type());
+    }
+}
+
+/// Opens a folder by its path, relative to the root; no link in the path is followed.
+pub(super) fn open(root: BorrowedFd<'_>, path: &str) -> Option<OwnedFd> {
+    let path = Path::new(if path.is_empty() { "." } else { path });
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    rustix::fs::openat(root, path, flags, Mode::empty()).ok()
+}
+
+/// Returns a file's length and the time of its last change, in nanoseconds; `None` where it is no file any more.
+pub(super) fn stat(folder: BorrowedFd<'_>, name: &[u8]) -> Option<(u64, i64)> {
+    let stat: Stat = statat(folder, name, AtFlags::SYMLINK_NOFOLLOW).ok()?;
+    if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
+        return None;
+    }
+    let seconds = i128::from(stat.st_mtime) * 1_000_000_000;
+    let modified_ns = i64::try_from(seconds + i128::from(stat.st_mtime_nsec)).unwrap_or(0);
+    Some((u64::try_from(stat.st_size).unwrap_or(0), modified_ns.max(0)))
+}
