@@ -32,6 +32,7 @@ use crate::chunk::Chunk;
 use crate::error::IndexError;
 use crate::history::OfPast;
 use crate::search::{Hit, MAX_HITS, Query, Tests, is_test};
+use crate::segment::Damaged;
 use crate::snapshot::Snapshot;
 use crate::vector::Near;
 use crate::words::Analyzer;
@@ -80,7 +81,7 @@ impl Snapshot {
         text: &str,
         extension: Option<Extension>,
     ) -> Result<Vec<Candidate>, IndexError> {
-        let shelf = self.shelf();
+        let shelf = self.shelf()?;
         let query = query::Query::new(text, &shelf, &Analyzer::default())?;
         let mut signals =
             if extension.is_some() { signals(self, &query, text, true)? } else { Vec::new() };
@@ -113,8 +114,8 @@ impl Snapshot {
         Ok(Retrieved { hits, files, is_change, asks_for_tests: query::tells_of_tests(text) })
     }
 
-    fn shelf(&self) -> Shelf<'_> {
-        Shelf::new(self.parts(), self.usual())
+    fn shelf(&self) -> Result<Shelf<'_>, Damaged> {
+        Ok(Shelf::new(self.parts(), self.usual()?))
     }
 
     fn number(&self, shard: usize, chunk: u32) -> u32 {
@@ -203,7 +204,7 @@ fn find(
     may_cost: bool,
 ) -> Result<(Vec<Hit>, recall::Recall), IndexError> {
     let without_tests = asked.tests == Tests::Exclude;
-    let shelf = snapshot.shelf();
+    let shelf = snapshot.shelf()?;
     let query = query::Query::new(asked.text, &shelf, &Analyzer::default())?;
     let most = if without_tests { limit * LEFT_OUT } else { limit };
     let signals = signals(snapshot, &query, asked.text(), may_cost)?;

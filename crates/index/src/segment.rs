@@ -2,11 +2,13 @@
 //! written; a file that changes is read into a new segment and dead in its old one.
 //!
 //! ```text
-//! postings ┊ chunks ┊ facts ┊ terms ┊ files ┊ lengths ┊ places ┊ names ┊ footer
+//! postings ┊ chunks ┊ facts ┊ blocks of terms ┊ blocks of names ┊ terms ┊ files ┊ lengths ┊ places ┊ names ┊ footer
 //! ```
-//! A record of the first three parts is read when it is asked for, and carries its own checksum; the
-//! names' letters are read when the first request asks, the other parts when the segment is opened. Numbers are little-endian.
+//! A record of the first five parts is read when it is asked for, and carries its own checksum; blocks stay in memory
+//! then. What the names have beside their blocks is read when the first request asks, the other parts when the segment is
+//! opened. Numbers are little-endian.
 
+mod blocks;
 mod build;
 mod facts;
 mod image;

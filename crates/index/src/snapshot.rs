@@ -237,8 +237,12 @@ impl Snapshot {
     }
 
     /// Returns what is the same for every search.
-    pub(crate) fn usual(&self) -> &Usual {
-        self.usual.get_or_init(|| Usual::new(&self.parts))
+    pub(crate) fn usual(&self) -> Result<&Usual, Damaged> {
+        if let Some(usual) = self.usual.get() {
+            return Ok(usual);
+        }
+        let usual = Usual::new(&self.parts)?;
+        Ok(self.usual.get_or_init(|| usual))
     }
 
     pub(crate) fn parts(&self) -> &[Part] {
@@ -326,7 +330,7 @@ impl Snapshot {
     fn files_listed(&self, term: &str) -> Result<Vec<FileView<'_>>, IndexError> {
         let mut views = Vec::new();
         for part in &self.parts {
-            let Some(place) = part.segment.terms().find(term) else { continue };
+            let Some(place) = part.segment.terms().find(term)? else { continue };
             let bytes = part.segment.list(place)?;
             for found in crate::segment::Postings::new(&bytes) {
                 let place = usize::try_from(found.document).map_err(|_| Damaged)?;

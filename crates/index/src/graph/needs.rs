@@ -99,7 +99,7 @@ impl Snapshot {
         let term = format!("{NAME}{}", name.to_lowercase());
         let (mut found, mut count) = (HashSet::new(), 0);
         for (at, part) in self.parts().iter().enumerate() {
-            let Some(place) = part.segment.terms().find(&term) else { continue };
+            let Some(place) = part.segment.terms().find(&term)? else { continue };
             let list = part.segment.list(place)?;
             for posting in Postings::new(&list).filter(|posting| part.holds(posting.document)) {
                 count += 1;

@@ -210,9 +210,9 @@ impl Desk<'_> {
         naming::names(&mut features, &chunk, query);
         naming::how_named(&mut features, &chunk, query, analyzer);
         let terms = view.segment.terms();
-        let number = terms
-            .index(&format!("{NAME}{}", chunk.name.to_lowercase()))
-            .and_then(|term| view.segment.names().number(term));
+        let names = view.segment.names()?;
+        let number = terms.index(&format!("{NAME}{}", chunk.name.to_lowercase()))?;
+        let number = number.and_then(|term| names.number(term));
         features.letters = letters.map_or(0.0, |letters| letters.of(number, candidate.shard));
         features.lines = place(
             usize::try_from(chunk.end_line - chunk.start_line.min(chunk.end_line)).unwrap_or(0),

@@ -29,29 +29,37 @@ pub(super) struct Letters {
 }
 
 impl Letters {
-    pub fn new(shelf: &Shelf<'_>, query: &Query) -> Self {
-        let names: Vec<_> = shelf.shards.iter().map(|view| view.segment.names()).collect();
+    pub fn new(shelf: &Shelf<'_>, query: &Query) -> Result<Self, Damaged> {
+        let names = shelf.shards.iter().map(|view| view.segment.names());
+        let names = names.collect::<Result<Vec<_>, Damaged>>()?;
         let repeats = &shelf.usual.repeats;
         let repeated = repeats.iter().flatten().filter(|repeats| **repeats).count();
         let all = names.iter().map(|names| names.len()).sum::<usize>();
         let all = all.saturating_sub(repeated).max(1) as f32;
         let mut scores: Vec<Vec<f32>> = names.iter().map(|names| vec![0.0; names.len()]).collect();
         let mut most = 0.0;
+        let mut groups = Vec::with_capacity(names.len());
         for gram in &query.name_grams {
-            // A name of several segments counts once.
-            let held = names.iter().zip(repeats).map(|(names, repeats)| match repeats.as_slice() {
-                [] => names.held(*gram) as usize,
-                repeats => names.holding(*gram).filter(|name| is_first(repeats, *name)).count(),
-            });
-            let held = held.sum::<usize>() as f32;
+            groups.clear();
+            let mut held = 0;
+            for (names, repeats) in names.iter().zip(repeats) {
+                let group = names.group(*gram)?;
+                groups.push(group);
+                // A name of several segments counts once.
+                held += match repeats.as_slice() {
+                    [] => group.held,
+                    repeats => group.names().filter(|name| is_first(repeats, *name)).count(),
+                };
+            }
+            let held = held as f32;
             if held / all > COMMON_GROUP && held > 20.0 {
                 continue;
             }
             // What no name holds speaks against all of them.
             let rarity = (1.0 + all / held.max(0.5)).ln();
             most += rarity * rarity;
-            for (names, scores) in names.iter().zip(&mut scores) {
-                for name in names.holding(*gram) {
+            for (group, scores) in groups.iter().zip(&mut scores) {
+                for name in group.names() {
                     if let Some(score) = scores.get_mut(name) {
                         *score += rarity;
                     }
@@ -61,7 +69,7 @@ impl Letters {
         for (names, scores) in names.iter().zip(&mut scores) {
             scores.iter_mut().zip(names.shares()).for_each(|(score, share)| *score *= share);
         }
-        Self { scores, most: most.sqrt().max(1e-6) }
+        Ok(Self { scores, most: most.sqrt().max(1e-6) })
     }
 
     /// Returns how far a candidate's name has the letters.
@@ -79,7 +87,7 @@ impl Letters {
     ) -> Result<Vec<Candidate>, Damaged> {
         let text = |(_, shard, name): &(f32, usize, usize)| {
             let segment = shelf.shards.get(*shard)?.segment;
-            segment.terms().text_bytes(segment.names().term(*name))
+            segment.terms().text_bytes(segment.names().ok()?.term(*name)).ok()
         };
         let order = |a: &(f32, usize, usize), b: &(f32, usize, usize)| {
             b.0.total_cmp(&a.0).then_with(|| text(a).cmp(&text(b)))
@@ -133,12 +141,12 @@ fn called(
 ) -> Result<Vec<Candidate>, Damaged> {
     let mut found: Vec<Candidate> = Vec::new();
     let Some(segment) = shelf.shards.get(own).map(|view| view.segment) else { return Ok(found) };
-    let term = segment.names().term(name);
-    let Some(text) = segment.terms().text(term) else { return Ok(found) };
+    let term = segment.names()?.term(name);
+    let text = segment.terms().text(term)?;
     // What stands in a segment before is of another name.
     for (shard, view) in shelf.shards.iter().enumerate().skip(own) {
         let terms = view.segment.terms();
-        let place = if shard == own { terms.place(term) } else { terms.find(text) };
+        let place = if shard == own { Some(terms.place(term)?) } else { terms.find(text)? };
         let Some(place) = place else { continue };
         let list = view.segment.list(place)?;
         let chunks = Postings::new(&list).map(|found| found.document);

@@ -204,7 +204,7 @@ impl Query {
             term.held = shelf.look_up(&term.text)?;
             if term.held.documents > 0 {
                 term.weight *= shelf.rarity(term.held.documents);
-            } else if let Some(repaired) = shelf.repair(&term.text, REPAIR_LETTERS) {
+            } else if let Some(repaired) = shelf.repair(&term.text, REPAIR_LETTERS)? {
                 term.held = shelf.look_up(&repaired)?;
                 term.weight *= REPAIRED * shelf.rarity(term.held.documents);
                 term.text = repaired;

@@ -75,7 +75,7 @@ pub(crate) struct Recall {
 
 /// Returns a term's lists.
 pub(crate) fn lists(shelf: &Shelf<'_>, term: &str) -> Result<Lists, Damaged> {
-    let list = |segment: &Segment| match segment.terms().find(term) {
+    let list = |segment: &Segment| match segment.terms().find(term)? {
         Some(place) => segment.list(place),
         None => Ok(Vec::new()),
     };
@@ -95,7 +95,7 @@ type Looked = (Vec<Vec<Vec<Found>>>, Vec<Scores>);
 fn look(shelf: &Shelf<'_>, query: &Query) -> Result<Looked, Damaged> {
     let looked = shelf.each(|at, shard| {
         // Read by the first request, here beside each other.
-        shard.segment.names();
+        shard.segment.names()?;
         let file_factors = shelf.usual.file_factors.get(at).map(Vec::as_slice).unwrap_or_default();
         let mut scores = Scores {
             units: vec![0.0; usize::try_from(shard.segment.chunks()).unwrap_or(0)],
@@ -151,7 +151,7 @@ pub(crate) fn recall(
         .iter()
         .take(BEST_FILES)
         .filter_map(|(shard, file, _)| best_of_file(shelf, &scores, *shard, *file));
-    let letters = Letters::new(shelf, query);
+    let letters = Letters::new(shelf, query)?;
     let mentioned = Mentioned::new(shelf, query)?;
     let more: Vec<Candidate> = of_files
         .chain(named(shelf, query, &scores)?)

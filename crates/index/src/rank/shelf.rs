@@ -58,7 +58,7 @@ pub(crate) struct Usual {
 
 impl Usual {
     /// Sums up what lengths are usual.
-    pub fn new(parts: &[Part]) -> Self {
+    pub fn new(parts: &[Part]) -> Result<Self, Damaged> {
         let mut sums = [0_u64; FIELDS];
         let (mut chunks, mut files) = (0_u32, 0_u32);
         for part in parts {
@@ -77,25 +77,26 @@ impl Usual {
             let files = part.segment.files().iter();
             files.map(|file| file_factors(&file.lengths, &file_lengths)).collect()
         };
-        Self {
+        Ok(Self {
             chunks,
             chunk_lengths,
             factors: Factors::new(&UNITS, &chunk_lengths),
             file_factors: parts.iter().map(of_part).collect(),
-            repeats: repeats(parts),
-        }
+            repeats: repeats(parts)?,
+        })
     }
 }
 
 /// Tells which names of each segment are in one before.
-fn repeats(parts: &[Part]) -> Vec<Vec<bool>> {
-    let names: Vec<Names<'_>> = parts.iter().map(|part| Names::of(part.segment.terms())).collect();
+fn repeats(parts: &[Part]) -> Result<Vec<Vec<bool>>, Damaged> {
+    let names = parts.iter().map(|part| Names::of(part.segment.terms()));
+    let names = names.collect::<Result<Vec<_>, Damaged>>()?;
     let of = |(at, own): (usize, &Names<'_>)| {
         let mut repeats = vec![false; own.len()];
         for other in names.iter().take(at) {
-            own.mark(other, &mut repeats);
+            own.mark(other, &mut repeats)?;
         }
-        if repeats.contains(&true) { repeats } else { Vec::new() }
+        Ok(if repeats.contains(&true) { repeats } else { Vec::new() })
     };
     names.iter().enumerate().map(of).collect()
 }
@@ -108,10 +109,9 @@ struct Names<'a> {
 }
 
 impl<'a> Names<'a> {
-    fn of(terms: &'a TermTable) -> Self {
-        let (from, to) =
-            (terms.lower_bound(&NAME.to_string()), terms.lower_bound(&MENTION.to_string()));
-        Self { terms, from, to }
+    fn of(terms: &'a TermTable) -> Result<Self, Damaged> {
+        let from = terms.lower_bound(&NAME.to_string())?;
+        Ok(Self { terms, from, to: terms.lower_bound(&MENTION.to_string())? })
     }
 
     fn len(&self) -> usize {
@@ -119,23 +119,22 @@ impl<'a> Names<'a> {
     }
 
     /// Marks those that another segment has, too.
-    fn mark(&self, other: &Self, marks: &mut [bool]) {
+    fn mark(&self, other: &Self, marks: &mut [bool]) -> Result<(), Damaged> {
         let mut at = other.from;
         // A few are looked up, many walked through side by side.
         let is_few = self.len().saturating_mul(FEW) < other.len();
         for (place, mark) in (self.from..self.to).zip(marks) {
-            let Some(name) = self.terms.text_bytes(place) else { continue };
             if is_few {
-                *mark |=
-                    self.terms.text(place).is_some_and(|name| other.terms.index(name).is_some());
+                *mark |= other.terms.index(self.terms.text(place)?)?.is_some();
                 continue;
             }
-            let behind = |at: usize| other.terms.text_bytes(at).is_some_and(|text| text < name);
-            while at < other.to && behind(at) {
+            let name = self.terms.text_bytes(place)?;
+            while at < other.to && other.terms.text_bytes(at)? < name {
                 at += 1;
             }
-            *mark |= at < other.to && other.terms.text_bytes(at) == Some(name);
+            *mark |= at < other.to && other.terms.text_bytes(at)? == name;
         }
+        Ok(())
     }
 }
 
@@ -214,7 +213,7 @@ impl<'a> Shelf<'a> {
     pub fn look_up(&self, term: &str) -> Result<Held, Damaged> {
         let mut held = Held::default();
         for shard in &self.shards {
-            let place = shard.segment.terms().find(term);
+            let place = shard.segment.terms().find(term)?;
             if let Some(place) = place {
                 held.documents = held.documents.saturating_add(living(shard, place)?);
             }
@@ -235,16 +234,17 @@ impl<'a> Shelf<'a> {
     }
 
     /// Returns the commonest term that is one edit away from a word nobody uses.
-    pub fn repair(&self, word: &str, letters: usize) -> Option<String> {
-        let first = word.chars().next()?;
+    pub fn repair(&self, word: &str, letters: usize) -> Result<Option<String>, Damaged> {
+        let Some(first) = word.chars().next() else { return Ok(None) };
         if word.chars().count() < letters || !word.chars().all(char::is_alphabetic) {
-            return None;
+            return Ok(None);
         }
         let mut start = [0; 4];
         let start = first.encode_utf8(&mut start);
         let mut near: BTreeMap<&str, u32> = BTreeMap::new();
         for shard in &self.shards {
-            for (term, list) in shard.segment.terms().with_prefix(start) {
+            for found in shard.segment.terms().with_prefix(start) {
+                let (term, list) = found?;
                 if term.len().abs_diff(word.len()) <= 4 && is_one_edit(word, term) {
                     let count = near.entry(term).or_default();
                     *count = count.saturating_add(list.documents);
@@ -253,7 +253,7 @@ impl<'a> Shelf<'a> {
         }
         // The first of equal ones.
         let best = near.into_iter().rev().max_by_key(|(_, documents)| *documents);
-        best.map(|(term, _)| term.to_owned())
+        Ok(best.map(|(term, _)| term.to_owned()))
     }
 
     /// Returns a file's path.

@@ -210,7 +210,7 @@ fn read_list(
     tables: &Tables,
     chunks: &mut Vec<(u32, f32, u8)>,
 ) -> Result<(), IndexError> {
-    let Some(place) = part.segment.terms().find(text) else { return Ok(()) };
+    let Some(place) = part.segment.terms().find(text)? else { return Ok(()) };
     let bytes = part.segment.list(place)?;
     chunks.reserve(usize::try_from(place.documents).unwrap_or(0));
     let mut postings = Postings::new(&bytes);

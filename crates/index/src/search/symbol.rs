@@ -74,7 +74,8 @@ fn named(snapshot: &Snapshot, name: &str) -> Result<Vec<(u32, bool)>, IndexError
     }
     let term = format!("{NAME}{name}");
     for part in snapshot.parts() {
-        for (text, place) in part.segment.terms().with_prefix(&term).take(MAX_PREFIXED) {
+        for called in part.segment.terms().with_prefix(&term).take(MAX_PREFIXED) {
+            let (text, place) = called?;
             let bytes = part.segment.list(place)?;
             let chunks = Postings::new(&bytes).filter(|found| part.holds(found.document));
             found.extend(chunks.map(|found| (part.base + found.document, text == term)));

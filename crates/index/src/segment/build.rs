@@ -197,12 +197,16 @@ impl Body {
         image.records(Part::Chunks, &self.chunks);
         image.records(Part::Facts, &self.facts);
         let terms = lists.terms.finish();
-        image.whole(Part::Terms, &terms);
+        // Read from memory, where nothing is damaged.
+        let names = TermTable::of(&terms).and_then(|terms| NameGrams::write(&terms));
+        let names = names.unwrap_or_default();
+        image.records(Part::TermBlocks, &terms.blocks);
+        image.records(Part::NameBlocks, &names.blocks);
+        image.whole(Part::Terms, &terms.head);
         image.whole(Part::Files, &encode(&self.files));
         image.whole(Part::Lengths, &self.lengths);
         image.whole(Part::Places, &places);
-        let names = TermTable::new(terms).map(|terms| NameGrams::new(&terms).write());
-        image.whole(Part::Names, &names.unwrap_or_default());
+        image.whole(Part::Names, &names.head);
         image.finish()
     }
 }

@@ -3,7 +3,7 @@
 use super::Damaged;
 
 /// What the file ends with; the number is the format's version.
-const MAGIC: &[u8; 8] = b"DISTIQ\x00\x03";
+const MAGIC: &[u8; 8] = b"DISTIQ\x00\x04";
 
 /// The parts of a file, in their order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,6 +11,8 @@ pub(crate) enum Part {
     Postings,
     Chunks,
     Facts,
+    TermBlocks,
+    NameBlocks,
     Terms,
     Files,
     Lengths,
@@ -18,7 +20,7 @@ pub(crate) enum Part {
     Names,
 }
 
-pub(crate) const PARTS: usize = 8;
+pub(crate) const PARTS: usize = 10;
 /// For each part where it begins, its length and its checksum (0 where its records have theirs).
 const ROW: usize = 20;
 /// The rows, their checksum, the magic.

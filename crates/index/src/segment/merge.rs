@@ -30,18 +30,16 @@ pub(crate) fn merge(inputs: &[Input<'_>]) -> Result<Vec<u8>, Damaged> {
     for input in inputs {
         renumbered.push(copy_body(input, &mut body)?);
     }
-    let terms: BTreeSet<&str> = inputs
-        .iter()
-        .flat_map(|input| {
-            let terms = input.segment.terms();
-            (0..terms.len()).filter_map(|index| terms.text(index))
-        })
-        .collect();
+    let terms = inputs.iter().flat_map(|input| {
+        let terms = input.segment.terms();
+        (0..terms.len()).map(|index| terms.text(index))
+    });
+    let terms: BTreeSet<&str> = terms.collect::<Result<_, Damaged>>()?;
     let mut lists = Lists::default();
     for term in terms {
         let mut list = Posting::default();
         for (input, numbers) in inputs.iter().zip(&renumbered) {
-            let Some(place) = input.segment.terms().find(term) else { continue };
+            let Some(place) = input.segment.terms().find(term)? else { continue };
             let bytes = input.segment.list(place)?;
             let mut postings = Postings::new(&bytes);
             let numbers = match term.starts_with([MENTION, FILE]) {

@@ -1,19 +1,20 @@
 //! The names of a segment by groups of their letters: `timetz` for a request that says `time`.
 //!
-//! Written with the segment and read when the first request asks; the names of a group are decoded when it is asked for.
-//! A group of letters is told by two bytes of its hash, which is exact enough for a look that only proposes candidates.
+//! Groups lie in blocks, of which each is read when one of its groups is first asked for. A group of letters is told by
+//! two bytes of its hash, which is exact enough for a look that only proposes candidates.
 
 use std::sync::LazyLock;
 
-use super::image::length;
+use super::blocks::{Blocks, BlocksWriter, Source};
 use super::postings::{read_number, write_number};
 use super::terms::TermTable;
 use super::{Damaged, NAME};
 
-/// How many groups are told apart.
-const GROUPS: usize = 1 << 16;
 /// Letters of a name that are looked at.
 const MOST_LETTERS: usize = 48;
+/// So many bytes a block has about, and so many blocks there are at most, as powers of two.
+const BLOCK_BITS: u32 = 11;
+const MOST_BLOCKS_BITS: u32 = 12;
 
 /// The names of a segment.
 #[derive(Debug)]
@@ -22,108 +23,93 @@ pub(crate) struct NameGrams {
     first: usize,
     /// How many groups each name has.
     sizes: Vec<u8>,
-    /// The groups that any name holds, by their numbers.
-    groups: Vec<Group>,
-    /// The groups' names as they are written, one group's after the other's.
-    names: Vec<u8>,
+    /// By the upper bits of a group's number, as many as it takes.
+    blocks: Blocks,
+    bits: u32,
 }
 
-/// A group of letters, and where its names stand.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Group {
-    gram: u16,
-    start: u32,
-    /// How many names hold it.
-    held: u32,
+/// What is written of names: what is read at once, and the blocks.
+#[derive(Debug, Default)]
+pub(crate) struct WrittenNames {
+    pub head: Vec<u8>,
+    pub blocks: Vec<u8>,
+}
+
+/// The names that hold a group.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Group<'a> {
+    /// How many they are; one that holds it twice counts twice.
+    pub held: usize,
+    /// Their numbers as they are written: each as the gap to the one before.
+    gaps: &'a [u8],
+}
+
+impl Group<'_> {
+    /// Returns the names' numbers; one that holds the group twice comes twice.
+    pub fn names(&self) -> impl Iterator<Item = usize> + use<'_> {
+        let mut rest = self.gaps;
+        let mut name = 0_usize;
+        std::iter::from_fn(move || {
+            // Most names are near the one before.
+            let gap = match *rest {
+                [gap @ 0..0x80, ref behind @ ..] => {
+                    rest = behind;
+                    usize::from(gap)
+                }
+                _ => usize::try_from(read_number(&mut rest).ok()?).ok()?,
+            };
+            name = name.checked_add(gap)?;
+            Some(name)
+        })
+    }
 }
 
 impl NameGrams {
-    /// Takes the names of sorted terms.
-    pub fn new(terms: &TermTable) -> Self {
+    /// Returns what is to be written of the names of sorted terms.
+    ///
+    /// The head is how many names there are, how many bits of a group's number tell its block, how many groups each name
+    /// has, and where each block ends. A block is, for each group, the gap to the one before, how many names hold it, how
+    /// many bytes they take, and the names as gaps.
+    pub fn write(terms: &TermTable) -> Result<WrittenNames, Damaged> {
         let prefix = NAME.to_string();
-        let first = terms.lower_bound(&prefix);
         let mut pairs: Vec<(u16, u32)> = Vec::new();
         let mut sizes = Vec::new();
-        for (number, (name, _)) in (0_u32..).zip(terms.with_prefix(&prefix)) {
+        for (number, term) in (0_u32..).zip(terms.with_prefix(&prefix)) {
             let before = pairs.len();
-            name_grams(name, |gram| pairs.push((gram, number)));
+            name_grams(term?.0, |gram| pairs.push((gram, number)));
             sizes.push(u8::try_from(pairs.len() - before).unwrap_or(u8::MAX));
         }
         // Names of a group stay in their order.
         pairs.sort_by_key(|(gram, _)| *gram);
-        let mut grams = Self { first, sizes, groups: Vec::new(), names: Vec::new() };
-        for group in pairs.chunk_by(|a, b| a.0 == b.0) {
-            let Some((gram, _)) = group.first() else { continue };
-            grams.groups.push(Group {
-                gram: *gram,
-                start: u32::try_from(grams.names.len()).unwrap_or(u32::MAX),
-                held: u32::try_from(group.len()).unwrap_or(u32::MAX),
-            });
-            let mut before = 0;
-            for (_, name) in group {
-                write_number(&mut grams.names, u64::from(name - before));
-                before = *name;
-            }
+        // A name takes a byte, a group three more.
+        let bytes = pairs.len() + 3 * pairs.chunk_by(|a, b| a.0 == b.0).count();
+        let bits = (bytes >> BLOCK_BITS).checked_ilog2().unwrap_or(0).min(MOST_BLOCKS_BITS);
+        let mut blocks = BlocksWriter::default();
+        let mut rest = pairs.as_slice();
+        for block in 0..1_usize << bits {
+            let count = rest.partition_point(|(gram, _)| block_of(*gram, bits) <= block);
+            let (own, behind) = rest.split_at_checked(count).unwrap_or_default();
+            blocks.add(&write_block(own));
+            rest = behind;
         }
-        grams
+        let mut head = Vec::with_capacity(sizes.len() + blocks.ends.len() + 16);
+        write_number(&mut head, u64::try_from(sizes.len()).unwrap_or(u64::MAX));
+        write_number(&mut head, u64::from(bits));
+        head.extend(sizes);
+        head.extend(blocks.ends);
+        Ok(WrittenNames { head, blocks: blocks.bytes })
     }
 
-    /// Returns its bytes: how many names and groups there are, how many groups each name has, for each group the gap to
-    /// the one before, how many names hold it and how many bytes they take; then the names, as gaps, of each.
-    pub fn write(&self) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(self.names.len() + self.sizes.len());
-        write_number(&mut bytes, length(self.sizes.len()));
-        write_number(&mut bytes, length(self.groups.len()));
-        bytes.extend(&self.sizes);
-        let ends = self.groups.iter().skip(1).map(|group| group.start);
-        let end = u32::try_from(self.names.len()).unwrap_or(u32::MAX);
-        let mut last = 0;
-        for (group, end) in self.groups.iter().zip(ends.chain([end])) {
-            write_number(&mut bytes, u64::from(group.gram - last));
-            write_number(&mut bytes, u64::from(group.held));
-            write_number(&mut bytes, u64::from(end.saturating_sub(group.start)));
-            last = group.gram;
-        }
-        bytes.extend(&self.names);
-        bytes
-    }
-
-    /// Reads what was written with these terms.
-    pub fn read(terms: &TermTable, mut bytes: Vec<u8>) -> Result<Self, Damaged> {
-        let whole = bytes.len();
-        let mut rest = bytes.as_slice();
-        let mut number = || {
-            let number = read_number(&mut rest)?;
-            Ok((usize::try_from(number).map_err(|_| Damaged)?, rest.len()))
-        };
-        let (count, _) = number()?;
-        let (groups, left) = number()?;
-        if count > terms.len() || count > left || groups > GROUPS {
+    /// Returns what was written with these terms.
+    pub fn new(terms: &TermTable, mut head: &[u8], source: Source) -> Result<Self, Damaged> {
+        let count = usize::try_from(read_number(&mut head)?).map_err(|_| Damaged)?;
+        let bits = u32::try_from(read_number(&mut head)?).map_err(|_| Damaged)?;
+        let (sizes, ends) = head.split_at_checked(count).ok_or(Damaged)?;
+        if bits > MOST_BLOCKS_BITS || ends.len() != 4 << bits || count > terms.len() {
             return Err(Damaged);
         }
-        let (sizes, mut rest) = rest.split_at_checked(count).ok_or(Damaged)?;
-        let mut number = || -> Result<u32, Damaged> {
-            u32::try_from(read_number(&mut rest)?).map_err(|_| Damaged)
-        };
-        let mut read = Vec::with_capacity(groups);
-        let (mut gram, mut start) = (0_u32, 0_u32);
-        for _ in 0..groups {
-            gram = gram.checked_add(number()?).ok_or(Damaged)?;
-            let (held, len) = (number()?, number()?);
-            let gram = u16::try_from(gram).map_err(|_| Damaged)?;
-            // A name takes a byte at least.
-            if held > len {
-                return Err(Damaged);
-            }
-            read.push(Group { gram, start, held });
-            start = start.checked_add(len).ok_or(Damaged)?;
-        }
-        if usize::try_from(start) != Ok(rest.len()) {
-            return Err(Damaged);
-        }
-        let (sizes, head) = (sizes.to_vec(), whole - rest.len());
-        bytes.drain(..head);
-        Ok(Self { first: terms.lower_bound(&NAME.to_string()), sizes, groups: read, names: bytes })
+        let first = terms.lower_bound(&NAME.to_string())?;
+        Ok(Self { first, sizes: sizes.to_vec(), blocks: Blocks::new(source, ends), bits })
     }
 
     /// Returns how many names there are.
@@ -141,34 +127,23 @@ impl NameGrams {
         term.checked_sub(self.first).filter(|number| *number < self.len())
     }
 
-    /// Returns how many names hold a group; one that holds it twice counts twice.
-    pub fn held(&self, gram: u16) -> u32 {
-        self.group(gram).map_or(0, |group| group.held)
-    }
-
-    /// Returns the numbers of the names that hold a group; one that holds it twice comes twice.
-    pub fn holding(&self, gram: u16) -> impl Iterator<Item = usize> + use<'_> {
-        let group = self.group(gram);
-        let start = group.and_then(|group| usize::try_from(group.start).ok()).unwrap_or(usize::MAX);
-        let mut rest = self.names.get(start..).unwrap_or_default();
-        let mut name = 0_usize;
-        (0..group.map_or(0, |group| group.held)).map_while(move |_| {
-            // Most names are near the one before.
-            let gap = match *rest {
-                [gap @ 0..0x80, ref behind @ ..] => {
-                    rest = behind;
-                    usize::from(gap)
-                }
-                _ => usize::try_from(read_number(&mut rest).ok()?).ok()?,
-            };
-            name = name.checked_add(gap)?;
-            Some(name)
-        })
-    }
-
-    fn group(&self, gram: u16) -> Option<&Group> {
-        let at = self.groups.binary_search_by_key(&gram, |group| group.gram).ok()?;
-        self.groups.get(at)
+    /// Returns the names that hold a group.
+    pub fn group(&self, gram: u16) -> Result<Group<'_>, Damaged> {
+        let mut rest = self.blocks.get(block_of(gram, self.bits))?;
+        let mut last = 0;
+        while !rest.is_empty() {
+            last += read_number(&mut rest)?;
+            let [held, len] = [read_number(&mut rest)?, read_number(&mut rest)?];
+            let [held, len] =
+                [held, len].map(|number| usize::try_from(number).unwrap_or(usize::MAX));
+            let (gaps, behind) = rest.split_at_checked(len).ok_or(Damaged)?;
+            match last.cmp(&u64::from(gram)) {
+                std::cmp::Ordering::Less => rest = behind,
+                std::cmp::Ordering::Equal => return Ok(Group { held, gaps }),
+                std::cmp::Ordering::Greater => break,
+            }
+        }
+        Ok(Group::default())
     }
 
     /// Returns for each name one by the root of how many groups it has.
@@ -176,6 +151,33 @@ impl NameGrams {
         let share = |size: &u8| SHARES.get(usize::from(*size)).copied().unwrap_or(1.0);
         self.sizes.iter().map(share)
     }
+}
+
+/// Returns the block of a group: the upper bits of its number.
+fn block_of(gram: u16, bits: u32) -> usize {
+    usize::from(gram) >> (u16::BITS - bits.min(u16::BITS))
+}
+
+/// Writes groups, each with a name that holds it, sorted.
+fn write_block(pairs: &[(u16, u32)]) -> Vec<u8> {
+    let (mut block, mut names) = (Vec::new(), Vec::new());
+    let mut last = 0;
+    for group in pairs.chunk_by(|a, b| a.0 == b.0) {
+        let gram = group.first().map_or(0, |(gram, _)| *gram);
+        names.clear();
+        let mut before = 0;
+        for (_, name) in group {
+            write_number(&mut names, u64::from(name - before));
+            before = *name;
+        }
+        write_number(&mut block, u64::from(gram - last));
+        for number in [group.len(), names.len()] {
+            write_number(&mut block, u64::try_from(number).unwrap_or(u64::MAX));
+        }
+        block.extend(&names);
+        last = gram;
+    }
+    block
 }
 
 /// One by the root of a number.
@@ -230,54 +232,78 @@ mod tests {
         for name in &names {
             writer.add(name, ListPlace { start: 0, len: 0, documents: 1 });
         }
-        TermTable::new(writer.finish()).unwrap()
+        TermTable::of(&writer.finish()).unwrap()
+    }
+
+    fn read(terms: &TermTable, written: &WrittenNames) -> NameGrams {
+        let source = Source::Memory(written.blocks.clone());
+        NameGrams::new(terms, &written.head, source).unwrap()
     }
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(48))]
 
         #[test]
-        fn what_is_written_is_read(names in prop::collection::vec("[a-c_]{1,9}|timetz|[à-é]{4}", 0..40)) {
+        fn each_group_has_the_names_that_hold_it(
+            names in prop::collection::btree_set("[a-e_]{1,9}|timetz|[à-é]{4}", 0..700),
+        ) {
+            let names: Vec<String> = names.into_iter().collect();
             let terms = table(&names);
-            let grams = NameGrams::new(&terms);
-            let bytes = grams.write();
-            let back = NameGrams::read(&terms, bytes.clone()).unwrap();
-            prop_assert_eq!(&back.groups, &grams.groups);
-            prop_assert_eq!(&back.names, &grams.names);
-            prop_assert_eq!(&back.sizes, &grams.sizes);
-            let held = |gram| grams.holding(gram).count();
-            prop_assert!((0..=u16::MAX).all(|gram| held(gram) == grams.held(gram) as usize));
-            for cut in 0..bytes.len() {
-                prop_assert!(NameGrams::read(&terms, bytes[..cut].to_vec()).is_err());
+            let written = NameGrams::write(&terms).unwrap();
+            let grams = read(&terms, &written);
+            prop_assert_eq!(grams.len(), names.len());
+            let mut expected: Vec<Vec<usize>> = vec![Vec::new(); 1 << 16];
+            for (number, name) in names.iter().enumerate() {
+                name_grams(name, |gram| expected[usize::from(gram)].push(number));
+            }
+            for (gram, expected) in (0..=u16::MAX).zip(expected) {
+                let group = grams.group(gram).unwrap();
+                prop_assert_eq!(group.held, expected.len());
+                prop_assert_eq!(group.names().collect::<Vec<_>>(), expected);
+            }
+            for cut in 0..written.head.len() {
+                let cut = NameGrams::new(&terms, &written.head[..cut], Source::Memory(Vec::new()));
+                prop_assert!(cut.is_err());
             }
         }
 
         #[test]
-        fn any_bytes_end(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
-            if let Ok(grams) = NameGrams::read(&table(&["timetz".to_owned()]), bytes) {
-                (0..=u16::MAX).for_each(|gram| grams.holding(gram).for_each(drop));
+        fn any_bytes_end(
+            head in prop::collection::vec(any::<u8>(), 0..200),
+            block in prop::collection::vec(any::<u8>(), 0..200),
+        ) {
+            let terms = table(&["timetz".to_owned()]);
+            let mut blocks = BlocksWriter::default();
+            blocks.add(&block);
+            let whole = [&[1, 0, 1][..], &blocks.ends].concat();
+            for head in [head, whole] {
+                let source = Source::Memory(blocks.bytes.clone());
+                let Ok(grams) = NameGrams::new(&terms, &head, source) else { continue };
+                for gram in 0..=u16::MAX {
+                    let _ = grams.group(gram).map(|group| group.names().for_each(drop));
+                }
             }
         }
     }
 
     #[test]
     fn names_are_found_by_their_letters() {
-        let mut writer = TermsWriter::default();
-        for term in ["\u{1}get_time", "\u{1}timetz", "\u{1}zip", "time"] {
-            writer.add(term, ListPlace { start: 0, len: 0, documents: 1 });
-        }
-        let terms = TermTable::new(writer.finish()).unwrap();
-        let grams = NameGrams::new(&terms);
-        assert_eq!(grams.len(), 3, "`time` is a word, not a name");
+        let names = ["get_time", "timetz", "zip"].map(str::to_owned);
+        let terms = table(&names);
+        let written = NameGrams::write(&terms).unwrap();
+        let grams = read(&terms, &written);
+        assert_eq!(grams.len(), 3, "`plain` is a word, not a name");
         let mut held = vec![0; grams.len()];
         name_grams("time", |gram| {
-            grams.holding(gram).for_each(|name| held[name] += 1);
+            grams.group(gram).unwrap().names().for_each(|name| held[name] += 1);
         });
         assert_eq!(held, [3, 3, 0]);
-        assert_eq!(terms.text(grams.term(1)), Some("\u{1}timetz"));
+        assert_eq!(terms.text(grams.term(1)), Ok("\u{1}timetz"));
         assert_eq!(grams.number(grams.term(2)), Some(2));
         assert_eq!(grams.number(3), None);
         let shares: Vec<f32> = grams.shares().collect();
         assert!(shares[2] > shares[0], "a short name has fewer groups");
+        let damaged = WrittenNames { blocks: vec![7; written.blocks.len()], ..written };
+        assert!(read(&terms, &damaged).group(0).is_err());
     }
 }

@@ -1,22 +1,19 @@
 //! An open segment.
 
 use std::fs::File;
-use std::os::unix::fs::FileExt;
 use std::path::Path;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
+use super::blocks::{Source, read};
 use super::image::{FOOTER, PARTS, Part, Span, check_record, length, read_footer};
 use super::terms::{ListPlace, TermTable};
 use super::{Damaged, FileEntry, FileFacts, NameGrams};
 use crate::chunk::{Chunk, FIELDS};
 
-/// Longest record that is read.
-const MAX_RECORD: u64 = 1 << 30;
-
 /// An open segment; its file may be removed meanwhile.
 #[derive(Debug)]
 pub(crate) struct Segment {
-    file: File,
+    file: Arc<File>,
     spans: [Span; PARTS],
     terms: TermTable,
     files: Vec<FileEntry>,
@@ -28,15 +25,6 @@ pub(crate) struct Segment {
     owners: OnceLock<Vec<u32>>,
 }
 
-fn read(file: &File, start: u64, len: u64) -> Result<Vec<u8>, Damaged> {
-    if len > MAX_RECORD {
-        return Err(Damaged);
-    }
-    let mut bytes = vec![0; usize::try_from(len).map_err(|_| Damaged)?];
-    file.read_exact_at(&mut bytes, start).map_err(|_| Damaged)?;
-    Ok(bytes)
-}
-
 /// Reads a part that is read as a whole.
 fn whole(file: &File, spans: &[Span; PARTS], part: Part) -> Result<Vec<u8>, Damaged> {
     let span = spans.get(part as usize).ok_or(Damaged)?;
@@ -44,10 +32,16 @@ fn whole(file: &File, spans: &[Span; PARTS], part: Part) -> Result<Vec<u8>, Dama
     if crc32fast::hash(&bytes) == span.checksum { Ok(bytes) } else { Err(Damaged) }
 }
 
+/// Returns where the records of a part lie that are read when they are asked for.
+fn blocks(file: &Arc<File>, spans: &[Span; PARTS], part: Part) -> Result<Source, Damaged> {
+    let span = spans.get(part as usize).ok_or(Damaged)?;
+    Ok(Source::File(Arc::clone(file), span.start))
+}
+
 impl Segment {
     /// Opens a segment's file.
     pub fn open(path: &Path) -> Result<Self, Damaged> {
-        let file = File::open(path).map_err(|_| Damaged)?;
+        let file = Arc::new(File::open(path).map_err(|_| Damaged)?);
         let len = file.metadata().map_err(|_| Damaged)?.len();
         let footer = len.checked_sub(length(FOOTER)).ok_or(Damaged)?;
         let spans = read_footer(&read(&file, footer, length(FOOTER))?)?;
@@ -55,7 +49,8 @@ impl Segment {
             return Err(Damaged);
         }
         let part = |part: Part| whole(&file, &spans, part);
-        let terms = TermTable::new(part(Part::Terms)?)?;
+        let blocks = blocks(&file, &spans, Part::TermBlocks)?;
+        let terms = TermTable::new(&part(Part::Terms)?, blocks)?;
         let files: Vec<FileEntry> = decode(&part(Part::Files)?)?;
         let (lengths, places) = (part(Part::Lengths)?, part(Part::Places)?);
         let chunks = u32::try_from(lengths.len() / FIELDS).map_err(|_| Damaged)?;
@@ -80,10 +75,15 @@ impl Segment {
         &self.terms
     }
 
-    /// Returns the names by groups of their letters; where they are damaged, they are made anew of the terms.
-    pub fn names(&self) -> &NameGrams {
-        let read = || NameGrams::read(&self.terms, whole(&self.file, &self.spans, Part::Names)?);
-        self.names.get_or_init(|| read().unwrap_or_else(|_| NameGrams::new(&self.terms)))
+    /// Returns the names by groups of their letters.
+    pub fn names(&self) -> Result<&NameGrams, Damaged> {
+        if let Some(names) = self.names.get() {
+            return Ok(names);
+        }
+        let head = whole(&self.file, &self.spans, Part::Names)?;
+        let blocks = blocks(&self.file, &self.spans, Part::NameBlocks)?;
+        let names = NameGrams::new(&self.terms, &head, blocks)?;
+        Ok(self.names.get_or_init(|| names))
     }
 
     /// Returns the place of the file that a chunk is in.

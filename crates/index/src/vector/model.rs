@@ -67,7 +67,7 @@ impl Model {
     pub fn fit(snapshot: &Snapshot) -> Result<Self, IndexError> {
         let chunks = snapshot.stats().chunks;
         let mut model = Self { chunks, averages: snapshot.averages(), ..Self::default() };
-        for (text, count) in &terms(snapshot) {
+        for (text, count) in &terms(snapshot)? {
             model.texts.push_str(text);
             model.ends.push(u32::try_from(model.texts.len()).unwrap_or(u32::MAX));
             model.weights.push(telling(chunks, *count));
@@ -195,7 +195,7 @@ impl Model {
         let mut of_term = vec![0.0; width];
         let terms = segment.terms();
         for at in 0..terms.len() {
-            let (Some(term), Some(place)) = (terms.text(at), terms.place(at)) else { continue };
+            let (term, place) = (terms.text(at)?, terms.place(at)?);
             if !is_word(term) {
                 continue;
             }
@@ -229,7 +229,7 @@ impl Model {
                 continue;
             };
             for part in snapshot.parts() {
-                let Some(place) = part.segment.terms().find(term) else { continue };
+                let Some(place) = part.segment.terms().find(term)? else { continue };
                 let bytes = part.segment.list(place)?;
                 for found in Postings::new(&bytes) {
                     let number = part.base + found.document;
@@ -296,12 +296,12 @@ fn telling(all: u64, count: u32) -> f32 {
 }
 
 /// Returns the words that get a vector, sorted, each with the number of its chunks.
-fn terms(snapshot: &Snapshot) -> Vec<(&str, u32)> {
+fn terms(snapshot: &Snapshot) -> Result<Vec<(&str, u32)>, Damaged> {
     let mut all: Vec<(&str, u32)> = Vec::new();
     for part in snapshot.parts() {
         let terms = part.segment.terms();
         for at in 0..terms.len() {
-            let (Some(text), Some(place)) = (terms.text(at), terms.place(at)) else { continue };
+            let (text, place) = (terms.text(at)?, terms.place(at)?);
             if is_word(text) {
                 all.push((text, place.documents));
             }
@@ -318,5 +318,5 @@ fn terms(snapshot: &Snapshot) -> Vec<(&str, u32)> {
         terms.truncate(MOST_TERMS);
         terms.sort_unstable();
     }
-    terms
+    Ok(terms)
 }
