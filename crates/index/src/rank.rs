@@ -39,8 +39,6 @@ use crate::words::Analyzer;
 
 /// How many rows all trees look at.
 const SECOND_LOOK: usize = 60;
-/// Fewest rows that are worth a thread.
-const A_THREAD: usize = 40;
 /// Where tests are left out, so many times as many chunks are looked at.
 const LEFT_OUT: usize = 8;
 
@@ -149,20 +147,11 @@ fn signals<'a>(
     Ok(signals)
 }
 
-/// Adds to the rows' points, side by side where there are many.
-fn judge(rows: &mut [Row], points: fn(&[f32]) -> f32) {
-    let share = rows.len().div_ceil(shelf::threads()).max(A_THREAD);
-    std::thread::scope(|scope| {
-        let mut parts = rows.chunks_mut(share);
-        let own = parts.next();
-        let judge = move |part: &mut [Row]| {
-            part.iter_mut().for_each(|row| row.points += points(&row.values));
-        };
-        for part in parts {
-            scope.spawn(move || judge(part));
-        }
-        own.into_iter().for_each(judge);
-    });
+/// Adds to the rows' points.
+fn judge(rows: &mut [Row], points: fn(&[&[f32]]) -> Vec<f32>) {
+    let values: Vec<&[f32]> = rows.iter().map(|row| row.values.as_slice()).collect();
+    let points = points(&values);
+    rows.iter_mut().zip(points).for_each(|(row, points)| row.points += points);
 }
 
 /// Puts rows in order, best first. The first trees leave behind what cannot win and no signal speaks for; the others, and those

@@ -1,6 +1,6 @@
 //! What runs in this process instead of at a vendor: counting tokens, walking boosted trees, embedding texts, telling which words say something.
 //!
-//! The doors are [`Tokenizer`], [`Trees`], [`TextEmbedder`], [`Transformer`], [`CrossEncoder`] and [`TokenClassifier`]. No vocabulary is loaded before the first count; loading takes a good tenth
+//! The doors are [`Tokenizer`], [`Trees`], [`Forest`], [`TextEmbedder`], [`Transformer`], [`CrossEncoder`] and [`TokenClassifier`]. No vocabulary is loaded before the first count; loading takes a good tenth
 //! of a second and about 40 MB, so it is kept off the way to the first request (`llm` estimates).
 //!
 //! ```
@@ -12,6 +12,7 @@
 //!
 //! This crate must never know a network, a vendor or a file of the user.
 
+mod forest;
 pub mod kernels;
 pub mod lsa;
 pub mod text;
@@ -20,6 +21,7 @@ mod transformer;
 mod trees;
 pub mod words;
 
+pub use forest::Forest;
 pub use text::{TextEmbedder, cosine};
 pub use tokenizer::Tokenizer;
 pub use transformer::{CrossEncoder, TokenClassifier, Transformer, TransformerError};

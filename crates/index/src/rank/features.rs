@@ -168,17 +168,17 @@ impl Desk<'_> {
         if candidates.len() <= share {
             return self.rows(0, candidates);
         }
-        let parts: Vec<Result<Vec<Row>, Damaged>> = std::thread::scope(|scope| {
-            let parts = candidates.chunks(share).enumerate();
+        let (own, others) = candidates.split_at_checked(share).unwrap_or((candidates, &[]));
+        std::thread::scope(|scope| {
+            let parts = others.chunks(share).zip(1..);
             let works: Vec<_> =
-                parts.map(|(at, part)| scope.spawn(move || self.rows(at * share, part))).collect();
-            works.into_iter().map(|work| work.join().unwrap_or(Err(Damaged))).collect()
-        });
-        let mut rows = Vec::with_capacity(candidates.len());
-        for part in parts {
-            rows.extend(part?);
-        }
-        Ok(rows)
+                parts.map(|(part, at)| scope.spawn(move || self.rows(at * share, part))).collect();
+            let mut rows = self.rows(0, own)?;
+            for work in works {
+                rows.extend(work.join().unwrap_or(Err(Damaged))?);
+            }
+            Ok(rows)
+        })
     }
 
     /// Returns the rows of some candidates, of which the first stands at `from`.

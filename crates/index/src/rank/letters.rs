@@ -38,17 +38,22 @@ impl Letters {
         let all = all.saturating_sub(repeated).max(1) as f32;
         let mut scores: Vec<Vec<f32>> = names.iter().map(|names| vec![0.0; names.len()]).collect();
         let mut most = 0.0;
-        let mut groups = Vec::with_capacity(names.len());
+        // The numbers of a group's names, one shard's behind the other's.
+        let mut found: Vec<usize> = Vec::new();
+        let mut ends: Vec<usize> = Vec::with_capacity(names.len());
         for gram in &query.name_grams {
-            groups.clear();
+            found.clear();
+            ends.clear();
             let mut held = 0;
             for (names, repeats) in names.iter().zip(repeats) {
-                let group = names.group(*gram)?;
-                groups.push(group);
+                let start = found.len();
+                found.extend(names.group(*gram)?);
+                ends.push(found.len());
+                let own = found.get(start..).unwrap_or_default();
                 // A name of several segments counts once.
                 held += match repeats.as_slice() {
-                    [] => group.held,
-                    repeats => group.names().filter(|name| is_first(repeats, *name)).count(),
+                    [] => own.len(),
+                    repeats => own.iter().filter(|name| is_first(repeats, **name)).count(),
                 };
             }
             let held = held as f32;
@@ -58,12 +63,14 @@ impl Letters {
             // What no name holds speaks against all of them.
             let rarity = (1.0 + all / held.max(0.5)).ln();
             most += rarity * rarity;
-            for (group, scores) in groups.iter().zip(&mut scores) {
-                for name in group.names() {
-                    if let Some(score) = scores.get_mut(name) {
+            let mut start = 0;
+            for (end, scores) in ends.iter().zip(&mut scores) {
+                for name in found.get(start..*end).unwrap_or_default() {
+                    if let Some(score) = scores.get_mut(*name) {
                         *score += rarity;
                     }
                 }
+                start = *end;
             }
         }
         for (names, scores) in names.iter().zip(&mut scores) {

@@ -2,13 +2,21 @@
 
 use std::sync::LazyLock;
 
-use distiq_ml::Trees;
+use distiq_ml::{Forest, Trees};
 
 use super::features::FEATURES;
 
-static TREES: LazyLock<Option<Trees>> = LazyLock::new(|| {
+/// So many trees tell which rows are worth the others.
+const FIRST: usize = 80;
+
+/// Those trees, and the others.
+static TREES: LazyLock<Option<[Forest; 2]>> = LazyLock::new(|| {
     let trees = Trees::read(include_bytes!("ranker.bin")).ok()?;
-    (usize::from(trees.features) == FEATURES.len()).then_some(trees)
+    if usize::from(trees.features) != FEATURES.len() {
+        return None;
+    }
+    let (first, rest) = trees.trees.split_at_checked(FIRST)?;
+    Some([Forest::new(first)?, Forest::new(rest)?])
 });
 
 /// What the plain sum adds up.
@@ -23,23 +31,24 @@ const SUM: &[(&str, f32)] = &[
     ("is_test", -0.03),
 ];
 
-/// So many trees tell which rows are worth the others.
-const FIRST: usize = 80;
-
-/// Returns what the first trees say of a row.
-pub(crate) fn first(values: &[f32]) -> f32 {
-    let first = |trees: &Trees| trees.trees.iter().take(FIRST).map(|tree| tree.value(values)).sum();
-    TREES.as_ref().map_or_else(|| sum(values), first)
+/// Returns what the first trees say of each row.
+pub(crate) fn first(rows: &[&[f32]]) -> Vec<f32> {
+    match TREES.as_ref() {
+        Some([first, _]) => first.scores(rows),
+        None => rows.iter().map(|values| sum(values)).collect(),
+    }
 }
 
 /// Returns what the others add.
-pub(crate) fn rest(values: &[f32]) -> f32 {
-    let rest = |trees: &Trees| trees.trees.iter().skip(FIRST).map(|tree| tree.value(values)).sum();
-    TREES.as_ref().map_or(0.0, rest)
+pub(crate) fn rest(rows: &[&[f32]]) -> Vec<f32> {
+    match TREES.as_ref() {
+        Some([_, rest]) => rest.scores(rows),
+        None => vec![0.0; rows.len()],
+    }
 }
 
 /// Returns a row's plain sum.
-pub(crate) fn sum(values: &[f32]) -> f32 {
+fn sum(values: &[f32]) -> f32 {
     let value = |name: &str| {
         let place = FEATURES.iter().position(|feature| *feature == name);
         place.and_then(|place| values.get(place)).copied().unwrap_or(0.0)

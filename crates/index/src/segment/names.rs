@@ -35,32 +35,29 @@ pub(crate) struct WrittenNames {
     pub blocks: Vec<u8>,
 }
 
-/// The names that hold a group.
+/// The numbers of the names that hold a group; one that holds it twice comes twice.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Group<'a> {
-    /// How many they are; one that holds it twice counts twice.
-    pub held: usize,
-    /// Their numbers as they are written: each as the gap to the one before.
+    /// As they are written: each as the gap to the one before.
     gaps: &'a [u8],
+    last: usize,
 }
 
-impl Group<'_> {
-    /// Returns the names' numbers; one that holds the group twice comes twice.
-    pub fn names(&self) -> impl Iterator<Item = usize> + use<'_> {
-        let mut rest = self.gaps;
-        let mut name = 0_usize;
-        std::iter::from_fn(move || {
-            // Most names are near the one before.
-            let gap = match *rest {
-                [gap @ 0..0x80, ref behind @ ..] => {
-                    rest = behind;
-                    usize::from(gap)
-                }
-                _ => usize::try_from(read_number(&mut rest).ok()?).ok()?,
-            };
-            name = name.checked_add(gap)?;
-            Some(name)
-        })
+impl Iterator for Group<'_> {
+    type Item = usize;
+
+    #[inline]
+    fn next(&mut self) -> Option<usize> {
+        // Most names are near the one before.
+        let gap = match *self.gaps {
+            [gap @ 0..0x80, ref rest @ ..] => {
+                self.gaps = rest;
+                usize::from(gap)
+            }
+            _ => usize::try_from(read_number(&mut self.gaps).ok()?).ok()?,
+        };
+        self.last = self.last.checked_add(gap)?;
+        Some(self.last)
     }
 }
 
@@ -68,8 +65,8 @@ impl NameGrams {
     /// Returns what is to be written of the names of sorted terms.
     ///
     /// The head is how many names there are, how many bits of a group's number tell its block, how many groups each name
-    /// has, and where each block ends. A block is, for each group, the gap to the one before, how many names hold it, how
-    /// many bytes they take, and the names as gaps.
+    /// has, and where each block ends. A block is, for each group, the gap to the one before, how many bytes its names take,
+    /// and these as gaps.
     pub fn write(terms: &TermTable) -> Result<WrittenNames, Damaged> {
         let prefix = NAME.to_string();
         let mut pairs: Vec<(u16, u32)> = Vec::new();
@@ -81,8 +78,8 @@ impl NameGrams {
         }
         // Names of a group stay in their order.
         pairs.sort_by_key(|(gram, _)| *gram);
-        // A name takes a byte, a group three more.
-        let bytes = pairs.len() + 3 * pairs.chunk_by(|a, b| a.0 == b.0).count();
+        // A name takes a byte, a group two more.
+        let bytes = pairs.len() + 2 * pairs.chunk_by(|a, b| a.0 == b.0).count();
         let bits = (bytes >> BLOCK_BITS).checked_ilog2().unwrap_or(0).min(MOST_BLOCKS_BITS);
         let mut blocks = BlocksWriter::default();
         let mut rest = pairs.as_slice();
@@ -133,13 +130,11 @@ impl NameGrams {
         let mut last = 0;
         while !rest.is_empty() {
             last += read_number(&mut rest)?;
-            let [held, len] = [read_number(&mut rest)?, read_number(&mut rest)?];
-            let [held, len] =
-                [held, len].map(|number| usize::try_from(number).unwrap_or(usize::MAX));
+            let len = usize::try_from(read_number(&mut rest)?).map_err(|_| Damaged)?;
             let (gaps, behind) = rest.split_at_checked(len).ok_or(Damaged)?;
             match last.cmp(&u64::from(gram)) {
                 std::cmp::Ordering::Less => rest = behind,
-                std::cmp::Ordering::Equal => return Ok(Group { held, gaps }),
+                std::cmp::Ordering::Equal => return Ok(Group { gaps, last: 0 }),
                 std::cmp::Ordering::Greater => break,
             }
         }
@@ -171,9 +166,7 @@ fn write_block(pairs: &[(u16, u32)]) -> Vec<u8> {
             before = *name;
         }
         write_number(&mut block, u64::from(gram - last));
-        for number in [group.len(), names.len()] {
-            write_number(&mut block, u64::try_from(number).unwrap_or(u64::MAX));
-        }
+        write_number(&mut block, u64::try_from(names.len()).unwrap_or(u64::MAX));
         block.extend(&names);
         last = gram;
     }
@@ -257,9 +250,7 @@ mod tests {
                 name_grams(name, |gram| expected[usize::from(gram)].push(number));
             }
             for (gram, expected) in (0..=u16::MAX).zip(expected) {
-                let group = grams.group(gram).unwrap();
-                prop_assert_eq!(group.held, expected.len());
-                prop_assert_eq!(group.names().collect::<Vec<_>>(), expected);
+                prop_assert_eq!(grams.group(gram).unwrap().collect::<Vec<_>>(), expected);
             }
             for cut in 0..written.head.len() {
                 let cut = NameGrams::new(&terms, &written.head[..cut], Source::Memory(Vec::new()));
@@ -280,7 +271,7 @@ mod tests {
                 let source = Source::Memory(blocks.bytes.clone());
                 let Ok(grams) = NameGrams::new(&terms, &head, source) else { continue };
                 for gram in 0..=u16::MAX {
-                    let _ = grams.group(gram).map(|group| group.names().for_each(drop));
+                    let _ = grams.group(gram).map(|group| group.for_each(drop));
                 }
             }
         }
@@ -295,7 +286,7 @@ mod tests {
         assert_eq!(grams.len(), 3, "`plain` is a word, not a name");
         let mut held = vec![0; grams.len()];
         name_grams("time", |gram| {
-            grams.group(gram).unwrap().names().for_each(|name| held[name] += 1);
+            grams.group(gram).unwrap().for_each(|name| held[name] += 1);
         });
         assert_eq!(held, [3, 3, 0]);
         assert_eq!(terms.text(grams.term(1)), Ok("\u{1}timetz"));
