@@ -207,7 +207,8 @@ fn find(
     for row in rows {
         if hits.len() < limit && !(without_tests && is_test(&row.path)) {
             let number = snapshot.number(row.candidate.shard, row.candidate.chunk);
-            hits.push(hit(number, row.chunk, row.path, row.points, row.reasons));
+            let reasons = row.reasons.told(&query);
+            hits.push(hit(number, row.chunk, row.path, row.points, reasons));
         }
     }
     // What the ranker did not look at stands behind all that it did.

@@ -101,7 +101,7 @@ pub(crate) fn extend(rows: &mut [Row], signals: &Signals<'_>) {
             if let Some(trees) = signal.extension().trees() {
                 row.points += trees.score(&extended(&row.values, placed, &signal.values(row)));
             }
-            row.reasons.extend(signal.reason(row));
+            row.reasons.more.extend(signal.reason(row));
         }
     }
 }

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, HashMap};
 use super::letters::Letters;
 use super::matches::Matches;
 use super::query::Query;
-use super::reasons;
+use super::reasons::Reasons;
 use super::recall::{Candidate, FileLook, Recall, strength};
 use super::shelf::{Shelf, threads};
 use super::weights::{FILES, UNITS};
@@ -36,7 +36,7 @@ pub(crate) struct Row {
     /// What the ranker makes of them.
     pub points: f32,
     /// Why it was found.
-    pub reasons: Vec<String>,
+    pub reasons: Reasons,
 }
 
 impl Row {
@@ -221,8 +221,7 @@ impl Desk<'_> {
         features.class_length = lengths.get(1).map_or(0.0, |length| decode_length(*length) as f32);
         kind(&mut features, &chunk, file, query);
         asked(&mut features, query);
-        let reasons = reasons::of(
-            query,
+        let reasons = Reasons::of(
             matches.unit(slot),
             &[
                 ("its name is mentioned", features.name_mentioned > 0.0),

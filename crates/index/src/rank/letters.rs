@@ -13,6 +13,8 @@ const BY_LETTERS: usize = 50;
 const OF_A_NAME: usize = 3;
 /// So many times as many names as are wanted are kept before the worst are dropped.
 const ROOM: usize = 8;
+/// So many names are passed over together where none is good enough.
+const BLOCK: usize = 64;
 /// How far a name must have the letters where no word of the request stands in its chunk.
 const ALONE: f32 = 0.45;
 /// Groups of letters that more names hold, as a share of all, say too little.
@@ -104,15 +106,22 @@ impl Letters {
         let mut names: Vec<(f32, usize, usize)> = Vec::with_capacity(most * ROOM);
         let mut least = 0.0;
         for (shard, (scores, repeats)) in self.scores.iter().zip(&shelf.usual.repeats).enumerate() {
-            for (name, score) in scores.iter().enumerate() {
-                if *score <= 0.0 || *score < least || !is_first(repeats, name) {
+            for (block, first) in scores.chunks(BLOCK).zip((0..).step_by(BLOCK)) {
+                let higher = |a: f32, b: &f32| if *b > a { *b } else { a };
+                let best = block.iter().fold(0.0, higher);
+                if best <= 0.0 || best < least {
                     continue;
                 }
-                names.push((*score, shard, name));
-                if names.len() >= most * ROOM {
-                    names.select_nth_unstable_by(most, order);
-                    names.truncate(most);
-                    least = names.iter().map(|held| held.0).fold(f32::INFINITY, f32::min);
+                for (name, score) in (first..).zip(block) {
+                    if *score <= 0.0 || *score < least || !is_first(repeats, name) {
+                        continue;
+                    }
+                    names.push((*score, shard, name));
+                    if names.len() >= most * ROOM {
+                        names.select_nth_unstable_by(most, order);
+                        names.truncate(most);
+                        least = names.iter().map(|held| held.0).fold(f32::INFINITY, f32::min);
+                    }
                 }
             }
         }

@@ -9,105 +9,153 @@ use crate::chunk::FIELDS;
 use crate::segment::{Damaged, Found, Postings};
 
 /// What candidates and their files hold.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct Matches {
     terms: usize,
     related: usize,
-    /// Candidate after candidate, term after term.
+    /// By candidate its shard, and its place among the shard's.
+    places: Vec<(usize, usize)>,
+    /// By shard and file, its place among the shard's.
+    file_places: BTreeMap<(usize, usize), usize>,
+    shards: Vec<OfShard>,
+}
+
+/// Of one shard: candidate after candidate, or file after file, term after term.
+#[derive(Debug)]
+struct OfShard {
     units: Vec<[u8; FIELDS]>,
     related_units: Vec<[u8; FIELDS]>,
     files: Vec<[u32; FIELDS]>,
-    /// By shard and file, its place in `files`.
-    file_places: BTreeMap<(usize, usize), usize>,
 }
 
 impl Matches {
     /// Looks the candidates up.
     pub fn new(shelf: &Shelf<'_>, query: &Query, recall: &Recall) -> Result<Self, Damaged> {
-        let (terms, related) = (query.terms.len(), query.related.len());
-        let file_places: BTreeMap<(usize, usize), usize> =
-            recall.files.keys().enumerate().map(|(place, key)| (*key, place)).collect();
-        let empty = Self {
-            terms,
-            related,
-            units: vec![[0; FIELDS]; recall.candidates.len() * terms],
-            related_units: vec![[0; FIELDS]; recall.candidates.len() * related],
-            files: vec![[0; FIELDS]; file_places.len() * terms],
-            file_places,
-        };
-        let slots = Slots::new(shelf, recall);
-        let parts =
-            shelf.each(|at, shard| empty.clone().of_shard(query, recall, &slots, at, shard))?;
-        let mut parts = parts.into_iter();
-        let mut matches = parts.next().unwrap_or(empty);
-        for part in parts {
-            matches.take(&part);
+        let mut chunks: Vec<Vec<(u32, usize)>> = vec![Vec::new(); shelf.shards.len()];
+        for (slot, candidate) in recall.candidates.iter().enumerate() {
+            if let Some(chunks) = chunks.get_mut(candidate.shard) {
+                chunks.push((candidate.chunk, slot));
+            }
         }
-        Ok(matches)
+        let mut places = vec![(usize::MAX, 0); recall.candidates.len()];
+        for (shard, chunks) in chunks.iter_mut().enumerate() {
+            chunks.sort_unstable();
+            for (at, (_, slot)) in chunks.iter().enumerate() {
+                if let Some(place) = places.get_mut(*slot) {
+                    *place = (shard, at);
+                }
+            }
+        }
+        let mut files: Vec<Vec<usize>> = vec![Vec::new(); shelf.shards.len()];
+        let mut file_places = BTreeMap::new();
+        for (shard, file) in recall.files.keys() {
+            if let Some(files) = files.get_mut(*shard) {
+                file_places.insert((*shard, *file), files.len());
+                files.push(*file);
+            }
+        }
+        let shards = shelf.each(|at, shard| {
+            let chunks = chunks.get(at).map(Vec::as_slice).unwrap_or_default();
+            let files = files.get(at).map(Vec::as_slice).unwrap_or_default();
+            OfShard::new(query, recall, at, shard, chunks, files)
+        })?;
+        let (terms, related) = (query.terms.len(), query.related.len());
+        Ok(Self { terms, related, places, file_places, shards })
     }
 
-    /// Looks up what one shard holds.
-    fn of_shard(
-        mut self,
+    fn of(&self, candidate: usize) -> Option<(&OfShard, usize)> {
+        let (shard, place) = self.places.get(candidate)?;
+        Some((self.shards.get(*shard)?, *place))
+    }
+
+    /// Returns a candidate's counts of each term.
+    pub fn unit(&self, candidate: usize) -> &[[u8; FIELDS]] {
+        let counts =
+            self.of(candidate).and_then(|(shard, place)| row(&shard.units, place, self.terms));
+        counts.unwrap_or_default()
+    }
+
+    /// Returns a candidate's counts of each related term.
+    pub fn related(&self, candidate: usize) -> &[[u8; FIELDS]] {
+        let counts = self.of(candidate);
+        let counts =
+            counts.and_then(|(shard, place)| row(&shard.related_units, place, self.related));
+        counts.unwrap_or_default()
+    }
+
+    /// Returns a file's counts of each term.
+    pub fn file(&self, shard: usize, file: usize) -> &[[u32; FIELDS]] {
+        let place = self.file_places.get(&(shard, file));
+        let counts = place.zip(self.shards.get(shard));
+        counts.and_then(|(place, shard)| row(&shard.files, *place, self.terms)).unwrap_or_default()
+    }
+}
+
+/// Returns one of the rows of a table.
+fn row<T>(table: &[T], at: usize, width: usize) -> Option<&[T]> {
+    table.get(at * width..(at + 1) * width)
+}
+
+impl OfShard {
+    /// Looks up what one shard's candidates, by rising chunks, and their files hold.
+    fn new(
         query: &Query,
         recall: &Recall,
-        slots: &Slots,
         at: usize,
         shard: &Shard<'_>,
+        chunks: &[(u32, usize)],
+        files: &[usize],
     ) -> Result<Self, Damaged> {
-        let mut candidates: Vec<(u32, usize)> = (0..)
-            .zip(&recall.candidates)
-            .filter(|(_, candidate)| candidate.shard == at)
-            .map(|(slot, candidate)| (candidate.chunk, slot))
-            .collect();
-        candidates.sort_unstable();
+        let (terms, related) = (query.terms.len(), query.related.len());
+        let mut own = Self {
+            units: vec![[0; FIELDS]; chunks.len() * terms],
+            related_units: vec![[0; FIELDS]; chunks.len() * related],
+            files: vec![[0; FIELDS]; files.len() * terms],
+        };
+        if chunks.is_empty() {
+            return Ok(own);
+        }
         for (term, shards) in recall.held.iter().enumerate() {
             let held = shards.get(at).map(Vec::as_slice).unwrap_or_default();
-            self.read(&candidates, at, shard, term, held);
+            own.read(chunks, files, shard, (term, terms), held);
         }
+        let mut room = Vec::new();
         for (number, other) in query.related.iter().enumerate() {
             let Some(place) = other.places.get(at).copied().flatten() else { continue };
-            for found in Postings::new(&shard.segment.list(place)?) {
-                let Some(slot) = slots.unit(at, found.document) else { continue };
-                if let Some(counts) = self.related_units.get_mut(slot * self.related + number) {
+            let mut wanted = chunks.iter().zip(0..).peekable();
+            for found in Postings::new(shard.segment.read_list(place, &mut room)?) {
+                while wanted.next_if(|((chunk, _), _)| *chunk < found.document).is_some() {}
+                let Some(((chunk, _), place)) = wanted.peek() else { break };
+                if *chunk == found.document
+                    && let Some(counts) = own.related_units.get_mut(place * related + number)
+                {
                     *counts = found.counts;
                 }
             }
         }
-        Ok(self)
+        Ok(own)
     }
 
-    /// Takes what another shard holds; each candidate and file is of one alone.
-    fn take(&mut self, other: &Self) {
-        fn fill<T: Copy + Default + PartialEq>(mine: &mut [T], theirs: &[T]) {
-            let held = mine.iter_mut().zip(theirs).filter(|(_, theirs)| **theirs != T::default());
-            held.for_each(|(mine, theirs)| *mine = *theirs);
-        }
-        fill(&mut self.units, &other.units);
-        fill(&mut self.related_units, &other.related_units);
-        fill(&mut self.files, &other.files);
-    }
-
-    /// Takes what the chunks of a term's list hold; the candidates come by rising chunks.
+    /// Takes what the chunks of a term's list hold.
     fn read(
         &mut self,
-        candidates: &[(u32, usize)],
-        at: usize,
+        chunks: &[(u32, usize)],
+        files: &[usize],
         shard: &Shard<'_>,
-        term: usize,
+        (term, terms): (usize, usize),
         held: &[Found],
     ) {
         let mut rest = held;
-        for (chunk, slot) in candidates {
+        for ((chunk, _), place) in chunks.iter().zip(0..) {
             rest = rest.get(behind(rest, *chunk)..).unwrap_or_default();
             if let Some(found) = rest.first().filter(|found| found.document == *chunk)
-                && let Some(counts) = self.units.get_mut(slot * self.terms + term)
+                && let Some(counts) = self.units.get_mut(place * terms + term)
             {
                 *counts = found.counts;
             }
         }
         let mut rest = held;
-        for ((_, file), place) in self.file_places.range((at, 0)..=(at, usize::MAX)) {
+        for (file, place) in files.iter().zip(0..) {
             let Some(entry) = shard.segment.files().get(*file) else { continue };
             let end = entry.first_chunk.saturating_add(entry.chunks);
             rest = rest.get(behind(rest, entry.first_chunk)..).unwrap_or_default();
@@ -116,28 +164,11 @@ impl Matches {
                 walk.add(&found.counts);
             }
             if let Some((_, sums)) = walk.end()
-                && let Some(counts) = self.files.get_mut(place * self.terms + term)
+                && let Some(counts) = self.files.get_mut(place * terms + term)
             {
                 *counts = sums;
             }
         }
-    }
-
-    /// Returns a candidate's counts of each term.
-    pub fn unit(&self, candidate: usize) -> &[[u8; FIELDS]] {
-        self.units.get(candidate * self.terms..(candidate + 1) * self.terms).unwrap_or_default()
-    }
-
-    /// Returns a candidate's counts of each related term.
-    pub fn related(&self, candidate: usize) -> &[[u8; FIELDS]] {
-        let range = candidate * self.related..(candidate + 1) * self.related;
-        self.related_units.get(range).unwrap_or_default()
-    }
-
-    /// Returns a file's counts of each term.
-    pub fn file(&self, shard: usize, file: usize) -> &[[u32; FIELDS]] {
-        let place = self.file_places.get(&(shard, file)).copied().unwrap_or(usize::MAX / 2);
-        self.files.get(place * self.terms..(place + 1) * self.terms).unwrap_or_default()
     }
 }
 
@@ -149,32 +180,4 @@ fn behind(held: &[Found], chunk: u32) -> usize {
     }
     let near = held.get(..held.len().min(reach + 1)).unwrap_or_default();
     near.partition_point(|found| found.document < chunk)
-}
-
-/// For each chunk of each shard the candidate that it is, plus one.
-struct Slots {
-    units: Vec<Vec<u16>>,
-}
-
-impl Slots {
-    fn new(shelf: &Shelf<'_>, recall: &Recall) -> Self {
-        let sizes =
-            shelf.shards.iter().map(|view| usize::try_from(view.segment.chunks()).unwrap_or(0));
-        let mut units: Vec<Vec<u16>> = sizes.map(|size| vec![0; size]).collect();
-        for (slot, candidate) in (1..).zip(&recall.candidates) {
-            let place = units
-                .get_mut(candidate.shard)
-                .and_then(|units| units.get_mut(usize::try_from(candidate.chunk).ok()?));
-            if let Some(place) = place {
-                *place = slot;
-            }
-        }
-        Self { units }
-    }
-
-    #[inline]
-    fn unit(&self, shard: usize, chunk: u32) -> Option<usize> {
-        let slot = self.units.get(shard)?.get(usize::try_from(chunk).ok()?)?;
-        usize::from(*slot).checked_sub(1)
-    }
 }

@@ -8,12 +8,35 @@ const MAX_REASONS: usize = 6;
 const FIELD_NAMES: [&str; FIELDS] =
     ["name", "class", "signature", "path", "documentation", "code", "string", "comment"];
 
-/// Returns what the request names of a chunk, then its rarest terms with the best field that holds each.
-pub(crate) fn of(query: &Query, counts: &[[u8; FIELDS]], named: &[(&str, bool)]) -> Vec<String> {
-    let named = named.iter().filter(|(_, is)| *is).map(|(reason, _)| (*reason).to_owned());
-    let words = query.terms.iter().zip(counts).filter_map(|(term, counts)| {
-        let (_, field) = counts.iter().zip(FIELD_NAMES).find(|(count, _)| **count > 0)?;
-        Some(format!("{field} `{}`", term.word))
-    });
-    named.chain(words).take(MAX_REASONS).collect()
+/// Why a chunk was found; put into words for those alone that are told of.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Reasons {
+    named: Vec<&'static str>,
+    /// The best field that holds a term, and the term's place in the request.
+    words: Vec<(&'static str, usize)>,
+    /// What others than words say.
+    pub more: Vec<String>,
+}
+
+impl Reasons {
+    /// Takes what the request names of a chunk, then its rarest terms with the best field that holds each.
+    pub fn of(counts: &[[u8; FIELDS]], named: &[(&'static str, bool)]) -> Self {
+        let named: Vec<_> = named.iter().filter(|(_, is)| *is).map(|(reason, _)| *reason).collect();
+        let words = counts.iter().enumerate().filter_map(|(term, counts)| {
+            let (_, field) = counts.iter().zip(FIELD_NAMES).find(|(count, _)| **count > 0)?;
+            Some((field, term))
+        });
+        let words = words.take(MAX_REASONS.saturating_sub(named.len())).collect();
+        Self { named, words, more: Vec::new() }
+    }
+
+    /// Returns them in words.
+    pub fn told(self, query: &Query) -> Vec<String> {
+        let named = self.named.into_iter().map(str::to_owned);
+        let words = self
+            .words
+            .into_iter()
+            .filter_map(|(field, term)| Some(format!("{field} `{}`", query.terms.get(term)?.word)));
+        named.chain(words).chain(self.more).collect()
+    }
 }

@@ -101,14 +101,15 @@ fn look(shelf: &Shelf<'_>, query: &Query) -> Result<Looked, Damaged> {
             units: vec![0.0; usize::try_from(shard.segment.chunks()).unwrap_or(0)],
             files: vec![0.0; shard.segment.files().len()],
         };
+        let mut room = Vec::new();
         let held = query.terms.iter().map(|term| {
             let place = term.held.places.get(at).copied().flatten();
             let Some(place) = place else { return Ok(Vec::new()) };
-            let list = shard.segment.list(place)?;
+            let list = shard.segment.read_list(place, &mut room)?;
             // A list never has more entries than bytes, whatever it says.
             let count = usize::try_from(place.documents).unwrap_or(0).min(list.len());
             let mut held = Vec::with_capacity(count);
-            let all = Postings::new(&list).inspect(|found| held.push(*found));
+            let all = Postings::new(list).inspect(|found| held.push(*found));
             let factors = (&shelf.usual.factors, file_factors);
             score(shard.segment, term.weight, all, factors, &mut scores);
             Ok(held)
@@ -332,7 +333,9 @@ fn best_units(shelf: &Shelf<'_>, query: &Query, scores: &[Scores], most: usize) 
     let mut least = 0.0;
     for (shard, (view, scores)) in shelf.shards.iter().zip(scores).enumerate() {
         for (file, entry) in view.segment.files().iter().enumerate() {
-            if view.live.get(file) != Some(&true) {
+            // A file without a score has no chunk with one.
+            let has_score = scores.files.get(file).is_some_and(|score| *score > 0.0);
+            if !has_score || view.live.get(file) != Some(&true) {
                 continue;
             }
             let end = entry.first_chunk.saturating_add(entry.chunks);
@@ -369,23 +372,25 @@ fn best_units(shelf: &Shelf<'_>, query: &Query, scores: &[Scores], most: usize) 
 /// Returns the live files with a score, best first.
 fn best_files(shelf: &Shelf<'_>, scores: &[Scores]) -> Vec<(usize, usize, f32)> {
     let mut files = Vec::new();
-    let mut order: Vec<(u32, u32)> = Vec::new();
+    // Scores and places in one number each.
+    let mut order: Vec<u64> = Vec::new();
     for (shard, (view, scores)) in shelf.shards.iter().zip(scores).enumerate() {
         for (file, (score, live)) in scores.files.iter().zip(view.live).enumerate() {
             if *live && *score > 0.0 {
                 // The bits of numbers above 0 sort as the numbers do.
                 let place = u32::try_from(files.len()).unwrap_or(u32::MAX);
-                order.push((u32::MAX - score.to_bits(), place));
+                order.push(u64::from(u32::MAX - score.to_bits()) << 32 | u64::from(place));
                 files.push((shard, file, *score));
             }
         }
     }
-    let file = |place: u32| files.get(usize::try_from(place).ok()?).copied();
-    let place = |at: u32| file(at).map_or((0, 0), |(shard, file, _)| (shard, file));
-    order.sort_unstable_by(|a, b| {
-        a.0.cmp(&b.0).then_with(|| shelf.files_in_order(place(a.1), place(b.1)))
-    });
-    order.into_iter().filter_map(|(_, place)| file(place)).collect()
+    order.sort_unstable();
+    let file = |at: &u64| files.get(usize::try_from(*at & u64::from(u32::MAX)).ok()?).copied();
+    let place = |at: &u64| file(at).map_or((0, 0), |(shard, file, _)| (shard, file));
+    for same in order.chunk_by_mut(|a, b| a >> 32 == b >> 32).filter(|same| same.len() > 1) {
+        same.sort_unstable_by(|a, b| shelf.files_in_order(place(a), place(b)));
+    }
+    order.iter().filter_map(file).collect()
 }
 
 /// Returns the scores above 0 of a file's chunks.

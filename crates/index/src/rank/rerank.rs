@@ -36,7 +36,7 @@ pub(super) fn rerank(
     let sums = shares(&points).into_iter().zip(shares(&said)).map(|(own, other)| own + other);
     for ((row, sum), said) in rows.iter_mut().zip(sums).zip(&said) {
         row.points = sum;
-        row.reasons.push(format!("read together {said:.2}"));
+        row.reasons.more.push(format!("read together {said:.2}"));
     }
     rows.sort_by(|a, b| b.points.total_cmp(&a.points));
     // They keep the points of their places, so that scores still fall to those behind.

@@ -34,11 +34,28 @@ impl Source {
 
 /// Reads so many bytes of a file.
 pub(super) fn read(file: &File, start: u64, len: u64) -> Result<Vec<u8>, Damaged> {
+    let mut bytes = Vec::new();
+    read_to(file, start, len, &mut bytes)?;
+    Ok(bytes)
+}
+
+/// Reads so many bytes of a file to the beginning of `room`, which is made larger where it is too small.
+pub(super) fn read_to<'a>(
+    file: &File,
+    start: u64,
+    len: u64,
+    room: &'a mut Vec<u8>,
+) -> Result<&'a [u8], Damaged> {
     if len > MAX_RECORD {
         return Err(Damaged);
     }
-    let mut bytes = vec![0; usize::try_from(len).map_err(|_| Damaged)?];
-    file.read_exact_at(&mut bytes, start).map_err(|_| Damaged)?;
+    let len = usize::try_from(len).map_err(|_| Damaged)?;
+    if room.len() < len {
+        // Made anew where it is empty: memory that is zero comes cheaper than it is made so.
+        *room = vec![0; len];
+    }
+    let bytes = room.get_mut(..len).ok_or(Damaged)?;
+    file.read_exact_at(bytes, start).map_err(|_| Damaged)?;
     Ok(bytes)
 }
 
@@ -90,7 +107,8 @@ impl Blocks {
         let start = at.checked_sub(1).map_or(Some(&0), |before| self.ends.get(before));
         let start = start.copied().unwrap_or(0);
         let len = end.checked_sub(start).ok_or(Damaged)?;
-        let bytes = check_record(self.source.read(u64::from(start), u64::from(len))?)?;
-        Ok(slot.get_or_init(|| bytes.into_boxed_slice()))
+        let bytes = self.source.read(u64::from(start), u64::from(len))?;
+        let block = check_record(&bytes)?;
+        Ok(slot.get_or_init(|| block.into()))
     }
 }

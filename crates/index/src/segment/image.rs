@@ -107,12 +107,10 @@ pub(crate) fn write_record(bytes: &mut Vec<u8>, record: &[u8]) {
 }
 
 /// Returns a record whose checksum holds.
-pub(crate) fn check_record(mut bytes: Vec<u8>) -> Result<Vec<u8>, Damaged> {
+pub(crate) fn check_record(bytes: &[u8]) -> Result<&[u8], Damaged> {
     let (record, checksum) = bytes.split_last_chunk::<4>().ok_or(Damaged)?;
     if crc32fast::hash(record) != u32::from_le_bytes(*checksum) {
         return Err(Damaged);
     }
-    let len = record.len();
-    bytes.truncate(len);
-    Ok(bytes)
+    Ok(record)
 }

@@ -65,8 +65,8 @@ impl NameGrams {
     /// Returns what is to be written of the names of sorted terms.
     ///
     /// The head is how many names there are, how many bits of a group's number tell its block, how many groups each name
-    /// has, and where each block ends. A block is, for each group, the gap to the one before, how many bytes its names take,
-    /// and these as gaps.
+    /// has, and where each block ends. A block is how many groups it has, their numbers, where the names of each end, and the
+    /// names, as gaps.
     pub fn write(terms: &TermTable) -> Result<WrittenNames, Damaged> {
         let prefix = NAME.to_string();
         let mut pairs: Vec<(u16, u32)> = Vec::new();
@@ -78,8 +78,8 @@ impl NameGrams {
         }
         // Names of a group stay in their order.
         pairs.sort_by_key(|(gram, _)| *gram);
-        // A name takes a byte, a group two more.
-        let bytes = pairs.len() + 2 * pairs.chunk_by(|a, b| a.0 == b.0).count();
+        // A name takes a byte, a group six more.
+        let bytes = pairs.len() + 6 * pairs.chunk_by(|a, b| a.0 == b.0).count();
         let bits = (bytes >> BLOCK_BITS).checked_ilog2().unwrap_or(0).min(MOST_BLOCKS_BITS);
         let mut blocks = BlocksWriter::default();
         let mut rest = pairs.as_slice();
@@ -126,19 +126,21 @@ impl NameGrams {
 
     /// Returns the names that hold a group.
     pub fn group(&self, gram: u16) -> Result<Group<'_>, Damaged> {
-        let mut rest = self.blocks.get(block_of(gram, self.bits))?;
-        let mut last = 0;
-        while !rest.is_empty() {
-            last += read_number(&mut rest)?;
-            let len = usize::try_from(read_number(&mut rest)?).map_err(|_| Damaged)?;
-            let (gaps, behind) = rest.split_at_checked(len).ok_or(Damaged)?;
-            match last.cmp(&u64::from(gram)) {
-                std::cmp::Ordering::Less => rest = behind,
-                std::cmp::Ordering::Equal => return Ok(Group { gaps, last: 0 }),
-                std::cmp::Ordering::Greater => break,
-            }
-        }
-        Ok(Group::default())
+        let block = self.blocks.get(block_of(gram, self.bits))?;
+        let (count, rest) = block.split_first_chunk::<4>().ok_or(Damaged)?;
+        let count = usize::try_from(u32::from_le_bytes(*count)).map_err(|_| Damaged)?;
+        let (grams, rest) = rest.split_at_checked(count.saturating_mul(2)).ok_or(Damaged)?;
+        let (ends, names) = rest.split_at_checked(count.saturating_mul(4)).ok_or(Damaged)?;
+        let (grams, ends) = (grams.as_chunks::<2>().0, ends.as_chunks::<4>().0);
+        let Ok(at) = grams.binary_search_by_key(&gram, |gram| u16::from_le_bytes(*gram)) else {
+            return Ok(Group::default());
+        };
+        let end = |at: usize| {
+            let end = ends.get(at).map(|end| u32::from_le_bytes(*end)).ok_or(Damaged)?;
+            usize::try_from(end).map_err(|_| Damaged)
+        };
+        let start = at.checked_sub(1).map_or(Ok(0), end)?;
+        Ok(Group { gaps: names.get(start..end(at)?).ok_or(Damaged)?, last: 0 })
     }
 
     /// Returns for each name one by the root of how many groups it has.
@@ -155,22 +157,20 @@ fn block_of(gram: u16, bits: u32) -> usize {
 
 /// Writes groups, each with a name that holds it, sorted.
 fn write_block(pairs: &[(u16, u32)]) -> Vec<u8> {
-    let (mut block, mut names) = (Vec::new(), Vec::new());
-    let mut last = 0;
+    let (mut grams, mut ends, mut names) = (Vec::new(), Vec::new(), Vec::new());
+    let mut count = 0_u32;
     for group in pairs.chunk_by(|a, b| a.0 == b.0) {
-        let gram = group.first().map_or(0, |(gram, _)| *gram);
-        names.clear();
         let mut before = 0;
         for (_, name) in group {
             write_number(&mut names, u64::from(name - before));
             before = *name;
         }
-        write_number(&mut block, u64::from(gram - last));
-        write_number(&mut block, u64::try_from(names.len()).unwrap_or(u64::MAX));
-        block.extend(&names);
-        last = gram;
+        let gram = group.first().map_or(0, |(gram, _)| *gram);
+        grams.extend(gram.to_le_bytes());
+        ends.extend(u32::try_from(names.len()).unwrap_or(u32::MAX).to_le_bytes());
+        count += 1;
     }
-    block
+    [&count.to_le_bytes()[..], &grams, &ends, &names].concat()
 }
 
 /// One by the root of a number.

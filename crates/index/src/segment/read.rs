@@ -4,7 +4,7 @@ use std::fs::File;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
-use super::blocks::{Source, read};
+use super::blocks::{Source, read, read_to};
 use super::image::{FOOTER, PARTS, Part, Span, check_record, length, read_footer};
 use super::terms::{ListPlace, TermTable};
 use super::{Damaged, FileEntry, FileFacts, NameGrams};
@@ -111,17 +111,36 @@ impl Segment {
 
     /// Reads a term's list.
     pub fn list(&self, place: ListPlace) -> Result<Vec<u8>, Damaged> {
-        self.record(
-            Part::Postings,
-            place.start,
-            place.start.saturating_add(u64::from(place.len) + 4),
-        )
+        let mut list = Vec::new();
+        let len = self.read_list(place, &mut list)?.len();
+        list.truncate(len);
+        Ok(list)
+    }
+
+    /// Reads a term's list to where another was read before.
+    pub fn read_list<'a>(
+        &self,
+        place: ListPlace,
+        room: &'a mut Vec<u8>,
+    ) -> Result<&'a [u8], Damaged> {
+        let end = place.start.saturating_add(u64::from(place.len) + 4);
+        let (start, len) = self.record_place(Part::Postings, place.start, end)?;
+        check_record(read_to(&self.file, start, len, room)?)
+    }
+
+    /// Returns where a record begins in the file, and how long it is.
+    fn record_place(&self, part: Part, from: u64, to: u64) -> Result<(u64, u64), Damaged> {
+        let span = self.spans.get(part as usize).ok_or(Damaged)?;
+        let len = to.checked_sub(from).filter(|_| to <= span.len).ok_or(Damaged)?;
+        Ok((span.start.checked_add(from).ok_or(Damaged)?, len))
     }
 
     fn record(&self, part: Part, from: u64, to: u64) -> Result<Vec<u8>, Damaged> {
-        let span = self.spans.get(part as usize).ok_or(Damaged)?;
-        let len = to.checked_sub(from).filter(|_| to <= span.len).ok_or(Damaged)?;
-        check_record(read(&self.file, span.start.checked_add(from).ok_or(Damaged)?, len)?)
+        let (start, len) = self.record_place(part, from, to)?;
+        let mut bytes = read(&self.file, start, len)?;
+        let len = check_record(&bytes)?.len();
+        bytes.truncate(len);
+        Ok(bytes)
     }
 
     fn place(&self, at: usize) -> Result<u64, Damaged> {
