@@ -13,6 +13,7 @@ mod query;
 mod reasons;
 mod recall;
 mod related;
+mod repeats;
 mod rerank;
 mod russian;
 mod shelf;

@@ -241,7 +241,7 @@ impl Snapshot {
         if let Some(usual) = self.usual.get() {
             return Ok(usual);
         }
-        let usual = Usual::new(&self.parts)?;
+        let usual = Usual::new(&self.parts, self.meaning.folder())?;
         Ok(self.usual.get_or_init(|| usual))
     }
 

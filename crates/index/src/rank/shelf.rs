@@ -2,18 +2,18 @@
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::LazyLock;
 
 use super::recall::Candidate;
+use super::repeats::repeats;
 use super::weights::{FILES, Factors, UNITS};
 use crate::chunk::FIELDS;
-use crate::segment::{Damaged, ListPlace, MENTION, NAME, Postings, Segment, TermTable};
+use crate::segment::{Damaged, ListPlace, Postings, Segment};
 use crate::snapshot::Part;
 
 /// Chunks of a shard from which on it is worth a thread.
 const LARGE: u32 = 4_000;
-/// How much smaller a segment is whose names are looked up in another, not walked through beside it.
-const FEW: usize = 16;
 /// Most threads of one search.
 const MOST_THREADS: usize = 4;
 
@@ -57,8 +57,8 @@ pub(crate) struct Usual {
 }
 
 impl Usual {
-    /// Sums up what lengths are usual.
-    pub fn new(parts: &[Part]) -> Result<Self, Damaged> {
+    /// Sums up what lengths are usual; `folder` is that of the index.
+    pub fn new(parts: &[Part], folder: &Path) -> Result<Self, Damaged> {
         let mut sums = [0_u64; FIELDS];
         let (mut chunks, mut files) = (0_u32, 0_u32);
         for part in parts {
@@ -82,59 +82,8 @@ impl Usual {
             chunk_lengths,
             factors: Factors::new(&UNITS, &chunk_lengths),
             file_factors: parts.iter().map(of_part).collect(),
-            repeats: repeats(parts)?,
+            repeats: repeats(parts, folder)?,
         })
-    }
-}
-
-/// Tells which names of each segment are in one before.
-fn repeats(parts: &[Part]) -> Result<Vec<Vec<bool>>, Damaged> {
-    let names = parts.iter().map(|part| Names::of(part.segment.terms()));
-    let names = names.collect::<Result<Vec<_>, Damaged>>()?;
-    let of = |(at, own): (usize, &Names<'_>)| {
-        let mut repeats = vec![false; own.len()];
-        for other in names.iter().take(at) {
-            own.mark(other, &mut repeats)?;
-        }
-        Ok(if repeats.contains(&true) { repeats } else { Vec::new() })
-    };
-    names.iter().enumerate().map(of).collect()
-}
-
-/// The names among a segment's terms, in order.
-struct Names<'a> {
-    terms: &'a TermTable,
-    from: usize,
-    to: usize,
-}
-
-impl<'a> Names<'a> {
-    fn of(terms: &'a TermTable) -> Result<Self, Damaged> {
-        let from = terms.lower_bound(&NAME.to_string())?;
-        Ok(Self { terms, from, to: terms.lower_bound(&MENTION.to_string())? })
-    }
-
-    fn len(&self) -> usize {
-        self.to.saturating_sub(self.from)
-    }
-
-    /// Marks those that another segment has, too.
-    fn mark(&self, other: &Self, marks: &mut [bool]) -> Result<(), Damaged> {
-        let mut at = other.from;
-        // A few are looked up, many walked through side by side.
-        let is_few = self.len().saturating_mul(FEW) < other.len();
-        for (place, mark) in (self.from..self.to).zip(marks) {
-            if is_few {
-                *mark |= other.terms.index(self.terms.text(place)?)?.is_some();
-                continue;
-            }
-            let name = self.terms.text_bytes(place)?;
-            while at < other.to && other.terms.text_bytes(at)? < name {
-                at += 1;
-            }
-            *mark |= at < other.to && other.terms.text_bytes(at)? == name;
-        }
-        Ok(())
     }
 }
 
