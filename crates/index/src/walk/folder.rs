@@ -74,12 +74,33 @@ fn list(folder: BorrowedFd<'_>, _: &mut Vec<u8>, mut each: impl FnMut(&[u8], Fil
     }
 }
 
-/// Opens a folder by its path, relative to the root; no link in the path is followed.
+/// Opens a folder by its path, relative to the root; no link in the path is followed, also one that was a folder a
+/// moment ago.
+#[cfg(target_os = "linux")]
+pub(super) fn open(root: BorrowedFd<'_>, path: &str) -> Option<OwnedFd> {
+    use rustix::fs::{ResolveFlags, openat2};
+    use rustix::io::Errno;
+
+    let (path, flags) = (Path::new(if path.is_empty() { "." } else { path }), FLAGS);
+    let within = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS;
+    match openat2(root, path, flags, Mode::empty(), within) {
+        // Kernels before 5.6, and sandboxes that do not know it.
+        Err(Errno::NOSYS | Errno::PERM) => {
+            rustix::fs::openat(root, path, flags, Mode::empty()).ok()
+        }
+        opened => opened.ok(),
+    }
+}
+
+/// Opens a folder by its path, relative to the root.
+#[cfg(not(target_os = "linux"))]
 pub(super) fn open(root: BorrowedFd<'_>, path: &str) -> Option<OwnedFd> {
     let path = Path::new(if path.is_empty() { "." } else { path });
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    rustix::fs::openat(root, path, flags, Mode::empty()).ok()
+    rustix::fs::openat(root, path, FLAGS, Mode::empty()).ok()
 }
+
+const FLAGS: OFlags =
+    OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 
 /// Returns a file's length and the time of its last change, in nanoseconds; `None` where it is no file any more.
 pub(super) fn stat(folder: BorrowedFd<'_>, name: &[u8]) -> Option<(u64, i64)> {

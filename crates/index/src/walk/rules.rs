@@ -18,6 +18,8 @@ const FILES: [&str; 3] = [".distiqignore", ".ignore", ".gitignore"];
 /// What a repository keeps in its folder, and where it keeps rules there.
 pub(super) const REPOSITORY: &str = ".git";
 const EXCLUDE: &str = "info/exclude";
+/// Most bytes of a file of rules.
+const MOST_BYTES: u64 = 1 << 20;
 /// The kinds: those files, `info/exclude` and the user's own rules.
 const KINDS: usize = FILES.len() + 2;
 
@@ -160,14 +162,14 @@ impl Place<'_> {
         self.text(file)?.lines().next()?.ok()
     }
 
-    /// Reads a file, also along links; what is no file, such as a pipe, is left alone.
+    /// Reads a file, also along links, as far as rules go; what is no file, such as a pipe, is left alone.
     fn text(&self, file: &Path) -> Option<Vec<u8>> {
         let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let file = openat(self.folder, self.path.join(file), flags, Mode::empty()).ok()?;
-        let mut file = std::fs::File::from(file);
+        let file = std::fs::File::from(file);
         let mut bytes = Vec::new();
         file.metadata().ok().filter(std::fs::Metadata::is_file)?;
-        file.read_to_end(&mut bytes).ok()?;
+        file.take(MOST_BYTES).read_to_end(&mut bytes).ok()?;
         Some(bytes)
     }
 }

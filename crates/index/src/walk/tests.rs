@@ -276,6 +276,20 @@ fn marked_folders_are_closed_and_links_are_not_followed() {
 }
 
 #[test]
+#[cfg(target_os = "linux")]
+fn a_folder_that_became_a_link_is_not_entered() {
+    let (home, root) = tree("kept/inner/a.rs");
+    let outside = home.path().join("outside");
+    fs::create_dir_all(outside.join("inner")).unwrap();
+    symlink("../outside", root.join("link")).unwrap();
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let top = rustix::fs::open(&root, flags, Mode::empty()).unwrap();
+    assert!(folder::open(top.as_fd(), "kept/inner").is_some());
+    assert!(folder::open(top.as_fd(), "link/inner").is_none());
+    assert!(folder::open(top.as_fd(), "../outside").is_none());
+}
+
+#[test]
 fn a_pipe_for_rules_holds_nobody_up() {
     let (_home, root) = tree("a.rs");
     let mode = nix::sys::stat::Mode::S_IRWXU;
