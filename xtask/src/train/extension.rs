@@ -33,6 +33,11 @@ const OF_VECTORS: Settings =
     Settings { leaves: 4, rate: 0.05, rows: 200, first: FEATURES.len(), ..SETTINGS };
 /// What keeps two kinds of requests apart, each with trees of its own: trees that were fitted to both gained files a third less.
 const APART: &str = "query_reads_as_change";
+/// Where a candidate stands by its vector, and by its words.
+const NEAR_RANK: &str = "near_rank";
+const WORDS_RANK: &str = "unit_rank";
+/// What rank fusion adds to each place.
+const FUSED: f32 = 60.0;
 /// As many rows as the product looks at again.
 const SECOND_LOOK: usize = 60;
 /// Into how many parts the repositories are cut, each left out once.
@@ -79,7 +84,25 @@ pub fn test(folder: &Path, signal: &Told<'_>) -> Result<()> {
         *score += trees.score(all.rows.row(row));
     }
     figures("all trees", &all, &scores);
+    if matches!(extension, Extension::Vectors) {
+        println!("vectors alone: {}", told(&all, &by_ranks(&all, &[NEAR_RANK])));
+        let both = by_ranks(&all, &[NEAR_RANK, WORDS_RANK]);
+        println!("words and vectors by rank fusion: {}", told(&all, &both));
+    }
     Ok(())
+}
+
+/// Returns what rank fusion (Cormack 2009) makes of the places that features tell.
+fn by_ranks(all: &Split, features: &[&str]) -> Vec<f32> {
+    let own = Extension::Vectors.features().iter();
+    let names: Vec<&str> = FEATURES.iter().chain(&PLACED).chain(own).copied().collect();
+    let at: Vec<usize> =
+        features.iter().filter_map(|name| names.iter().position(|other| other == name)).collect();
+    // Places are told as the logarithm of the place from 1.
+    let share = |row: usize, at: &usize| {
+        1.0 / (FUSED + all.rows.row(row).get(*at).map_or(f32::INFINITY, |place| place.exp()))
+    };
+    (0..all.rows.gains.len()).map(|row| at.iter().map(|at| share(row, at)).sum()).collect()
 }
 
 /// Returns the repositories that are fitted to, in order.

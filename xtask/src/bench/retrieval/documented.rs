@@ -1,6 +1,7 @@
 //! Kind A: the first sentence of a function's documentation must find the function, in a copy of the
 //! tree from which all documentation of functions and classes was taken, line numbers kept.
 
+use std::borrow::Cow;
 use std::path::Path;
 
 use distiq_lang::{OutlineItem, outline};
@@ -27,8 +28,8 @@ pub struct Stripped {
 /// Returns `text` with the documentation of what it defines blanked out.
 pub fn strip(path: &Path, text: &str) -> Stripped {
     let items = outline(path, text).unwrap_or_default();
-    let mut lines: Vec<&str> = text.lines().collect();
-    let original = lines.clone();
+    let original: Vec<&str> = text.lines().collect();
+    let mut lines: Vec<Cow<'_, str>> = original.iter().copied().map(Cow::Borrowed).collect();
     let is_python = path.extension().is_some_and(|extension| extension == "py");
     let mut documented = Vec::new();
     for item in &items {
@@ -45,12 +46,17 @@ pub fn strip(path: &Path, text: &str) -> Stripped {
             });
         }
         for line in lines.get_mut(first..=last).into_iter().flatten() {
-            *line = "";
+            *line = Cow::Borrowed("");
+        }
+        // What has no other body keeps one.
+        if is_python && let (Some(line), Some(was)) = (lines.get_mut(first), original.get(first)) {
+            let code = was.trim_start();
+            *line = format!("{}...", was.strip_suffix(code).unwrap_or_default()).into();
         }
     }
     if is_python && let Some((first, last)) = quoted(&original, 0) {
         for line in lines.get_mut(first..=last).into_iter().flatten() {
-            *line = "";
+            *line = Cow::Borrowed("");
         }
     }
     let mut text = lines.join("\n");
@@ -107,12 +113,16 @@ fn comment(lines: &[&str], item: &OutlineItem) -> Option<(usize, usize)> {
     while end > 0 && lines.get(end - 1).is_some_and(|line| is_attribute(line)) {
         end -= 1;
     }
+    let above = |at: usize| at.checked_sub(1).and_then(|at| lines.get(at)).map(|line| line.trim());
     let mut first = end;
-    while first > 0 && lines.get(first - 1).is_some_and(|line| is_comment(line)) {
+    if above(end).is_some_and(|line| line.ends_with("*/")) {
+        // Lines between may stand without marks.
+        first = (0..end).rev().find(|at| lines.get(*at).is_some_and(|line| line.contains("/*")))?;
+        // What stands before it on its line is code.
+        return lines.get(first)?.trim_start().starts_with("/*").then(|| (first, end - 1));
+    }
+    while above(first).is_some_and(|line| line.starts_with("//")) {
         first -= 1;
-        if lines.get(first).is_some_and(|line| line.trim_start().starts_with("/*")) {
-            break;
-        }
     }
     (first < end).then(|| (first, end - 1))
 }
@@ -120,11 +130,6 @@ fn comment(lines: &[&str], item: &OutlineItem) -> Option<(usize, usize)> {
 fn is_attribute(line: &str) -> bool {
     let line = line.trim();
     line.starts_with("#[") || line.starts_with('@') || line.starts_with("template")
-}
-
-fn is_comment(line: &str) -> bool {
-    let line = line.trim_start();
-    ["//", "/*", "*"].iter().any(|mark| line.starts_with(mark))
 }
 
 /// Returns the first sentence of a documentation, without the function's own name.
@@ -168,10 +173,11 @@ fn sentence(doc: &[&str], name: &str) -> Option<String> {
 /// A line without the marks of its comment.
 fn unmarked(line: &str) -> &str {
     let line = line.trim();
-    let line = line
-        .trim_start_matches(['r', 'R', 'u'])
-        .trim_start_matches("\"\"\"")
-        .trim_start_matches("'''");
+    let text = line.trim_start_matches(['r', 'R', 'u', 'U']);
+    let line = match text.strip_prefix("\"\"\"").or_else(|| text.strip_prefix("'''")) {
+        Some(text) => text,
+        None => line,
+    };
     let line = line.trim_end_matches("\"\"\"").trim_end_matches("'''").trim_end_matches("*/");
     line.trim_start_matches(['/', '*', '!']).trim()
 }
@@ -231,6 +237,17 @@ mod tests {
             "a.rs",
             "/// Returns `true` if the queue holds\n/// no item.\n#[inline]\nfn empty() {}\n/// Too short.\nfn g() {}\n",
             &[("empty", 4, "Returns true if the queue holds no item.")],
+        );
+        let text = check(
+            "B.java",
+            "class B {\n  /**\n   * Finds the first of all children.\n   <p>Not the last.</p>\n   */\n  B f() {}\n}\n",
+            &[("f", 6, "Finds the first of all children.")],
+        );
+        assert_eq!(text, "class B {\n\n\n\n\n  B f() {}\n}\n");
+        check(
+            "b.py",
+            "class B:\n    def f(self):\n        \"\"\"\n        Returns the sum of\n        numbers under it.\n        \"\"\"\n    def g(self): pass\n",
+            &[("f", 2, "Returns the sum of numbers under it.")],
         );
         check(
             "A.java",

@@ -1,6 +1,6 @@
 //! Asks the program and prints how it did.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::path::Path;
 
@@ -21,6 +21,9 @@ const CONTEXTS: &[(&str, &str)] = &[
     ("code", "8000"),
     ("mixed", "2000"),
 ];
+
+/// What rank fusion adds to each place.
+const FUSED: f64 = 60.0;
 
 /// One of a score's figures.
 type Part = fn(&Score) -> f64;
@@ -53,27 +56,33 @@ fn searches(
     title: &str,
     groups: &[(&str, &Vec<Value>)],
 ) -> Result<()> {
-    let [mut ranked, mut words, mut vectors, mut plainest] = [(); 4].map(|()| Table::default());
+    let [mut ranked, mut words, mut vectors, mut plainest, mut fused] =
+        [(); 5].map(|()| Table::default());
     let mut times = Vec::new();
     for (repo, questions) in groups {
         let tree = folder.join(repo.replace('/', "+")).join(kind);
         let modes = [("hybrid", &mut ranked), ("text", &mut words), ("vector", &mut vectors)];
+        let mut near: Vec<Value> = Vec::new();
         for (mode, table) in modes {
             let answers = product.ask(&tree, questions, &["search", "--mode", mode])?;
             for (question, answer) in questions.iter().zip(&answers) {
-                let results = answer.get("results").and_then(Value::as_array);
-                table.add(repo, score(question, results.map(Vec::as_slice).unwrap_or_default()));
+                table.add(repo, score(question, results(answer)));
                 if mode == "hybrid" {
                     times.extend(answer.get("ms").and_then(Value::as_f64));
                 }
             }
+            // The last mode is that of vectors.
+            near = answers;
         }
         let cache = folder.join("cache").join(format!("{}-{kind}", repo.replace('/', "+")));
-        for (question, results) in questions.iter().zip(plain::ask(&tree, &cache, questions)?) {
-            plainest.add(repo, score(question, &results));
+        let plain = plain::ask(&tree, &cache, questions, kind == "a")?;
+        for ((question, plain), near) in questions.iter().zip(plain).zip(&near) {
+            plainest.add(repo, score(question, &plain));
+            fused.add(repo, score(question, &fuse(&[&plain, results(near)])));
         }
     }
     plainest.print(&format!("{title}, plain BM25"));
+    fused.print(&format!("{title}, plain BM25 and vectors by rank fusion"));
     vectors.print(&format!("{title}, vectors alone"));
     words.print(&format!("{title}, words alone"));
     ranked.print(&format!("{title}, as users get it"));
@@ -83,13 +92,40 @@ fn searches(
     let part = |table: &Table, part: Part| table.all().iter().map(part).collect::<Vec<f64>>();
     let parts: [(&str, Part); 2] =
         [("MRR@10", |score| score.reciprocal), ("R@10", |score| score.found)];
-    for (title, table) in [("plain BM25", &plainest), ("words alone", &words)] {
+    for (title, table) in
+        [("plain BM25", &plainest), ("rank fusion", &fused), ("words alone", &words)]
+    {
         for (name, of) in parts {
             let (gain, low, high) = gain(&part(&ranked, of), &part(table, of));
             println!("  {name} over {title}: {gain:+.3}, 95 % within {low:+.3} and {high:+.3}");
         }
     }
     Ok(())
+}
+
+fn results(answer: &Value) -> &[Value] {
+    answer.get("results").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default()
+}
+
+/// Puts the results of several ways in one order, each place worth one by itself and [`FUSED`] (Cormack 2009).
+fn fuse(ways: &[&[Value]]) -> Vec<Value> {
+    let mut sums: Vec<(f64, &Value)> = Vec::new();
+    let mut places = HashMap::new();
+    for way in ways {
+        for (place, row) in way.iter().enumerate() {
+            let number = |key: &str| row.get(key).and_then(Value::as_u64);
+            let key = (text_of(row, "path"), number("start_line"), number("end_line"));
+            let at = *places.entry(key).or_insert_with(|| {
+                sums.push((0.0, row));
+                sums.len() - 1
+            });
+            if let Some((sum, _)) = sums.get_mut(at) {
+                *sum += 1.0 / (FUSED + place as f64 + 1.0);
+            }
+        }
+    }
+    sums.sort_by(|a, b| b.0.total_cmp(&a.0));
+    sums.into_iter().map(|(_, row)| row.clone()).collect()
 }
 
 fn contexts(
@@ -145,4 +181,20 @@ fn share(question: &Value, items: &[Value], as_code: bool) -> f64 {
 
 fn text_of<'a>(row: &'a Value, key: &str) -> &'a str {
     row.get(key).and_then(Value::as_str).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_several_ways_find_comes_before_what_one_finds() {
+        let row = |path: &str| json!({"path": path, "start_line": 1, "end_line": 2});
+        let (words, vectors) = ([row("a"), row("b"), row("c")], [row("d"), row("c")]);
+        let fused = fuse(&[&words, &vectors]);
+        let paths: Vec<&str> = fused.iter().map(|row| text_of(row, "path")).collect();
+        assert_eq!(paths, ["c", "a", "d", "b"]);
+    }
 }

@@ -29,16 +29,21 @@ struct Plain {
     lists: HashMap<String, Vec<(usize, f32)>>,
 }
 
-/// Returns the results of each question about a tree, best first.
-pub fn ask(tree: &Path, cache: &Path, questions: &[Value]) -> Result<Vec<Vec<Value>>> {
-    let plain = Plain::read(tree, cache)?;
+/// Returns the results of each question about a tree, best first; where functions are wanted, nothing else is one.
+pub fn ask(
+    tree: &Path,
+    cache: &Path,
+    questions: &[Value],
+    wants_functions: bool,
+) -> Result<Vec<Vec<Value>>> {
+    let plain = Plain::read(tree, cache, wants_functions)?;
     let text =
         |row: &Value| row.get("query").and_then(Value::as_str).unwrap_or_default().to_owned();
     Ok(questions.iter().map(|question| plain.best(&text(question))).collect())
 }
 
 impl Plain {
-    fn read(tree: &Path, cache: &Path) -> Result<Self> {
+    fn read(tree: &Path, cache: &Path, wants_functions: bool) -> Result<Self> {
         let index = Index::open(tree, cache)?;
         index.refresh(&Control::default())?;
         let (snapshot, analyzer) = (index.snapshot()?, Analyzer::default());
@@ -48,6 +53,11 @@ impl Plain {
             let lines: Vec<&str> = text.lines().collect();
             for number in file.chunks() {
                 let chunk = snapshot.chunk(number)?;
+                let is_function =
+                    matches!(chunk.kind.as_str(), "function" | "method" | "constructor");
+                if wants_functions && !is_function {
+                    continue;
+                }
                 let line = |line: u32| usize::try_from(line).unwrap_or(0).min(lines.len());
                 let (first, last) =
                     (line(chunk.start_line.saturating_sub(1)), line(chunk.end_line));
