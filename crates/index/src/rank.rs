@@ -17,6 +17,7 @@ mod repeats;
 mod rerank;
 mod russian;
 mod shelf;
+mod twins;
 mod weights;
 
 pub use extension::{Extension, PLACED, extended, placed};

@@ -10,8 +10,8 @@ use crate::snapshot::Snapshot;
 use crate::words::Analyzer;
 
 pub(crate) use lexical::{Lexical, Weights};
-pub(crate) use tests_of::FileKind;
 pub use tests_of::is_test;
+pub(crate) use tests_of::{FileKind, stem};
 
 /// Longest query that is read, in bytes.
 const MAX_QUERY: usize = 64 * 1024;

@@ -32,6 +32,8 @@ pub(crate) const NAME: char = '\u{1}';
 pub(crate) const MENTION: char = '\u{2}';
 /// What leads a path's last part in lower case: the files called so.
 pub(crate) const FILE: char = '\u{3}';
+/// What leads what the names of a file and of its twins share, as [`crate::search::stem`] tells: the files that have it.
+pub(crate) const STEM: char = '\u{4}';
 
 /// What a segment keeps of a file beside its chunks.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]

@@ -50,6 +50,7 @@ const SIGNALS: &[(&str, &[&str])] = &[
     ("the whole file", &["file_", "dir_path", "stem_held", "scope_"]),
     ("place in the file", &["rank_in_file", "share_of_file", "other_in_file"]),
     ("others of its name", &["namesakes", "better_namesakes"]),
+    ("tests, headers and what they belong to", &["twin_", "twins"]),
     ("kind, tests, examples", &["is_", "tests_asked"]),
     ("how the request is written", &["query_"]),
 ];

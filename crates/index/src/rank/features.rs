@@ -75,7 +75,8 @@ features! {
     query_whole, other_in_file, dir_path, letters, name_early, head_early, name_starts, name_pairs,
     name_whether, query_whether, name_makes, query_makes, name_length, class_length, lines,
     title_head, title_any, file_title_head, file_title_any, file_mentions, file_defines, stem_held,
-    scope_path, scope_head, file_size, is_foreign, is_example, is_private, namesakes,
+    scope_path, scope_head, file_size, is_foreign, is_example, is_private, twin_share,
+    twin_rank, twins, namesakes,
     better_namesakes,
 }
 
@@ -87,6 +88,7 @@ struct FileFacts {
     is_word: f32,
     score: f32,
     share: f32,
+    twin_share: f32,
     rank: f32,
     look: FileLook,
     coverage: f32,
@@ -226,6 +228,7 @@ impl Desk<'_> {
             &[
                 ("its name is mentioned", features.name_mentioned > 0.0),
                 ("its path is mentioned", features.path_mentioned > 0.0),
+                ("belongs to a file that fits", file.look.has_better_twin()),
             ],
         );
         let values = features.values();
@@ -409,6 +412,7 @@ fn file_facts(
         is_word: f32::from(u8::from(is_word)),
         score: look.score / query.whole / (FILES.k1 + 1.0),
         share: look.score / top,
+        twin_share: look.twin.map_or(0.0, |twin| twin.score / top),
         rank: place(look.rank),
         look,
         coverage: covered / query.whole,
@@ -439,6 +443,10 @@ fn of_file(features: &mut Features, file: &FileFacts, query: &Query) {
     features.file_mentions = file.look.mentions;
     features.file_defines = file.look.defines;
     features.stem_held = file.stem_held;
+    let twin = file.look.twin;
+    features.twin_share = file.twin_share;
+    features.twin_rank = place(twin.map_or(usize::from(u8::MAX), |twin| twin.rank));
+    features.twins = twin.map_or(0.0, |twin| place(twin.count));
     features.scope_path = file.scope;
     features.file_size = file.size;
     features.is_foreign = f32::from(u8::from(file.kind.is_foreign));

@@ -6,6 +6,7 @@ use super::extension::Signals;
 use super::letters::{Letters, Mentioned};
 use super::query::Query;
 use super::shelf::Shelf;
+use super::twins::{self, Twin};
 use super::weights::{FILES, Factors, UNITS, Weights};
 use crate::chunk::{FIELDS, Field};
 use crate::segment::{Damaged, FILE, Found, NAME, Postings, Segment};
@@ -52,6 +53,14 @@ pub(crate) struct FileLook {
     /// How much the names of code that it mentions, and those that it defines, say.
     pub mentions: f32,
     pub defines: f32,
+    pub twin: Option<Twin>,
+}
+
+impl FileLook {
+    /// Tells whether a twin stands before it, and among the best.
+    pub fn has_better_twin(&self) -> bool {
+        self.twin.is_some_and(|twin| twin.rank < self.rank.min(twins::BEST))
+    }
 }
 
 /// The lists of a term, one for each shard.
@@ -155,6 +164,7 @@ pub(crate) fn recall(
     let letters = Letters::new(shelf, query)?;
     let mentioned = Mentioned::new(shelf, query)?;
     let more: Vec<Candidate> = of_files
+        .chain(best_of_files(shelf, &scores, &twins::of_best(shelf, &files)?))
         .chain(named(shelf, query, &scores)?)
         .chain(mentioned.best(shelf, &scores))
         .chain(letters.best(shelf, &scores, &taken)?)
@@ -207,9 +217,11 @@ fn looks(
                 best_three: best.iter().take(3).map(|(_, score)| score).sum(),
                 mentions: mentioned.of(candidate.shard, candidate.file, false),
                 defines: mentioned.of(candidate.shard, candidate.file, true),
+                twin: None,
             }
         });
     }
+    twins::tell(shelf, looks.iter_mut());
     looks
 }
 
@@ -414,7 +426,7 @@ pub(super) fn best_of_file(
     Some(Candidate { shard, chunk, file, score, ..Candidate::default() })
 }
 
-/// Returns the best chunk of each file that a signal finds; the first where none has a word of the request.
+/// Returns the best chunk of each of some files; the first where none has a word of the request.
 fn best_of_files(shelf: &Shelf<'_>, scores: &[Scores], files: &[(usize, usize)]) -> Vec<Candidate> {
     let first = |shard: usize, file: usize| {
         let entry = shelf.shards.get(shard)?.segment.files().get(file)?;

@@ -1,4 +1,4 @@
-//! Which files are tests, and which are made by tools or only show how something is used.
+//! What paths tell: which files are tests, made by tools or examples, and which belong together.
 
 use serde::{Deserialize, Serialize};
 
@@ -18,7 +18,7 @@ impl FileKind {
         let lower = path.to_lowercase();
         let (folders, name) = lower.rsplit_once('/').unwrap_or(("", &lower));
         let is_in = |names: &[&str]| folders.split('/').any(|folder| names.contains(&folder));
-        let is_made = [".min.", ".pb.", ".generated.", "_pb2.", ".bundle."];
+        let is_made = [".min.", "-min.", ".umd.", ".pb.", ".generated.", "_pb2.", ".bundle."];
         Self {
             is_test: is_test(path),
             is_foreign: folders.split('/').any(|folder| folder.ends_with("dist"))
@@ -26,6 +26,9 @@ impl FileKind {
                     "build",
                     "vendor",
                     "third_party",
+                    "third-party",
+                    "thirdparty",
+                    "3rdparty",
                     "external",
                     "node_modules",
                     "generated",
@@ -79,6 +82,21 @@ fn is_java_test(path: &str) -> bool {
     })
 }
 
+/// What stands before and behind a stem in the name of its test, or of the other half of a header.
+const BEFORE: [&str; 2] = ["test_", "test-"];
+const BEHIND: [&str; 9] =
+    ["_test", "-test", "_tests", "-tests", "_spec", "tests", "test", "-inl", "_impl"];
+
+/// Returns what the names of a file and of its twins share: `parser` of `parser.c`, `parser.h`, `test_parser.c`, `parser-inl.h`,
+/// `ParserTest.java` and `parser.spec.ts`. Empty where nothing is left.
+pub(crate) fn stem(path: &str) -> String {
+    let name = path.rsplit('/').next().unwrap_or(path).to_lowercase();
+    let mut stem = name.split('.').next().unwrap_or_default();
+    stem = BEFORE.iter().find_map(|mark| stem.strip_prefix(mark)).unwrap_or(stem);
+    stem = BEHIND.iter().find_map(|mark| stem.strip_suffix(mark)).unwrap_or(stem);
+    stem.to_owned()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -102,5 +120,24 @@ mod tests {
         for path in ["src/a.py", "contest.py", "latest.go", "attest/a.rs", "testimony.md"] {
             assert!(!is_test(path), "{path}");
         }
+    }
+
+    #[test]
+    fn a_test_and_what_it_tests_share_their_stem() {
+        for path in [
+            "src/parser.c",
+            "include/Parser.h",
+            "tests/test_parser.c",
+            "a/parser-inl.h",
+            "src/test/java/ParserTest.java",
+            "web/parser.spec.ts",
+            "parser_test.go",
+            "parser.d.ts",
+        ] {
+            assert_eq!(stem(path), "parser", "{path}");
+        }
+        assert_eq!(stem("src/lib.rs"), "lib");
+        assert_eq!(stem(".gitignore"), "");
+        assert_eq!(stem("tests/test.py"), "");
     }
 }

@@ -8,9 +8,9 @@ use distiq_lang::{PieceKind, Source};
 use super::image::{Image, Part, length, write_record};
 use super::postings::Posting;
 use super::terms::{ListPlace, TermTable, TermsWriter};
-use super::{FILE, FileEntry, FileFacts, MENTION, NAME, NameGrams};
+use super::{FILE, FileEntry, FileFacts, MENTION, NAME, NameGrams, STEM};
 use crate::chunk::{Chunk, FIELDS, FileText, cut};
-use crate::search::FileKind;
+use crate::search::{FileKind, stem};
 use crate::words::Analyzer;
 
 /// The counts of a term that only stands for something.
@@ -72,6 +72,8 @@ impl Builder {
         let name = path.rsplit('/').next().unwrap_or(path).to_lowercase();
         let name = self.analyzer.terms().id(&format!("{FILE}{name}"));
         list(&mut self.postings, name).add(place, &ONCE);
+        let stem = self.analyzer.terms().id(&format!("{STEM}{}", stem(path)));
+        list(&mut self.postings, stem).add(place, &ONCE);
         if let Some(source) = &source {
             self.mention(place, source, text);
         }

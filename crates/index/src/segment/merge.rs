@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::build::{Body, Lists};
 use super::postings::Posting;
-use super::{Damaged, FILE, FileEntry, MENTION, Postings, Segment};
+use super::{Damaged, FILE, FileEntry, MENTION, Postings, STEM, Segment};
 
 /// A segment that goes into another.
 #[derive(Clone, Copy, Debug)]
@@ -42,7 +42,7 @@ pub(crate) fn merge(inputs: &[Input<'_>]) -> Result<Vec<u8>, Damaged> {
             let Some(place) = input.segment.terms().find(term)? else { continue };
             let bytes = input.segment.list(place)?;
             let mut postings = Postings::new(&bytes);
-            let numbers = match term.starts_with([MENTION, FILE]) {
+            let numbers = match term.starts_with([MENTION, FILE, STEM]) {
                 true => &numbers.files,
                 false => &numbers.chunks,
             };

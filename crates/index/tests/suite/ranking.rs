@@ -74,6 +74,21 @@ fn reasons_are_in_the_words_of_the_request() {
 }
 
 #[test]
+fn a_test_is_found_by_what_it_tests() {
+    let folder = tempfile::tempdir().unwrap();
+    let tests = folder.path().join("tree/tests");
+    fs::create_dir_all(&tests).unwrap();
+    for name in ["test_wire.py", "test_other.py"] {
+        fs::write(tests.join(name), "def test_all():\n    assert run(CASES)\n").unwrap();
+    }
+    let hits = snapshot(&folder).search(&Query::new("decode the raw size")).unwrap();
+    let found = |path: &str| hits.iter().find(|hit| hit.path == path);
+    let reasons = &found("tests/test_wire.py").unwrap().reasons;
+    assert_eq!(reasons, &["belongs to a file that fits"]);
+    assert!(found("tests/test_other.py").is_none(), "{hits:#?}");
+}
+
+#[test]
 fn tests_are_left_out_and_nothing_is_found_for_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let snapshot = snapshot(&folder);
