@@ -17,6 +17,7 @@ mod export;
 mod guess;
 pub(crate) mod hints;
 mod imports;
+mod kin;
 mod map;
 mod members;
 mod needs;
@@ -50,6 +51,8 @@ pub struct Graph {
     bases: HashMap<SymbolId, Vec<SymbolId>>,
     /// By `impl` block and the like, the type that it is of.
     owners: HashMap<SymbolId, SymbolId>,
+    /// By declaration of a function of C, what it declares.
+    definitions: HashMap<SymbolId, SymbolId>,
     paths: imports::Paths,
     edges: Vec<Edge>,
     /// Where the edges of a symbol begin, by their number; they are sorted.
@@ -308,10 +311,39 @@ impl Graph {
                 continue;
             }
             self.by_name.entry(symbol.name.clone()).or_default().push(id);
-            if symbol.parent.is_none_or(|parent| self.is_namespace(parent)) {
+            let in_test = symbol.parent.and_then(|parent| self.symbol(parent));
+            if self.is_top(file, symbol) && in_test.is_none_or(|parent| parent.kind != "test") {
                 file.top.entry(symbol.name.clone()).or_default().push(id);
             }
         }
+    }
+
+    /// Tells whether a file's bare names may mean a symbol of it.
+    fn is_top(&self, file: &File, symbol: &Symbol) -> bool {
+        let unit = symbol.unit.and_then(|unit| file.facts.units.get(unit as usize));
+        if unit.is_some_and(|unit| unit.class.is_some()) {
+            return false;
+        }
+        let Some(parent) = symbol.parent.filter(|parent| !self.is_module(*parent)) else {
+            return true;
+        };
+        if file.language == Some(Language::Go) {
+            // `const a, b = 1, 2` is one unit.
+            let is_value = |parent: &Symbol| matches!(parent.kind.as_str(), "const" | "variable");
+            return symbol.unit.is_none()
+                && self.symbol(parent).is_some_and(|parent| {
+                    is_value(parent) && parent.parent.is_none() && parent.line == symbol.line
+                });
+        }
+        let is_c = matches!(file.language, Some(Language::C | Language::Cpp));
+        is_c && self.symbol(parent).is_some_and(|parent| {
+            // What a type's declaration defines along with it; an enumeration's names.
+            let is_plain = !parent.signature.contains("enum class");
+            let is_enum = parent.kind == "enum" || parent.signature.starts_with("typedef enum");
+            let is_tag = matches!(symbol.kind.as_str(), "struct" | "union" | "enum");
+            symbol.unit.is_none() && is_enum && is_plain
+                || is_tag && (parent.kind == "type" || file.language == Some(Language::C))
+        })
     }
 
     /// Tells whether a symbol holds others without being a type.

@@ -205,7 +205,8 @@ impl Graph {
             self.symbol(*id).is_some_and(|symbol| {
                 let other = self.files.get(symbol.file as usize);
                 (symbol.parent.is_none_or(|parent| self.is_module(parent))
-                    || is_class(&symbol.kind))
+                    || is_class(&symbol.kind)
+                    || other.is_some_and(|other| self.is_top(other, symbol)))
                     && other.is_some_and(|other| imports::are_kin(other.language, of.language))
                     && (symbol.is_exported || other.is_some_and(|other| other.path == of.path))
             })
@@ -227,8 +228,12 @@ impl Graph {
         }
         found.sort_by_key(|id| {
             let path = self.symbol(*id).map_or("", |symbol| self.path_of(symbol));
-            let is_head = path.ends_with(".h") || path.ends_with(".hpp");
-            (path != of.path, is_head, imports::folder(path) != imports::folder(&of.path), *id)
+            (
+                path != of.path,
+                imports::is_header(path),
+                imports::folder(path) != imports::folder(&of.path),
+                *id,
+            )
         });
         let weight = sure / found.len().max(1) as f32;
         found.into_iter().map(|id| (Target::Symbol(id), weight)).collect()

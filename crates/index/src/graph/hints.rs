@@ -29,6 +29,8 @@ pub enum Owner {
     Super,
     /// Of an expression's value.
     Value,
+    /// Of the crate around it: `crate::name`.
+    Root,
 }
 
 /// Tells whose member a name is that stands behind `before`; `between` is what parts it from the last name.
@@ -52,6 +54,7 @@ pub(crate) fn owner(between: &str, before: &str) -> Owner {
     match word.unwrap_or("") {
         "self" | "this" | "Self" | "$this" | "cls" | "static" => Owner::Own,
         "super" | "parent" | "base" => Owner::Super,
+        "crate" | "$crate" if before.trim_end().ends_with("::") => Owner::Root,
         _ if tail.ends_with("super()") => Owner::Super,
         _ if between.trim().len() > 2 || tail.ends_with([')', ']', '}', '"', '\'']) => Owner::Value,
         _ => Owner::None,

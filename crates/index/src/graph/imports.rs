@@ -51,6 +51,11 @@ pub(super) fn are_kin(one: Option<Language>, other: Option<Language>) -> bool {
     family(one) == family(other) && one.is_some()
 }
 
+/// Tells whether a file of C or C++ declares what others define.
+pub(super) fn is_header(path: &str) -> bool {
+    path.rsplit_once('.').is_some_and(|(_, end)| matches!(end, "h" | "hh" | "hpp" | "hxx" | "h++"))
+}
+
 /// Returns the folder of a path; the root's is empty.
 pub(super) fn folder(path: &str) -> &str {
     path.rsplit_once('/').map_or("", |(folder, _)| folder)

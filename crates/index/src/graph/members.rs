@@ -16,7 +16,9 @@ impl Graph {
         for (owner, name, id) in self.found_members() {
             self.members.entry(owner).or_default().entry(name).or_default().push(id);
         }
+        self.hide_implemented();
         self.bases = self.found_bases();
+        self.definitions = self.found_definitions();
     }
 
     fn ids(&self) -> std::ops::Range<SymbolId> {
@@ -52,6 +54,24 @@ impl Graph {
             Some((owner?, symbol.name.clone(), id))
         };
         self.ids().filter_map(member).collect()
+    }
+
+    /// Leaves out what a type of Rust has by a trait where it has the same of its own.
+    fn hide_implemented(&mut self) {
+        let mut members = std::mem::take(&mut self.members);
+        for ids in members.values_mut().flat_map(HashMap::values_mut).filter(|ids| ids.len() > 1) {
+            // Whether it stands in a block, and whether that implements a trait.
+            let is_implemented = |id: &SymbolId| {
+                let parent = self.symbol(*id).and_then(|symbol| self.symbol(symbol.parent?))?;
+                let file = self.files.get(parent.file as usize)?;
+                let unit = file.facts.units.get(parent.unit? as usize)?;
+                (parent.kind == "impl").then_some(!unit.bases.is_empty())
+            };
+            if ids.iter().any(|id| is_implemented(id) == Some(false)) {
+                ids.retain(|id| is_implemented(id) != Some(true));
+            }
+        }
+        self.members = members;
     }
 
     fn found_bases(&self) -> HashMap<SymbolId, Vec<SymbolId>> {

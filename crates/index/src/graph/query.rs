@@ -114,7 +114,10 @@ impl Graph {
             for (at, mention) in file.facts.mentions.iter().enumerate() {
                 let is_own =
                     mention.role() == Role::Definition && Some(offset(at)) == symbol.mention;
-                if mention.name != name || is_own && symbol.file == offset(number) {
+                // Another type's method of Go is no use of the one that it satisfies.
+                let is_other =
+                    mention.role() == Role::Definition && file.language == Some(Language::Go);
+                if mention.name != name || is_own && symbol.file == offset(number) || is_other {
                     continue;
                 }
                 let targets = resolver.resolve(offset(number), at);
@@ -126,52 +129,6 @@ impl Graph {
         found.sort_by_key(|(file, line, _)| (*file, *line));
         found.dedup_by_key(|(file, line, _)| (*file, *line));
         found
-    }
-
-    /// Returns the definitions that are one symbol: overloads, a property's getter and setter.
-    pub(super) fn group(&self, id: SymbolId) -> Vec<SymbolId> {
-        let Some(symbol) = self.symbol(id) else { return Vec::new() };
-        let named = self.by_name.get(&symbol.name).map_or(&[][..], Vec::as_slice);
-        let is_same = |other: &&SymbolId| {
-            self.symbol(**other).is_some_and(|s| s.file == symbol.file && s.parent == symbol.parent)
-        };
-        let mut group: Vec<SymbolId> = named.iter().filter(is_same).copied().collect();
-        if !group.contains(&id) {
-            group.push(id);
-        }
-        group
-    }
-
-    /// Returns what counts as one symbol where it is used: in JavaScript and TypeScript also the members of
-    /// that name which it overrides, and those that override the same.
-    fn family(&self, id: SymbolId) -> Vec<SymbolId> {
-        let mut group = self.group(id);
-        let Some(symbol) = self.symbol(id) else { return group };
-        let is_script = self.files.get(symbol.file as usize).is_some_and(|file| {
-            matches!(
-                file.language,
-                Some(Language::JavaScript | Language::TypeScript | Language::Tsx)
-            )
-        });
-        let class = symbol.parent.filter(|_| is_script);
-        let Some(class) = class.filter(|class| self.members.contains_key(class)) else {
-            return group;
-        };
-        let roots = |class: SymbolId| -> Vec<SymbolId> {
-            let above = self.family_above(class).into_iter();
-            above
-                .filter(|c| self.members.get(c).is_some_and(|m| m.contains_key(&symbol.name)))
-                .collect()
-        };
-        let own = roots(class);
-        for other in self.by_name.get(&symbol.name).into_iter().flatten() {
-            let parent = self.symbol(*other).and_then(|other| other.parent);
-            let is_kin = parent.is_some_and(|parent| roots(parent).iter().any(|r| own.contains(r)));
-            if is_kin && !group.contains(other) {
-                group.push(*other);
-            }
-        }
-        group
     }
 
     /// Adds the places where a file uses a symbol under an alias.

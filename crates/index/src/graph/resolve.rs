@@ -12,6 +12,7 @@ mod members;
 mod modules;
 mod paths;
 mod scopes;
+mod structures;
 mod values;
 
 /// How far one question leads to others: a value of a value, an export of an export.
@@ -131,6 +132,8 @@ impl<'g> Resolver<'g> {
             // A name that is a key as well means both.
             Role::Local => own.into_iter().chain([Thing::Local(file, offset(mention))]).collect(),
             Role::Key => own,
+            // A type's member within the type's arguments.
+            Role::Type if !own.is_empty() => own,
             _ if found.is_joined || found.owner != Owner::None => {
                 match self.member_of_owner(file, mention, 0) {
                     Some(things) => things,
@@ -187,7 +190,7 @@ impl<'g> Resolver<'g> {
 
     fn target(&self, thing: Thing<'g>) -> Option<Target> {
         match thing {
-            Thing::Symbol(id) => Some(Target::Symbol(id)),
+            Thing::Symbol(id) => Some(Target::Symbol(self.graph.defined(id))),
             Thing::Local(file, mention) => {
                 let mention =
                     self.graph.files.get(file as usize)?.facts.mentions.get(mention as usize)?;

@@ -5,6 +5,8 @@ use distiq_index::graph::{Direction, EdgeKind, Graph, MapRequest, Seeds, Target,
 
 use crate::Project;
 
+mod compiled;
+
 fn graph_of(files: &str) -> Graph {
     let project = Project::new(files);
     let index = project.index();

@@ -6,6 +6,8 @@ use crate::language::{ITEM, Item, Reader, Spec, name_field, node_text};
 use crate::source::rules::{NO_RULES, Place, Rules, Shown, module};
 use crate::source::{Import, Role};
 
+mod told;
+
 pub(crate) static SPEC: Spec = Spec {
     name: "C",
     extensions: &["c", "h"],
@@ -88,6 +90,7 @@ static RULES: Rules = Rules {
         ("field_expression.field", Place::Path),
         ("field_designator", Place::Is(Role::Key)),
     ],
+    tells: &told::TELLS,
     ..C_RULES
 };
 

@@ -21,6 +21,8 @@ pub(crate) enum Read {
     Name,
     /// A path: what the name in the field means, the last of it.
     Last(&'static str),
+    /// A member of a value: of the value, of the member; a number is a part.
+    Field(&'static str, &'static str),
     /// The object around.
     Own,
     /// Its bases.
@@ -52,6 +54,8 @@ pub(crate) enum Read {
     Tuple,
     /// A type's name with its arguments: of the name, of the arguments.
     Generic(&'static str, &'static str),
+    /// A structure by its name in the field; without one its members are those of the unit around.
+    Structure(&'static str),
     /// A function or its type: the parameters, the type that it returns, its body.
     Function(&'static str, &'static str, &'static str),
     /// An object, or a type that is written as one.
@@ -75,6 +79,14 @@ pub(crate) enum Bind {
     Last(&'static str, &'static str),
     /// The names of a case, and the field of what is looked at, two nodes above.
     Arm(&'static str, &'static str),
+    /// The name of a variant, and the types that it takes.
+    Variant(&'static str, &'static str),
+    /// The name of a function without a body.
+    Function(&'static str),
+    /// The name of a type's member within the type's arguments: `Iterator<Item = u8>`.
+    Associated(&'static str),
+    /// A variable of types by its name, and what it must be; it is defined elsewhere in the item.
+    Bound(&'static str, &'static str),
 }
 
 /// How a pattern gives parts of a value to names.
@@ -174,6 +186,19 @@ pub(super) struct Found {
     pub(super) objects: Vec<super::Object>,
 }
 
+impl Found {
+    /// Adds what a variable of types must be to what is told of it.
+    fn bound(&mut self, at: u32, told: Told) {
+        match self.told.iter_mut().rev().find(|(known, _)| *known == at) {
+            Some((_, known)) => {
+                let before = std::mem::replace(known, Told::Unknown);
+                *known = Told::Either(vec![before, told]);
+            }
+            None => self.told.push((at, told)),
+        }
+    }
+}
+
 /// Reads nodes within one unit.
 pub(crate) struct Teller<'t> {
     pub(super) table: &'t Table,
@@ -251,6 +276,13 @@ impl Teller<'_> {
                 Some(last) => Told::Name(offset(last.start_byte())),
                 None => Told::Unknown,
             },
+            Read::Field(of, field) => {
+                let Some(field) = child(node, field) else { return Told::Unknown };
+                match self.text(field).parse() {
+                    Ok(place) => Told::Part(one(self.of(node, of, As::Value, depth)), place),
+                    Err(_) => Told::Name(offset(field.start_byte())),
+                }
+            }
             Read::Own => Told::Own(self.unit),
             Read::Super => Told::Super(self.unit),
             Read::In(field) => self.of(node, field, way, depth),
@@ -303,6 +335,10 @@ impl Teller<'_> {
                 with_arguments(self.of(node, name, As::Type, depth), told)
             }
             Read::Function(..) => self.function(node, read, depth),
+            Read::Structure(field) => match child(node, field) {
+                Some(name) if !field.is_empty() => self.read(name, As::Type, depth + 1),
+                _ => Told::Own(self.unit),
+            },
             Read::Object => Told::Object(at),
             Read::Indexed => {
                 let key = node.named_child(1).map_or("", |key| self.text(key));
@@ -458,11 +494,16 @@ impl Teller<'_> {
                 }
             }
             Pattern::Inner => {
+                let of = self.of(pattern, "", As::Value, depth);
                 let inner = children(pattern).into_iter().skip(1);
                 for (at, part) in (0_u8..).zip(inner) {
-                    let told = match at {
+                    let inner = match at {
                         0 => Told::Item(Box::new(told.clone())),
                         at => Told::Part(Box::new(told.clone()), at),
+                    };
+                    let told = match &of {
+                        of if of.is_unknown() => inner,
+                        of => Told::Either(vec![Told::Argument(Box::new(of.clone()), at), inner]),
                     };
                     self.bind(part, &told, found, depth + 1);
                 }
@@ -504,8 +545,14 @@ impl Teller<'_> {
             && let (Some(object), Some(name)) = (child(node, object), child(node, name))
         {
             // Chains of names need no word: each stands behind the one whose member it is.
-            let is_chain =
-                matches!(self.table.kind(object.kind_id()).read, Some(Read::Name | Read::Last(_)));
+            let is_chain = match self.table.kind(object.kind_id()).read {
+                Some(Read::Name | Read::Last(_)) => true,
+                Some(Read::Field(_, field)) => {
+                    let field = child(object, field).map(|field| self.text(field));
+                    field.is_some_and(|field| !field.starts_with(|c: char| c.is_ascii_digit()))
+                }
+                _ => false,
+            };
             let told = if is_chain { Told::Unknown } else { self.read(object, As::Value, 0) };
             if !told.is_unknown() {
                 found.told.push((offset(name.start_byte()), told));
@@ -535,6 +582,34 @@ impl Teller<'_> {
             field => self.of(node, field, As::Value, 0),
         };
         let (names, told) = match bind {
+            Bind::Variant(name, takes) => {
+                let Some(list) = child(node, takes) else { return };
+                let mut walk = list.walk();
+                let takes = list.children_by_field_name("type", &mut walk).take(MAX_PARTS);
+                let takes = takes.map(|of| self.read(of, As::Type, 0)).collect();
+                (name, Told::Function(takes, Box::new(Told::Unknown)))
+            }
+            Bind::Function(name) => {
+                let read = self.table.kind(node.kind_id()).function;
+                (name, read.map_or(Told::Unknown, |read| self.function(node, read, 0)))
+            }
+            Bind::Associated(name) => {
+                let of = node.parent().and_then(|list| list.parent());
+                let of = of.map_or(Told::Unknown, |of| self.of(of, "type", As::Type, 0));
+                if let Some(name) = child(node, name).filter(|_| !of.is_unknown()) {
+                    let told = Told::Member(Box::new(of), self.text(name).to_owned());
+                    found.meant.push((offset(name.start_byte()), told));
+                }
+                return;
+            }
+            Bind::Bound(name, of) => {
+                let told = self.of(node, of, As::Type, 0);
+                let variable = child(node, name).and_then(|name| self.variable(name));
+                if let Some(variable) = variable.filter(|_| !told.is_unknown()) {
+                    found.bound(offset(variable.start_byte()), told);
+                }
+                return;
+            }
             Bind::Value(names, annotation, of) => {
                 let told = match annotation {
                     "" => Told::Unknown,
@@ -565,6 +640,21 @@ impl Teller<'_> {
         }
     }
 
+    /// Returns the variable of types that a name means, where an item around defines it.
+    fn variable<'n>(&self, name: Node<'n>) -> Option<Node<'n>> {
+        let mut around = name.parent();
+        while let Some(item) = around {
+            let list = item.child_by_field_name("type_parameters").map(children);
+            let named = list.into_iter().flatten().filter_map(|of| of.child_by_field_name("name"));
+            let mut same = named.filter(|of| self.text(*of) == self.text(name));
+            if let Some(found) = same.next() {
+                return Some(found);
+            }
+            around = item.parent();
+        }
+        None
+    }
+
     fn tell_object(&self, node: Node<'_>, keys: Keys, found: &mut Found) {
         let expected = match keys {
             Keys::Expected => (self.table.expected)(self, node, 0),
@@ -575,9 +665,14 @@ impl Teller<'_> {
         };
         let mut names = Vec::new();
         for part in node.named_children(&mut node.walk()).take(500) {
-            let key = ["key", "name", "field"].iter().find_map(|f| part.child_by_field_name(f));
+            let fields = ["key", "name", "field", "designator"];
+            let key = fields.iter().find_map(|f| part.child_by_field_name(f));
+            if key.is_some_and(|key| key.kind() == "subscript_designator") {
+                continue;
+            }
             // A key without a value names what has the same name.
-            let key = key.or_else(|| (part.named_child_count() == 0).then_some(part));
+            let is_short = part.named_child_count() == 0 && part.kind() != "identifier";
+            let key = key.or_else(|| is_short.then_some(part));
             if part.kind() == "base_field_initializer" {
                 continue;
             }
@@ -632,7 +727,8 @@ impl Teller<'_> {
     pub(super) fn unit_told(&self, node: Node<'_>) -> Told {
         let kind = self.table.kind(node.kind_id());
         if let Some(field) = kind.alias {
-            return self.of(node, field, As::Type, 0);
+            let told = self.of(node, field, As::Type, 0);
+            return if told == Told::Own(self.unit) { Told::Unknown } else { told };
         }
         if let Some(read) = kind.function {
             return self.function(node, read, 0);

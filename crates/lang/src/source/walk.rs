@@ -326,8 +326,8 @@ impl Walk<'_> {
         let before = self.text.get(self.comment_end..node.start_byte()).unwrap_or("");
         let role = match role {
             _ if in_import => Role::Import,
-            Role::Local if self.spec.rules.has_constant_patterns && self.is_capital(node) => own,
             Role::Local if place == Place::Variable => role,
+            Role::Local if self.spec.rules.has_constant_patterns && self.is_capital(node) => own,
             Role::Local if !in_function || makes_unit => Role::Definition,
             Role::Call if is_member(before) => Role::MemberCall,
             Role::Definition if place == Place::Member && assigned && !is_own(before) => {

@@ -1,6 +1,6 @@
 //! Rust's crates and modules.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use distiq_lang::Language;
 
@@ -14,7 +14,12 @@ pub(crate) struct Crates {
     /// By file: its crate's root file, and its module's path in that, parts behind `::`.
     modules: HashMap<u32, (u32, String)>,
     files: HashMap<(u32, String), u32>,
+    /// Of a root that stands in a folder with others, such as a test, the first of them: modules go by that one.
+    beside: HashMap<u32, u32>,
 }
+
+/// Folders of a package in which each file is a crate of its own.
+const TARGETS: [&str; 4] = ["tests", "examples", "benches", "src/bin"];
 
 impl Crates {
     pub(super) fn new(files: &[File], manifests: &[(String, String)]) -> Self {
@@ -33,12 +38,16 @@ impl Crates {
                 .iter()
                 .find_map(|root| Some((root, *by_path.get(join(of, root)?.as_str())?)));
             let Some((root, at)) = root else { continue };
-            if let Some(name) = package_name(text) {
+            for name in ["[package]", "[lib]"].iter().filter_map(|table| name_in(text, table)) {
                 crates.names.insert(name.replace('-', "_"), at);
             }
             roots.insert(folder(&join(of, root).unwrap_or_default()).to_owned(), at);
         }
+        crates.add_targets(&by_path, manifests, &mut roots);
         for (path, at) in by_path {
+            if crates.modules.contains_key(&at) {
+                continue;
+            }
             let mut base = folder(path);
             let root = loop {
                 if let Some(root) = roots.get(base) {
@@ -49,7 +58,11 @@ impl Crates {
                 }
                 base = folder(base);
             };
-            let Some(root) = root else { continue };
+            let Some(root) = root else {
+                // A file of no package is a crate of its own: `build.rs`.
+                crates.modules.insert(at, (at, String::new()));
+                continue;
+            };
             let own = path.strip_prefix(base).unwrap_or(path).trim_start_matches('/');
             let own = own.strip_suffix(".rs").unwrap_or(own);
             let own = own.strip_suffix("/mod").unwrap_or(own);
@@ -65,6 +78,35 @@ impl Crates {
             crates.modules.insert(at, (root, module));
         }
         crates
+    }
+
+    /// Adds the crates of tests, examples, benchmarks and further programs.
+    fn add_targets(
+        &mut self,
+        by_path: &HashMap<&str, u32>,
+        manifests: &[(String, String)],
+        roots: &mut HashMap<String, u32>,
+    ) {
+        let packages = manifests.iter().filter(|(path, _)| path.ends_with("Cargo.toml"));
+        let folders: HashSet<String> = packages
+            .flat_map(|(path, _)| TARGETS.iter().filter_map(|of| join(folder(path), of)))
+            .collect();
+        let mut paths: Vec<(&str, u32)> = by_path.iter().map(|(path, at)| (*path, *at)).collect();
+        paths.sort_unstable();
+        for (path, at) in paths {
+            let of = folder(path);
+            let is_whole = path.ends_with("/main.rs") && folders.contains(folder(of));
+            if is_whole {
+                roots.insert(of.to_owned(), at);
+            } else if folders.contains(of) {
+                let first = *roots.entry(of.to_owned()).or_insert(at);
+                self.beside.insert(at, first);
+                self.modules.insert(at, (at, String::new()));
+                let own = path.strip_prefix(of).unwrap_or(path).trim_start_matches('/');
+                let own = own.strip_suffix(".rs").unwrap_or(own).to_owned();
+                self.files.insert((first, own), at);
+            }
+        }
     }
 
     /// Returns the file of the module that a path means in a file, and what is left of the path.
@@ -102,8 +144,16 @@ impl Crates {
             }
             parts.next();
         }
-        let at = *self.files.get(&module)?;
-        Some((at, parts.map(str::to_owned).collect()))
+        Some((self.file(&module)?, parts.map(str::to_owned).collect()))
+    }
+
+    /// Returns the file of a module.
+    fn file(&self, (root, module): &(u32, String)) -> Option<u32> {
+        let first = self.beside.get(root).copied();
+        if module.is_empty() && first.is_some() {
+            return Some(*root);
+        }
+        self.files.get(&(first.unwrap_or(*root), module.clone())).copied()
     }
 
     /// Returns the file of a module, if the whole path is one, or its names are within the file.
@@ -115,7 +165,7 @@ impl Crates {
         let path =
             if module.1.is_empty() { name.to_owned() } else { format!("{}::{name}", module.1) };
         let key = (module.0, path);
-        self.files.contains_key(&key).then_some(key)
+        self.file(&key).map(|_| key)
     }
 }
 
@@ -123,10 +173,10 @@ fn parent(module: &str) -> String {
     module.rsplit_once("::").map_or("", |(parent, _)| parent).to_owned()
 }
 
-/// Returns the `name` of a manifest's `[package]`.
-fn package_name(text: &str) -> Option<String> {
-    let package = text.split_once("[package]")?.1;
-    let line = package
+/// Returns the `name` in a table of a manifest.
+fn name_in(text: &str, table: &str) -> Option<String> {
+    let inner = text.split_once(table)?.1;
+    let line = inner
         .lines()
         .take_while(|line| !line.trim_start().starts_with('['))
         .find_map(|line| line.trim().strip_prefix("name")?.trim_start().strip_prefix('='))?;

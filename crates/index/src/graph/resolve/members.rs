@@ -2,7 +2,7 @@
 
 use distiq_lang::{Language, Role, Told};
 
-use super::super::{Owner, SymbolId, is_class, is_function, offset};
+use super::super::{File, Owner, SymbolId, is_class, is_function, offset};
 use super::values::passes_through;
 use super::{Resolver, Spot, Thing, is_script};
 
@@ -17,14 +17,30 @@ impl<'g> Resolver<'g> {
         let of = self.graph.files.get(file as usize).filter(|_| self.step(depth))?;
         let found = of.facts.mentions.get(mention)?;
         let name = of.name(mention)?;
-        match found.owner {
+        let role = found.role();
+        let owner = match self.is_plain_owner(of, mention) {
+            true => Owner::None,
+            false => found.owner,
+        };
+        match owner {
+            Owner::Super if of.language == Some(Language::Rust) => {
+                return Some(self.above(file, mention, name, depth + 1));
+            }
+            Owner::Root => return Some(self.rust_path(file, &format!("crate::{name}"), depth + 1)),
             Owner::Own | Owner::Super => {
-                let class = self.own_class(file, Some(mention))?;
-                let members = match found.owner {
-                    Owner::Super => self.graph.inherited(class, name),
-                    _ => self.member(class, name, depth),
+                let class = self.own_class(file, Some(mention));
+                let members = match (class, owner) {
+                    (Some(class), Owner::Super) => self.graph.inherited(class, name),
+                    (Some(class), _) => self.member(class, name, depth),
+                    (None, _) if of.language == Some(Language::Rust) => Vec::new(),
+                    (None, _) => return None,
                 };
-                let found: Vec<_> = members.into_iter().map(Thing::Symbol).collect();
+                let mut found: Vec<_> = members.into_iter().map(Thing::Symbol).collect();
+                if found.is_empty() && of.language == Some(Language::Rust) {
+                    // `self::name`.
+                    found = self.rust_path(file, &format!("self::{name}"), depth + 1);
+                }
+                self.keep_called(of, role, &mut found);
                 return (!found.is_empty()).then_some(found);
             }
             Owner::None | Owner::Value => {}
@@ -32,11 +48,12 @@ impl<'g> Resolver<'g> {
         let things = match self.hint(file, offset(mention)) {
             // What is told of a member's owner stands at the member.
             Some(told) => self.told(Spot { file, mention: Some(offset(mention)) }, told, depth + 1),
-            None if found.owner == Owner::Value => return None,
+            None if owner == Owner::Value => return None,
             None => {
                 let before = mention.checked_sub(1).filter(|_| found.is_joined)?;
                 let last = of.facts.mentions.get(before)?;
-                if last.is_joined || last.owner != Owner::None {
+                let is_plain = !last.is_joined && self.is_plain_owner(of, before);
+                if last.is_joined || last.owner != Owner::None && !is_plain {
                     self.member_of_owner(file, before, depth + 1)?
                 } else if last.role() == Role::Import {
                     return None;
@@ -52,11 +69,39 @@ impl<'g> Resolver<'g> {
         if things.iter().all(|thing| *thing == Thing::Outside) {
             return Some(Vec::new());
         }
-        let members = self.members_of(&things, name, depth + 1);
+        let mut members = self.members_of(&things, name, depth + 1);
+        self.keep_called(of, role, &mut members);
         // What is known of types from elsewhere does not tell enough.
         let is_open = !things.contains(&Thing::Outside)
             && members.iter().all(|thing| matches!(thing, Thing::Of(..) | Thing::Outside));
         (!is_open || depth > 0).then_some(members)
+    }
+
+    /// Leaves out fields of Rust where a method is called, and methods where none is: they may be called alike.
+    fn keep_called(&self, of: &File, role: Role, members: &mut Vec<Thing<'g>>) {
+        if of.language != Some(Language::Rust) || members.len() < 2 {
+            return;
+        }
+        let fits = |thing: &Thing<'g>| match thing {
+            Thing::Symbol(id) => self.is_function(*id) == (role == Role::MemberCall),
+            _ => true,
+        };
+        if members.iter().any(|thing| matches!(thing, Thing::Symbol(_)) && fits(thing)) {
+            members.retain(fits);
+        }
+    }
+
+    /// Tells whether a word that stands for the object around in some languages is an ordinary name in this one.
+    fn is_plain_owner(&self, of: &File, mention: usize) -> bool {
+        let before = mention.checked_sub(1).and_then(|before| of.name(before)).unwrap_or("");
+        let found = of.facts.mentions.get(mention);
+        found.is_some_and(|found| found.is_joined && found.owner != Owner::None)
+            && match before {
+                "parent" => of.language != Some(Language::Php),
+                "base" => of.language != Some(Language::CSharp),
+                "self" | "this" | "cls" => matches!(of.language, Some(Language::Go | Language::C)),
+                _ => false,
+            }
     }
 
     /// Returns the members of a name that settled things have.
@@ -76,6 +121,9 @@ impl<'g> Resolver<'g> {
                     if !is_own {
                         found.extend(self.members_of(&inner, name, depth + 1));
                     }
+                }
+                Thing::Symbol(id) if self.is_inline_module(*id) => {
+                    found.extend(self.of_inline_module(*id, name, depth + 1));
                 }
                 Thing::Symbol(id) => {
                     let members = self.member(*id, name, depth);

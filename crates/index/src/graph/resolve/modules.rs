@@ -83,6 +83,9 @@ impl<'g> Resolver<'g> {
         for number in files {
             let Some(file) = self.graph.files.get(*number as usize) else { continue };
             if let Some(symbols) = file.top.get(name) {
+                if symbols.iter().all(|id| self.is_inline_module(*id)) {
+                    found.extend(self.imported_beside(file, *number, name, depth + 1));
+                }
                 found.extend(symbols.iter().map(|id| Thing::Symbol(*id)));
                 continue;
             }

@@ -2,7 +2,7 @@
 
 use distiq_lang::Language;
 
-use super::super::{SymbolId, imports, is_class};
+use super::super::{File, SymbolId, imports, is_class};
 use super::{MAX_NESTED, Resolver, Thing};
 
 impl<'g> Resolver<'g> {
@@ -13,7 +13,10 @@ impl<'g> Resolver<'g> {
         }
         if let Some((at, rest)) = self.graph.paths.rust.walk(file, path) {
             let Some((first, rest)) = rest.split_first() else {
-                return vec![Thing::Module(vec![at], path.to_owned())];
+                // A module and a function may be called alike.
+                let mut things = self.beside_module(file, path, depth + 1);
+                things.push(Thing::Module(vec![at], path.to_owned()));
+                return things;
             };
             let mut things = self.in_modules(&[at], "", first, depth + 1);
             if things.is_empty() {
@@ -24,6 +27,87 @@ impl<'g> Resolver<'g> {
         let Some((first, rest)) = path.split_once("::") else { return Vec::new() };
         let things = self.name_in(file, None, first, depth + 1);
         rest.split("::").fold(things, |things, part| self.part_of(things, part, depth))
+    }
+
+    /// Returns what is called like a module where that one is declared.
+    fn beside_module(&self, file: u32, path: &str, depth: u8) -> Vec<Thing<'g>> {
+        let Some((above, name)) = path.rsplit_once("::") else { return Vec::new() };
+        let Some((at, rest)) = self.graph.paths.rust.walk(file, above) else { return Vec::new() };
+        let Some(of) = self.graph.files.get(at as usize).filter(|_| rest.is_empty()) else {
+            return Vec::new();
+        };
+        let found = self.imported_beside(of, at, name, depth);
+        found.into_iter().filter(|thing| matches!(thing, Thing::Symbol(_))).collect()
+    }
+
+    /// Returns what a file of Rust imports under the name of a module that it declares.
+    pub(super) fn imported_beside(
+        &self,
+        of: &'g File,
+        file: u32,
+        name: &str,
+        depth: u8,
+    ) -> Vec<Thing<'g>> {
+        let imported = of.imported.get(name).into_iter().flatten();
+        imported
+            .filter(|(_, place)| place.is_some())
+            .flat_map(|(at, place)| self.through_import(file, *at, *place, depth))
+            .filter(|thing| *thing != Thing::Outside)
+            .collect()
+    }
+
+    /// Returns what a path means that begins with `super`: of a module within the file, its own names.
+    pub(super) fn above(&self, file: u32, mention: usize, name: &str, depth: u8) -> Vec<Thing<'g>> {
+        let Some(of) = self.graph.files.get(file as usize) else { return Vec::new() };
+        let mut next = of.units.get(mention).copied().flatten();
+        while let Some(unit) = next.and_then(|unit| of.facts.units.get(unit as usize)) {
+            if unit.kind == "module" {
+                let found = self.name_in(file, None, name, depth + 1);
+                if !found.is_empty() {
+                    return found;
+                }
+            }
+            next = unit.parent;
+        }
+        let above = ["super::", "super::super::"].iter();
+        let mut found = above.map(|path| self.rust_path(file, &format!("{path}{name}"), depth + 1));
+        found.find(|found| !found.is_empty()).unwrap_or_default()
+    }
+
+    /// Tells whether a symbol is a module of Rust that is written out in its file.
+    pub(super) fn is_inline_module(&self, id: SymbolId) -> bool {
+        self.graph.symbol(id).is_some_and(|symbol| {
+            symbol.kind == "module" && self.language(symbol.file) == Some(Language::Rust)
+        })
+    }
+
+    /// Returns what a module within a file has under a name: its own, and what it imports.
+    pub(super) fn of_inline_module(&self, id: SymbolId, name: &str, depth: u8) -> Vec<Thing<'g>> {
+        let own = self.graph.member(id, name);
+        let Some(symbol) = self.graph.symbol(id).filter(|_| own.is_empty() && self.step(depth))
+        else {
+            return own.into_iter().map(Thing::Symbol).collect();
+        };
+        let Some(of) = self.graph.files.get(symbol.file as usize) else { return Vec::new() };
+        let is_in = |at: usize| {
+            of.facts.imports.get(at).is_some_and(|import| {
+                symbol.start_line <= import.line && import.line <= symbol.end_line
+            })
+        };
+        let imported = of.imported.get(name).into_iter().flatten().filter(|(at, _)| is_in(*at));
+        let mut found: Vec<Thing<'g>> = imported
+            .flat_map(|(at, place)| self.through_import(symbol.file, *at, *place, depth + 1))
+            .collect();
+        if found.is_empty() {
+            let globs = of.facts.imports.iter().enumerate();
+            let globs = globs.filter(|(at, import)| import.is_wildcard && is_in(*at));
+            found.extend(globs.flat_map(|(_, import)| {
+                let path = format!("{}::{name}", import.from);
+                self.rust_path(symbol.file, &path, depth + 1)
+            }));
+        }
+        super::dedup(&mut found);
+        found
     }
 
     /// Returns the members of a name that things have, once they are settled.
@@ -38,14 +122,16 @@ impl<'g> Resolver<'g> {
             return Vec::new();
         };
         let globs = of.facts.imports.iter().enumerate().filter(|(_, import)| import.is_wildcard);
-        let mut files = globs.filter_map(|(at, _)| of.imports.get(at));
-        files
-            .find_map(|inner| {
+        let files = globs.filter_map(|(at, _)| of.imports.get(at));
+        // More than one has a name only where a build takes in one of them: `#[cfg(unix)]`.
+        let mut found: Vec<Thing<'g>> = files
+            .flat_map(|inner| {
                 let inner: Vec<u32> = inner.iter().copied().filter(|f| *f != file).collect();
-                let found = self.in_modules(&inner, "", name, depth + 1);
-                (!found.is_empty()).then_some(found)
+                self.in_modules(&inner, "", name, depth + 1)
             })
-            .unwrap_or_default()
+            .collect();
+        super::dedup(&mut found);
+        found
     }
 
     /// Returns the symbols that a path with dots means at a place.

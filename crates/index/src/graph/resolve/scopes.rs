@@ -22,7 +22,11 @@ impl<'g> Resolver<'g> {
             return found;
         }
         if let Some(symbols) = of.top.get(name) {
-            return symbols.iter().map(|id| Thing::Symbol(*id)).collect();
+            let mut found: Vec<Thing<'g>> = symbols.iter().map(|id| Thing::Symbol(*id)).collect();
+            if symbols.iter().all(|id| self.is_inline_module(*id)) {
+                found.splice(..0, self.imported_beside(of, file, name, depth + 1));
+            }
+            return found;
         }
         if let Some(imported) = of.imported.get(name) {
             let found: Vec<Thing<'g>> = imported
@@ -98,24 +102,24 @@ impl<'g> Resolver<'g> {
             let kind = of.facts.units.get(at as usize)?.kind.as_str();
             let symbol = of.first + at;
             if is_class(kind) {
-                // A class's names are in scope in its body, in some languages in its methods too.
-                let seen = is_inner
-                    || !matches!(
-                        of.language,
-                        Some(
-                            Language::Python
-                                | Language::Rust
-                                | Language::Go
-                                | Language::Php
-                                | Language::Lua
-                        )
-                    ) && !is_script(of.language);
-                let found = if seen { self.graph.member(symbol, name) } else { Vec::new() };
+                let found = match sees_members(of.language, is_inner) {
+                    true => self.graph.member(symbol, name),
+                    false => Vec::new(),
+                };
                 if !found.is_empty() {
                     return Some(found.into_iter().map(Thing::Symbol).collect());
                 }
             } else if let Some(found) = self.graph.members.get(&symbol).and_then(|m| m.get(name)) {
-                return Some(found.iter().map(|id| Thing::Symbol(*id)).collect());
+                // Not the members of a structure without a name.
+                let is_own = |id: &&SymbolId| {
+                    !matches!(of.language, Some(Language::C | Language::Go))
+                        || self.graph.symbol(**id).is_some_and(|symbol| symbol.unit.is_some())
+                };
+                let found: Vec<Thing<'g>> =
+                    found.iter().filter(is_own).map(|id| Thing::Symbol(*id)).collect();
+                if !found.is_empty() {
+                    return Some(found);
+                }
             }
             if matches!(of.language, Some(Language::Cpp | Language::Ruby)) && is_function(kind) {
                 // A method that stands outside of its class.
@@ -167,10 +171,19 @@ impl<'g> Resolver<'g> {
         let named = self.graph.by_name.get(name).map_or(&[][..], Vec::as_slice);
         let is_top = |id: &&SymbolId| {
             self.graph.symbol(**id).is_some_and(|symbol| {
-                symbol.parent.is_none_or(|parent| self.graph.is_module(parent))
-                    && is_in(symbol.file)
+                let file = self.graph.files.get(symbol.file as usize);
+                is_in(symbol.file) && file.is_some_and(|file| self.graph.is_top(file, symbol))
             })
         };
         named.iter().filter(is_top).map(|id| Thing::Symbol(*id)).collect()
+    }
+}
+
+/// Tells whether a class's names are in scope in its body; `is_inner` tells that no function of it is around.
+fn sees_members(language: Option<Language>, is_inner: bool) -> bool {
+    match language {
+        Some(Language::Rust | Language::Go | Language::C) => false,
+        Some(Language::Python | Language::Php | Language::Lua) => is_inner,
+        language => is_inner || !is_script(language),
     }
 }

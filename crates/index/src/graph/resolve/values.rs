@@ -165,7 +165,9 @@ impl<'g> Resolver<'g> {
             Told::Path(path) => self.things_of(spot.file, at(spot), path, depth),
             Told::Written(path) => vec![self.class_thing(spot.file, at(spot), path, depth)],
             Told::Own(unit) => {
-                let class = self.class_around(spot.file, Some(*unit));
+                let class = self
+                    .holder(spot.file, *unit)
+                    .or_else(|| self.class_around(spot.file, Some(*unit)));
                 class.map(Thing::Symbol).into_iter().collect()
             }
             Told::Super(unit) => {
@@ -208,6 +210,9 @@ impl<'g> Resolver<'g> {
     ) -> Vec<Thing<'g>> {
         let mut found = self.meaning(spot.file, name as usize, depth);
         found.retain(|thing| *thing != Thing::Outside);
+        if let Some(tag) = self.tag(spot.file, name, &found) {
+            return vec![Thing::Symbol(tag)];
+        }
         if !found.is_empty() {
             if self.is_opaque(&found, depth) {
                 found.extend(arguments.iter().flat_map(|of| self.told(spot, of, depth)));
@@ -307,6 +312,15 @@ impl<'g> Resolver<'g> {
                 return alias.into_iter().chain(own.filter(|_| has_own)).collect();
             }
         }
+        if self.is_inline_module(id) && !self.graph.members.contains_key(&id) {
+            let path = format!("self::{}", symbol.name);
+            if let Some((file, rest)) = self.graph.paths.rust.walk(symbol.file, &path)
+                && rest.is_empty()
+                && file != symbol.file
+            {
+                return vec![Thing::Module(vec![file], path)];
+            }
+        }
         if is_class(&symbol.kind) || self.graph.is_module(id) {
             return vec![Thing::Symbol(self.graph.owner_of(id))];
         }
@@ -317,13 +331,16 @@ impl<'g> Resolver<'g> {
             };
         }
         let mut found = Vec::new();
+        if let Some(of) = self.enumeration(symbol) {
+            found.push(Thing::Symbol(of));
+        }
         if let Some(mention) = symbol.mention
             && let Some(told) = self.hint(symbol.file, mention)
         {
             let spot = Spot { file: symbol.file, mention: Some(mention) };
-            found = self.told(spot, told, depth + 1);
-            found.retain(|thing| *thing != Thing::Symbol(id));
-            found = self.settled_all(found, depth + 1);
+            let mut inner = self.told(spot, told, depth + 1);
+            inner.retain(|thing| *thing != Thing::Symbol(id));
+            found.extend(self.settled_all(inner, depth + 1));
         }
         // An object that holds functions.
         if self.graph.members.contains_key(&id) {
@@ -489,6 +506,9 @@ impl<'g> Resolver<'g> {
                 let part = all.get(usize::from(place));
                 part.map(|of| self.told(*spot, of, depth + 1)).unwrap_or_default()
             }
+            Thing::Symbol(id) if self.takes(*id).is_some() => {
+                self.parameter(*id, place.into(), depth)
+            }
             Thing::Symbol(_) if place > 0 => Vec::new(),
             other => self.item(other, depth + 1),
         }
@@ -526,6 +546,10 @@ impl<'g> Resolver<'g> {
         let Some(symbol) = self.graph.symbol(id).filter(|_| self.step(depth)) else {
             return Vec::new();
         };
+        if let Some((mention, takes)) = self.takes(id) {
+            let spot = Spot { file: symbol.file, mention: Some(mention) };
+            return takes.get(place).map(|of| self.told(spot, of, depth + 1)).unwrap_or_default();
+        }
         if is_class(&symbol.kind) {
             let makers = ["constructor", "__init__"].iter();
             let maker = makers.flat_map(|name| self.member(id, name, depth + 1)).next();

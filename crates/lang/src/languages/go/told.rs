@@ -1,6 +1,12 @@
 //! What Go tells of types.
 
-use crate::source::tell::{Bind, Keys, NO_TELLS, Pattern, Read, Tells, argument};
+use tree_sitter::Node;
+
+use crate::source::Told;
+use crate::source::tell::{As, Bind, Keys, NO_TELLS, Pattern, Read, Teller, Tells};
+
+/// How deep literals stand in each other.
+const MAX_DEPTH: u8 = 6;
 
 const FUNCTION: Read = Read::Function("parameters", "result", "body");
 
@@ -32,6 +38,7 @@ pub(crate) static TELLS: Tells = Tells {
         ("channel_type", Read::List("value")),
         ("generic_type", Read::Generic("type", "type_arguments")),
         ("type_elem", Read::In("")),
+        ("struct_type", Read::Structure("")),
         ("function_type", Read::Function("parameters", "result", "")),
         ("parameter_list", Read::Tuple),
         ("parameter_declaration", Read::In("type")),
@@ -40,7 +47,6 @@ pub(crate) static TELLS: Tells = Tells {
         ("identifier", Pattern::Name),
         ("field_identifier", Pattern::Name),
         ("expression_list", Pattern::Parts),
-        ("selector_expression", Pattern::In("field")),
     ],
     binds: &[
         ("short_var_declaration", Bind::Value("left", "", "right")),
@@ -50,10 +56,11 @@ pub(crate) static TELLS: Tells = Tells {
         ("parameter_declaration", Bind::Value("name", "type", "")),
         ("field_declaration", Bind::Value("name", "type", "")),
         ("range_clause", Bind::Last("left", "right")),
+        ("method_elem", Bind::Function("name")),
     ],
     parameters: &[("parameter_declaration", Bind::Value("name", "type", ""))],
     members: &[("selector_expression", ("operand", "field"))],
-    objects: &[("literal_value", Keys::Above("type"))],
+    objects: &[("literal_value", Keys::Expected)],
     returns: &["return_statement"],
     closures: &["func_literal", "function_declaration", "method_declaration"],
     aliases: &[("type_alias", "type"), ("type_spec", "type")],
@@ -62,7 +69,32 @@ pub(crate) static TELLS: Tells = Tells {
         ("method_declaration", FUNCTION),
         ("method_elem", Read::Function("parameters", "result", "")),
     ],
-    expected: argument,
+    expected,
     by_text: true,
     ..NO_TELLS
 };
+
+/// Returns the type whose members a literal gives.
+fn expected(teller: &Teller<'_>, node: Node<'_>, depth: u8) -> Told {
+    let Some(above) = node.parent().filter(|_| depth < MAX_DEPTH) else { return Told::Unknown };
+    if above.kind() == "composite_literal" {
+        let of = above.child_by_field_name("type");
+        return of.map_or(Told::Unknown, |of| teller.read(of, As::Type, 0));
+    }
+    if above.kind() != "literal_element" {
+        return Told::Unknown;
+    }
+    // A part of another literal, whose type need not be written.
+    let part = above.parent();
+    let key = part.filter(|part| part.kind() == "keyed_element");
+    let outer = if key.is_some() { part.and_then(|part| part.parent()) } else { part };
+    let outer = outer.map_or(Told::Unknown, |outer| expected(teller, outer, depth + 1));
+    let key = key.and_then(|key| key.child_by_field_name("key")).map(|key| teller.text(key));
+    match (outer, key) {
+        (Told::Unknown, _) => Told::Unknown,
+        (outer @ (Told::Own(_) | Told::Type(..) | Told::Member(..)), Some(key)) => {
+            Told::Member(Box::new(outer), key.trim().to_owned())
+        }
+        (outer, _) => Told::Item(Box::new(outer)),
+    }
+}

@@ -1,0 +1,209 @@
+//! Definitions that count as one where a symbol is used: overloads, declarations, members by way of what they implement.
+
+use std::collections::{HashMap, HashSet};
+
+use distiq_lang::Language;
+
+use super::resolve::Resolver;
+use super::{Graph, Symbol, SymbolId, imports};
+
+/// A trait of Rust.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Trait<'g> {
+    Of(SymbolId),
+    /// By its name: it is not of the project, or a macro makes it.
+    Named(&'g str),
+}
+
+impl Graph {
+    /// Returns the definitions that are one symbol: overloads, a property's getter and setter.
+    pub(super) fn group(&self, id: SymbolId) -> Vec<SymbolId> {
+        let Some(symbol) = self.symbol(id) else { return Vec::new() };
+        let class = self.written_class(symbol);
+        let is_same = |other: &SymbolId| {
+            self.symbol(*other).is_some_and(|s| {
+                let is_beside = s.file == symbol.file && s.parent == symbol.parent;
+                is_beside && self.written_class(s) == class
+            })
+        };
+        let mut group: Vec<SymbolId> = self.named(symbol).filter(is_same).collect();
+        if !group.contains(&id) {
+            group.push(id);
+        }
+        group
+    }
+
+    /// Returns what counts as one symbol where it is used. In JavaScript and TypeScript also the members of that
+    /// name which it overrides, and those that override the same; in Go the methods that are tied by an interface;
+    /// in Rust a trait's member with those that implement it; in C a function's declarations.
+    pub(super) fn family(&self, id: SymbolId) -> Vec<SymbolId> {
+        let mut group = self.group(id);
+        let Some(symbol) = self.symbol(id) else { return group };
+        let more = match self.files.get(symbol.file as usize).and_then(|file| file.language) {
+            Some(Language::JavaScript | Language::TypeScript | Language::Tsx) => {
+                self.overridden(symbol)
+            }
+            Some(Language::Rust) => self.implemented(id, symbol),
+            Some(Language::Go) => self.satisfied(symbol),
+            Some(Language::C | Language::Cpp) => {
+                let defined = self.defined(id);
+                self.named(symbol).filter(|other| self.defined(*other) == defined).collect()
+            }
+            _ => Vec::new(),
+        };
+        for other in more {
+            if !group.contains(&other) {
+                group.push(other);
+            }
+        }
+        group
+    }
+
+    fn named(&self, symbol: &Symbol) -> impl Iterator<Item = SymbolId> {
+        self.by_name.get(&symbol.name).into_iter().flatten().copied()
+    }
+
+    /// Returns the members of JavaScript that a member overrides, and those that override the same.
+    fn overridden(&self, symbol: &Symbol) -> Vec<SymbolId> {
+        let Some(class) = symbol.parent.filter(|class| self.members.contains_key(class)) else {
+            return Vec::new();
+        };
+        let roots = |class: SymbolId| -> Vec<SymbolId> {
+            let above = self.family_above(class).into_iter();
+            above
+                .filter(|c| self.members.get(c).is_some_and(|m| m.contains_key(&symbol.name)))
+                .collect()
+        };
+        let own = roots(class);
+        let is_kin = |other: &SymbolId| {
+            let parent = self.symbol(*other).and_then(|other| other.parent);
+            parent.is_some_and(|parent| roots(parent).iter().any(|r| own.contains(r)))
+        };
+        self.named(symbol).filter(is_kin).collect()
+    }
+
+    /// Returns the members that implement a trait's member. A type in an implementation stands for the trait's,
+    /// with all others that do: which of them a name means only inference tells.
+    fn implemented(&self, id: SymbolId, symbol: &Symbol) -> Vec<SymbolId> {
+        let resolver = Resolver::new(self);
+        let own = match self.trait_of(symbol, &resolver) {
+            Some(Trait::Of(of)) if symbol.parent == Some(of) => Trait::Of(of),
+            Some(own) if symbol.kind == "type" => own,
+            _ => return Vec::new(),
+        };
+        let is_kin = |other: &SymbolId| {
+            *other != id
+                && self.symbol(*other).and_then(|s| self.trait_of(s, &resolver)) == Some(own)
+        };
+        self.named(symbol).filter(is_kin).collect()
+    }
+
+    /// Returns the trait whose member a symbol is, or which the block around it implements.
+    fn trait_of(&self, symbol: &Symbol, resolver: &Resolver<'_>) -> Option<Trait<'_>> {
+        let parent = symbol.parent?;
+        let around = self.symbol(parent)?;
+        if around.kind == "trait" {
+            return Some(Trait::Of(parent));
+        }
+        let file = self.files.get(around.file as usize)?;
+        let base = file.facts.units.get(around.unit? as usize)?.bases.first()?;
+        let of = resolver.class_of(around.file, around.mention, base, Some(parent));
+        Some(of.map_or(Trait::Named(base.rsplit("::").next().unwrap_or(base)), Trait::Of))
+    }
+
+    /// Returns the methods of Go's interfaces that a method satisfies, or the methods that satisfy an interface's.
+    fn satisfied(&self, symbol: &Symbol) -> Vec<SymbolId> {
+        let resolver = Resolver::new(self);
+        let Some(own) = self.receiver(symbol, &resolver) else { return Vec::new() };
+        let is_hidden = !symbol.name.starts_with(char::is_uppercase);
+        let asked = self.asked(own);
+        let is_kin = |other: &SymbolId| {
+            let Some(of) = self.symbol(*other) else { return false };
+            let (here, there) = (self.path_of(symbol), self.path_of(of));
+            let Some(other) = self.receiver(of, &resolver).filter(|other| *other != own) else {
+                return false;
+            };
+            let fits = match (&asked, self.asked(other)) {
+                (Some(asked), None) => self.has_all(other, asked),
+                (None, Some(asked)) => self.has_all(own, &asked),
+                _ => false,
+            };
+            fits && (!is_hidden || imports::folder(here) == imports::folder(there))
+        };
+        self.named(symbol).filter(is_kin).collect()
+    }
+
+    /// Returns the type that a method is written with, where it stands apart from it.
+    fn written_class(&self, symbol: &Symbol) -> Option<&str> {
+        let file = self.files.get(symbol.file as usize)?;
+        file.facts.units.get(symbol.unit? as usize)?.class.as_deref()
+    }
+
+    /// Returns the type whose method a symbol of Go is.
+    fn receiver(&self, symbol: &Symbol, resolver: &Resolver<'_>) -> Option<SymbolId> {
+        match self.written_class(symbol) {
+            Some(class) => resolver.class_of(symbol.file, None, class, None),
+            None => symbol.parent.filter(|parent| self.is_interface(*parent)),
+        }
+    }
+
+    fn is_interface(&self, id: SymbolId) -> bool {
+        self.symbol(id).is_some_and(|symbol| {
+            let head = symbol.signature.split('{').next().unwrap_or("");
+            symbol.kind == "type" && head.trim_end().ends_with("interface")
+        })
+    }
+
+    /// Returns the names of the methods that an interface asks for; `None` of another type.
+    fn asked(&self, id: SymbolId) -> Option<HashSet<&str>> {
+        self.is_interface(id).then(|| {
+            let all = self.family_above(id).into_iter().filter_map(|id| self.members.get(&id));
+            all.flat_map(|members| members.keys().map(String::as_str)).collect()
+        })
+    }
+
+    fn has_all(&self, class: SymbolId, names: &HashSet<&str>) -> bool {
+        names.iter().all(|name| !self.member(class, name).is_empty())
+    }
+
+    /// Returns the function of C that a declaration declares, or the symbol itself.
+    pub(super) fn defined(&self, id: SymbolId) -> SymbolId {
+        self.definitions.get(&id).copied().unwrap_or(id)
+    }
+
+    /// Finds the functions that declarations of C declare: the last in the file, or the one in a file that includes it.
+    pub(super) fn found_definitions(&self) -> HashMap<SymbolId, SymbolId> {
+        let mut found = HashMap::new();
+        for named in self.by_name.values().filter(|named| named.len() > 1) {
+            let functions: Vec<(SymbolId, &Symbol)> = named
+                .iter()
+                .filter_map(|id| Some((*id, self.symbol(*id)?)))
+                .filter(|(_, symbol)| symbol.kind == "function" && symbol.parent.is_none())
+                .filter(|(_, symbol)| {
+                    let file = self.files.get(symbol.file as usize);
+                    matches!(file.and_then(|f| f.language), Some(Language::C | Language::Cpp))
+                })
+                .collect();
+            for (id, symbol) in &functions {
+                let last = functions.iter().rfind(|(_, other)| other.file == symbol.file);
+                let defines = functions.iter().find(|(_, other)| {
+                    let includes = self.files.get(other.file as usize).is_some_and(|file| {
+                        !imports::is_header(&file.path) && file.included.contains(&symbol.file)
+                    });
+                    includes && other.is_exported && symbol.is_exported
+                });
+                let is_header = imports::is_header(self.path_of(symbol));
+                let of = defines.filter(|_| is_header).or(last).map(|(of, _)| *of);
+                let of = of.and_then(|of| {
+                    // The last in that file.
+                    let file = self.symbol(of)?.file;
+                    functions.iter().rfind(|(_, other)| other.file == file).map(|(of, _)| *of)
+                });
+                if let Some(of) = of.filter(|of| of != id) {
+                    found.insert(*id, of);
+                }
+            }
+        }
+        found
+    }
+}

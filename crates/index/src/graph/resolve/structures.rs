@@ -1,0 +1,63 @@
+//! Structures of Rust, C and Go: variants, tuples, tags, those without a name.
+
+use distiq_lang::{Language, Told};
+
+use super::super::{Symbol, SymbolId, imports};
+use super::{Resolver, Thing};
+
+impl<'g> Resolver<'g> {
+    /// Returns the enumeration of Rust whose variant a symbol is: a variant is a value of it.
+    pub(super) fn enumeration(&self, symbol: &Symbol) -> Option<SymbolId> {
+        let parent = symbol.parent.filter(|_| symbol.unit.is_none())?;
+        let is_rust = self.language(symbol.file) == Some(Language::Rust);
+        (is_rust && self.graph.symbol(parent)?.kind == "enum").then_some(parent)
+    }
+
+    /// Returns the structure of C that a type's name means where what was found has no members: a header declares it
+    /// for files that define it, `typedef struct a a`.
+    pub(super) fn tag(&self, file: u32, name: u32, found: &[Thing<'g>]) -> Option<SymbolId> {
+        let of = self.graph.files.get(file as usize)?;
+        let is_c = matches!(of.language, Some(Language::C | Language::Cpp));
+        let has_members = |thing: &Thing<'g>| match thing {
+            Thing::Symbol(id) => self.graph.members.contains_key(id),
+            _ => false,
+        };
+        if !is_c || found.iter().any(has_members) {
+            return None;
+        }
+        let is_tag = |id: &&SymbolId| {
+            self.graph.symbol(**id).is_some_and(|symbol| {
+                matches!(symbol.kind.as_str(), "struct" | "union")
+                    && imports::are_kin(self.language(symbol.file), of.language)
+            })
+        };
+        let named = self.graph.by_name.get(of.name(name as usize)?)?;
+        let tags: Vec<SymbolId> = named.iter().filter(is_tag).copied().collect();
+        let is_near = |id: &&SymbolId| {
+            let near = self.graph.symbol(**id).map(|symbol| symbol.file);
+            near.is_some_and(|near| near == file || of.included.contains(&near))
+        };
+        match tags.as_slice() {
+            [only] => Some(*only),
+            all => all.iter().find(is_near).copied(),
+        }
+    }
+
+    /// Returns the types of a tuple structure's parts, and where they are told.
+    pub(super) fn takes(&self, id: SymbolId) -> Option<(u32, &'g [Told])> {
+        let symbol = self.graph.symbol(id).filter(|symbol| symbol.kind == "struct")?;
+        let mention = symbol.mention?;
+        match self.hint(symbol.file, mention)? {
+            Told::Function(takes, _) if !takes.is_empty() => Some((mention, takes)),
+            _ => None,
+        }
+    }
+
+    /// Returns what holds the members of a structure without a name in C and Go: a function, a variable.
+    pub(super) fn holder(&self, file: u32, unit: u32) -> Option<SymbolId> {
+        let of = self.graph.files.get(file as usize)?;
+        let holds = matches!(of.language, Some(Language::C | Language::Go));
+        let id = of.first.checked_add(unit).filter(|_| holds)?;
+        self.graph.members.contains_key(&id).then_some(id)
+    }
+}
