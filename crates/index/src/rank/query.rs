@@ -34,6 +34,8 @@ const MAX_MENTIONS: usize = 24;
 const MAX_GRAM_WORDS: usize = 24;
 /// Letters of a word that are looked at in groups.
 const MOST_LETTERS: usize = 64;
+/// How many bits mark groups of letters; a power of two.
+const GRAM_MARKS: usize = 4096;
 /// Longest scope before a colon, in bytes.
 const MAX_SCOPE: usize = 40;
 /// Words of requests for a yes or no.
@@ -94,6 +96,8 @@ pub(crate) struct Query {
     pub scope: Vec<String>,
     /// Groups of three to five letters of its words, in order.
     pub grams: Vec<u64>,
+    /// A bit for each of them, by its upper bits: most groups of letters of names are none of them.
+    gram_marks: Vec<u64>,
     /// Groups of letters that names are looked up by.
     pub name_grams: Vec<u16>,
     /// How many words it has.
@@ -224,7 +228,9 @@ impl Query {
 
     /// Tells whether a word of the request has this group of letters.
     pub fn holds_gram(&self, gram: u64) -> bool {
-        self.grams.binary_search(&gram).is_ok()
+        let (word, bit) = gram_place(gram);
+        let may = self.gram_marks.get(word).is_some_and(|marks| marks & bit != 0);
+        may && self.grams.binary_search(&gram).is_ok()
     }
 
     /// Returns the sum of the weights of what the first line holds.
@@ -284,6 +290,13 @@ impl Query {
         }
         self.grams.sort_unstable();
         self.grams.dedup();
+        self.gram_marks = vec![0; GRAM_MARKS / 64];
+        for gram in &self.grams {
+            let (word, bit) = gram_place(*gram);
+            if let Some(marks) = self.gram_marks.get_mut(word) {
+                *marks |= bit;
+            }
+        }
         self.name_grams.sort_unstable();
         self.name_grams.dedup();
         self.scope = scope(text);
@@ -383,6 +396,12 @@ fn is_identifier(token: &str) -> bool {
     token.trim_matches('_').contains('_') || token.starts_with('_') || inner_capital || has_both
 }
 
+/// Returns the word and the bit that mark a group of letters.
+fn gram_place(gram: u64) -> (usize, u64) {
+    let at = gram >> (u64::BITS - GRAM_MARKS.ilog2());
+    (usize::try_from(at / 64).unwrap_or(usize::MAX), 1 << (at % 64))
+}
+
 /// Gives the groups of three to five characters of a word, its ends marked.
 pub(crate) fn grams(word: &str, mut each: impl FnMut(u64)) {
     let mut letters = [0_u32; MOST_LETTERS + 2];
@@ -401,5 +420,26 @@ pub(crate) fn grams(word: &str, mut each: impl FnMut(u64)) {
                 each(hash);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn groups_of_letters_are_those_of_the_request() {
+        let mut query = Query::default();
+        query.read_names("Parse the headers of a request, and of its answer");
+        let (mut held, mut others) = (0, 0);
+        for word in ["parser", "headers", "quest", "answering", "unrelated", "zzz", "ё"] {
+            grams(word, |gram| {
+                let holds = query.grams.contains(&gram);
+                assert_eq!(query.holds_gram(gram), holds, "{word}");
+                *(if holds { &mut held } else { &mut others }) += 1;
+            });
+        }
+        assert!(held > 20 && others > 20, "{held} {others}");
+        assert!(!Query::default().holds_gram(7));
     }
 }

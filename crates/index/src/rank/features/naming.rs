@@ -1,6 +1,6 @@
 //! What is told of a candidate's name: which of the request's names and letters it has, and how it is built.
 
-use super::super::query::{Query, Term, grams};
+use super::super::query::{Query, grams};
 use super::Features;
 use crate::chunk::Chunk;
 use crate::words::{Analyzer, parts, tokens};
@@ -27,17 +27,24 @@ pub(super) fn how_named(
     features.name_makes = flag(MAKES.contains(&first.as_str()) || chunk.kind == "constructor");
     features.query_makes = flag(query.makes);
     features.is_private = flag(chunk.name.starts_with(['_', '#']) && first != "init");
-    let stem = analyzer.stem(&first);
     let opening = query.terms.iter().position(|term| term.place == 0);
-    let is_opening = |term: &Term| term.place == 0 && term.text == stem;
-    features.name_starts = if first.is_empty() {
+    let openings = || query.terms.iter().filter(|term| term.place == 0);
+    let related = || query.related.iter().filter(|other| Some(other.term) == opening);
+    // A stem begins as its word does; most need not be found.
+    let may_be = |text: &String| text.as_bytes().first() == first.as_bytes().first();
+    let may =
+        openings().any(|term| may_be(&term.text)) || related().any(|other| may_be(&other.text));
+    features.name_starts = if first.is_empty() || !may {
         0.0
-    } else if query.terms.iter().any(is_opening) {
-        1.0
     } else {
-        let related =
-            query.related.iter().filter(|other| Some(other.term) == opening && other.text == stem);
-        related.map(|other| other.share).fold(0.0, f32::max)
+        let stem = analyzer.stem(&first);
+        match openings().any(|term| term.text == stem) {
+            true => 1.0,
+            false => {
+                let related = related().filter(|other| other.text == stem);
+                related.map(|other| other.share).fold(0.0, f32::max)
+            }
+        }
     };
 }
 
@@ -80,4 +87,20 @@ fn all_grams(name: &str) -> Vec<u64> {
     all.sort_unstable();
     all.dedup();
     all
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        /// Which [`how_named`] relies on.
+        #[test]
+        fn stems_begin_as_their_words_do(word in "[a-z]{1,12}|(s|d|ski|ly|ty|earl|onl|idl|new)(y|ies|ing|s)|[а-яё]{1,9}") {
+            let stem = Analyzer::default().stem(&word);
+            prop_assert_eq!(stem.chars().next(), word.chars().next(), "{}", stem);
+        }
+    }
 }
