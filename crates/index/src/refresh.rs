@@ -1,5 +1,6 @@
 //! Bringing the index up to date.
 
+mod differences;
 mod open;
 mod read;
 mod tidy;
@@ -19,9 +20,10 @@ use crate::history::Record;
 use crate::place::Place;
 use crate::segment::{Damaged, Segment};
 use crate::snapshot::Snapshot;
-use crate::table::{self, FileRow, Text};
+use crate::table::{self, Text};
 use crate::vector::{Meaning, Vectors};
 use crate::walk::{Found, walk};
+use differences::{Differences, differences};
 
 /// What an index must have been made by: raised whenever the same text would give other contents.
 const VERSION: i64 = 8;
@@ -226,6 +228,14 @@ impl Index {
     /// When the table cannot be read.
     pub fn left_out(&self) -> Result<Vec<(String, String)>, IndexError> {
         Ok(self.db.read(table::noted)?)
+    }
+
+    /// Returns why files were not read, each reason with its count.
+    ///
+    /// # Errors
+    /// When the table cannot be read.
+    pub fn skipped(&self) -> Result<Vec<(String, u64)>, IndexError> {
+        Ok(self.db.read(table::notes)?)
     }
 
     /// Returns why it was emptied when it was opened, where it was.
@@ -450,37 +460,6 @@ fn clear(folder: &Path) -> Result<(), IndexError> {
         }
     }
     Ok(())
-}
-
-/// What a walk found that the table does not say.
-#[derive(Debug, Default)]
-struct Differences {
-    /// New files and those that may have changed, by path.
-    changed: Vec<Found>,
-    /// Which of them the table knows.
-    known: Vec<String>,
-    /// Paths of files that are gone.
-    removed: Vec<String>,
-}
-
-/// Compares what was found with what is known.
-fn differences(found: Vec<Found>, known: &[FileRow]) -> Differences {
-    let mut places: HashMap<&str, usize> = HashMap::with_capacity(known.len());
-    places.extend(known.iter().zip(0..).map(|(row, at)| (row.path.as_str(), at)));
-    let mut differences = Differences::default();
-    for file in found {
-        let row = places.remove(file.path.as_str()).and_then(|at| known.get(at));
-        let is_same =
-            |row: &FileRow| row.bytes == file.bytes && row.modified_ns == file.modified_ns;
-        if !row.is_some_and(is_same) {
-            differences.known.extend(row.map(|row| row.path.clone()));
-            differences.changed.push(file);
-        }
-    }
-    differences.changed.sort_unstable_by(|a, b| a.path.cmp(&b.path));
-    differences.removed.extend(places.into_keys().map(str::to_owned));
-    differences.removed.sort_unstable();
-    differences
 }
 
 /// Cuts the files into batches of bounded size.

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
-use distiq_store::{Database, StoreError};
+use distiq_store::Database;
 
 use crate::chunk::{Chunk, FIELDS};
 use crate::documents;
@@ -59,8 +59,6 @@ pub struct Stats {
     pub bytes: u64,
     /// Segments on the disk.
     pub segments: u64,
-    /// Why files were not read, each reason with its count.
-    pub skipped: Vec<(String, u64)>,
 }
 
 /// A file of a snapshot.
@@ -135,24 +133,18 @@ impl Snapshot {
         meaning: &Arc<Meaning>,
         open: &OpenAll<'_>,
     ) -> Result<Self, IndexError> {
-        let (rows, skipped) =
-            db.read(|tx| Ok::<_, StoreError>((table::segments(tx)?, table::notes(tx)?)))?;
+        let rows = db.read(table::segments)?;
         let mut parts = Vec::with_capacity(rows.len());
         let names: Vec<&str> = rows.iter().map(|row| row.name.as_str()).collect();
         for (row, segment) in rows.iter().zip(open(&names)?) {
             parts.push(Part::new(segment, row, 0));
         }
-        Self::of(root, parts, skipped, meaning)
+        Self::of(root, parts, meaning)
     }
 
-    fn of(
-        root: &Path,
-        mut parts: Vec<Part>,
-        skipped: Vec<(String, u64)>,
-        meaning: &Arc<Meaning>,
-    ) -> Result<Self, IndexError> {
+    fn of(root: &Path, mut parts: Vec<Part>, meaning: &Arc<Meaning>) -> Result<Self, IndexError> {
         let mut base = 0_u32;
-        let mut stats = Stats { skipped, ..Stats::default() };
+        let mut stats = Stats::default();
         let mut sums = [0_u64; FIELDS];
         for part in &mut parts {
             part.base = base;
@@ -196,7 +188,7 @@ impl Snapshot {
             None => &documents.meaning,
         };
         let folder = documents.meaning.folder().to_path_buf();
-        let joined = Self::of(&self.root, parts, self.stats.skipped.clone(), meaning)?;
+        let joined = Self::of(&self.root, parts, meaning)?;
         Ok(Self { documents: Some(folder), record: self.record.clone(), ..joined })
     }
 

@@ -21,7 +21,7 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
     let world = World::open(global, &[])?;
     let index = code_index::open(&world)?;
     let snapshot = index.snapshot()?;
-    let (stats, vectors) = (snapshot.stats(), snapshot.vectors()?);
+    let (stats, vectors, reasons) = (snapshot.stats(), snapshot.vectors()?, index.skipped()?);
     let disk: u64 = fs::read_dir(index.folder())
         .map(|entries| {
             entries.flatten().filter_map(|entry| entry.metadata().ok()).map(|data| data.len()).sum()
@@ -40,7 +40,7 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
             "vectors": vectors.made,
             "commits": snapshot.commits(),
             "disk_bytes": disk,
-            "skipped": stats.skipped.iter().map(skipped).collect::<Vec<_>>(),
+            "skipped": reasons.iter().map(skipped).collect::<Vec<_>>(),
         }));
         return Ok(());
     }
@@ -57,7 +57,7 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
     ] {
         output::text(&format!("{name:15} {value}"));
     }
-    for (reason, files) in &stats.skipped {
+    for (reason, files) in &reasons {
         output::text(&format!("{:15} {files} files", format!("not read, {reason}")));
     }
     Ok(())
