@@ -51,7 +51,7 @@ pub(super) fn read_to<'a>(
     }
     let len = usize::try_from(len).map_err(|_| Damaged)?;
     if room.len() < len {
-        // Made anew where it is empty: memory that is zero comes cheaper than it is made so.
+        // Not lengthened: what is in it would be copied, and then overwritten.
         *room = vec![0; len];
     }
     let bytes = room.get_mut(..len).ok_or(Damaged)?;
