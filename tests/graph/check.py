@@ -212,9 +212,11 @@ def check(options, root, chance):
                     if re.search(rf"(?<![\w$]){re.escape(name)}(?![\w$])", lines[other][row - 1]):
                         known.add((other, row))
             own = {(path, line)} | (meant(server, root, (path, line), name, lines) if is_compiled else set())
-            if options.language == "c":
-                # Clangd takes members of structures for one that are called alike in files that share nothing.
-                known = {at for at in known if at[0] == path or meant(server, root, at, name, lines) & own}
+            is_unsure = options.language == "rust" and symbol["kind"] == "type"
+            if options.language == "c" or is_unsure:
+                # Clangd takes members of structures for one that are called alike in files that share nothing, and
+                # rust-analyzer the types of implementations; of where they are used it knows better.
+                known = {at for at in known if at[0] == path and not is_unsure or meant(server, root, at, name, lines) & own}
             if not known:
                 continue
             # A use that the server takes for something outside of the project, such as what a member overrides, is none.

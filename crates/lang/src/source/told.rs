@@ -64,6 +64,32 @@ impl Told {
         }
     }
 
+    /// Returns the last of the names that it stands on.
+    pub fn last_name(&self) -> Option<u32> {
+        let all = |of: &[Told]| of.iter().filter_map(Told::last_name).max();
+        match self {
+            Told::Name(at) => Some(*at),
+            Told::Type(at, arguments) => all(arguments).max(Some(*at)),
+            Told::Call(of)
+            | Told::Item(of)
+            | Told::Awaited(of)
+            | Told::Member(of, _)
+            | Told::Part(of, _)
+            | Told::Argument(of, _)
+            | Told::Field(of, _)
+            | Told::List(of) => of.last_name(),
+            Told::Tuple(of) | Told::Either(of) => all(of),
+            Told::Function(takes, returns) => all(takes).max(returns.last_name()),
+            Told::Path(_)
+            | Told::Written(_)
+            | Told::Own(_)
+            | Told::Super(_)
+            | Told::Object(_)
+            | Told::Outside
+            | Told::Unknown => None,
+        }
+    }
+
     /// Puts numbers in the place of bytes: `name` numbers a name, `object` an object. What has none is unknown.
     #[must_use]
     pub fn numbered(

@@ -26,7 +26,10 @@ impl<'g> Resolver<'g> {
             Owner::Super if of.language == Some(Language::Rust) => {
                 return Some(self.above(file, mention, name, depth + 1));
             }
-            Owner::Root => return Some(self.rust_path(file, &format!("crate::{name}"), depth + 1)),
+            Owner::Root => {
+                let found = self.rust_path(file, &format!("crate::{name}"), depth + 1);
+                return Some(if found.is_empty() { self.macros(name) } else { found });
+            }
             Owner::Own | Owner::Super => {
                 let class = self.own_class(file, Some(mention));
                 let members = match (class, owner) {
@@ -195,8 +198,8 @@ impl<'g> Resolver<'g> {
         if !found.is_empty() {
             return found;
         }
+        let mut found = self.dereferenced(id, name, depth + 1);
         // What a class inherits may be a type that stands for another.
-        let mut found = Vec::new();
         for class in self.graph.family_above(id) {
             for thing in self.alias(class, depth + 1) {
                 let inner = self.settled_all(vec![thing], depth + 1);

@@ -1,6 +1,6 @@
 //! Names by scope: locals, the class, the file, what it imports, its package.
 
-use distiq_lang::Language;
+use distiq_lang::{Language, Told};
 
 use super::super::{File, SymbolId, imports, is_class, is_function};
 use super::{Resolver, Thing, is_packaged, is_script};
@@ -95,7 +95,15 @@ impl<'g> Resolver<'g> {
                     }
                     (_, Some(mention)) => **at as usize <= mention,
                 };
-                let before = found.iter().rev().find(is_before);
+                let is_bound = |at: &&u32| {
+                    let mention = mention.and_then(|mention| u32::try_from(mention).ok());
+                    !mention.is_some_and(|mention| self.is_within(file, **at, mention))
+                };
+                let before = found.iter().rev().filter(is_bound).find(is_before);
+                let is_own = before.is_none() && found.iter().any(|at| !is_bound(&at));
+                if is_own && let Some(outer) = self.outside(file, name) {
+                    return Some(outer);
+                }
                 return Some(vec![Thing::Local(file, *before.or_else(|| found.first())?)]);
             }
             let at = next?;
@@ -143,10 +151,30 @@ impl<'g> Resolver<'g> {
         }
     }
 
+    /// Tells whether a mention stands in the value that a local of Rust or Go is given: the local is not in scope
+    /// there, `let x = x.f()`.
+    fn is_within(&self, file: u32, local: u32, mention: u32) -> bool {
+        let is_shadowed = matches!(self.language(file), Some(Language::Rust | Language::Go));
+        let last = self.hint(file, local).filter(|_| is_shadowed).and_then(Told::last_name);
+        local < mention && last.is_some_and(|last| mention <= last)
+    }
+
+    /// Returns what a name means at the top of a file and by its imports.
+    fn outside(&self, file: u32, name: &str) -> Option<Vec<Thing<'g>>> {
+        let of = self.graph.files.get(file as usize)?;
+        if of.top.contains_key(name) || of.imported.contains_key(name) {
+            return Some(self.name_in(file, None, name, 1));
+        }
+        None
+    }
+
     /// Returns what a name means without an import: the package's, the modules' beside.
     fn in_package(&self, of: &File, file: u32, name: &str, depth: u8) -> Vec<Thing<'g>> {
         match of.language {
-            Some(Language::Rust) => self.rust_path(file, name, depth + 1),
+            Some(Language::Rust) => {
+                let found = self.rust_path(file, name, depth + 1);
+                if found.is_empty() { self.macros(name) } else { found }
+            }
             Some(Language::Go) => {
                 let here = imports::folder(&of.path);
                 self.top_in(name, &|other| {
@@ -164,6 +192,17 @@ impl<'g> Resolver<'g> {
             }
             _ => Vec::new(),
         }
+    }
+
+    /// Returns the macros of Rust that are called so: they are in scope by the order of texts, not by paths.
+    pub(super) fn macros(&self, name: &str) -> Vec<Thing<'g>> {
+        let named = self.graph.by_name.get(name).map_or(&[][..], Vec::as_slice);
+        let is_macro = |id: &&SymbolId| {
+            self.graph.symbol(**id).is_some_and(|symbol| {
+                symbol.kind == "macro" && self.language(symbol.file) == Some(Language::Rust)
+            })
+        };
+        named.iter().filter(is_macro).map(|id| Thing::Symbol(*id)).collect()
     }
 
     /// Returns the symbols at the top of some files that are called so.

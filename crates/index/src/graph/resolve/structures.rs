@@ -60,4 +60,27 @@ impl<'g> Resolver<'g> {
         let id = of.first.checked_add(unit).filter(|_| holds)?;
         self.graph.members.contains_key(&id).then_some(id)
     }
+
+    /// Returns the members of what a type of Rust dereferences to: `impl Deref for A { type Target = B; }`.
+    pub(super) fn dereferenced(&self, id: SymbolId, name: &str, depth: u8) -> Vec<SymbolId> {
+        let members = self.graph.members.get(&id).filter(|_| name != "Target");
+        let is_deref = |target: &&SymbolId| {
+            let block =
+                self.graph.symbol(**target).and_then(|target| self.graph.symbol(target.parent?));
+            block.is_some_and(|block| {
+                let file = self.graph.files.get(block.file as usize);
+                let unit = block.unit.and_then(|unit| file?.facts.units.get(unit as usize));
+                unit.is_some_and(|unit| unit.bases.iter().any(|base| base.ends_with("Deref")))
+            })
+        };
+        let target = members.and_then(|members| members.get("Target")?.iter().find(is_deref));
+        let Some(target) = target.filter(|_| self.step(depth)) else { return Vec::new() };
+        let inner = self.settled_all(vec![Thing::Symbol(*target)], depth + 1);
+        let found = self.members_of(&inner, name, depth + 1).into_iter();
+        let symbol = |thing| match thing {
+            Thing::Symbol(id) => Some(id),
+            _ => None,
+        };
+        found.filter_map(symbol).collect()
+    }
 }

@@ -93,6 +93,38 @@ fn h(tree: impl Tree<Kind = Leaf>) {}  //= Kind -> src/lib.rs:14
 }
 
 #[test]
+fn scopes_of_rust() {
+    check(
+        "--- Cargo.toml
+[package]
+name = \"app\"
+--- src/lib.rs
+#[macro_use]
+mod macros;
+mod client;
+use std::ops::Deref;
+pub struct Guard { inner: Stream }
+pub struct Stream { id: u32 }
+impl Deref for Guard {
+    type Target = Stream;
+    fn deref(&self) -> &Stream { &self.inner }
+}
+fn f(guard: Guard) {
+    told!(guard.id);  //= told -> src/macros.rs:1; id -> src/lib.rs:6
+    let guard = guard.inner;  //= inner -> src/lib.rs:5
+    guard.id;  //= id -> src/lib.rs:6
+    let (client, rest) = client::open();  //= open -> src/client.rs:2
+}
+--- src/client.rs
+use crate::Guard;
+pub fn open() -> (Guard, u32) { crate::told!(1) }  //= told -> src/macros.rs:1
+--- src/macros.rs
+macro_rules! told { ($e:expr) => { $e } }
+",
+    );
+}
+
+#[test]
 fn a_traits_member_is_used_where_its_implementations_are() {
     let files = "--- Cargo.toml
 [package]
