@@ -35,7 +35,8 @@ pub(super) fn of_best(
             twins.extend(called.into_iter().filter(|twin| twin != &(*shard, *file)));
         }
     }
-    twins.sort_unstable();
+    // In an order that does not depend on how the index was made.
+    twins.sort_by(|a, b| shelf.files_in_order(*a, *b));
     twins.dedup();
     Ok(twins)
 }
