@@ -60,13 +60,46 @@ pub fn with<T>(
     let index = open(world)?;
     match try_with(&index, refresh, &work) {
         Err(IndexError::Damaged) => {
-            terminal::say("note: the index is built anew: it was damaged");
             drop(index);
-            let index = with_settings(world, Index::rebuild(&world.root, &world.home.cache)?)?;
-            Ok(try_with(&index, Refresh::Yes, &work)?)
+            Ok(try_with(&rebuilt(world)?, Refresh::Yes, &work)?)
         }
         other => Ok(other?),
     }
+}
+
+/// A snapshot that is asked again and again, and taken anew once where the index is found damaged on the way.
+pub struct Mended<'a> {
+    world: &'a World,
+    first: &'a Snapshot,
+    anew: Option<Snapshot>,
+}
+
+impl<'a> Mended<'a> {
+    pub fn new(world: &'a World, first: &'a Snapshot) -> Self {
+        Self { world, first, anew: None }
+    }
+
+    /// Asks the snapshot; the index is built anew first where it is damaged.
+    pub fn ask<T>(
+        &mut self,
+        work: impl Fn(&Snapshot) -> Result<T, IndexError>,
+    ) -> Result<T, String> {
+        let told = |error: IndexError| error.to_string();
+        match work(self.anew.as_ref().unwrap_or(self.first)) {
+            Err(IndexError::Damaged) if self.anew.is_none() => {
+                let index = rebuilt(self.world).map_err(|failure| failure.message)?;
+                refresh(&index).map_err(told)?;
+                work(self.anew.insert(index.snapshot().map_err(told)?)).map_err(told)
+            }
+            other => other.map_err(told),
+        }
+    }
+}
+
+/// Empties a damaged index.
+fn rebuilt(world: &World) -> Result<Index, Failure> {
+    terminal::say("note: the index is built anew: it was damaged");
+    with_settings(world, Index::rebuild(&world.root, &world.home.cache)?)
 }
 
 fn try_with<T>(

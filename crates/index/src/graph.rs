@@ -175,14 +175,12 @@ impl Graph {
         for view in snapshot.files() {
             files.push((view.path.to_owned(), view.facts()?));
         }
-        let manifests: Vec<(String, String)> = files
+        let mut manifests: Vec<(String, String)> = files
             .iter()
             .filter(|(path, _)| imports::is_manifest(path))
-            .filter_map(|(path, _)| {
-                let text = std::fs::read_to_string(snapshot.root().join(path)).ok()?;
-                Some((path.clone(), text))
-            })
+            .filter_map(|(path, _)| Some((path.clone(), snapshot.text(path)?)))
             .collect();
+        manifests.sort_unstable();
         Ok(Self::new(files, &manifests))
     }
 

@@ -333,7 +333,7 @@ impl Index {
         if self.documents.is_some() {
             walked.files.retain(|file| documents::is_document(&file.path));
         }
-        if control.is_cancelled() {
+        if control.is_cancelled() || walked.is_cut {
             return Err(IndexError::Cancelled);
         }
         let mut refreshed = Refreshed {
@@ -455,8 +455,13 @@ fn clear(folder: &Path) -> Result<(), IndexError> {
     let io = |error| IndexError::io(folder, error);
     for entry in fs::read_dir(folder).map_err(io)? {
         let entry = entry.map_err(io)?;
-        if entry.file_name() != "lock" {
-            fs::remove_file(entry.path()).map_err(io)?;
+        if entry.file_name() == "lock" {
+            continue;
+        }
+        match fs::remove_file(entry.path()) {
+            // A reader keeps something here at this moment, and has just given it its name.
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            removed => removed.map_err(io)?,
         }
     }
     Ok(())

@@ -52,6 +52,8 @@ pub(crate) struct Walked {
     pub files: Vec<Found>,
     /// How many were left out because of their names, or because there were too many.
     pub left_out: usize,
+    /// Whether a part of it failed, so that files may be missing.
+    pub is_cut: bool,
 }
 
 /// Lists the files, in no order; those that ignore files name are left out, and links are not followed.
@@ -79,9 +81,14 @@ pub(crate) fn walk(root: &Path, is_cancelled: &(dyn Fn() -> bool + Sync)) -> Wal
         let others: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
         own.work(usize::MAX);
         let mut walked = std::mem::take(&mut own.walked);
-        for other in others.into_iter().filter_map(|other| other.join().ok()) {
-            walked.files.extend(other.files);
-            walked.left_out += other.left_out;
+        for other in others {
+            match other.join() {
+                Ok(other) => {
+                    walked.files.extend(other.files);
+                    walked.left_out += other.left_out;
+                }
+                Err(_) => walked.is_cut = true,
+            }
         }
         walked
     })
@@ -239,6 +246,8 @@ impl Drop for Worker<'_> {
         // Nobody else must wait for what it found.
         if std::thread::panicking() {
             self.walk.is_over.store(true, Ordering::Relaxed);
+            // Whoever is about to wait has looked before it, or looks behind it.
+            drop(self.walk.lock());
             self.walk.more.notify_all();
         }
     }

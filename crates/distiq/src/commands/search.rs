@@ -133,14 +133,14 @@ fn answer_rows(world: &World, args: &Args, refresh: Refresh) -> Result<(), Failu
     let limit = args.limit.unwrap_or(HITS_A_ROW);
     code_index::with(world, refresh, |_, snapshot| {
         tell_vectors(world, snapshot)?;
+        let mut mended = code_index::Mended::new(world, snapshot);
         Ok(rows::answer("{\"id\": …, \"query\": \"…\"}", |row| {
             let text = row.text("query")?;
             if text.len() > MAX_QUERY_BYTES {
                 return Err("`query` is longer than 64 KB".to_owned());
             }
             let begin = Instant::now();
-            let hits =
-                search(snapshot, &args.query(text, limit)).map_err(|error| error.to_string())?;
+            let hits = mended.ask(|snapshot| search(snapshot, &args.query(text, limit)))?;
             let ms = begin.elapsed().as_secs_f64() * 1000.0;
             Ok(json!({ "id": row.id, "ms": (ms * 1000.0).round() / 1000.0, "results": hits }))
         }))

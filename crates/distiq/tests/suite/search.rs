@@ -93,6 +93,34 @@ fn a_damaged_index_is_mended_and_told() {
 }
 
 #[test]
+fn an_index_that_is_found_damaged_between_rows_is_mended() {
+    let place = place();
+    let input = "{\"id\": 1, \"query\": \"parse a cookie\"}\n{\"id\": 2, \"query\": \"header\"}\n";
+    place.run(&["index"]);
+    let whole = place.pipe(&["search", "--jsonl", "--no-refresh"], input);
+    let segment = || {
+        let files = fs::read_dir(place.project().join(".distiq/index")).unwrap();
+        let paths = files.map(|entry| entry.unwrap().path());
+        paths.into_iter().find(|path| path.extension().is_some_and(|e| e == "seg")).unwrap()
+    };
+    let mut mended = 0;
+    for part in 1..12 {
+        let path = segment();
+        let mut bytes = fs::read(&path).unwrap();
+        let at = bytes.len() * part / 12;
+        bytes[at] ^= 0x55;
+        fs::write(&path, bytes).unwrap();
+        let ran = place.pipe(&["search", "--jsonl", "--no-refresh"], input);
+        mended += usize::from(ran.err.contains("built anew"));
+        let hits = |out: &str| -> Vec<_> {
+            rows(out).into_iter().map(|row| row["results"].clone()).collect()
+        };
+        assert_eq!(hits(&ran.out), hits(&whole.out), "{at}: {} {}", ran.out, ran.err);
+    }
+    assert!(mended > 5, "{mended}");
+}
+
+#[test]
 fn the_index_tells_what_is_in_it() {
     let place = place();
     let ran = place.run(&["index", "--json"]);

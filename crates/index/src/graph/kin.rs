@@ -7,6 +7,9 @@ use distiq_lang::Language;
 use super::resolve::Resolver;
 use super::{Graph, Symbol, SymbolId, imports};
 
+/// Most sources in which the definitions of what headers declare by one name are looked for: `main` is in thousands.
+const MOST_SOURCES: usize = 200;
+
 /// A trait of Rust.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Trait<'g> {
@@ -184,22 +187,24 @@ impl Graph {
                     matches!(file.and_then(|f| f.language), Some(Language::C | Language::Cpp))
                 })
                 .collect();
+            let is_header = |symbol: &Symbol| imports::is_header(self.path_of(symbol));
+            let last: HashMap<u32, SymbolId> =
+                functions.iter().map(|(id, symbol)| (symbol.file, *id)).collect();
+            let sources: Vec<&Symbol> = functions
+                .iter()
+                .map(|(_, symbol)| *symbol)
+                .filter(|symbol| symbol.is_exported && !is_header(symbol))
+                .take(MOST_SOURCES)
+                .collect();
             for (id, symbol) in &functions {
-                let last = functions.iter().rfind(|(_, other)| other.file == symbol.file);
-                let defines = functions.iter().find(|(_, other)| {
-                    let includes = self.files.get(other.file as usize).is_some_and(|file| {
-                        !imports::is_header(&file.path) && file.included.contains(&symbol.file)
-                    });
-                    includes && other.is_exported && symbol.is_exported
-                });
-                let is_header = imports::is_header(self.path_of(symbol));
-                let of = defines.filter(|_| is_header).or(last).map(|(of, _)| *of);
-                let of = of.and_then(|of| {
-                    // The last in that file.
-                    let file = self.symbol(of)?.file;
-                    functions.iter().rfind(|(_, other)| other.file == file).map(|(of, _)| *of)
-                });
-                if let Some(of) = of.filter(|of| of != id) {
+                let includes = |source: &&&Symbol| {
+                    let file = self.files.get(source.file as usize);
+                    file.is_some_and(|file| file.included.contains(&symbol.file))
+                };
+                let may_be_elsewhere = symbol.is_exported && is_header(symbol);
+                let source = sources.iter().find(|source| may_be_elsewhere && includes(source));
+                let file = source.map_or(symbol.file, |source| source.file);
+                if let Some(of) = last.get(&file).copied().filter(|of| of != id) {
                     found.insert(*id, of);
                 }
             }

@@ -18,6 +18,8 @@ const FEW: usize = 16;
 const WORTH_KEEPING: usize = 500;
 /// The file's name, and what it begins with; the last byte is the format's version.
 const FILE: &str = "repeats";
+/// A larger file is not what was written.
+const MOST_BYTES: u64 = 64 << 20;
 const MAGIC: &[u8; 8] = b"DISTIQR\x01";
 
 /// What the file holds of a segment.
@@ -62,6 +64,8 @@ pub(super) fn repeats(parts: &[Part], folder: &Path) -> Result<Vec<Vec<bool>>, D
 }
 
 fn read(path: &Path) -> Option<Vec<Kept>> {
+    let is_small = |meta: &fs::Metadata| meta.is_file() && meta.len() <= MOST_BYTES;
+    fs::metadata(path).ok().filter(is_small)?;
     let bytes = fs::read(path).ok()?;
     let (checksum, rest) = bytes.strip_prefix(MAGIC)?.split_first_chunk::<4>()?;
     if crc32fast::hash(rest) != u32::from_le_bytes(*checksum) {

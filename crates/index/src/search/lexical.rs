@@ -212,7 +212,8 @@ fn read_list(
 ) -> Result<(), IndexError> {
     let Some(place) = part.segment.terms().find(text)? else { return Ok(()) };
     let bytes = part.segment.list(place)?;
-    chunks.reserve(usize::try_from(place.documents).unwrap_or(0));
+    // A list never has more entries than bytes, whatever it says.
+    chunks.reserve(usize::try_from(place.documents).unwrap_or(0).min(bytes.len()));
     let mut postings = Postings::new(&bytes);
     for found in postings.by_ref() {
         if !part.holds(found.document) {

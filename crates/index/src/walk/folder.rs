@@ -1,10 +1,9 @@
 //! What a folder has in it.
 
 use std::os::fd::BorrowedFd;
-use std::path::Path;
 
 use rustix::fd::OwnedFd;
-use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat, statat};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat, openat, statat};
 
 /// The entries of a folder; read again and again, so that its room is made once.
 #[derive(Debug, Default)]
@@ -81,26 +80,35 @@ pub(super) fn open(root: BorrowedFd<'_>, path: &str) -> Option<OwnedFd> {
     use rustix::fs::{ResolveFlags, openat2};
     use rustix::io::Errno;
 
-    let (path, flags) = (Path::new(if path.is_empty() { "." } else { path }), FLAGS);
+    let whole = if path.is_empty() { "." } else { path };
     let within = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS;
-    match openat2(root, path, flags, Mode::empty(), within) {
+    match openat2(root, whole, FLAGS, Mode::empty(), within) {
         // Kernels before 5.6, and sandboxes that do not know it.
-        Err(Errno::NOSYS | Errno::PERM) => {
-            rustix::fs::openat(root, path, flags, Mode::empty()).ok()
-        }
+        Err(Errno::NOSYS | Errno::PERM) => step_by_step(root, path),
         opened => opened.ok(),
     }
 }
 
-/// Opens a folder by its path, relative to the root.
+/// Opens a folder by its path, relative to the root; no link in the path is followed.
 #[cfg(not(target_os = "linux"))]
 pub(super) fn open(root: BorrowedFd<'_>, path: &str) -> Option<OwnedFd> {
-    let path = Path::new(if path.is_empty() { "." } else { path });
-    rustix::fs::openat(root, path, FLAGS, Mode::empty()).ok()
+    step_by_step(root, path)
 }
 
 const FLAGS: OFlags =
     OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
+
+/// Opens one folder after the other.
+pub(super) fn step_by_step(root: BorrowedFd<'_>, path: &str) -> Option<OwnedFd> {
+    let mut opened = openat(root, ".", FLAGS, Mode::empty()).ok()?;
+    for part in path.split('/').filter(|part| !part.is_empty() && *part != ".") {
+        if part == ".." {
+            return None;
+        }
+        opened = openat(&opened, part, FLAGS, Mode::empty()).ok()?;
+    }
+    Some(opened)
+}
 
 /// Returns a file's length and the time of its last change, in nanoseconds; `None` where it is no file any more.
 pub(super) fn stat(folder: BorrowedFd<'_>, name: &[u8]) -> Option<(u64, i64)> {

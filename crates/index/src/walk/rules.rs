@@ -16,7 +16,7 @@ use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, openat, statat};
 /// Files of rules, the weightiest first.
 const FILES: [&str; 3] = [".distiqignore", ".ignore", ".gitignore"];
 /// What a repository keeps in its folder, and where it keeps rules there.
-pub(super) const REPOSITORY: &str = ".git";
+const REPOSITORY: &str = ".git";
 const EXCLUDE: &str = "info/exclude";
 /// Most bytes of a file of rules.
 const MOST_BYTES: u64 = 1 << 20;
@@ -170,6 +170,10 @@ impl Place<'_> {
         let mut bytes = Vec::new();
         file.metadata().ok().filter(std::fs::Metadata::is_file)?;
         file.take(MOST_BYTES).read_to_end(&mut bytes).ok()?;
+        if u64::try_from(bytes.len()).is_ok_and(|read| read == MOST_BYTES) {
+            // Half a line would be another rule.
+            bytes.truncate(bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1));
+        }
         Some(bytes)
     }
 }

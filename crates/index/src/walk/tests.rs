@@ -287,6 +287,26 @@ fn a_folder_that_became_a_link_is_not_entered() {
     assert!(folder::open(top.as_fd(), "kept/inner").is_some());
     assert!(folder::open(top.as_fd(), "link/inner").is_none());
     assert!(folder::open(top.as_fd(), "../outside").is_none());
+    assert!(folder::step_by_step(top.as_fd(), "kept/inner").is_some());
+    assert!(folder::step_by_step(top.as_fd(), "link/inner").is_none());
+    assert!(folder::step_by_step(top.as_fd(), "../outside").is_none());
+}
+
+#[test]
+fn rules_without_end_are_read_up_to_a_whole_line() {
+    let (_home, root) = tree("a.rs\n b.log");
+    for cut in ["\n*\n", "*.generated\n"] {
+        let mut text = b"*.log\n#".to_vec();
+        text.resize((1 << 20) - 1, b'#');
+        text.extend(cut.bytes());
+        fs::write(root.join(".gitignore"), &text).unwrap();
+        assert_eq!(by_us(&root).0, [".gitignore", "a.rs"]);
+    }
+    let mut text = b"*.log\n#".to_vec();
+    text.resize((1 << 20) - 2, b'#');
+    text.extend(b"\n*.generated\n");
+    fs::write(root.join(".gitignore"), &text).unwrap();
+    assert_eq!(by_us(&root).0, [".gitignore", "a.rs"], "`*` of `*.generated` is no rule");
 }
 
 #[test]

@@ -190,6 +190,8 @@ impl Found {
     /// Adds what a variable of types must be to what is told of it.
     fn bound(&mut self, at: u32, told: Told) {
         match self.told.iter_mut().rev().find(|(known, _)| *known == at) {
+            Some((_, Told::Either(known))) if known.len() < MAX_PARTS => known.push(told),
+            Some((_, Told::Either(_))) => {}
             Some((_, known)) => {
                 let before = std::mem::replace(known, Told::Unknown);
                 *known = Told::Either(vec![before, told]);

@@ -44,6 +44,8 @@ impl Crates {
             roots.insert(folder(&join(of, root).unwrap_or_default()).to_owned(), at);
         }
         crates.add_targets(&by_path, manifests, &mut roots);
+        let mut by_path: Vec<(&str, u32)> = by_path.into_iter().collect();
+        by_path.sort_unstable();
         for (path, at) in by_path {
             if crates.modules.contains_key(&at) {
                 continue;

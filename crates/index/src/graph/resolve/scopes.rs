@@ -99,8 +99,10 @@ impl<'g> Resolver<'g> {
                     let mention = mention.and_then(|mention| u32::try_from(mention).ok());
                     !mention.is_some_and(|mention| self.is_within(file, **at, mention))
                 };
-                let before = found.iter().rev().filter(is_bound).find(is_before);
-                let is_own = before.is_none() && found.iter().any(|at| !is_bound(&at));
+                // What is quick to tell comes first.
+                let before = found.iter().rev().filter(is_before).find(is_bound);
+                let is_own =
+                    before.is_none() && found.iter().filter(is_before).any(|at| !is_bound(&at));
                 if is_own && let Some(outer) = self.outside(file, name) {
                     return Some(outer);
                 }

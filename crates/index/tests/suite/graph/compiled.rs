@@ -12,6 +12,15 @@ fn used(files: &str, symbol: &str) -> Vec<String> {
 }
 
 #[test]
+fn bounds_without_end_are_read_as_far_as_they_tell() {
+    let bounds = "    T: A,\n".repeat(50_000);
+    let text = format!(
+        "--- src/lib.rs\npub trait A {{ fn go(&self); }}\npub fn f<T>(t: T)\nwhere\n{bounds}{{ t.go(); }}\n"
+    );
+    assert_eq!(used(&text, "go"), ["src/lib.rs:50004"]);
+}
+
+#[test]
 fn crates_and_modules_of_rust() {
     check(
         "--- Cargo.toml
