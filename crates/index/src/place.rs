@@ -1,16 +1,20 @@
 //! Where a project's index lies, and whose turn it is to change it.
 
+mod own;
+
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use distiq_base::atomic;
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 
 use crate::error::IndexError;
+use own::Own;
 
 /// The folder in a project that holds what Distiq keeps of it.
 pub(crate) const FOLDER: &str = ".distiq";
@@ -25,16 +29,33 @@ pub(crate) struct Place {
 }
 
 impl Place {
-    /// Finds the folder of a name, and makes it where there is none; one in the project that has links is left alone.
+    /// Finds the folder of a name, and makes it where there is none; one in the project that has links, or is another user's, is
+    /// left alone.
     pub fn find(root: &Path, cache: &Path, name: &str) -> Result<Self, IndexError> {
+        let own = Own::find(cache).map_err(|error| IndexError::io(cache, error))?;
         let inside = root.join(FOLDER);
-        if is_plain(&inside) && is_plain(&inside.join(name)) && make(&inside, name).is_ok() {
-            return Ok(Self { folder: inside.join(name) });
+        let folder = inside.join(name).join(&own.name);
+        let beside = inside.join(name);
+        let is_new = !folder.exists();
+        let are_plain = [&inside, &beside, &folder].into_iter().all(|path| is_plain(path));
+        if are_plain && make(&inside, &folder).is_ok() && is_own(&folder) {
+            if is_new {
+                own::sweep(&beside, &own.name);
+            }
+            return Ok(Self { folder });
         }
         let hash = blake3::hash(root.as_os_str().as_bytes()).to_hex();
-        let folder = cache.join("index").join(hash.get(..16).unwrap_or_default());
-        make(&folder, name).map_err(|error| IndexError::io(&folder, error))?;
-        Ok(Self { folder: folder.join(name) })
+        let above = own.cache.join("index").join(hash.get(..16).unwrap_or_default());
+        let folder = above.join(name);
+        make(&above, &folder).map_err(|error| IndexError::io(&folder, error))?;
+        Ok(Self { folder })
+    }
+
+    /// Returns the folder of a name in the project, where this user has one there; makes none.
+    pub fn known(root: &Path, cache: &Path, name: &str) -> Option<Self> {
+        let own = Own::known(cache)?;
+        let folder = root.join(FOLDER).join(name).join(own.name);
+        folder.is_dir().then_some(Self { folder })
     }
 
     pub fn database(&self) -> PathBuf {
@@ -108,14 +129,23 @@ fn is_plain(folder: &Path) -> bool {
     }
 }
 
-/// Makes the folder with what keeps it out of git, and sees that it can be written.
-fn make(folder: &Path, name: &str) -> io::Result<()> {
-    fs::create_dir_all(folder.join(name))?;
-    let ignore = folder.join(".gitignore");
+/// Makes the folder and, in that `above` it, what keeps both out of git; sees that it can be written.
+fn make(above: &Path, folder: &Path) -> io::Result<()> {
+    if !folder.is_dir() {
+        fs::create_dir_all(folder.parent().unwrap_or(above))?;
+        atomic::create_private_dir(folder)?;
+    }
+    let ignore = above.join(".gitignore");
     if !ignore.exists() {
         fs::write(&ignore, "*\n")?;
     }
     // The folder may be older than its being read-only.
-    let probe = folder.join(name).join("lock");
+    let probe = folder.join("lock");
     OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(probe).map(|_| ())
+}
+
+/// Tells whether a folder belongs to who runs this.
+fn is_own(folder: &Path) -> bool {
+    let user = nix::unistd::geteuid().as_raw();
+    fs::symlink_metadata(folder).is_ok_and(|data| data.is_dir() && data.uid() == user)
 }

@@ -101,8 +101,8 @@ pub struct Refreshed {
 }
 
 impl Index {
-    /// Opens a project's index, making it where there is none; it lies in `.distiq/` of the root, or below
-    /// `cache` where that cannot be written. One that is damaged or of another version is emptied.
+    /// Opens a project's index, making it where there is none; it lies in `.distiq/` of the root, in a folder of a name that is
+    /// kept below `cache`, or there where that cannot be written. One that is damaged or of another version is emptied.
     ///
     /// # Errors
     /// When neither folder can be used.
@@ -187,9 +187,9 @@ impl Index {
         Ok(Self::of(root, place, db, was_rebuilt))
     }
 
-    /// Tells whether a project has an index in its folder.
-    pub fn is_in(root: &Path) -> bool {
-        root.join(crate::place::FOLDER).join("index").join("index.db").is_file()
+    /// Tells whether a project has an index of this user's in its folder.
+    pub fn is_in(root: &Path, cache: &Path) -> bool {
+        Place::known(root, cache, CODE).is_some_and(|place| place.database().is_file())
     }
 
     /// Opens a project's index and empties it.

@@ -19,7 +19,9 @@ impl ProjectCode {
     /// Returns heads and telling lines of what fits a request best; nothing where the request names its file, where
     /// it says too little, and where the project has no index yet: a turn makes none.
     pub fn places(&self, request: &str) -> String {
-        if request.split_whitespace().count() < FEWEST_WORDS || !Index::is_in(&self.root) {
+        if request.split_whitespace().count() < FEWEST_WORDS
+            || !Index::is_in(&self.root, &self.cache)
+        {
             return String::new();
         }
         let begin = Instant::now();

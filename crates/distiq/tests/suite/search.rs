@@ -1,6 +1,7 @@
 //! `distiq search`, `index` and `index-stats` as their users run them.
 
 use std::fs;
+use std::path::{Path, PathBuf};
 
 use distiq_testkit::{Answer, Script, ScriptedModel};
 use serde_json::Value;
@@ -76,17 +77,21 @@ fn a_query_too_long_is_a_usage_error() {
     assert_eq!(place.run(&["search"]).code, 2);
 }
 
+/// Returns a segment of the project's index.
+fn segment(place: &Place) -> PathBuf {
+    let paths = |folder: &Path| -> Vec<PathBuf> {
+        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect()
+    };
+    let own = paths(&place.project().join(".distiq/index"));
+    let files = own.iter().flat_map(|folder| paths(folder));
+    files.into_iter().find(|path| path.extension().is_some_and(|ending| ending == "seg")).unwrap()
+}
+
 #[test]
 fn a_damaged_index_is_mended_and_told() {
     let place = place();
     place.run(&["index"]);
-    let folder = place.project().join(".distiq/index");
-    let segment = fs::read_dir(&folder)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .find(|path| path.extension().is_some_and(|ending| ending == "seg"))
-        .unwrap();
-    fs::write(&segment, "nonsense").unwrap();
+    fs::write(segment(&place), "nonsense").unwrap();
     let ran = place.run(&["search", "--json", "--", "cookie"]);
     assert_eq!(ran.code, 0);
     assert!(ran.err.contains("built anew") && !ran.out.is_empty(), "{} {}", ran.err, ran.out);
@@ -98,14 +103,9 @@ fn an_index_that_is_found_damaged_between_rows_is_mended() {
     let input = "{\"id\": 1, \"query\": \"parse a cookie\"}\n{\"id\": 2, \"query\": \"header\"}\n";
     place.run(&["index"]);
     let whole = place.pipe(&["search", "--jsonl", "--no-refresh"], input);
-    let segment = || {
-        let files = fs::read_dir(place.project().join(".distiq/index")).unwrap();
-        let paths = files.map(|entry| entry.unwrap().path());
-        paths.into_iter().find(|path| path.extension().is_some_and(|e| e == "seg")).unwrap()
-    };
     let mut mended = 0;
     for part in 1..12 {
-        let path = segment();
+        let path = segment(&place);
         let mut bytes = fs::read(&path).unwrap();
         let at = bytes.len() * part / 12;
         bytes[at] ^= 0x55;

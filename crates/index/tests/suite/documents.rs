@@ -72,8 +72,10 @@ impl Shelf {
     }
 
     fn kept(&self) -> usize {
-        let folder = self.project.root().join(".distiq/documents");
-        let names = fs::read_dir(folder).unwrap().flatten().map(|entry| entry.file_name());
+        let names = fs::read_dir(self.documents().folder())
+            .unwrap()
+            .flatten()
+            .map(|entry| entry.file_name());
         names.filter(|name| name.to_str().unwrap().ends_with(".txt")).count()
     }
 }

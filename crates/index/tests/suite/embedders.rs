@@ -97,7 +97,7 @@ fn what_did_not_change_is_never_embedded_again() {
     let all = fake.given.lock().unwrap().clone();
     assert_eq!(all.iter().filter(|text| text.contains("more_3")).count(), 1);
     assert_eq!(all.iter().filter(|text| text.contains("def hum")).count(), 1);
-    let files = names(&project.root().join(".distiq/index"));
+    let files = names(project.index().folder());
     let count = |ending: &str| files.iter().filter(|name| name.ends_with(ending)).count();
     assert_eq!(count(".vec"), count(".seg"), "{files:?}");
 }

@@ -5,6 +5,7 @@ use std::fs::{self, File};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{PermissionsExt, symlink};
 
+use distiq_index::{Control, Index, Query};
 use nix::sys::stat::Mode;
 
 use crate::{Project, SHOP};
@@ -98,7 +99,7 @@ fn a_link_in_the_project_leads_nothing_out_of_it() {
         };
         symlink(&to, &link).unwrap();
         assert_eq!(project.found("discount").len(), 1);
-        distiq_index::Index::rebuild(&project.root(), &project.cache()).unwrap();
+        Index::rebuild(&project.root(), &project.cache()).unwrap();
         assert_eq!(crate::names(&outside), ["kept"], "{}", link.display());
         assert!(project.index().folder().starts_with(project.cache()));
     }
@@ -109,4 +110,48 @@ fn git_does_not_see_it() {
     let project = Project::new(SHOP);
     project.refresh();
     assert_eq!(fs::read_to_string(project.root().join(".distiq/.gitignore")).unwrap(), "*\n");
+}
+
+#[test]
+fn an_index_that_somebody_else_made_is_not_read() {
+    let project = Project::new(SHOP);
+    let first = project.index().folder().to_path_buf();
+    project.refresh();
+    let theirs = crate::names(&first);
+    // A segment that says what no file says.
+    let segment = theirs.iter().find(|name| name.ends_with(".seg")).unwrap();
+    fs::write(first.join(segment), "hostile").unwrap();
+    let cache = project.folder.path().join("another's cache");
+    assert!(Index::is_in(&project.root(), &project.cache()));
+    assert!(!Index::is_in(&project.root(), &cache));
+    let index = Index::open(&project.root(), &cache).unwrap();
+    assert!(index.folder().starts_with(project.root()) && index.folder() != first);
+    assert_eq!(index.refresh(&Control::default()).unwrap().read, 4);
+    let hits = index.snapshot().unwrap().search(&Query::new("discount")).unwrap();
+    assert_eq!(hits.len(), 1);
+    assert!(Index::is_in(&project.root(), &cache));
+    assert_eq!(crate::names(&first), theirs, "both stay side by side");
+    assert_eq!(fs::read_to_string(first.join(segment)).unwrap(), "hostile");
+}
+
+#[test]
+fn what_lies_where_an_earlier_version_kept_its_index_is_not_read() {
+    let project = Project::new(SHOP);
+    project.write(".distiq/index/index.db", "hostile");
+    project.write(".distiq/index/history", "hostile");
+    assert_eq!(project.found("discount").len(), 1);
+    assert_eq!(crate::names(&project.root().join(".distiq/index")).len(), 1, "it is removed");
+}
+
+#[test]
+fn a_project_that_is_moved_or_copied_keeps_its_index() {
+    let project = Project::new(SHOP);
+    project.refresh();
+    let folder = project.index().folder().to_path_buf();
+    let name = folder.strip_prefix(project.root()).unwrap();
+    let moved = project.folder.path().join("moved");
+    fs::rename(project.root(), &moved).unwrap();
+    let index = Index::open(&moved, &project.cache()).unwrap();
+    assert_eq!(index.folder(), moved.join(name));
+    assert_eq!(index.snapshot().unwrap().stats().files, 4);
 }

@@ -32,7 +32,7 @@ fn best(project: &Project, text: &str) -> Vec<String> {
 }
 
 fn folder(project: &Project) -> PathBuf {
-    project.root().join(".distiq/index")
+    project.index().folder().to_path_buf()
 }
 
 #[test]
