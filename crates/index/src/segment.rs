@@ -24,7 +24,7 @@ pub(crate) use merge::{Input, merge};
 pub(crate) use names::{NameGrams, name_grams};
 pub(crate) use postings::{Found, Postings};
 pub(crate) use read::Segment;
-pub(crate) use terms::{ListPlace, TermTable};
+pub(crate) use terms::ListPlace;
 
 /// What leads a name in lower case: the chunks that are called so.
 pub(crate) const NAME: char = '\u{1}';

@@ -283,6 +283,12 @@ impl Snapshot {
         Ok(FileView { path: &file.path, lines: file.lines, part, place: at })
     }
 
+    /// Compares two chunks by their paths and their places in their files: in which segments they are says nothing.
+    pub(crate) fn in_order(&self, a: u32, b: u32) -> std::cmp::Ordering {
+        let path = |number: u32| self.file_of(number).ok().map(|file| file.path);
+        path(a).cmp(&path(b)).then(a.cmp(&b))
+    }
+
     /// Reads a file of the project as it is now; `None` where it cannot be read or holds no text. No link in its path is
     /// followed. Of a document, its text is what was read last.
     pub fn text(&self, path: &str) -> Option<String> {

@@ -183,7 +183,9 @@ pub(crate) fn search(
             nearest(part, rows, &vector, &mut near);
         }
     }
-    let by_score = |a: &(u32, f32), b: &(u32, f32)| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0));
+    let by_score = |a: &(u32, f32), b: &(u32, f32)| {
+        b.1.total_cmp(&a.1).then_with(|| snapshot.in_order(a.0, b.0))
+    };
     // Where tests are left out, more must be looked at.
     let most = limit * if query.tests == Tests::Include { 1 } else { 8 };
     if near.len() > most && most > 0 {

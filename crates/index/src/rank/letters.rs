@@ -52,7 +52,7 @@ impl Letters {
                 found.extend(names.group(*gram)?);
                 ends.push(found.len());
                 let own = found.get(start..).unwrap_or_default();
-                // A name of several segments counts once.
+                // A name of several segments counts once, one that is dead never.
                 held += match repeats.as_slice() {
                     [] => own.len(),
                     repeats => own.iter().filter(|name| is_first(repeats, **name)).count(),
@@ -143,7 +143,7 @@ impl Letters {
     }
 }
 
-/// Tells whether no segment before has a name.
+/// Tells whether a name counts here, not in a segment before.
 fn is_first(repeats: &[bool], name: usize) -> bool {
     !repeats.get(name).copied().unwrap_or(false)
 }
@@ -155,30 +155,29 @@ fn called(
     taken: &BTreeSet<(usize, u32)>,
     (own, name): (usize, usize),
 ) -> Result<Vec<Candidate>, Damaged> {
-    let mut found: Vec<Candidate> = Vec::new();
-    let Some(segment) = shelf.shards.get(own).map(|view| view.segment) else { return Ok(found) };
+    let Some(segment) = shelf.shards.get(own).map(|view| view.segment) else {
+        return Ok(Vec::new());
+    };
     let term = segment.names()?.term(name);
     let text = segment.terms().text(term)?;
-    // What stands in a segment before is of another name.
+    let mut found: Vec<Candidate> = Vec::new();
+    // What stands in a segment before is of another name, or dead.
     for (shard, view) in shelf.shards.iter().enumerate().skip(own) {
         let terms = view.segment.terms();
         let place = if shard == own { Some(terms.place(term)?) } else { terms.find(text)? };
         let Some(place) = place else { continue };
         let list = view.segment.list(place)?;
         let chunks = Postings::new(&list).map(|found| found.document);
-        let free = chunks
-            .filter(|chunk| view.part.holds(*chunk) && !taken.contains(&(shard, *chunk)))
-            .take(OF_A_NAME);
-        for chunk in free {
+        let free =
+            chunks.filter(|chunk| view.part.holds(*chunk) && !taken.contains(&(shard, *chunk)));
+        let units = scores.get(shard).map(|scores| scores.units.as_slice());
+        let candidates = free.map(|chunk| {
             let file = view.segment.file_of(chunk);
-            let units = scores.get(shard).map(|scores| scores.units.as_slice());
             let score = usize::try_from(chunk).ok().and_then(|at| units?.get(at).copied());
-            let score = score.unwrap_or(0.0);
-            found.push(Candidate { shard, chunk, file, score, ..Candidate::default() });
-        }
+            Candidate { shard, chunk, file, score: score.unwrap_or(0.0), ..Candidate::default() }
+        });
+        found = shelf.first_chunks(found.into_iter().chain(candidates), OF_A_NAME);
     }
-    found.sort_by(|a, b| shelf.in_order(a, b));
-    found.truncate(OF_A_NAME);
     Ok(found)
 }
 
@@ -190,7 +189,6 @@ pub(super) struct Mentioned {
 
 impl Mentioned {
     pub fn new(shelf: &Shelf<'_>, query: &Query) -> Result<Self, Damaged> {
-        let all: usize = shelf.shards.iter().map(|view| view.segment.files().len()).sum();
         let mut files: BTreeMap<(usize, usize), (f32, f32)> = BTreeMap::new();
         for name in &query.mentions {
             let lower = name.to_lowercase();
@@ -212,7 +210,7 @@ impl Mentioned {
                         }
                     }
                 }
-                let rarity = (1.0 + all as f32 / found.len().max(1) as f32).ln();
+                let rarity = (1.0 + shelf.usual.files as f32 / found.len().max(1) as f32).ln();
                 for file in found {
                     let sum = files.entry(file).or_default();
                     *(if defines { &mut sum.1 } else { &mut sum.0 }) += rarity;

@@ -455,36 +455,36 @@ fn named(shelf: &Shelf<'_>, query: &Query, scores: &[Scores]) -> Result<Vec<Cand
     let mut names: Vec<&String> = query.identifiers.iter().collect();
     names.sort();
     for name in names.into_iter().take(MAX_NAMES) {
-        let mut called = Vec::new();
+        let mut called: Vec<Candidate> = Vec::new();
         for (shard, (list, view)) in
             lists(shelf, &format!("{NAME}{name}"))?.iter().zip(&shelf.shards).enumerate()
         {
             let chunks = Postings::new(list).filter(|posting| view.part.holds(posting.document));
-            for posting in chunks.take(NAMED) {
+            let candidates = chunks.map(|posting| {
                 let (chunk, file) = (posting.document, view.segment.file_of(posting.document));
                 let score = scores
                     .get(shard)
                     .and_then(|scores| scores.units.get(usize::try_from(chunk).ok()?));
                 let score = score.copied().unwrap_or(0.0);
-                called.push(Candidate { shard, chunk, file, score, ..Candidate::default() });
-            }
+                Candidate { shard, chunk, file, score, ..Candidate::default() }
+            });
+            called = shelf.first_chunks(called.into_iter().chain(candidates), NAMED);
         }
-        called.sort_by(|a, b| shelf.in_order(a, b));
-        found.extend(called.into_iter().take(NAMED));
+        found.extend(called);
     }
     for path in query.paths.iter().take(MAX_NAMES) {
         let name = path.rsplit('/').next().unwrap_or(path);
-        let mut called = Vec::new();
+        let mut called: Vec<(usize, usize)> = Vec::new();
         for (shard, (list, view)) in
             lists(shelf, &format!("{FILE}{name}"))?.iter().zip(&shelf.shards).enumerate()
         {
             let files = Postings::new(list).filter_map(|file| usize::try_from(file.document).ok());
             let live = files.filter(|file| view.live.get(*file) == Some(&true));
-            called.extend(live.take(NAMED).map(|file| (shard, file)));
+            let files = live.map(|file| (shard, file));
+            called = shelf.first_files(called.into_iter().chain(files), NAMED);
         }
-        called.sort_by(|a, b| shelf.files_in_order(*a, *b));
-        let called = called.into_iter().take(NAMED);
-        found.extend(called.filter_map(|(shard, file)| best_of_file(shelf, scores, shard, file)));
+        let best = |(shard, file)| best_of_file(shelf, scores, shard, file);
+        found.extend(called.into_iter().filter_map(best));
     }
     Ok(found)
 }

@@ -52,7 +52,10 @@ pub(crate) struct Usual {
     pub factors: Factors,
     /// What a count in a file's field is worth, by shard and file.
     pub file_factors: Vec<Vec<[f32; FIELDS]>>,
-    /// By shard and name whether a shard before has it, too; nothing of a shard that repeats none.
+    /// How many files live.
+    pub files: u32,
+    /// By shard and name whether it does not count: a shard before has it alive, or nothing alive has it there; nothing of a
+    /// shard of which all count.
     pub repeats: Vec<Vec<bool>>,
 }
 
@@ -79,6 +82,7 @@ impl Usual {
         };
         Ok(Self {
             chunks,
+            files,
             chunk_lengths,
             factors: Factors::new(&UNITS, &chunk_lengths),
             file_factors: parts.iter().map(of_part).collect(),
@@ -196,10 +200,11 @@ impl<'a> Shelf<'a> {
                 let (term, list) = found?;
                 if term.len().abs_diff(word.len()) <= 4 && is_one_edit(word, term) {
                     let count = near.entry(term).or_default();
-                    *count = count.saturating_add(list.documents);
+                    *count = count.saturating_add(living(shard, list)?);
                 }
             }
         }
+        near.retain(|_, documents| *documents > 0);
         // The first of equal ones.
         let best = near.into_iter().rev().max_by_key(|(_, documents)| *documents);
         Ok(best.map(|(term, _)| term.to_owned()))
@@ -216,11 +221,47 @@ impl<'a> Shelf<'a> {
         if a == b { Ordering::Equal } else { self.path(a.0, a.1).cmp(self.path(b.0, b.1)) }
     }
 
+    /// Returns the first `most` of some chunks, in their order: where they stand in segments says nothing.
+    pub fn first_chunks(
+        &self,
+        all: impl Iterator<Item = Candidate>,
+        most: usize,
+    ) -> Vec<Candidate> {
+        first(all, most, |a, b| self.in_order(a, b))
+    }
+
+    /// Returns the first `most` of some files, by shard and place, in their order.
+    pub fn first_files(
+        &self,
+        all: impl Iterator<Item = (usize, usize)>,
+        most: usize,
+    ) -> Vec<(usize, usize)> {
+        first(all, most, |a, b| self.files_in_order(*a, *b))
+    }
+
     /// Compares two chunks by their paths and their places in their files.
     pub fn in_order(&self, a: &Candidate, b: &Candidate) -> Ordering {
         let files = self.files_in_order((a.shard, a.file), (b.shard, b.file));
         files.then_with(|| a.chunk.cmp(&b.chunk))
     }
+}
+
+/// Returns the first `most` of some things, in order; there are few.
+fn first<T>(
+    all: impl Iterator<Item = T>,
+    most: usize,
+    order: impl Fn(&T, &T) -> Ordering,
+) -> Vec<T> {
+    let mut first: Vec<T> = Vec::with_capacity(most + 1);
+    for one in all {
+        let is_behind = |last: &T| order(&one, last) != Ordering::Less;
+        if first.len() < most || !first.last().is_some_and(is_behind) {
+            let at = first.partition_point(|other| order(other, &one) != Ordering::Greater);
+            first.insert(at, one);
+            first.truncate(most);
+        }
+    }
+    first
 }
 
 /// Returns how many chunks of a list live.
@@ -253,7 +294,18 @@ fn is_one_edit(a: &str, b: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::is_one_edit;
+    use super::{first, is_one_edit};
+
+    #[test]
+    fn the_first_are_those_of_a_sort() {
+        for most in 0..9 {
+            let all = [5, 3, 9, 3, 7, 1, 8];
+            let mut sorted = all.to_vec();
+            sorted.sort_unstable();
+            sorted.truncate(most);
+            assert_eq!(first(all.into_iter(), most, Ord::cmp), sorted);
+        }
+    }
 
     #[test]
     fn one_edit_is_one_letter() {

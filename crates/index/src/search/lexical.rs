@@ -127,10 +127,9 @@ impl Lexical {
     pub fn best(&self, snapshot: &Snapshot, limit: usize) -> Vec<(u32, f32)> {
         let mut all: Vec<(u32, f32)> =
             self.touched.iter().map(|number| (*number, self.score(*number))).collect();
-        let path = |number: u32| snapshot.file_of(number).ok().map(|file| file.path);
-        let by_place = |a: u32, b: u32| path(a).cmp(&path(b)).then(a.cmp(&b));
-        let by_score =
-            |a: &(u32, f32), b: &(u32, f32)| b.1.total_cmp(&a.1).then_with(|| by_place(a.0, b.0));
+        let by_score = |a: &(u32, f32), b: &(u32, f32)| {
+            b.1.total_cmp(&a.1).then_with(|| snapshot.in_order(a.0, b.0))
+        };
         if all.len() > limit && limit > 0 {
             all.select_nth_unstable_by(limit - 1, by_score);
         }

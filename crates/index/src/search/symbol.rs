@@ -1,5 +1,7 @@
 //! Searching the names of definitions.
 
+use std::collections::BTreeMap;
+
 use super::{Hit, Lexical, Query, Tests, Weights, is_test, lexical};
 use crate::error::IndexError;
 use crate::segment::{NAME, Postings};
@@ -73,13 +75,26 @@ fn named(snapshot: &Snapshot, name: &str) -> Result<Vec<(u32, bool)>, IndexError
         return Ok(found);
     }
     let term = format!("{NAME}{name}");
+    // By name, those of each segment that something alive has.
+    let mut called: BTreeMap<&str, Vec<u32>> = BTreeMap::new();
     for part in snapshot.parts() {
-        for called in part.segment.terms().with_prefix(&term).take(MAX_PREFIXED) {
-            let (text, place) = called?;
+        let mut own = 0;
+        for found in part.segment.terms().with_prefix(&term) {
+            let (text, place) = found?;
             let bytes = part.segment.list(place)?;
             let chunks = Postings::new(&bytes).filter(|found| part.holds(found.document));
-            found.extend(chunks.map(|found| (part.base + found.document, text == term)));
+            let mut chunks = chunks.map(|found| part.base + found.document).peekable();
+            if chunks.peek().is_some() {
+                called.entry(text).or_default().extend(chunks);
+                own += 1;
+            }
+            if own == MAX_PREFIXED {
+                break;
+            }
         }
+    }
+    for (text, chunks) in called.into_iter().take(MAX_PREFIXED) {
+        found.extend(chunks.into_iter().map(|chunk| (chunk, text == term)));
     }
     Ok(found)
 }

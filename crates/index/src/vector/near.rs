@@ -48,7 +48,9 @@ impl Near {
             Ok(_) | Err(IndexError::Embed(_)) => return Ok(None),
             Err(error) => return Err(error),
         };
-        let by_cosine = |a: &(u32, f32), b: &(u32, f32)| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0));
+        let by_cosine = |a: &(u32, f32), b: &(u32, f32)| {
+            b.1.total_cmp(&a.1).then_with(|| snapshot.in_order(a.0, b.0))
+        };
         if near.len() > TOLD {
             near.select_nth_unstable_by(TOLD - 1, by_cosine);
             near.truncate(TOLD);

@@ -6,6 +6,20 @@ use distiq_index::{Control, Index, Mode, Query};
 
 use crate::{Project, SHOP, names};
 
+/// By words, by names that many files define, by their beginnings and letters, by words nobody uses, by files.
+const QUERIES: [&str; 10] = [
+    "article cart",
+    "price",
+    "function of word seven",
+    "total amount bank",
+    "`fun_alpha` and `fun_beta()`",
+    "fun_",
+    "funnalpha betta gam",
+    "wrod_3 wordd_5",
+    "alphas of deltas in f3.py",
+    "word_1 f2 g4",
+];
+
 /// All that an index says, whatever way it came to it.
 fn contents(project: &Project) -> Vec<String> {
     let snapshot = project.snapshot();
@@ -16,15 +30,17 @@ fn contents(project: &Project) -> Vec<String> {
             lines.push(format!("{} {:?}", file.path, snapshot.chunk(number).unwrap()));
         }
     }
-    for query in ["article cart", "price", "function of word seven", "total amount bank"] {
-        for mode in [Mode::Text, Mode::Symbol] {
+    for query in QUERIES {
+        for mode in [Mode::Hybrid, Mode::Text, Mode::Symbol] {
             let query = Query { limit: 200, mode, ..Query::new(query) };
             let hits = snapshot.search(&query).unwrap();
-            lines.extend(
-                hits.iter()
-                    .map(|hit| format!("{} {} {:.3}", query.text, crate::shown(hit), hit.score)),
-            );
+            lines.extend(hits.iter().enumerate().map(|(place, hit)| {
+                let (score, reasons) = (hit.score, &hit.reasons);
+                format!("{} {mode:?} {place} {} {score} {reasons:?}", query.text, crate::shown(hit))
+            }));
         }
+        let files = snapshot.retrieve(query).unwrap().files;
+        lines.push(format!("{query} {files:?}"));
     }
     lines.sort();
     lines
@@ -86,9 +102,9 @@ fn many_changes_leave_what_a_new_index_has() {
         random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
         (random >> 33) % below
     };
-    for step in 0..60 {
+    for step in 0..400 {
         for _ in 0..=next(4) {
-            let path = format!("src/m{}/f{}.py", next(3), next(8));
+            let path = format!("src/m{}/f{}.py", next(5), next(12));
             match next(5) {
                 0 => {
                     let _ = fs::remove_file(project.root().join(path));
@@ -99,18 +115,22 @@ fn many_changes_leave_what_a_new_index_has() {
                     let _ = fs::rename(project.root().join(path), to);
                 }
                 _ => {
-                    let words: Vec<_> =
-                        (0..next(9)).map(|_| format!("word_{}", next(12))).collect();
-                    let name = next(20);
-                    project.write(
-                        &path,
-                        format!("def fun_{name}():\n    return {}\n", words.join(" + ")),
-                    );
+                    let mut text = String::new();
+                    for _ in 0..next(5) {
+                        let name = ["alpha", "beta", "gamma", "delta", "rare"][next(5) as usize];
+                        let number =
+                            if name == "rare" { next(90).to_string() } else { String::new() };
+                        let words: Vec<_> =
+                            (0..next(9)).map(|_| format!("word_{}", next(12))).collect();
+                        let sum = words.join(" + ");
+                        text += &format!("def fun_{name}{number}():\n    return {sum}\n\n");
+                    }
+                    project.write(&path, text);
                 }
             }
         }
         index.refresh(&Control::default()).unwrap();
-        if step % 20 == 19 {
+        if step % 25 == 24 {
             assert_as_if_fresh(&project);
         }
     }
