@@ -5,7 +5,6 @@
 
 mod keys;
 mod layer;
-mod nearest;
 mod rules;
 mod settings;
 

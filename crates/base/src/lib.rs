@@ -28,6 +28,7 @@ pub mod ids;
 pub mod kill;
 pub mod message;
 pub mod money;
+pub mod nearest;
 pub mod paths;
 pub mod plan;
 pub mod ports;

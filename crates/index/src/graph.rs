@@ -14,6 +14,7 @@ use crate::segment::FileFacts;
 use crate::snapshot::Snapshot;
 
 mod export;
+mod find;
 mod guess;
 pub(crate) mod hints;
 mod imports;
@@ -28,6 +29,7 @@ mod shared;
 mod ties;
 
 pub use distiq_lang::Told;
+pub use find::Lost;
 pub use hints::{Hint, Owner};
 pub use map::{MapRequest, map};
 pub use needs::{Need, Span};

@@ -8,9 +8,9 @@ use std::path::Path;
 use toml::de::{DeTable, DeValue};
 
 use super::keys::{self, KEYS, Key, Kind, Value};
-use super::nearest::nearest;
 use super::rules::{self, Rule};
 use super::{ConfigError, MAX_FILE_BYTES, Origin};
+use crate::nearest::nearest;
 
 /// One value of a layer.
 pub struct Leaf {
@@ -89,7 +89,8 @@ fn unknown(key: &str, origin: Origin) -> ConfigError {
     // A provider's own name stands in for `NAME`, so that only the mistyped part counts.
     let name = key.split('.').nth(1).unwrap_or("NAME");
     let known: Vec<String> = KEYS.iter().map(|spec| spec.name.replace("NAME", name)).collect();
-    let nearest = nearest(key, known.iter().map(String::as_str)).map(str::to_owned);
+    let nearest = nearest(key, known.iter().map(String::as_str), 1);
+    let nearest = nearest.first().map(|name| (*name).to_owned());
     ConfigError::UnknownKey { origin, key: key.to_owned(), nearest }
 }
 

@@ -1,6 +1,11 @@
 //! `distiq graph`
 
+mod named;
+
+use std::collections::HashMap;
+
 use distiq_base::ErrorKind;
+use distiq_index::Snapshot;
 use distiq_index::graph::{Direction, Edge, EdgeKind, Graph, Reached, SymbolId, Target};
 use serde_json::{Value, json};
 
@@ -12,6 +17,9 @@ use crate::{output, rows, terminal};
 
 /// How far ties are followed where nobody says so.
 const DEPTH: u32 = 3;
+
+/// So many characters of a line are shown.
+const LINE_CHARS: usize = 160;
 
 /// Ties that make one thing need another.
 const NEEDS: [EdgeKind; 5] =
@@ -54,7 +62,7 @@ enum Question {
         /// The symbol
         symbol: String,
         /// How many calls away
-        #[arg(long, default_value_t = 1)]
+        #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
         depth: u32,
     },
     /// What a symbol calls
@@ -62,7 +70,7 @@ enum Question {
         /// The symbol
         symbol: String,
         /// How many calls away
-        #[arg(long, default_value_t = 1)]
+        #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
         depth: u32,
     },
     /// What a symbol needs: calls, bases, types, imports
@@ -70,7 +78,7 @@ enum Question {
         /// The symbol
         symbol: String,
         /// How many ties away
-        #[arg(long, default_value_t = DEPTH)]
+        #[arg(long, default_value_t = DEPTH, value_parser = clap::value_parser!(u32).range(1..))]
         depth: u32,
     },
     /// What may change where a symbol changes
@@ -78,7 +86,7 @@ enum Question {
         /// The symbol
         symbol: String,
         /// How many ties away
-        #[arg(long, default_value_t = DEPTH)]
+        #[arg(long, default_value_t = DEPTH, value_parser = clap::value_parser!(u32).range(1..))]
         depth: u32,
     },
     /// A shortest way from one symbol to another
@@ -112,53 +120,131 @@ struct Row {
 pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
     let world = World::open(global, &[])?;
     let refresh = if args.no_refresh { Refresh::No } else { Refresh::Yes };
-    let graph = code_index::with(&world, refresh, |_, snapshot| Graph::of(snapshot))?;
-    let rows = match &args.question {
-        Question::Rows => return answer_rows(&graph),
-        Question::Export => {
-            if args.dot {
-                output::raw(&graph.to_dot(graph.edges()));
-            } else {
-                output::json_line(&graph.to_json(graph.edges()));
-            }
-            return Ok(());
+    let (graph, snapshot) = code_index::with(&world, refresh, |index, snapshot| {
+        Ok((Graph::of(snapshot)?, index.snapshot()?))
+    })?;
+    if let Question::Rows = &args.question {
+        return answer_rows(&graph);
+    }
+    if let Question::Export = &args.question {
+        if args.dot {
+            output::piece(&graph.to_dot(graph.edges()));
+        } else {
+            output::json_line(&graph.to_json(graph.edges()));
         }
-        Question::Definition { symbol, at: Some(place) } => definition(&graph, symbol, place)?,
-        Question::Definition { symbol, at: None } => {
-            named(&graph, symbol)?.into_iter().map(|id| node_row(&graph, id, json!({}))).collect()
-        }
-        Question::References { symbol } => references(&graph, &named(&graph, symbol)?),
-        Question::Callers { symbol, depth } => {
-            reached(&graph, &named(&graph, symbol)?, Direction::NeededBy, &[EdgeKind::Call], *depth)
-        }
-        Question::Callees { symbol, depth } => {
-            reached(&graph, &named(&graph, symbol)?, Direction::Needs, &[EdgeKind::Call], *depth)
-        }
-        Question::Dependencies { symbol, depth } => {
-            let all = with_members(&graph, &nodes(&graph, symbol)?);
-            reached(&graph, &all, Direction::Needs, &NEEDS, *depth)
-        }
-        Question::Impact { symbol, depth } => {
-            let all = with_members(&graph, &nodes(&graph, symbol)?);
-            reached(&graph, &all, Direction::NeededBy, &NEEDS, *depth)
-        }
-        Question::Path { from, to } => way(&graph, &nodes(&graph, from)?, &nodes(&graph, to)?),
-        Question::Cycles { calls } => {
-            let kind = if *calls { EdgeKind::Call } else { EdgeKind::Import };
-            cycles(&graph, kind)
-        }
-    };
+        return Ok(());
+    }
+    let asked = Asked { world: &world, graph: &graph, is_told: !args.json && !args.dot };
+    let rows = asked.answer(&args.question, &snapshot)?;
     show(args, &graph, rows);
     Ok(())
+}
+
+/// A graph that is asked.
+struct Asked<'a> {
+    world: &'a World,
+    graph: &'a Graph,
+    /// Whether words are said beside the answer.
+    is_told: bool,
+}
+
+impl Asked<'_> {
+    fn answer(&self, question: &Question, snapshot: &Snapshot) -> Result<Vec<Row>, Failure> {
+        let graph = self.graph;
+        Ok(match question {
+            Question::Definition { symbol, at: Some(place) } => {
+                let (path, line) = parsed(place).ok_or_else(|| no_place(place))?;
+                let path = self.file(path)?;
+                let rows = meant(graph, symbol, &path, line);
+                if rows.is_empty() && self.is_told {
+                    terminal::say(&format!(
+                        "nothing found: line {line} of `{path}` names no `{symbol}` that is defined in the project"
+                    ));
+                }
+                rows
+            }
+            Question::Definition { symbol, at: None } => {
+                let ids = named::symbols(graph, &named::of_root(self.world, symbol))?;
+                ids.into_iter().map(|id| node_row(graph, id, json!({}))).collect()
+            }
+            Question::References { symbol } => {
+                references(graph, &self.symbols(symbol)?, self.is_told.then_some(snapshot))
+            }
+            Question::Callers { symbol, depth } => {
+                self.calls(symbol, Direction::NeededBy, *depth)?
+            }
+            Question::Callees { symbol, depth } => self.calls(symbol, Direction::Needs, *depth)?,
+            Question::Dependencies { symbol, depth } => {
+                reached(graph, &self.nodes(symbol)?, Direction::Needs, &NEEDS, *depth)
+            }
+            Question::Impact { symbol, depth } => {
+                reached(graph, &self.nodes(symbol)?, Direction::NeededBy, &NEEDS, *depth)
+            }
+            Question::Path { from, to } => {
+                let ends = |text: &str| named::nodes(graph, &named::of_root(self.world, text));
+                way(graph, &ends(from)?, &ends(to)?)
+            }
+            Question::Cycles { calls } => {
+                cycles(graph, if *calls { EdgeKind::Call } else { EdgeKind::Import })
+            }
+            Question::Export | Question::Rows => Vec::new(),
+        })
+    }
+
+    /// Returns what a text means, and says so where that are several symbols.
+    fn symbols(&self, text: &str) -> Result<Vec<SymbolId>, Failure> {
+        let ids = named::symbols(self.graph, &named::of_root(self.world, text))?;
+        if self.is_told {
+            named::tell_several(self.graph, text, &ids);
+        }
+        Ok(ids)
+    }
+
+    /// Returns the symbols or the file of a text, with their members.
+    fn nodes(&self, text: &str) -> Result<Vec<u32>, Failure> {
+        let ids = named::nodes(self.graph, &named::of_root(self.world, text))?;
+        if self.is_told {
+            named::tell_several(self.graph, text, &ids);
+        }
+        Ok(ids.iter().flat_map(|id| self.graph.with_members(*id)).collect())
+    }
+
+    fn calls(&self, text: &str, direction: Direction, depth: u32) -> Result<Vec<Row>, Failure> {
+        let ids = self.symbols(text)?;
+        Ok(reached(self.graph, &ids, direction, &[EdgeKind::Call], depth))
+    }
+
+    fn file(&self, path: &str) -> Result<String, Failure> {
+        let path = named::of_root(self.world, path);
+        match self.graph.file_node(&path) {
+            Some(file) => Ok(self.graph.label(file)),
+            None => Err(named::no_file(self.graph, &path)),
+        }
+    }
+}
+
+fn no_place(place: &str) -> Failure {
+    Failure::new(ErrorKind::Usage, format!("`{place}` is no `PATH:LINE`"))
+        .with_hint("Name the line of the use, as `src/main.py:12`")
 }
 
 fn show(args: &Args, graph: &Graph, rows: Vec<Row>) {
     if args.dot {
         let edges: Vec<Edge> = rows.iter().filter_map(|row| row.edge).collect();
-        return output::raw(&graph.to_dot(&edges));
+        return output::piece(&graph.to_dot(&edges));
     }
     if rows.is_empty() && !args.json {
-        terminal::say("nothing found");
+        match &args.question {
+            Question::Callers { symbol, .. } | Question::Callees { symbol, .. } => {
+                named::tell_no_calls(graph, &graph.find(symbol));
+            }
+            Question::Path { from, to } => {
+                terminal::say(&format!("nothing found: no ties lead from `{from}` to `{to}`"));
+            }
+            Question::Cycles { .. } => terminal::say("no circles"),
+            Question::Definition { at: Some(_), .. } => {}
+            _ => terminal::say("nothing found"),
+        }
     }
     for row in rows {
         if args.json {
@@ -167,28 +253,6 @@ fn show(args: &Args, graph: &Graph, rows: Vec<Row>) {
             output::text(&row.text);
         }
     }
-}
-
-/// Returns the symbols that a text means.
-fn named(graph: &Graph, text: &str) -> Result<Vec<SymbolId>, Failure> {
-    let found = graph.find(text);
-    if found.is_empty() {
-        return Err(Failure::new(ErrorKind::Usage, format!("No symbol `{text}`"))
-            .with_hint("Name it as `NAME`, `Class.name`, `PATH:NAME` or `PATH:LINE`"));
-    }
-    Ok(found)
-}
-
-/// Returns the symbols that a text means, or the file.
-fn nodes(graph: &Graph, text: &str) -> Result<Vec<u32>, Failure> {
-    match graph.file_node(text) {
-        Some(file) => Ok(vec![file]),
-        None => named(graph, text),
-    }
-}
-
-fn with_members(graph: &Graph, ids: &[u32]) -> Vec<u32> {
-    ids.iter().flat_map(|id| graph.with_members(*id)).collect()
 }
 
 /// Shows a node, with what is known of it beside.
@@ -219,10 +283,18 @@ fn reached(
     depth: u32,
 ) -> Vec<Row> {
     let found = graph.reach(from, direction, kinds, depth);
-    found.iter().map(|at| reached_row(graph, at)).collect()
+    // What was asked about needs no telling, unless it is several things.
+    let is_known = |near: u32| matches!(from, [one] if *one == near);
+    let row = |at: &Reached| {
+        let near = if direction == Direction::Needs { at.edge.from } else { at.edge.to };
+        let row = reached_row(graph, at, (!is_known(near)).then_some((direction, near)));
+        Row { text: format!("{}{}", "  ".repeat(at.depth as usize - 1), row.text), ..row }
+    };
+    found.iter().map(row).collect()
 }
 
-fn reached_row(graph: &Graph, at: &Reached) -> Row {
+/// Shows what was reached, by which tie, and from where if that is to be told.
+fn reached_row(graph: &Graph, at: &Reached, from: Option<(Direction, u32)>) -> Row {
     let tie = at.edge.kind.name();
     let more = json!({
         "depth": at.depth,
@@ -231,13 +303,21 @@ fn reached_row(graph: &Graph, at: &Reached) -> Row {
         "weight": at.edge.weight,
     });
     let row = node_row(graph, at.node, more);
-    let text = format!(
-        "{}{} ({tie}, line {})",
-        "  ".repeat(at.depth as usize - 1),
-        row.text,
-        at.edge.line
-    );
+    let near = match from {
+        Some((Direction::Needs, near)) => format!(" in {}", short(graph, near)),
+        Some((Direction::NeededBy, near)) => format!(" of {}", short(graph, near)),
+        None => String::new(),
+    };
+    let text = format!("{} ({tie}{near}, line {})", row.text, at.edge.line);
     Row { text, edge: Some(at.edge), ..row }
+}
+
+/// Returns a symbol's qualified name, or a file's path.
+fn short(graph: &Graph, node: u32) -> String {
+    match graph.symbol(node) {
+        Some(_) => graph.qualified(node),
+        None => graph.label(node),
+    }
 }
 
 fn answer_rows(graph: &Graph) -> Result<(), Failure> {
@@ -257,7 +337,7 @@ fn answer_rows(graph: &Graph) -> Result<(), Failure> {
                     },
                 );
                 let ids: Vec<SymbolId> = ids.collect();
-                references(graph, &ids).into_iter().map(|row| row.json).collect()
+                references(graph, &ids, None).into_iter().map(|row| row.json).collect()
             }
             other => return Err(format!("`{other}` cannot be asked")),
         };
@@ -268,12 +348,6 @@ fn answer_rows(graph: &Graph) -> Result<(), Failure> {
 fn parsed(place: &str) -> Option<(&str, u32)> {
     let (path, line) = place.rsplit_once(':')?;
     Some((path, line.parse().ok()?))
-}
-
-fn definition(graph: &Graph, name: &str, place: &str) -> Result<Vec<Row>, Failure> {
-    let (path, line) = parsed(place)
-        .ok_or_else(|| Failure::new(ErrorKind::Usage, format!("`{place}` is no `PATH:LINE`")))?;
-    Ok(meant(graph, name, path, line))
 }
 
 fn meant(graph: &Graph, name: &str, path: &str, line: u32) -> Vec<Row> {
@@ -292,16 +366,23 @@ fn meant(graph: &Graph, name: &str, path: &str, line: u32) -> Vec<Row> {
     graph.definition(path, line, name).into_iter().map(row).collect()
 }
 
-fn references(graph: &Graph, ids: &[SymbolId]) -> Vec<Row> {
+/// Returns the lines that mean symbols; with the text of each, where a snapshot is at hand.
+fn references(graph: &Graph, ids: &[SymbolId], snapshot: Option<&Snapshot>) -> Vec<Row> {
     let mut rows = Vec::new();
     let files = u32::try_from(graph.symbols().len()).unwrap_or(u32::MAX);
+    let mut texts: HashMap<u32, String> = HashMap::new();
     for id in ids {
         for (file, line, weight) in graph.references(*id) {
             let path = graph.label(files.saturating_add(file));
             let of = graph.label(*id);
+            let text = texts.entry(file).or_insert_with(|| {
+                snapshot.and_then(|snapshot| snapshot.text(&path)).unwrap_or_default()
+            });
+            let text = text.lines().nth(line.saturating_sub(1) as usize).unwrap_or_default();
+            let text: String = text.trim().chars().take(LINE_CHARS).collect();
             rows.push(Row {
+                text: format!("{path}:{line}  {text}").trim_end().to_owned(),
                 json: json!({ "path": path, "line": line, "of": of, "weight": weight }),
-                text: format!("{path}:{line}"),
                 edge: None,
             });
         }
@@ -318,8 +399,7 @@ fn way(graph: &Graph, from: &[u32], to: &[u32]) -> Vec<Row> {
         .collect();
     for (at, edge) in edges.iter().enumerate() {
         let depth = u32::try_from(at + 1).unwrap_or(u32::MAX);
-        let row = reached_row(graph, &Reached { node: edge.to, depth, edge: *edge });
-        rows.push(Row { text: row.text.trim_start().to_owned(), ..row });
+        rows.push(reached_row(graph, &Reached { node: edge.to, depth, edge: *edge }, None));
     }
     rows
 }

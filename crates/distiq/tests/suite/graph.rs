@@ -83,6 +83,88 @@ fn what_is_not_there_is_told() {
 }
 
 #[test]
+fn symbols_are_named_as_people_write_them() {
+    let place = place();
+    place.write("lib/tax.py", "def other():\n    return 3\n");
+    for name in [
+        "shop.cart.Cart.total",
+        "shop.Cart.total",
+        "cart.Cart.total",
+        "Cart.total()",
+        " Cart::total ",
+    ] {
+        assert_eq!(asked(&place, &["definition", name]), ["Cart.total"], "{name}");
+    }
+    let whole =
+        place.project().canonicalize().unwrap().join("shop/cart.py:5").display().to_string();
+    for at in [
+        "cart.py:5",
+        "./shop/cart.py:5",
+        "shop/cart.py:5:9",
+        "cart.py:total",
+        "cart.py:Cart::total",
+        &whole,
+    ] {
+        assert_eq!(asked(&place, &["definition", at]), ["Cart.total"], "{at}");
+    }
+    assert_eq!(asked(&place, &["definition", "rate", "--at", "cart.py:5"]), ["rate"]);
+    assert!(asked(&place, &["impact", "cart.py"]).contains(&"checkout 1".to_owned()));
+}
+
+#[test]
+fn what_means_nothing_is_told_with_what_may_be_meant() {
+    let place = place();
+    place.write("lib/tax.py", "def other():\n    return 3\n");
+    for (arguments, message, hint) in [
+        (&["callers", "chekout"][..], "No symbol `chekout`", "Did you mean `checkout`?"),
+        (&["callers", "Cart.totl"], "No symbol `Cart.totl`", "Did you mean `Cart.total`?"),
+        (&["callers", "check_out"], "No symbol `check_out`", "Did you mean `checkout`?"),
+        (&["definition", "shop/cart.py"], "`shop/cart.py` is a file", "`shop/cart.py:Cart`"),
+        (&["definition", "shop/card.py:3"], "No file of the index", "Did you mean `shop/cart.py`?"),
+        (&["impact", "shop/card.py"], "No file of the index", "Did you mean `shop/cart.py`?"),
+        (&["impact", "tax.py"], "Several files end with `tax.py`", "from the project's root"),
+        (&["definition", "shop/cart.py:1"], "Nothing is defined on line 1", "Cart (line 3)"),
+        (&["definition", "rate", "--at", "shop/card.py:5"], "No file of the index", "shop/cart.py"),
+        (&["definition", "rate", "--at", "cart"], "no `PATH:LINE`", "src/main.py:12"),
+        (&["callers", "--depth", "0", "rate"], "Invalid value '0'", ""),
+    ] {
+        let ran = place.run(&[&["graph"], arguments].concat());
+        assert_eq!(ran.code, 2, "{arguments:?}: {}", ran.err);
+        assert!(ran.err.contains(message) && ran.err.contains(hint), "{arguments:?}: {}", ran.err);
+    }
+    let ran = place.run(&["graph", "definition", "net", "--at", "shop/cart.py:1"]);
+    assert!(ran.code == 0 && ran.err.contains("names no `net`"), "{}", ran.err);
+}
+
+#[test]
+fn several_meanings_and_kinds_without_calls_are_told() {
+    let place = place();
+    place.write(
+        "lib/tax.py",
+        "def rate():\n    return 3\n\nLIMIT = 3\n\ndef own():\n    return rate()\n",
+    );
+    let ran = place.run(&["graph", "callers", "rate"]);
+    assert!(
+        ran.err.contains(
+            "note: `rate` means 2 symbols, answered as one: `lib/tax.py:rate`, `shop/tax.py:rate`"
+        ),
+        "{}",
+        ran.err
+    );
+    assert!(ran.out.contains("Cart.total (call of rate, line 5)"), "{}", ran.out);
+    let ran = place.run(&["graph", "callers", "lib/tax.py:rate"]);
+    assert!(ran.err.is_empty() && ran.out.contains("own (call, line 7)"), "{}{}", ran.err, ran.out);
+    let ran = place.run(&["graph", "callers", "LIMIT"]);
+    assert!(
+        ran.err.contains("`references`, `dependencies` and `impact` tell of it"),
+        "{}",
+        ran.err
+    );
+    let ran = place.run(&["graph", "references", "shop/tax.py:rate"]);
+    assert!(ran.out.contains("shop/cart.py:5  return self.net() * rate()"), "{}", ran.out);
+}
+
+#[test]
 fn rows_are_answered() {
     let place = place();
     let input = "{\"id\": 1, \"ask\": \"definition\", \"at\": \"shop/main.py:4\", \"name\": \"total\"}\n{\"id\": 2, \"ask\": \"zebra\", \"at\": \"a:1\", \"name\": \"b\"}\n";

@@ -31,56 +31,6 @@ pub struct Reached {
 }
 
 impl Graph {
-    /// Returns the symbols that a text means: a name, a qualified name, `PATH:LINE`, `PATH:NAME`.
-    pub fn find(&self, text: &str) -> Vec<SymbolId> {
-        if let Some((path, rest)) = text.rsplit_once(':')
-            && let Some(file) = self.by_path.get(path)
-        {
-            return self.in_file(*file, rest);
-        }
-        let dotted = text.replace("::", ".").replace('#', ".");
-        let own = dotted.rsplit('.').next().unwrap_or(&dotted);
-        let named = self.by_name.get(own).cloned().unwrap_or_default();
-        if dotted == own {
-            return named;
-        }
-        let ends = |id: &SymbolId| {
-            let mut full = self.qualified(*id);
-            if let Some(symbol) = self.symbol(*id) {
-                let path = self.path_of(symbol).replace('/', ".");
-                let stem = path.rsplit_once('.').map_or(path.as_str(), |(stem, _)| stem);
-                full = format!("{stem}.{full}");
-            }
-            full == dotted || full.ends_with(&format!(".{dotted}"))
-        };
-        named.into_iter().filter(ends).collect()
-    }
-
-    fn in_file(&self, file: u32, what: &str) -> Vec<SymbolId> {
-        let of = |id: &SymbolId| self.symbol(*id).is_some_and(|symbol| symbol.file == file);
-        let all = (0..offset(self.symbols.len())).filter(of);
-        let Ok(line) = what.parse::<u32>() else {
-            return all
-                .filter(|id| {
-                    self.qualified(*id) == what || self.symbol(*id).is_some_and(|s| s.name == what)
-                })
-                .collect();
-        };
-        // The innermost one around the line.
-        let around: Vec<SymbolId> = all
-            .filter(|id| {
-                self.symbol(*id).is_some_and(|s| s.start_line <= line && line <= s.end_line)
-            })
-            .collect();
-        let size = |id: &SymbolId| self.symbol(*id).map_or(0, |s| s.end_line - s.start_line);
-        around.into_iter().min_by_key(|id| (size(id), std::cmp::Reverse(*id))).into_iter().collect()
-    }
-
-    /// Returns the number of a file among the nodes.
-    pub fn file_node(&self, path: &str) -> Option<u32> {
-        self.by_path.get(path).map(|file| offset(self.symbols.len()) + file)
-    }
-
     /// Returns what a name on a 1-based line of a file means, the likeliest first.
     pub fn definition(&self, path: &str, line: u32, name: &str) -> Vec<(Target, f32)> {
         let Some(number) = self.by_path.get(path) else { return Vec::new() };
