@@ -54,6 +54,9 @@ pub fn assert_as_if_fresh(project: &Project) {
 }
 
 fn similar_asserts(kept: &[String], fresh: &[String]) {
+    if kept == fresh {
+        return;
+    }
     let lost: Vec<_> = fresh.iter().filter(|line| !kept.contains(line)).take(5).collect();
     let stale: Vec<_> = kept.iter().filter(|line| !fresh.contains(line)).take(5).collect();
     assert!(
@@ -130,7 +133,7 @@ fn many_changes_leave_what_a_new_index_has() {
             }
         }
         index.refresh(&Control::default()).unwrap();
-        if step % 25 == 24 {
+        if step % 50 == 49 {
             assert_as_if_fresh(&project);
         }
     }
