@@ -135,7 +135,8 @@ pub fn with<T>(
             work(&code.with_documents(&documents.snapshot()?)?)
         };
         match once() {
-            Err(IndexError::Damaged) => {
+            // Where it is the code's that is damaged, the caller builds that anew, and comes back.
+            Err(IndexError::Damaged) if code.is_whole() => {
                 Index::clear_documents(&world.root, &world.home.cache)?;
                 once()
             }

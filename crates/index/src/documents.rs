@@ -3,13 +3,14 @@
 //! That index lies in a folder beside the code's and is made only for who asks for documents, so that nobody waits for them
 //! who looks for code, and no answer about code depends on whether somebody asked for documents before.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use distiq_base::{DocumentError, ReadDocument, atomic};
 
 use crate::files::{self, Skip};
+use crate::place;
 use crate::walk::MAX_BYTES;
 use crate::words::without_keys;
 
@@ -66,5 +67,5 @@ pub(crate) fn file_name(path: &str) -> String {
 
 /// Returns what is kept of a document.
 pub(crate) fn kept(folder: &Path, path: &str) -> Option<String> {
-    fs::read_to_string(folder.join(file_name(path))).ok()
+    String::from_utf8(place::read(&folder.join(file_name(path)), 2 * MAX_BYTES)?).ok()
 }

@@ -20,7 +20,7 @@ use distiq_base::atomic;
 pub(crate) use look::{History, PAST};
 pub(crate) use signal::OfPast;
 
-use crate::place::Place;
+use crate::place::{self, Place};
 use log::{Ending, Range, Source};
 use stored::{MOST_COMMITS, Stored};
 
@@ -28,6 +28,8 @@ use stored::{MOST_COMMITS, Stored};
 const PATIENCE: Duration = Duration::from_secs(60);
 /// How many commits are read at a time.
 const STEP: u32 = 1_000;
+/// A longer file is not what was written.
+const MOST_BYTES: u64 = 128 << 20;
 /// The file's name.
 const NAME: &str = "history";
 
@@ -59,7 +61,7 @@ impl Record {
         if let Some((_, history)) = state.as_ref().filter(|(known, _)| *known == seen) {
             return Some(Arc::clone(history));
         }
-        let Some(stored) = Stored::read(&fs::read(&path).ok()?) else {
+        let Some(stored) = read(&path) else {
             let _ = fs::remove_file(&path);
             return None;
         };
@@ -93,8 +95,7 @@ impl Record {
             let _ = fs::remove_file(&path);
             return true;
         };
-        let known = fs::read(&path).ok().and_then(|bytes| Stored::read(&bytes));
-        let known = known
+        let known = read(&path)
             .filter(|known| known.stamp.ground == stamp.ground && known.head.prefix == head.prefix);
         let read = match known {
             Some(known) => follow(&source, known, head, &ending),
@@ -105,6 +106,11 @@ impl Record {
         // What cannot be written is read again by the next.
         atomic::write(&path, &stored.bytes(), None).is_ok() && is_whole
     }
+}
+
+/// Reads the history's file; `None` where it is not what was written.
+fn read(path: &Path) -> Option<Stored> {
+    Stored::read(&place::read(path, MOST_BYTES)?)
 }
 
 /// Returns the past of a revision in a repository without files; `None` where git cannot read it.

@@ -48,4 +48,5 @@ pub use search::{Hit, Mode, Query, Tests, is_test};
 pub use segment::{FileFacts, ImportFact, Mention, UnitFact};
 pub use snapshot::{FileView, Snapshot, Stats};
 pub use vector::Vectors;
+pub use walk::MAX_FILES;
 pub use watch::Seen;

@@ -3,7 +3,7 @@
 mod own;
 
 use std::fs::{self, File, OpenOptions};
-use std::io;
+use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use distiq_base::atomic;
 use nix::errno::Errno;
-use nix::fcntl::{Flock, FlockArg};
+use nix::fcntl::{Flock, FlockArg, OFlag};
 
 use crate::error::IndexError;
 use own::Own;
@@ -21,6 +21,9 @@ pub(crate) const FOLDER: &str = ".distiq";
 /// How long somebody else's change is waited for.
 const PATIENCE: Duration = Duration::from_secs(20);
 const LOOK_EVERY: Duration = Duration::from_millis(10);
+
+/// The most bytes of a file of vectors that is read.
+pub(crate) const MOST_VECTORS: u64 = 1 << 30;
 
 /// Where a project's index lies: in the project, or in the user's cache where that cannot be written.
 #[derive(Clone, Debug)]
@@ -148,4 +151,15 @@ fn make(above: &Path, folder: &Path) -> io::Result<()> {
 fn is_own(folder: &Path) -> bool {
     let user = nix::unistd::geteuid().as_raw();
     fs::symlink_metadata(folder).is_ok_and(|data| data.is_dir() && data.uid() == user)
+}
+
+/// Reads a file of an index; `None` where there is none, it is no plain file, or it has more than `most` bytes.
+pub(crate) fn read(path: &Path, most: u64) -> Option<Vec<u8>> {
+    let mut options = OpenOptions::new();
+    // A pipe must not be waited for.
+    let file = options.read(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(path).ok()?;
+    let data = file.metadata().ok().filter(|data| data.is_file() && data.len() <= most)?;
+    let mut bytes = Vec::with_capacity(usize::try_from(data.len()).ok()?);
+    file.take(most).read_to_end(&mut bytes).ok()?;
+    Some(bytes)
 }

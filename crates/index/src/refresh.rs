@@ -96,8 +96,10 @@ pub struct Refreshed {
     pub read: u64,
     /// Files that are gone.
     pub removed: u64,
-    /// Files that were left out, for their names or because there are too many.
+    /// Files that were left out, since their names are no text.
     pub left_out: u64,
+    /// Whether there are more files than [`MAX_FILES`](crate::MAX_FILES); the others are left out, and nobody counted them.
+    pub is_full: bool,
 }
 
 impl Index {
@@ -339,6 +341,7 @@ impl Index {
         let mut refreshed = Refreshed {
             files: u64::try_from(walked.files.len()).unwrap_or(u64::MAX),
             left_out: u64::try_from(walked.left_out).unwrap_or(u64::MAX),
+            is_full: walked.is_full,
             ..Refreshed::default()
         };
         let Differences { changed, known, removed } = differences(walked.files, &known?);
@@ -439,6 +442,10 @@ impl Index {
         {
             let open = lock();
             missing.retain(|name| !open.contains_key(*name));
+        }
+        // A name leads nowhere else.
+        if missing.iter().any(|name| name.contains('/')) {
+            return Err(Damaged);
         }
         let paths: Vec<PathBuf> = missing.iter().map(|name| self.place.segment(name)).collect();
         let opened = open::open_all(&paths)?;

@@ -154,8 +154,10 @@ impl Snapshot {
                 stats.files += 1;
                 stats.chunks += u64::from(file.chunks);
                 stats.lines += u64::from(file.lines);
-                stats.bytes += file.bytes;
-                sums.iter_mut().zip(file.lengths).for_each(|(sum, length)| *sum += length);
+                stats.bytes = stats.bytes.saturating_add(file.bytes);
+                for (sum, length) in sums.iter_mut().zip(file.lengths) {
+                    *sum = sum.saturating_add(length);
+                }
             }
             stats.segments += 1;
         }
@@ -190,6 +192,11 @@ impl Snapshot {
         let folder = documents.meaning.folder().to_path_buf();
         let joined = Self::of(&self.root, parts, meaning)?;
         Ok(Self { documents: Some(folder), record: self.record.clone(), ..joined })
+    }
+
+    /// Reads all that its segments hold; tells whether all of it is what was written. What is kept beside them mends itself.
+    pub fn is_whole(&self) -> bool {
+        self.parts.iter().all(|part| part.segment.check().is_ok())
     }
 
     /// Returns the project's root.

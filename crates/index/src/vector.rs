@@ -18,7 +18,7 @@ use distiq_base::{Embed, Rerank, atomic};
 use distiq_ml::kernels::{quantize, scan};
 
 use crate::error::IndexError;
-use crate::place::Place;
+use crate::place::{MOST_VECTORS, Place, read};
 use crate::search::{Hit, Query, Tests, is_test};
 use crate::snapshot::{Part, Snapshot};
 use crate::words::Analyzer;
@@ -135,15 +135,15 @@ impl Meaning {
     fn read(&self, state: &mut State, snapshot: &Snapshot) -> Option<Own> {
         let is_fresh = |model: &Arc<Model>| model.serves(snapshot.stats().chunks);
         state.model = state.model.take().filter(is_fresh).or_else(|| {
-            let bytes = std::fs::read(self.place.segment("lsa.model")).ok()?;
+            let bytes = read(&self.place.segment("lsa.model"), MOST_VECTORS)?;
             Some(Arc::new(Model::read(&bytes)?)).filter(is_fresh)
         });
         let model = Arc::clone(state.model.as_ref()?);
         state.rows.retain(|_, rows| rows.model == model.id);
         for part in snapshot.parts() {
             if !state.rows.contains_key(&part.name) {
-                let bytes =
-                    std::fs::read(self.place.segment(&rows::file_name(&part.name, ""))).ok();
+                let file = self.place.segment(&rows::file_name(&part.name, ""));
+                let bytes = read(&file, MOST_VECTORS);
                 let rows = bytes
                     .and_then(|bytes| Rows::read(&bytes))
                     .filter(|rows| rows.model == model.id && rows.len() == part.segment.chunks());

@@ -21,7 +21,7 @@ use folder::Entries;
 use rules::Rules;
 
 /// Most files of a project.
-pub(crate) const MAX_FILES: usize = 400_000;
+pub const MAX_FILES: usize = 400_000;
 /// Largest file whose text is read.
 pub(crate) const MAX_BYTES: u64 = 4 << 20;
 /// Deepest nesting of folders.
@@ -50,19 +50,26 @@ pub(crate) struct Found {
 #[derive(Debug, Default)]
 pub(crate) struct Walked {
     pub files: Vec<Found>,
-    /// How many were left out because of their names, or because there were too many.
+    /// How many were left out because of their names.
     pub left_out: usize,
+    /// Whether there were more than the most.
+    pub is_full: bool,
     /// Whether a part of it failed, so that files may be missing.
     pub is_cut: bool,
 }
 
 /// Lists the files, in no order; those that ignore files name are left out, and links are not followed.
 pub(crate) fn walk(root: &Path, is_cancelled: &(dyn Fn() -> bool + Sync)) -> Walked {
+    walk_most(root, MAX_FILES, is_cancelled)
+}
+
+fn walk_most(root: &Path, most: usize, is_cancelled: &(dyn Fn() -> bool + Sync)) -> Walked {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let Ok(folder) = rustix::fs::open(root, flags, Mode::empty()) else { return Walked::default() };
     let top = Folder { path: String::new(), depth: 0, rules: Arc::new(Rules::outside(root)) };
     let walk = Walk {
         root: folder,
+        most,
         is_cancelled,
         queue: Mutex::new(Queue { folders: vec![top], working: 0 }),
         more: Condvar::new(),
@@ -86,6 +93,7 @@ pub(crate) fn walk(root: &Path, is_cancelled: &(dyn Fn() -> bool + Sync)) -> Wal
                 Ok(other) => {
                     walked.files.extend(other.files);
                     walked.left_out += other.left_out;
+                    walked.is_full |= other.is_full;
                 }
                 Err(_) => walked.is_cut = true,
             }
@@ -113,6 +121,8 @@ struct Queue {
 /// What the threads of a walk share.
 struct Walk<'a> {
     root: OwnedFd,
+    /// Most files.
+    most: usize,
     is_cancelled: &'a (dyn Fn() -> bool + Sync),
     queue: Mutex<Queue>,
     more: Condvar,
@@ -230,8 +240,8 @@ impl<'a> Worker<'a> {
                 continue;
             };
             let Some((bytes, modified_ns)) = folder::stat(folder, name) else { continue };
-            if self.walk.count.fetch_add(1, Ordering::Relaxed) >= MAX_FILES {
-                self.walked.left_out += 1;
+            if self.walk.count.fetch_add(1, Ordering::Relaxed) >= self.walk.most {
+                self.walked.is_full = true;
                 self.walk.is_over.store(true, Ordering::Relaxed);
                 return None;
             }

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use distiq_index::{Control, Index, Refreshed, Seen};
+use distiq_index::{Control, Index, MAX_FILES, Refreshed, Seen};
 use serde_json::json;
 
 use crate::cli::Global;
@@ -64,7 +64,7 @@ fn watch(index: &Index, args: &Args) {
 }
 
 fn tell(index: &Index, args: &Args, refreshed: &Refreshed, begin: Instant) -> Result<(), Failure> {
-    let Refreshed { files, read, removed, left_out } = *refreshed;
+    let Refreshed { files, read, removed, left_out, is_full } = *refreshed;
     let snapshot = index.snapshot()?;
     let (stats, vectors) = (snapshot.stats(), snapshot.vectors()?);
     let ms = u64::try_from(begin.elapsed().as_millis()).unwrap_or(u64::MAX);
@@ -74,6 +74,7 @@ fn tell(index: &Index, args: &Args, refreshed: &Refreshed, begin: Instant) -> Re
             "read": read,
             "removed": removed,
             "left_out": left_out,
+            "is_full": is_full,
             "chunks": stats.chunks,
             "lines": stats.lines,
             "vectors": vectors.made,
@@ -86,7 +87,12 @@ fn tell(index: &Index, args: &Args, refreshed: &Refreshed, begin: Instant) -> Re
         stats.chunks, stats.lines
     ));
     if left_out > 0 {
-        output::text(&format!("{left_out} files left out: odd names, or too many files"));
+        output::text(&format!("{left_out} files left out: their names are no text"));
+    }
+    if is_full {
+        output::text(&format!(
+            "more than {MAX_FILES} files: the others are left out; name folders in .distiqignore"
+        ));
     }
     Ok(())
 }

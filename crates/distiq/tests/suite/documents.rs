@@ -1,6 +1,7 @@
 //! PDF files as sources of `ask`.
 
 use std::fs;
+use std::path::PathBuf;
 
 use distiq_testkit::pdf::{of_objects, pages, stream, swelling};
 use distiq_testkit::{Answer, Script, ScriptedModel};
@@ -121,6 +122,40 @@ fn nothing_is_made_where_there_are_no_documents() {
     place.write("a.md", "# Sessions\n\nA session ends.\n");
     local(&place, "when does a session end");
     assert!(!place.project().join(".distiq/documents").exists());
+}
+
+/// Returns the segments of the code's index, or of the documents'.
+fn segments(place: &Place, of: &str) -> Vec<PathBuf> {
+    let paths = |folder: PathBuf| -> Vec<PathBuf> {
+        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect()
+    };
+    let own = paths(place.project().join(".distiq").join(of));
+    let mut files: Vec<PathBuf> = own.into_iter().flat_map(paths).collect();
+    files.retain(|path| path.extension().is_some_and(|ending| ending == "seg"));
+    files
+}
+
+#[test]
+fn what_is_damaged_is_built_anew_and_nothing_else() {
+    let place = place();
+    let ask = || local(&place, "parse cookie header").out;
+    let whole = ask();
+    for (damaged, other) in [("index", "documents"), ("documents", "index")] {
+        let (mut built, places) = (0, 40);
+        for part in 0..places {
+            let kept = segments(&place, other);
+            let path = segments(&place, damaged).remove(0);
+            let mut bytes = fs::read(&path).unwrap();
+            // The lists, which are read late.
+            let at = bytes.len() / 3 * part / places;
+            bytes[at] ^= 0x55;
+            fs::write(&path, bytes).unwrap();
+            assert_eq!(row(&ask())["sources"], row(&whole)["sources"], "{damaged} {at}");
+            assert_eq!(segments(&place, other), kept, "{damaged} {at}");
+            built += usize::from(segments(&place, damaged) != [path]);
+        }
+        assert!(built > 2, "{damaged}: {built}");
+    }
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::io::Read;
 
 use serde::{Deserialize, Serialize};
 
-use super::log::{Commit, Head, Stamp};
+use super::log::{Commit, Head, Stamp, is_id};
 use super::message::clean;
 use crate::words::Analyzer;
 
@@ -74,7 +74,10 @@ impl Stored {
         if crc32fast::hash(rest) != u32::from_le_bytes(*checksum) {
             return None;
         }
-        postcard::from_bytes(bytes.get(HEAD..)?).ok()
+        let stored: Self = postcard::from_bytes(bytes.get(HEAD..)?).ok()?;
+        // They are given to git, which must not take them for options.
+        let is_right = is_id(&stored.head.id) && stored.rest.iter().all(|(from, _)| is_id(from));
+        is_right.then_some(stored)
     }
 
     /// Tells by a file's first bytes whether it holds all there is to know.
@@ -227,14 +230,26 @@ mod tests {
         assert_eq!(whole.terms, "cooki\nfirst\npars\n");
         assert_eq!(whole.files, "a.py\0b.py\0z.py\0");
         assert_eq!(whole.commits[1].terms, [0, 0, 0, 2, 2], "no more than three times");
+        let head = Head { id: "ab".repeat(20), ..Head::default() };
+        let whole = Stored { head, ..whole };
         let bytes = whole.bytes();
-        assert_eq!(Stored::read(&bytes), Some(whole));
+        assert_eq!(Stored::read(&bytes).as_ref(), Some(&whole));
         for at in 0..bytes.len() {
             let mut damaged = bytes.clone();
             damaged[at] ^= 0x11;
             assert_eq!(Stored::read(&damaged), None, "byte {at}");
             assert_eq!(Stored::read(&bytes[..at]), None, "cut at {at}");
         }
+    }
+
+    #[test]
+    fn what_is_no_commit_is_not_given_to_git() {
+        let option = "--output=/tmp/written".to_owned();
+        let right = Head { id: "ab".repeat(20), ..Head::default() };
+        let of = |head: &Head, rest| Stored { head: head.clone(), rest, ..Stored::default() };
+        assert!(Stored::read(&of(&right, Some((right.id.clone(), 3))).bytes()).is_some());
+        assert_eq!(Stored::read(&of(&right, Some((option.clone(), 3))).bytes()), None);
+        assert_eq!(Stored::read(&of(&Head { id: option, ..right }, None).bytes()), None);
     }
 
     #[test]

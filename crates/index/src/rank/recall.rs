@@ -308,7 +308,7 @@ impl<'a> FileWalk<'a> {
     pub fn add(&mut self, counts: &[u8; FIELDS]) {
         self.is_open = true;
         for (sum, count) in self.counts.iter_mut().zip(counts) {
-            *sum += u32::from(*count);
+            *sum = sum.wrapping_add(u32::from(*count));
         }
         self.path = counts.get(Field::Path as usize).copied().unwrap_or(0);
     }

@@ -5,12 +5,12 @@
 //! search.
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use distiq_base::atomic;
 use serde::{Deserialize, Serialize};
 
+use crate::place;
 use crate::segment::{Damaged, MENTION, NAME, Postings};
 use crate::snapshot::Part;
 
@@ -88,9 +88,7 @@ fn without_none(marks: Vec<bool>) -> Vec<bool> {
 }
 
 fn read(path: &Path) -> Option<Vec<Kept>> {
-    let is_small = |meta: &fs::Metadata| meta.is_file() && meta.len() <= MOST_BYTES;
-    fs::metadata(path).ok().filter(is_small)?;
-    let bytes = fs::read(path).ok()?;
+    let bytes = place::read(path, MOST_BYTES)?;
     let (checksum, rest) = bytes.strip_prefix(MAGIC)?.split_first_chunk::<4>()?;
     if crc32fast::hash(rest) != u32::from_le_bytes(*checksum) {
         return None;
@@ -247,6 +245,8 @@ impl<'a> Names<'a> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
     use crate::{Control, Index, Query};
 

@@ -70,7 +70,7 @@ impl Usual {
                 files += 1;
                 chunks = chunks.saturating_add(file.chunks);
                 for (sum, length) in sums.iter_mut().zip(file.lengths) {
-                    *sum += length;
+                    *sum = sum.saturating_add(length);
                 }
             }
         }

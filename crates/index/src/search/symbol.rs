@@ -83,7 +83,8 @@ fn named(snapshot: &Snapshot, name: &str) -> Result<Vec<(u32, bool)>, IndexError
             let (text, place) = found?;
             let bytes = part.segment.list(place)?;
             let chunks = Postings::new(&bytes).filter(|found| part.holds(found.document));
-            let mut chunks = chunks.map(|found| part.base + found.document).peekable();
+            let mut chunks =
+                chunks.map(|found| part.base.saturating_add(found.document)).peekable();
             if chunks.peek().is_some() {
                 called.entry(text).or_default().extend(chunks);
                 own += 1;

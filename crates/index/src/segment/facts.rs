@@ -270,3 +270,27 @@ impl ImportFact {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_told_lies_as_deep_as_the_reader_allows_and_no_deeper() {
+        let call = |told| Told::Call(Box::new(told));
+        let either = |told| Told::Either(vec![Told::Outside, told]);
+        for wrap in [&call as &dyn Fn(Told) -> Told, &either] {
+            for (depth, is_read) in [(1, true), (128, true), (129, false), (1_000, false)] {
+                let of = (0..depth).fold(Told::Outside, |told, _| wrap(told));
+                let hints = vec![Hint { mention: 0, of }];
+                let facts = FileFacts { hints, ..FileFacts::default() };
+                let bytes = postcard::to_stdvec(&facts).unwrap();
+                let read = postcard::from_bytes::<FileFacts>(&bytes);
+                assert_eq!(read.is_ok_and(|read| read == facts), is_read, "{depth}");
+            }
+        }
+        // Bytes that lie in each other a million times do not take the stack.
+        let bytes = vec![6; 1 << 20];
+        assert!(postcard::from_bytes::<Told>(&bytes).is_err());
+    }
+}

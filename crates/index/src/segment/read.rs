@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 use super::blocks::{Source, read, read_to};
 use super::image::{FOOTER, PARTS, Part, Span, check_record, length, read_footer};
 use super::terms::{ListPlace, TermTable};
-use super::{Damaged, FileEntry, FileFacts, NameGrams};
+use super::{Damaged, FileEntry, FileFacts, NameGrams, Postings, UnitFact};
 use crate::chunk::{Chunk, FIELDS};
 
 /// An open segment; its file may be removed meanwhile.
@@ -57,6 +57,7 @@ impl Segment {
         if places.len() != (lengths.len() / FIELDS + files.len() + 2) * 4 {
             return Err(Damaged);
         }
+        check_files(&files, chunks)?;
         let (names, owners) = (OnceLock::new(), OnceLock::new());
         Ok(Self { file, spans, terms, files, lengths, places, chunks, names, owners })
     }
@@ -159,7 +160,8 @@ impl Segment {
 
     /// Reads a chunk.
     pub fn chunk(&self, chunk: u32) -> Result<Chunk, Damaged> {
-        decode(&self.chunk_record(chunk)?)
+        let chunk: Chunk = decode(&self.chunk_record(chunk)?)?;
+        if are_lines(chunk.start_line, chunk.end_line) { Ok(chunk) } else { Err(Damaged) }
     }
 
     /// Reads the record of a file's facts.
@@ -173,8 +175,51 @@ impl Segment {
 
     /// Reads what a file defines, mentions and imports.
     pub fn facts(&self, file: usize) -> Result<FileFacts, Damaged> {
-        decode(&self.facts_record(file)?)
+        let facts: FileFacts = decode(&self.facts_record(file)?)?;
+        // Parents stand before their members, so that no way up is without end.
+        let is_right = |(unit, at): (&UnitFact, u32)| {
+            unit.parent.is_none_or(|parent| parent < at)
+                && are_lines(unit.start_line, unit.end_line)
+        };
+        if facts.units.iter().zip(0..).all(is_right) { Ok(facts) } else { Err(Damaged) }
     }
+}
+
+impl Segment {
+    /// Reads all that it holds.
+    pub fn check(&self) -> Result<(), Damaged> {
+        let mut room = Vec::new();
+        for at in 0..self.terms.len() {
+            self.terms.text(at)?;
+            let mut list = Postings::new(self.read_list(self.terms.place(at)?, &mut room)?);
+            list.by_ref().for_each(drop);
+            list.check()?;
+        }
+        for gram in 0..=u16::MAX {
+            self.names()?.group(gram)?;
+        }
+        (0..self.chunks).try_for_each(|chunk| self.chunk(chunk).map(drop))?;
+        (0..self.files.len()).try_for_each(|file| self.facts(file).map(drop))
+    }
+}
+
+/// Checks that files lie one behind the other and below the root.
+fn check_files(files: &[FileEntry], chunks: u32) -> Result<(), Damaged> {
+    let mut next = 0_u32;
+    for file in files {
+        let is_below = !file.path.starts_with('/')
+            && !(file.path.contains("..") && file.path.split('/').any(|part| part == ".."));
+        if file.first_chunk != next || !is_below {
+            return Err(Damaged);
+        }
+        next = next.checked_add(file.chunks).ok_or(Damaged)?;
+    }
+    if next == chunks { Ok(()) } else { Err(Damaged) }
+}
+
+/// Tells whether numbers can be the first and the last line of something.
+fn are_lines(first: u32, last: u32) -> bool {
+    1 <= first && first <= last && last < u32::MAX
 }
 
 fn decode<T: serde::de::DeserializeOwned>(bytes: &[u8]) -> Result<T, Damaged> {

@@ -232,7 +232,7 @@ impl Model {
                 let Some(place) = part.segment.terms().find(term)? else { continue };
                 let bytes = part.segment.list(place)?;
                 for found in Postings::new(&bytes) {
-                    let number = part.base + found.document;
+                    let number = part.base.saturating_add(found.document);
                     if number.is_multiple_of(stride) && part.holds(found.document) {
                         let lengths = part.segment.lengths(found.document).ok_or(Damaged)?;
                         all.push((number, at, weight * strength.of(&found.counts, lengths)));

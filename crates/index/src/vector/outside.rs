@@ -17,7 +17,7 @@ use super::rows::{self, Rows};
 use super::{Vectors, nearest};
 use crate::chunk::Chunk;
 use crate::error::IndexError;
-use crate::place::Place;
+use crate::place::{MOST_VECTORS, Place, read};
 use crate::refresh::{Control, Progress};
 use crate::segment::Damaged;
 use crate::snapshot::{Part, Snapshot};
@@ -86,7 +86,7 @@ impl Outside {
             return Arc::clone(rows);
         }
         let chunks = usize::try_from(part.segment.chunks()).unwrap_or(0);
-        let read = fs::read(self.file(part)).ok().and_then(|bytes| Rows::read(&bytes));
+        let read = read(&self.file(part), MOST_VECTORS).and_then(|bytes| Rows::read(&bytes));
         let read = read.filter(|rows| {
             rows.model == self.model() && rows.scales.len() == chunks && rows.keys.len() == chunks
         });
@@ -229,7 +229,7 @@ impl Outside {
     fn known(&self) -> Result<HashMap<Key, (Arc<Rows>, usize)>, IndexError> {
         let mut known = HashMap::new();
         for name in self.files()? {
-            let read = fs::read(self.place.segment(&name)).ok();
+            let read = read(&self.place.segment(&name), MOST_VECTORS);
             let rows = read.and_then(|bytes| Rows::read(&bytes));
             let Some(rows) = rows.filter(|rows| rows.model == self.model()) else { continue };
             let rows = Arc::new(rows);

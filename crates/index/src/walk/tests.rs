@@ -339,3 +339,17 @@ fn depth_and_width_have_their_limits() {
     let few = walk(&root, &|| count.fetch_add(1, Ordering::Relaxed) > 3).files.len();
     assert!(few < found.len(), "who gives up is heard");
 }
+
+#[test]
+fn of_too_many_files_the_most_are_taken_and_that_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    for at in 0..30 {
+        let below = folder.path().join(format!("{}", at % 20));
+        fs::create_dir_all(&below).unwrap();
+        fs::write(below.join(format!("{at}.py")), "").unwrap();
+    }
+    for (most, taken, is_full) in [(0, 0, true), (7, 7, true), (29, 29, true), (30, 30, false)] {
+        let walked = walk_most(folder.path(), most, &|| false);
+        assert_eq!((walked.files.len(), walked.left_out, walked.is_full), (taken, 0, is_full));
+    }
+}

@@ -1,6 +1,12 @@
 //! What a file tells of a value or a type, without resolving any name.
 
-use serde::{Deserialize, Serialize};
+use std::cell::Cell;
+
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize};
+
+/// How deeply they may lie in each other where they are read back; what is told of a text comes to less than half.
+const MOST_NESTED: u32 = 128;
 
 /// What is told of a value or a type. Names stand for themselves, so that nothing is resolved here.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -8,7 +14,7 @@ pub enum Told {
     /// What the name means that begins at this byte; of a type's name also a value of it.
     Name(u32),
     /// A value of the type whose name begins at this byte, with the type's arguments.
-    Type(u32, Vec<Told>),
+    Type(u32, #[serde(deserialize_with = "nested")] Vec<Told>),
     /// What a path means, as written and with dots.
     Path(String),
     /// A value of the type that a path means, as written and with dots.
@@ -18,27 +24,30 @@ pub enum Told {
     /// That of its bases.
     Super(u32),
     /// What a call of it gives.
-    Call(Box<Told>),
+    Call(#[serde(deserialize_with = "nested")] Box<Told>),
     /// What is in it: of a list's items, of an option's value.
-    Item(Box<Told>),
+    Item(#[serde(deserialize_with = "nested")] Box<Told>),
     /// What comes of awaiting it, or of taking its error away.
-    Awaited(Box<Told>),
+    Awaited(#[serde(deserialize_with = "nested")] Box<Told>),
     /// Its member of a name.
-    Member(Box<Told>, String),
+    Member(#[serde(deserialize_with = "nested")] Box<Told>, String),
     /// Its part at a place, counted from 0.
-    Part(Box<Told>, u8),
+    Part(#[serde(deserialize_with = "nested")] Box<Told>, u8),
     /// What it takes at a place, counted from 0, if it is called.
-    Argument(Box<Told>, u8),
+    Argument(#[serde(deserialize_with = "nested")] Box<Told>, u8),
     /// What an instance of it is given under a name, if it is a class that is called.
-    Field(Box<Told>, String),
+    Field(#[serde(deserialize_with = "nested")] Box<Told>, String),
     /// A list of such.
-    List(Box<Told>),
+    List(#[serde(deserialize_with = "nested")] Box<Told>),
     /// Values beside each other.
-    Tuple(Vec<Told>),
+    Tuple(#[serde(deserialize_with = "nested")] Vec<Told>),
     /// One of them, or all at once.
-    Either(Vec<Told>),
+    Either(#[serde(deserialize_with = "nested")] Vec<Told>),
     /// A function, by what it takes and what it returns.
-    Function(Vec<Told>, Box<Told>),
+    Function(
+        #[serde(deserialize_with = "nested")] Vec<Told>,
+        #[serde(deserialize_with = "nested")] Box<Told>,
+    ),
     /// The object that begins at this byte, [`Object`](crate::Object).
     Object(u32),
     /// Something that no file of the project defines: a number, a text.
@@ -119,4 +128,19 @@ impl Told {
             other => other,
         }
     }
+}
+
+/// Reads what lies in another, unless it lies too deep: who made the bytes does not say how much of the stack that takes.
+fn nested<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<T, D::Error> {
+    thread_local! {
+        static DEPTH: Cell<u32> = const { Cell::new(0) };
+    }
+    let depth = DEPTH.get();
+    if depth >= MOST_NESTED {
+        return Err(D::Error::custom("too deep"));
+    }
+    DEPTH.set(depth + 1);
+    let read = T::deserialize(from);
+    DEPTH.set(depth);
+    read
 }
