@@ -17,6 +17,7 @@ static RUN: LazyLock<fn(&[u8])> = LazyLock::new(|| {
     match (found, name) {
         (Some(run), _) => run,
         (None, "gateway") => distiq_gateway::fuzzed,
+        (None, "index") => distiq_index::fuzzed,
         (None, "pdf") => distiq_pdf::fuzzed,
         (None, "source") => distiq_lang::fuzzed,
         (None, _) => panic!("No target `{name}`"),

@@ -19,6 +19,7 @@ use distiq_base::atomic;
 
 pub(crate) use look::{History, PAST};
 pub(crate) use signal::OfPast;
+pub(crate) use stored::fuzzed;
 
 use crate::place::{self, Place};
 use log::{Ending, Range, Source};

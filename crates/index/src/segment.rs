@@ -16,14 +16,17 @@ mod merge;
 mod names;
 mod postings;
 mod read;
+mod restamp;
 mod terms;
 
 pub(crate) use build::{Builder, decode_length};
 pub use facts::{FileFacts, ImportFact, Mention, UnitFact};
+pub(crate) use image::PARTS;
 pub(crate) use merge::{Input, merge};
 pub(crate) use names::{NameGrams, name_grams};
 pub(crate) use postings::{Found, Postings};
 pub(crate) use read::Segment;
+pub(crate) use restamp::{restamp, row, span};
 pub(crate) use terms::ListPlace;
 
 /// What leads a name in lower case: the chunks that are called so.

@@ -11,7 +11,7 @@ use crate::error::IndexError;
 use crate::history::{History, Record};
 use crate::rank::Usual;
 use crate::segment::{Damaged, FileFacts, Segment};
-use crate::table::{self, SegmentRow};
+use crate::table;
 use crate::vector::Meaning;
 
 /// A state of the index that no later change touches. Chunks have numbers, from 0 on, of which some stand for
@@ -102,10 +102,11 @@ impl Part {
         !self.dead.is_empty()
     }
 
-    fn new(segment: Arc<Segment>, row: &SegmentRow, base: u32) -> Self {
+    /// Returns a segment of a name with the places of its dead files.
+    pub fn of(segment: &Arc<Segment>, name: &str, dead_files: &[u32]) -> Self {
         let mut lives = vec![true; segment.files().len()];
         let mut dead = Vec::new();
-        for slot in &row.dead {
+        for slot in dead_files {
             let Ok(slot) = usize::try_from(*slot) else { continue };
             let (Some(life), Some(file)) = (lives.get_mut(slot), segment.files().get(slot)) else {
                 continue;
@@ -118,7 +119,7 @@ impl Part {
             let count = usize::try_from(file.chunks).unwrap_or(0);
             dead.iter_mut().skip(first).take(count).for_each(|chunk| *chunk = true);
         }
-        Self { name: row.name.clone(), segment, base, lives, dead }
+        Self { name: name.to_owned(), segment: Arc::clone(segment), base: 0, lives, dead }
     }
 }
 
@@ -137,12 +138,16 @@ impl Snapshot {
         let mut parts = Vec::with_capacity(rows.len());
         let names: Vec<&str> = rows.iter().map(|row| row.name.as_str()).collect();
         for (row, segment) in rows.iter().zip(open(&names)?) {
-            parts.push(Part::new(segment, row, 0));
+            parts.push(Part::of(&segment, &row.name, &row.dead));
         }
         Self::of(root, parts, meaning)
     }
 
-    fn of(root: &Path, mut parts: Vec<Part>, meaning: &Arc<Meaning>) -> Result<Self, IndexError> {
+    pub(crate) fn of(
+        root: &Path,
+        mut parts: Vec<Part>,
+        meaning: &Arc<Meaning>,
+    ) -> Result<Self, IndexError> {
         let mut base = 0_u32;
         let mut stats = Stats::default();
         let mut sums = [0_u64; FIELDS];

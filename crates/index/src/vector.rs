@@ -243,6 +243,31 @@ fn nearest(part: &Part, rows: &Rows, vector: &[f32], near: &mut Vec<(u32, f32)>)
     });
 }
 
+/// Asks a model and vectors with changes; for tests.
+pub(crate) fn fuzzed(snapshot: &Snapshot, change: &dyn Fn(&mut [u8])) {
+    let Some(part) = snapshot.parts().first() else { return };
+    let Ok(own) = Model::fit(snapshot) else { return };
+    let changed = |mut bytes: Vec<u8>| {
+        // Behind the magic and the checksum.
+        change(bytes.get_mut(12..).unwrap_or_default());
+        let checksum = bytes.get(12..).map_or(0, crc32fast::hash);
+        if let Some(place) = bytes.get_mut(8..12) {
+            place.copy_from_slice(&checksum.to_le_bytes());
+        }
+        bytes
+    };
+    let terms = Analyzer::default().analyze("articles of the cart");
+    let model = Model::read(&changed(own.bytes()));
+    for model in model.iter().chain([&own]) {
+        let folded = model.fold(part).map(|rows| rows.bytes()).map(changed);
+        let rows = folded.ok().and_then(|bytes| Rows::read(&bytes));
+        let fits = rows.filter(|rows| rows.len() == part.segment.chunks());
+        if let (Some(rows), Some(vector)) = (fits, model.vector(&terms)) {
+            nearest(part, &rows, &vector, &mut Vec::new());
+        }
+    }
+}
+
 /// How many vectors an index has.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Vectors {

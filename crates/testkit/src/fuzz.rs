@@ -21,7 +21,7 @@ pub struct Target {
     pub run: fn(&[u8]),
 }
 
-/// All targets of the crates that this one may know; the gateway, `lang` and `pdf` have their own.
+/// All targets of the crates that this one may know; the gateway, `index`, `lang` and `pdf` have their own.
 pub const TARGETS: &[Target] = &[
     Target { name: "anthropic-request", run: requests::anthropic },
     Target { name: "openai-request", run: requests::openai },

@@ -203,6 +203,37 @@ impl Texts {
     }
 }
 
+/// Asks a file with changes for what it holds; for tests.
+pub(crate) fn fuzzed(change: &dyn Fn(&mut [u8])) {
+    let commit = |n: u8, message: &str, files: &[&str]| Commit {
+        id: format!("{n:02x}").repeat(20),
+        time: i64::from(n) * 1_000_000,
+        message: message.into(),
+        files: files.iter().map(|file| (*file).to_owned()).collect(),
+        moved: vec![("old.py".into(), "shop/cart.py".into())],
+    };
+    let commits = [
+        commit(9, "Put articles into the cart", &["shop/cart.py", "web/checkout.ts"]),
+        commit(5, "cart: sum up articles, articles", &["old.py", "README.md"]),
+        commit(3, "Pay invoices", &["bank/account.go"]),
+    ];
+    let head = Head { id: "ab".repeat(20), ..Head::default() };
+    let mut bytes = Stored { head, ..Stored::default() }.with(&[], &commits).bytes();
+    change(bytes.get_mut(HEAD..).unwrap_or_default());
+    let checksum = bytes.get(12..).map_or(0, crc32fast::hash);
+    if let Some(place) = bytes.get_mut(8..12) {
+        place.copy_from_slice(&checksum.to_le_bytes());
+    }
+    let Some(stored) = Stored::read(&bytes) else { return };
+    let _ = stored.with(&commits, &commits);
+    let history = super::History::new(stored);
+    let asked = ["articl", "cart", "pay"].map(|term| (term.to_owned(), 1.0));
+    if let Some(look) = history.look(&asked) {
+        let _ = look.values("shop/cart.py", true);
+        let _ = look.files().count();
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -22,7 +22,7 @@ pub(crate) enum Part {
 
 pub(crate) const PARTS: usize = 10;
 /// For each part where it begins, its length and its checksum (0 where its records have theirs).
-const ROW: usize = 20;
+pub(crate) const ROW: usize = 20;
 /// The rows, their checksum, the magic.
 pub(crate) const FOOTER: usize = PARTS * ROW + 4 + 8;
 

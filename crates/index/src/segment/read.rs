@@ -207,9 +207,8 @@ impl Segment {
 fn check_files(files: &[FileEntry], chunks: u32) -> Result<(), Damaged> {
     let mut next = 0_u32;
     for file in files {
-        let is_below = !file.path.starts_with('/')
-            && !(file.path.contains("..") && file.path.split('/').any(|part| part == ".."));
-        if file.first_chunk != next || !is_below {
+        let leads_up = file.path.contains("..") && file.path.split('/').any(|part| part == "..");
+        if file.first_chunk != next || leads_up || file.path.starts_with('/') {
             return Err(Damaged);
         }
         next = next.checked_add(file.chunks).ok_or(Damaged)?;
@@ -224,4 +223,75 @@ fn are_lines(first: u32, last: u32) -> bool {
 
 fn decode<T: serde::de::DeserializeOwned>(bytes: &[u8]) -> Result<T, Damaged> {
     postcard::from_bytes(bytes).map_err(|_| Damaged)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::build::{Body, Lists};
+    use super::*;
+
+    /// Opens a segment of a chunk with lines and a file with its entry and facts.
+    fn open(lines: (u32, u32), entry: FileEntry, facts: &FileFacts) -> Result<Segment, Damaged> {
+        let mut body = Body::default();
+        let chunk = Chunk { start_line: lines.0, end_line: lines.1, ..Chunk::default() };
+        body.copy_chunk(&postcard::to_stdvec(&chunk).unwrap(), &[0; FIELDS]);
+        body.copy_file(entry, &postcard::to_stdvec(facts).unwrap());
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.seg");
+        std::fs::write(&path, body.finish(Lists::default())).unwrap();
+        Segment::open(&path)
+    }
+
+    fn entry(path: &str, first_chunk: u32, chunks: u32) -> FileEntry {
+        FileEntry { path: path.to_owned(), first_chunk, chunks, ..FileEntry::default() }
+    }
+
+    #[test]
+    fn files_lie_below_the_root_and_one_behind_the_other() {
+        for (path, first, chunks, is_right) in [
+            ("a/b.py", 0, 1, true),
+            ("a/..b..py", 0, 1, true),
+            ("/etc/passwd", 0, 1, false),
+            ("../b.py", 0, 1, false),
+            ("a/../../b.py", 0, 1, false),
+            ("a/..", 0, 1, false),
+            ("a/b.py", 1, 0, false),
+            ("a/b.py", 0, 0, false),
+            ("a/b.py", 0, u32::MAX, false),
+            ("a/b.py", 1, u32::MAX, false),
+        ] {
+            let opened = open((1, 1), entry(path, first, chunks), &FileFacts::default());
+            assert_eq!(opened.is_ok(), is_right, "{path} {first} {chunks}");
+        }
+    }
+
+    #[test]
+    fn units_stand_behind_what_holds_them_and_lines_are_in_order() {
+        let unit = |parent: Option<u32>, start_line, end_line| UnitFact {
+            parent,
+            start_line,
+            end_line,
+            ..UnitFact::default()
+        };
+        let first = unit(None, 1, 9);
+        for (second, is_right) in [
+            (unit(Some(0), 2, 3), true),
+            (unit(Some(1), 2, 3), false),
+            (unit(Some(2), 2, 3), false),
+            (unit(Some(u32::MAX), 2, 3), false),
+            (unit(None, 0, 3), false),
+            (unit(None, 3, 2), false),
+            (unit(None, 3, u32::MAX), false),
+        ] {
+            let units = vec![first.clone(), second.clone()];
+            let facts = FileFacts { units, ..FileFacts::default() };
+            let segment = open((1, 9), entry("a.py", 0, 1), &facts).unwrap();
+            assert_eq!(segment.facts(0).is_ok(), is_right, "{second:?}");
+            assert_eq!(segment.check().is_ok(), is_right);
+        }
+        for lines in [(0, 1), (2, 1), (1, u32::MAX)] {
+            let segment = open(lines, entry("a.py", 0, 1), &FileFacts::default()).unwrap();
+            assert_eq!(segment.chunk(0), Err(Damaged), "{lines:?}");
+        }
+    }
 }
