@@ -146,7 +146,8 @@ impl Meaning {
                 let bytes = read(&file, MOST_VECTORS);
                 let rows = bytes
                     .and_then(|bytes| Rows::read(&bytes))
-                    .filter(|rows| rows.model == model.id && rows.len() == part.segment.chunks());
+                    .filter(|rows| rows.model == model.id && rows.len() == part.segment.chunks())
+                    .filter(|rows| rows.dimensions == model.width());
                 if let Some(rows) = rows {
                     state.rows.insert(part.name.clone(), Arc::new(rows));
                 }

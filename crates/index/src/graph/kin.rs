@@ -10,6 +10,69 @@ use super::{Graph, Symbol, SymbolId, imports};
 /// Most sources in which the definitions of what headers declare by one name are looked for: `main` is in thousands.
 const MOST_SOURCES: usize = 200;
 
+/// What interfaces of Go's standard library ask for, those that others embed most (go1.24).
+const STANDARD: &[(&str, &[&str])] = &[
+    ("error", &["Error"]),
+    ("context.Context", &["Deadline", "Done", "Err", "Value"]),
+    ("driver.Conn", &["Begin", "Close", "Prepare"]),
+    ("fmt.Formatter", &["Format"]),
+    ("fmt.Stringer", &["String"]),
+    ("fs.DirEntry", &["Info", "IsDir", "Name", "Type"]),
+    ("fs.FS", &["Open"]),
+    ("fs.File", &["Close", "Read", "Stat"]),
+    ("fs.FileInfo", &["IsDir", "ModTime", "Mode", "Name", "Size", "Sys"]),
+    ("hash.Hash", &["BlockSize", "Reset", "Size", "Sum", "Write"]),
+    ("heap.Interface", &["Len", "Less", "Pop", "Push", "Swap"]),
+    ("http.Flusher", &["Flush"]),
+    ("http.Handler", &["ServeHTTP"]),
+    ("http.Hijacker", &["Hijack"]),
+    ("http.Pusher", &["Push"]),
+    ("http.ResponseWriter", &["Header", "Write", "WriteHeader"]),
+    ("http.RoundTripper", &["RoundTrip"]),
+    ("io.ByteReader", &["ReadByte"]),
+    ("io.ByteScanner", &["ReadByte", "UnreadByte"]),
+    ("io.ByteWriter", &["WriteByte"]),
+    ("io.Closer", &["Close"]),
+    ("io.ReadCloser", &["Close", "Read"]),
+    ("io.ReadSeekCloser", &["Close", "Read", "Seek"]),
+    ("io.ReadSeeker", &["Read", "Seek"]),
+    ("io.ReadWriteCloser", &["Close", "Read", "Write"]),
+    ("io.ReadWriteSeeker", &["Read", "Seek", "Write"]),
+    ("io.ReadWriter", &["Read", "Write"]),
+    ("io.Reader", &["Read"]),
+    ("io.ReaderAt", &["ReadAt"]),
+    ("io.ReaderFrom", &["ReadFrom"]),
+    ("io.RuneReader", &["ReadRune"]),
+    ("io.RuneScanner", &["ReadRune", "UnreadRune"]),
+    ("io.Seeker", &["Seek"]),
+    ("io.StringWriter", &["WriteString"]),
+    ("io.WriteCloser", &["Close", "Write"]),
+    ("io.WriteSeeker", &["Seek", "Write"]),
+    ("io.Writer", &["Write"]),
+    ("io.WriterAt", &["WriteAt"]),
+    ("io.WriterTo", &["WriteTo"]),
+    ("json.Marshaler", &["MarshalJSON"]),
+    ("json.Unmarshaler", &["UnmarshalJSON"]),
+    ("net.Addr", &["Network", "String"]),
+    (
+        "net.Conn",
+        &[
+            "Close",
+            "LocalAddr",
+            "Read",
+            "RemoteAddr",
+            "SetDeadline",
+            "SetReadDeadline",
+            "SetWriteDeadline",
+            "Write",
+        ],
+    ),
+    ("net.Error", &["Error", "Temporary", "Timeout"]),
+    ("net.Listener", &["Accept", "Addr", "Close"]),
+    ("sort.Interface", &["Len", "Less", "Swap"]),
+    ("sync.Locker", &["Lock", "Unlock"]),
+];
+
 /// A trait of Rust.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Trait<'g> {
@@ -119,16 +182,16 @@ impl Graph {
         let resolver = Resolver::new(self);
         let Some(own) = self.receiver(symbol, &resolver) else { return Vec::new() };
         let is_hidden = !symbol.name.starts_with(char::is_uppercase);
-        let asked = self.asked(own);
+        let asked = self.asked(own, &resolver);
         let is_kin = |other: &SymbolId| {
             let Some(of) = self.symbol(*other) else { return false };
             let (here, there) = (self.path_of(symbol), self.path_of(of));
             let Some(other) = self.receiver(of, &resolver).filter(|other| *other != own) else {
                 return false;
             };
-            let fits = match (&asked, self.asked(other)) {
-                (Some(asked), None) => self.has_all(other, asked),
-                (None, Some(asked)) => self.has_all(own, &asked),
+            let fits = match (&asked, self.asked(other, &resolver)) {
+                (Some(asked), None) => self.has_all(other, asked, &resolver),
+                (None, Some(asked)) => self.has_all(own, &asked, &resolver),
                 _ => false,
             };
             fits && (!is_hidden || imports::folder(here) == imports::folder(there))
@@ -158,15 +221,37 @@ impl Graph {
     }
 
     /// Returns the names of the methods that an interface asks for; `None` of another type.
-    fn asked(&self, id: SymbolId) -> Option<HashSet<&str>> {
+    fn asked(&self, id: SymbolId, resolver: &Resolver<'_>) -> Option<HashSet<&str>> {
         self.is_interface(id).then(|| {
             let all = self.family_above(id).into_iter().filter_map(|id| self.members.get(&id));
-            all.flat_map(|members| members.keys().map(String::as_str)).collect()
+            let own = all.flat_map(|members| members.keys().map(String::as_str));
+            own.chain(self.embedded(id, resolver)).collect()
         })
     }
 
-    fn has_all(&self, class: SymbolId, names: &HashSet<&str>) -> bool {
-        names.iter().all(|name| !self.member(class, name).is_empty())
+    fn has_all(&self, class: SymbolId, names: &HashSet<&str>, resolver: &Resolver<'_>) -> bool {
+        let embedded = self.embedded(class, resolver);
+        names.iter().all(|name| embedded.contains(name) || !self.member(class, name).is_empty())
+    }
+
+    /// Returns the methods that a type of Go has by interfaces of the standard library which it, or what it embeds, embeds.
+    fn embedded(&self, class: SymbolId, resolver: &Resolver<'_>) -> Vec<&'static str> {
+        let mut names = Vec::new();
+        for class in self.family_above(class) {
+            let Some(symbol) = self.symbol(class) else { continue };
+            let unit = symbol.unit.and_then(|unit| {
+                self.files.get(symbol.file as usize)?.facts.units.get(unit as usize)
+            });
+            for base in unit.iter().flat_map(|unit| &unit.bases) {
+                let known = STANDARD.iter().find(|(name, _)| name == base);
+                let is_own =
+                    || resolver.class_of(symbol.file, symbol.mention, base, Some(class)).is_some();
+                if let Some((_, methods)) = known.filter(|_| !is_own()) {
+                    names.extend(methods.iter().copied());
+                }
+            }
+        }
+        names
     }
 
     /// Returns the function of C that a declaration declares, or the symbol itself.

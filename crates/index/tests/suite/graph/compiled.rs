@@ -237,6 +237,37 @@ func h(p Part) { p.Area() }
 }
 
 #[test]
+fn interfaces_of_go_ask_for_what_those_ask_for_that_they_embed() {
+    let files = "--- go.mod
+module example.com/app
+--- main.go
+package main
+import \"io\"
+type Store interface {
+\tio.ReadCloser
+\tSave()
+}
+type Disk struct{}
+func (d *Disk) Save() {}
+func (d *Disk) Read(to []byte) (int, error) { return 0, nil }
+func (d *Disk) Close() error { return nil }
+type Wrapped struct { io.ReadCloser }
+func (w Wrapped) Save() {}
+type Note struct{}
+func (n Note) Save() {}
+func f(s Store) { s.Save() }
+func g(d *Disk) { d.Save() }
+func h(w Wrapped) { w.Save() }
+func i(n Note) { n.Save() }
+";
+    let by_interface = ["main.go:15", "main.go:16", "main.go:17"];
+    assert_eq!(used(files, "main.Store.Save"), by_interface);
+    assert_eq!(used(files, "main.Disk.Save"), ["main.go:15", "main.go:16"]);
+    // It can be neither read nor closed, so that it is no store.
+    assert_eq!(used(files, "main.Note.Save"), ["main.go:18"]);
+}
+
+#[test]
 fn types_of_c() {
     check(
         "--- list.h
