@@ -10,7 +10,7 @@ use crate::documents;
 use crate::error::IndexError;
 use crate::history::{History, Record};
 use crate::rank::Usual;
-use crate::segment::{Damaged, FileFacts, Segment};
+use crate::segment::{Damaged, FileFacts, ListPlace, Postings, Segment};
 use crate::table;
 use crate::vector::Meaning;
 
@@ -95,6 +95,16 @@ impl Part {
     pub fn holds(&self, chunk: u32) -> bool {
         let is_dead = || self.dead.get(usize::try_from(chunk).ok()?).copied();
         self.dead.is_empty() || !is_dead().unwrap_or(true)
+    }
+
+    /// Returns how many chunks of a term's list live.
+    pub fn living(&self, place: ListPlace) -> Result<u32, Damaged> {
+        if !self.has_dead() {
+            return Ok(place.documents);
+        }
+        let list = self.segment.list(place)?;
+        let living = Postings::new(&list).filter(|found| self.holds(found.document));
+        Ok(u32::try_from(living.count()).unwrap_or(u32::MAX))
     }
 
     /// Tells whether any chunk is dead.
@@ -342,7 +352,7 @@ impl Snapshot {
         for part in &self.parts {
             let Some(place) = part.segment.terms().find(term)? else { continue };
             let bytes = part.segment.list(place)?;
-            for found in crate::segment::Postings::new(&bytes) {
+            for found in Postings::new(&bytes) {
                 let place = usize::try_from(found.document).map_err(|_| Damaged)?;
                 if part.lives.get(place) == Some(&true) {
                     let file = part.segment.files().get(place).ok_or(Damaged)?;

@@ -9,7 +9,7 @@ use super::recall::Candidate;
 use super::repeats::repeats;
 use super::weights::{FILES, Factors, UNITS};
 use crate::chunk::FIELDS;
-use crate::segment::{Damaged, ListPlace, Postings, Segment};
+use crate::segment::{Damaged, ListPlace, Segment};
 use crate::snapshot::Part;
 
 /// Chunks of a shard from which on it is worth a thread.
@@ -168,7 +168,7 @@ impl<'a> Shelf<'a> {
         for shard in &self.shards {
             let place = shard.segment.terms().find(term)?;
             if let Some(place) = place {
-                held.documents = held.documents.saturating_add(living(shard, place)?);
+                held.documents = held.documents.saturating_add(shard.part.living(place)?);
             }
             held.places.push(place);
         }
@@ -200,7 +200,7 @@ impl<'a> Shelf<'a> {
                 let (term, list) = found?;
                 if term.len().abs_diff(word.len()) <= 4 && is_one_edit(word, term) {
                     let count = near.entry(term).or_default();
-                    *count = count.saturating_add(living(shard, list)?);
+                    *count = count.saturating_add(shard.part.living(list)?);
                 }
             }
         }
@@ -262,16 +262,6 @@ fn first<T>(
         }
     }
     first
-}
-
-/// Returns how many chunks of a list live.
-fn living(shard: &Shard<'_>, place: ListPlace) -> Result<u32, Damaged> {
-    if !shard.part.has_dead() {
-        return Ok(place.documents);
-    }
-    let list = shard.segment.list(place)?;
-    let living = Postings::new(&list).filter(|found| shard.part.holds(found.document));
-    Ok(u32::try_from(living.count()).unwrap_or(u32::MAX))
 }
 
 /// Tells whether two words differ by one letter put in, left out, changed, or swapped with the next.

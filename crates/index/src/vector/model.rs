@@ -221,7 +221,8 @@ impl Model {
 
     /// Returns the chunks that are analysed, each as its words with weights, of length one.
     fn chosen_texts(&self, snapshot: &Snapshot) -> Result<Texts, IndexError> {
-        let stride = snapshot.numbers().div_ceil(MOST_CHUNKS).max(1);
+        let chunks = u32::try_from(snapshot.stats().chunks).unwrap_or(u32::MAX);
+        let stride = chunks.div_ceil(MOST_CHUNKS).max(1);
         let strength = Strength::new(&self.averages);
         let mut all: Vec<(u32, u32, f32)> = Vec::new();
         for (at, weight) in (0_u32..).zip(&self.weights) {
@@ -303,7 +304,7 @@ fn terms(snapshot: &Snapshot) -> Result<Vec<(&str, u32)>, Damaged> {
         for at in 0..terms.len() {
             let (text, place) = (terms.text(at)?, terms.place(at)?);
             if is_word(text) {
-                all.push((text, place.documents));
+                all.push((text, part.living(place)?));
             }
         }
     }
@@ -319,4 +320,35 @@ fn terms(snapshot: &Snapshot) -> Result<Vec<(&str, u32)>, Damaged> {
         terms.sort_unstable();
     }
     Ok(terms)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::{Control, Index};
+
+    #[test]
+    fn words_of_what_is_gone_do_not_count() {
+        let home = tempfile::tempdir().unwrap();
+        let root = home.path().join("project");
+        fs::create_dir_all(&root).unwrap();
+        let write = |file: usize, word: &str| {
+            let text = format!("def {word}_{file}(x):\n    return {word} + common\n");
+            fs::write(root.join(format!("{file}.py")), text).unwrap();
+        };
+        let snapshot = |cache: &str| {
+            let index = Index::open(&root, &home.path().join(cache)).unwrap();
+            // In one segment, of which less dies than would be cleared away.
+            index.refresh(&Control { threads: Some(1), ..Control::default() }).unwrap();
+            index.snapshot().unwrap()
+        };
+        (0..12).for_each(|file| write(file, if file < 3 { "gone" } else { "kept" }));
+        assert!(terms(&snapshot("kept")).unwrap().contains(&("gone", 3)));
+        (0..3).for_each(|file| write(file, "new"));
+        let (edited, fresh) = (snapshot("kept"), snapshot("fresh"));
+        assert!(edited.parts().iter().any(Part::has_dead));
+        assert_eq!(terms(&edited).unwrap(), terms(&fresh).unwrap());
+    }
 }
