@@ -2,13 +2,15 @@
 //!
 //! A first look gives every chunk and every file its BM25F ([`recall`]); the best hundred chunks, the
 //! best chunk of each of the best files and what the request names are looked at again ([`matches`]),
-//! told in numbers ([`features`]) and put in order by boosted trees ([`model`]).
+//! told in numbers ([`features`]) and put in order by boosted trees ([`model`]). Lines that the request names come before all
+//! others ([`places`]).
 
 mod extension;
 mod features;
 mod letters;
 mod matches;
 mod model;
+mod places;
 mod query;
 mod reasons;
 mod recall;
@@ -224,5 +226,6 @@ fn find(
             hits.push(snapshot.hit(number, score, vec!["words".to_owned()])?);
         }
     }
+    places::first(snapshot, asked, limit, &mut hits)?;
     Ok((hits, recall))
 }

@@ -11,7 +11,7 @@ use crate::words::Analyzer;
 
 pub(crate) use lexical::{Lexical, Weights};
 pub use tests_of::is_test;
-pub(crate) use tests_of::{FileKind, stem};
+pub(crate) use tests_of::{FileKind, belong_together, stem};
 
 /// Longest query that is read, in bytes.
 const MAX_QUERY: usize = 64 * 1024;

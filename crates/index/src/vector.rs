@@ -184,16 +184,9 @@ pub(crate) fn search(
             nearest(part, rows, &vector, &mut near);
         }
     }
-    let by_score = |a: &(u32, f32), b: &(u32, f32)| {
-        b.1.total_cmp(&a.1).then_with(|| snapshot.in_order(a.0, b.0))
-    };
     // Where tests are left out, more must be looked at.
     let most = limit * if query.tests == Tests::Include { 1 } else { 8 };
-    if near.len() > most && most > 0 {
-        near.select_nth_unstable_by(most - 1, by_score);
-        near.truncate(most);
-    }
-    near.sort_unstable_by(by_score);
+    let near = best(snapshot, near, most)?;
     let mut hits = Vec::with_capacity(limit);
     for (number, score) in near {
         if hits.len() >= limit {
@@ -204,6 +197,36 @@ pub(crate) fn search(
         }
     }
     Ok(hits)
+}
+
+/// Returns the best, best first; those that are as good as each other by their paths and lines, since their numbers depend on
+/// how the index was made.
+fn best(
+    snapshot: &Snapshot,
+    mut near: Vec<(u32, f32)>,
+    most: usize,
+) -> Result<Vec<(u32, f32)>, IndexError> {
+    let by_score = |a: &(u32, f32), b: &(u32, f32)| b.1.total_cmp(&a.1);
+    if near.len() > most && most > 0 {
+        let (_, last, _) = near.select_nth_unstable_by(most - 1, by_score);
+        let least = last.1;
+        near.retain(|(_, score)| *score >= least);
+    }
+    near.sort_unstable_by(by_score);
+    let mut sorted = Vec::with_capacity(near.len());
+    for same in near.chunk_by(|a, b| a.1.total_cmp(&b.1).is_eq()) {
+        let mut places = Vec::with_capacity(same.len());
+        for (number, score) in same {
+            // One alone needs no place.
+            let path = if same.len() > 1 { snapshot.file_of(*number)?.path } else { "" };
+            // Chunks of a file have rising numbers.
+            places.push((path, *number, *score));
+        }
+        places.sort_unstable_by_key(|(path, number, _)| (*path, *number));
+        sorted.extend(places.into_iter().map(|(_, number, score)| (number, score)));
+    }
+    sorted.truncate(most);
+    Ok(sorted)
 }
 
 /// Adds the living chunks of a part that are near enough, with how near they are.

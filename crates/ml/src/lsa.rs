@@ -37,7 +37,7 @@ pub struct Analysis {
     pub dimensions: usize,
     /// How often the directions are bettered.
     pub rounds: u32,
-    /// The most threads.
+    /// The most threads; their number decides in which order sums are made, and so their last digits.
     pub threads: usize,
 }
 

@@ -57,9 +57,9 @@ pub(crate) struct FileLook {
 }
 
 impl FileLook {
-    /// Tells whether a twin stands before it, and among the best.
+    /// Tells whether a file to which it belongs stands before it, and among the best.
     pub fn has_better_twin(&self) -> bool {
-        self.twin.is_some_and(|twin| twin.rank < self.rank.min(twins::BEST))
+        self.twin.is_some_and(|twin| twin.belongs)
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::recall::{FileLook, lists};
 use super::shelf::Shelf;
-use crate::search::stem;
+use crate::search::{belong_together, stem};
 use crate::segment::{Damaged, Postings, STEM};
 
 /// So many of the best files bring in their twins.
@@ -46,21 +46,25 @@ pub(super) fn tell<'a>(
     shelf: &Shelf<'_>,
     looks: impl Iterator<Item = (&'a (usize, usize), &'a mut FileLook)>,
 ) {
-    let mut by_stem: HashMap<String, Vec<&mut FileLook>> = HashMap::new();
+    let mut by_stem: HashMap<String, Vec<(&str, &mut FileLook)>> = HashMap::new();
     for ((shard, file), look) in looks {
-        let stem = path(shelf, *shard, *file).map(stem).unwrap_or_default();
+        let path = path(shelf, *shard, *file).unwrap_or_default();
+        let stem = stem(path);
         if !stem.is_empty() {
-            by_stem.entry(stem).or_default().push(look);
+            by_stem.entry(stem).or_default().push((path, look));
         }
     }
     for mut twins in by_stem.into_values().filter(|twins| (2..=MOST).contains(&twins.len())) {
-        let mut ranks: Vec<(usize, f32)> =
-            twins.iter().map(|look| (look.rank, look.score)).collect();
-        ranks.sort_by_key(|(rank, _)| *rank);
+        let mut ranks: Vec<(usize, f32, &str)> =
+            twins.iter().map(|(path, look)| (look.rank, look.score, *path)).collect();
+        ranks.sort_by_key(|(rank, ..)| *rank);
         let count = ranks.len() - 1;
-        for look in &mut twins {
-            let best = ranks.iter().find(|(rank, _)| *rank != look.rank);
-            look.twin = best.map(|(rank, score)| Twin { rank: *rank, score: *score, count });
+        for (path, look) in &mut twins {
+            let best = ranks.iter().find(|(rank, ..)| *rank != look.rank);
+            let before = ranks.iter().take_while(|(rank, ..)| *rank < look.rank.min(BEST));
+            let belongs = before.into_iter().any(|(.., other)| belong_together(path, other));
+            look.twin =
+                best.map(|(rank, score, _)| Twin { rank: *rank, score: *score, count, belongs });
         }
     }
 }
@@ -73,6 +77,8 @@ pub(crate) struct Twin {
     pub score: f32,
     /// How many twins there are.
     pub count: usize,
+    /// Whether one that stands before it, and among the best, belongs to it by its folder, too.
+    pub belongs: bool,
 }
 
 fn path<'a>(shelf: &Shelf<'a>, shard: usize, file: usize) -> Option<&'a str> {

@@ -97,6 +97,56 @@ pub(crate) fn stem(path: &str) -> String {
     stem.to_owned()
 }
 
+/// Endings of headers, and of what they are headers of.
+const HEADERS: [&str; 5] = ["h", "hh", "hpp", "hxx", "h++"];
+const SOURCES: [&str; 9] = ["c", "cc", "cpp", "cxx", "c++", "m", "mm", "inl", "ipp"];
+/// Folders that say of what sort their files are, not what they are about.
+const SORTS: [&str; 15] = [
+    "src",
+    "lib",
+    "include",
+    "source",
+    "main",
+    "java",
+    "kotlin",
+    "scala",
+    "test",
+    "tests",
+    "testing",
+    "__tests__",
+    "spec",
+    "specs",
+    "unit",
+];
+
+/// Tells of two files with the same stem whether they belong together: they lie in one folder, or one is the other's test or
+/// header and their folders do not part ways.
+pub(crate) fn belong_together(one: &str, other: &str) -> bool {
+    let split = |path: &str| {
+        let lower = path.to_lowercase();
+        let (folders, name) = lower.rsplit_once('/').unwrap_or(("", &lower));
+        let ending = name.rsplit_once('.').map_or("", |(_, ending)| ending).to_owned();
+        (folders.split('/').map(str::to_owned).collect::<Vec<_>>(), ending)
+    };
+    let ((one_folders, one_ending), (other_folders, other_ending)) = (split(one), split(other));
+    if one_folders == other_folders {
+        return true;
+    }
+    let is_header = |a: &str, b: &str| HEADERS.contains(&a) && SOURCES.contains(&b);
+    let are_halves = is_header(&one_ending, &other_ending) || is_header(&other_ending, &one_ending);
+    if is_test(one) == is_test(other) && !are_halves {
+        return false;
+    }
+    let about = |folders: &[String]| -> Vec<String> {
+        let says = |folder: &&String| !folder.is_empty() && !SORTS.contains(&folder.as_str());
+        folders.iter().filter(says).cloned().collect()
+    };
+    let (short, long) = (about(&one_folders), about(&other_folders));
+    let (short, long) = if short.len() <= long.len() { (short, long) } else { (long, short) };
+    let mut rest = long.iter();
+    short.iter().all(|folder| rest.any(|other| other == folder))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -135,6 +185,21 @@ mod tests {
             "parser.d.ts",
         ] {
             assert_eq!(stem(path), "parser", "{path}");
+        }
+        for (one, other, belong) in [
+            ("tests/test_utils.py", "src/jinja2/utils.py", true),
+            ("router_test.go", "router.go", true),
+            ("web/cart.ts", "web/cart.html", true),
+            ("include/net/Url.h", "src/url.cc", true),
+            ("src/main/java/a/b/Foo.java", "src/test/java/a/b/FooTest.java", true),
+            ("rt/tests/queue.rs", "rt/scheduler/queue.rs", true),
+            ("cors/config.go", "csrf/config.go", false),
+            ("cors/config_test.go", "csrf/config.go", false),
+            ("a/index.ts", "b/index.ts", false),
+            ("a/b/url.h", "a/c/url.cc", false),
+        ] {
+            assert_eq!(belong_together(one, other), belong, "{one} {other}");
+            assert_eq!(belong_together(other, one), belong, "{other} {one}");
         }
         assert_eq!(stem("src/lib.rs"), "lib");
         assert_eq!(stem(".gitignore"), "");

@@ -75,9 +75,8 @@ impl Model {
         let texts = model.chosen_texts(snapshot)?;
         let sixth = texts.ends.len() / 6 / 8 * 8;
         model.dimensions = sixth.clamp(FEWEST_DIMENSIONS, MOST_DIMENSIONS);
-        let threads =
-            std::thread::available_parallelism().map_or(1, |cores| cores.get().min(THREADS));
-        let analysis = Analysis { dimensions: model.dimensions, rounds: ROUNDS, threads };
+        // As many threads everywhere: sums in another order would be others in their last digits.
+        let analysis = Analysis { dimensions: model.dimensions, rounds: ROUNDS, threads: THREADS };
         let basis = analyze(&texts, &analysis);
         model.steps = vec![0; basis.len()];
         let rows = basis.chunks_exact(model.dimensions);
@@ -219,10 +218,12 @@ impl Model {
         Ok(())
     }
 
-    /// Returns the chunks that are analysed, each as its words with weights, of length one.
+    /// Returns the chunks that are analysed, each as its words with weights, of length one; in the order of their paths, so
+    /// that the same project has the same vectors, whatever its segments are.
     fn chosen_texts(&self, snapshot: &Snapshot) -> Result<Texts, IndexError> {
-        let chunks = u32::try_from(snapshot.stats().chunks).unwrap_or(u32::MAX);
-        let stride = chunks.div_ceil(MOST_CHUNKS).max(1);
+        let places = places(snapshot);
+        let living = places.iter().filter(|place| **place != u32::MAX).count();
+        let stride = u32::try_from(living).unwrap_or(u32::MAX).div_ceil(MOST_CHUNKS).max(1);
         let strength = Strength::new(&self.averages);
         let mut all: Vec<(u32, u32, f32)> = Vec::new();
         for (at, weight) in (0_u32..).zip(&self.weights) {
@@ -233,15 +234,18 @@ impl Model {
                 let Some(place) = part.segment.terms().find(term)? else { continue };
                 let bytes = part.segment.list(place)?;
                 for found in Postings::new(&bytes) {
-                    let number = part.base.saturating_add(found.document);
-                    if number.is_multiple_of(stride) && part.holds(found.document) {
+                    let number = usize::try_from(part.base.saturating_add(found.document)).ok();
+                    let place = number.and_then(|number| places.get(number)).copied();
+                    let is_chosen =
+                        |place: &u32| *place != u32::MAX && place.is_multiple_of(stride);
+                    if let Some(place) = place.filter(is_chosen) {
                         let lengths = part.segment.lengths(found.document).ok_or(Damaged)?;
-                        all.push((number, at, weight * strength.of(&found.counts, lengths)));
+                        all.push((place, at, weight * strength.of(&found.counts, lengths)));
                     }
                 }
             }
         }
-        all.sort_unstable_by_key(|(number, term, _)| (*number, *term));
+        all.sort_unstable_by_key(|(place, term, _)| (*place, *term));
         let mut texts = Texts { terms: self.len(), ..Texts::default() };
         for text in all.chunk_by(|a, b| a.0 == b.0) {
             let length = text.iter().map(|(.., weight)| weight * weight).sum::<f32>().sqrt();
@@ -251,6 +255,20 @@ impl Model {
         }
         Ok(texts)
     }
+}
+
+/// Returns the place of each chunk, by its number, when all that live stand in the order of their paths; `u32::MAX` for the others.
+fn places(snapshot: &Snapshot) -> Vec<u32> {
+    let mut files: Vec<_> = snapshot.files().collect();
+    files.sort_unstable_by_key(|file| file.path);
+    let mut places = vec![u32::MAX; usize::try_from(snapshot.numbers()).unwrap_or(0)];
+    let chunks = files.iter().flat_map(crate::snapshot::FileView::chunks);
+    for (place, chunk) in (0_u32..).zip(chunks) {
+        if let Some(slot) = usize::try_from(chunk).ok().and_then(|chunk| places.get_mut(chunk)) {
+            *slot = place;
+        }
+    }
+    places
 }
 
 /// What occurrences in the fields count together, as BM25F has it.

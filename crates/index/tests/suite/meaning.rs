@@ -53,6 +53,39 @@ fn words_find_what_keeps_their_company() {
 }
 
 #[test]
+fn the_same_files_give_the_same_vectors_and_order_whatever_the_segments() {
+    let (whole, grown) = (two_topics(), two_topics());
+    for project in [&whole, &grown] {
+        // Twins, whose vectors are the same.
+        for name in ["b", "a", "c"] {
+            project.write(
+                &format!("same_{name}.py"),
+                "def settle(debtor):\n    return debtor.ledger\n",
+            );
+        }
+    }
+    // One is read at once, the other file by file, the last ones first.
+    let moved = ["bills.py", "pictures.py", "odd.py", "same_a.py", "same_b.py"];
+    let texts = moved.map(|name| fs::read(grown.root().join(name)).unwrap());
+    moved.iter().for_each(|name| fs::remove_file(grown.root().join(name)).unwrap());
+    grown.refresh();
+    for (name, text) in moved.iter().zip(texts).rev() {
+        grown.write(name, text);
+        grown.refresh();
+    }
+    for request in ["debtor ledger", "customer invoice payment", "pixel canvas"] {
+        let rows = |project: &Project| -> Vec<(String, u32)> {
+            let hits = project.find(request, Mode::Vector);
+            hits.iter().map(|hit| (shown(hit), hit.score.to_bits())).collect()
+        };
+        assert_eq!(rows(&whole), rows(&grown), "{request}");
+    }
+    let hits = best(&whole, "debtor ledger");
+    let same: Vec<&String> = hits.iter().filter(|hit| hit.starts_with("same_")).collect();
+    assert!(same.len() == 3 && same.is_sorted(), "{hits:?}");
+}
+
+#[test]
 fn what_changes_is_folded_in_and_what_is_gone_is_not_found() {
     let project = two_topics();
     best(&project, "pixel");

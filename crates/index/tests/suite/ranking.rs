@@ -89,6 +89,57 @@ fn a_test_is_found_by_what_it_tests() {
 }
 
 #[test]
+fn lines_that_a_request_names_come_first() {
+    let two =
+        |a: &str, b: &str| format!("def {a}(x):\n    return x\n\ndef {b}(x):\n    return x\n");
+    let project = crate::Project::new("");
+    project.write("src/app/views.py", two("listing", "detail"));
+    project.write("src/api/views.py", two("index", "show"));
+    project.write("src/app/tasks.py", two("nightly", "weekly"));
+    project.write(
+        "src/main/java/org/acme/Run.java",
+        "class Run {\n  void go() {\n    int a = 1;\n  }\n}\n",
+    );
+    project.write("old/Run.java", "class Run {\n  void stop() {\n    int a = 1;\n  }\n}\n");
+    let first = |text: &str, count: usize| -> Vec<String> {
+        project.found(text).into_iter().take(count).collect()
+    };
+    assert_eq!(first("tasks.py:4", 1), ["src/app/tasks.py:4 weekly"]);
+    assert_eq!(first("why does app/views.py:5 fail in listing", 1), ["src/app/views.py:4 detail"]);
+    assert_eq!(
+        first("TypeError at /home/ann/site/src/api/views.py:2", 1),
+        ["src/api/views.py:1 index"]
+    );
+    let trace = "Traceback (most recent call last):\n  File \"src/app/views.py\", line 2, in listing\n  File \"src/app/tasks.py\", line 5, in weekly\n  File \"/usr/lib/python3/asyncio/tasks.py\", line 2, in run\nKeyError: 'id'";
+    assert_eq!(first(trace, 2), ["src/app/tasks.py:4 weekly", "src/app/views.py:1 listing"]);
+    assert_eq!(
+        first("at org.acme.Run.go(Run.java:3)", 1),
+        ["src/main/java/org/acme/Run.java:2 go"]
+    );
+    let hits = project.find("tasks.py:1 nightly", distiq_index::Mode::Hybrid);
+    assert_eq!(hits[0].reasons[0], "its line is mentioned");
+    assert!(hits.is_sorted_by(|a, b| a.score >= b.score), "{hits:#?}");
+    let numbers: std::collections::BTreeSet<u32> = hits.iter().map(|hit| hit.number).collect();
+    assert_eq!(numbers.len(), hits.len(), "{hits:#?}");
+    assert!(project.found("tasks.py:400 zebra").iter().all(|hit| !hit.contains("zebra")));
+}
+
+#[test]
+fn only_what_belongs_together_is_said_to() {
+    let project = crate::Project::new("");
+    project.write("cors/config.py", "def allowed_origins(config):\n    return config.origins\n");
+    project.write("csrf/config.py", "def token_name(config):\n    return config.token\n");
+    project.write("tests/cors/test_config.py", "def test_allowed():\n    assert run(CASES)\n");
+    let hits = project.find("allowed origins config", distiq_index::Mode::Hybrid);
+    let belongs = |path: &str| {
+        let hit = hits.iter().find(|hit| hit.path == path).unwrap();
+        hit.reasons.iter().any(|why| why == "belongs to a file that fits")
+    };
+    assert!(belongs("tests/cors/test_config.py"), "{hits:#?}");
+    assert!(!belongs("csrf/config.py"), "{hits:#?}");
+}
+
+#[test]
 fn tests_are_left_out_and_nothing_is_found_for_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let snapshot = snapshot(&folder);

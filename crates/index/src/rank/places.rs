@@ -1,0 +1,210 @@
+//! Lines that a request names, as compilers, stack traces, editors and links do: `a.py:12`, `a.ts(12,5)`, `a.rs#L12`,
+//! `File "a.py", line 12`. What stands there is wanted whatever its words are.
+
+use crate::error::IndexError;
+use crate::search::{Hit, Query, Tests, is_test};
+use crate::snapshot::{FileView, Snapshot};
+
+/// Most lines that are looked up.
+const MAX_PLACES: usize = 16;
+/// A file's name alone means no more files than these.
+const MAX_NAMESAKES: usize = 3;
+/// Longest ending of a file's name.
+const MAX_ENDING: usize = 10;
+/// What a trace says whose last line is the innermost.
+const LAST_IS_INNERMOST: &str = "most recent call last";
+/// Why it is found.
+const REASON: &str = "its line is mentioned";
+
+/// A line of a file, as a text names it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Place<'a> {
+    /// The path as it stands there: whole, its end, or of another machine.
+    path: &'a str,
+    line: u32,
+    /// The line of the text around it.
+    around: &'a str,
+}
+
+/// Puts what stands on lines that a request names before all that was found.
+pub(super) fn first(
+    snapshot: &Snapshot,
+    asked: &Query<'_>,
+    limit: usize,
+    hits: &mut Vec<Hit>,
+) -> Result<(), IndexError> {
+    let mut numbers: Vec<u32> = Vec::new();
+    for place in named(asked.text()) {
+        for file in meant(snapshot, &place)? {
+            let is_wanted = asked.tests == Tests::Include || !is_test(file.path);
+            let chunk = if is_wanted { around(snapshot, &file, place.line)? } else { None };
+            numbers.extend(chunk.filter(|number| !numbers.contains(number)));
+        }
+    }
+    if asked.text().contains(LAST_IS_INNERMOST) {
+        numbers.reverse();
+    }
+    let top = hits.first().map_or(0.0, |hit| hit.score);
+    let mut all: Vec<Hit> = Vec::with_capacity(limit);
+    for (behind, number) in (1_u16..).zip(numbers.iter().rev()) {
+        let score = top + f32::from(behind);
+        let ranked = hits.iter().position(|hit| hit.number == *number).map(|at| hits.remove(at));
+        let mut hit = match ranked {
+            Some(hit) => Hit { score, ..hit },
+            None => snapshot.hit(*number, score, Vec::new())?,
+        };
+        hit.reasons.insert(0, REASON.to_owned());
+        all.insert(0, hit);
+    }
+    all.append(hits);
+    all.truncate(limit);
+    *hits = all;
+    Ok(())
+}
+
+/// Reads the lines that a text names, in their order.
+fn named(text: &str) -> Vec<Place<'_>> {
+    let mut places = Vec::new();
+    for around in text.lines() {
+        let is_edge = |c: char| c.is_whitespace() || "\"'`()[]{}<>,;|=".contains(c);
+        for word in around.split(is_edge).filter(|word| word.contains('.')) {
+            let end = word.as_ptr() as usize - around.as_ptr() as usize + word.len();
+            let behind = around.get(end..).unwrap_or_default();
+            let found = with_line(word).or_else(|| Some((word, line_behind(behind)?)));
+            let place = found.map(|(path, line)| Place { path: local(path), line, around });
+            places.extend(place.filter(|place| place.line > 0 && is_file(place.path)));
+            if places.len() >= MAX_PLACES {
+                return places;
+            }
+        }
+    }
+    places
+}
+
+/// Splits `PATH:LINE`, `PATH:LINE:COLUMN`, with or without a colon behind, and `PATH#L12-L20`.
+fn with_line(word: &str) -> Option<(&str, u32)> {
+    if let Some((path, line)) = word.split_once("#L") {
+        return Some((path, number(line)?));
+    }
+    // The last part that has an ending is the path: `webpack:///./a.ts:12:3`, `C:\a.cs:12`.
+    let dot = word.rfind('.')?;
+    let colon = dot + word.get(dot..)?.find(':')?;
+    Some((word.get(..colon)?, number(word.get(colon + 1..)?)?))
+}
+
+/// Reads the line that stands behind a path: `", line 12`, `(12,5)`, ` on line 12`.
+fn line_behind(behind: &str) -> Option<u32> {
+    if let Some(inside) = behind.strip_prefix('(') {
+        return number(inside);
+    }
+    let rest = behind.trim_start_matches(|c: char| c.is_whitespace() || "\"'`),".contains(c));
+    let rest = rest.strip_prefix("on ").unwrap_or(rest);
+    number(rest.strip_prefix("line ")?)
+}
+
+/// Reads the number that a text begins with.
+fn number(text: &str) -> Option<u32> {
+    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    text.get(..digits)?.parse().ok()
+}
+
+/// Returns a path without what addresses have before it.
+fn local(path: &str) -> &str {
+    path.split_once("://").map_or(path, |(_, path)| path)
+}
+
+/// Tells whether a text ends as a file's name does.
+fn is_file(path: &str) -> bool {
+    let name = path.rsplit(['/', '\\']).next().unwrap_or(path);
+    name.rsplit_once('.').is_some_and(|(stem, ending)| {
+        !stem.is_empty()
+            && (1..=MAX_ENDING).contains(&ending.len())
+            && ending.chars().all(|c| c.is_ascii_alphanumeric())
+            && ending.chars().any(|c| c.is_ascii_alphabetic())
+    })
+}
+
+/// Returns the files that a place may mean: those that share most of the end of its path, two parts at least where it has
+/// folders. The project's own folder counts as one of them.
+fn meant<'a>(snapshot: &'a Snapshot, place: &Place<'_>) -> Result<Vec<FileView<'a>>, IndexError> {
+    let parts: Vec<&str> =
+        place.path.split(['/', '\\']).filter(|part| !matches!(*part, "" | "." | "..")).collect();
+    let Some(name) = parts.last() else { return Ok(Vec::new()) };
+    let mut files = snapshot.files_called(name)?;
+    let root = snapshot.root().file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    let shared = |file: &FileView<'_>| {
+        let own = std::iter::once(root).chain(file.path.split('/'));
+        let own: Vec<&str> = own.collect();
+        let same = |(a, b): &(&&str, &&str)| a.eq_ignore_ascii_case(b);
+        own.iter().rev().zip(parts.iter().rev()).take_while(same).count()
+    };
+    if parts.len() > 1 {
+        let most = files.iter().map(shared).max().unwrap_or(0);
+        files.retain(|file| most > 1 && shared(file) == most);
+    } else if files.len() > 1 {
+        // Java names packages beside the file: `at io.netty.Handler.run(Handler.java:12)`.
+        let words: Vec<&str> = place.around.split(|c: char| !c.is_alphanumeric()).collect();
+        let told = |file: &FileView<'_>| {
+            let folders = file.path.split('/').filter(|folder| words.contains(folder));
+            folders.count()
+        };
+        let most = files.iter().map(told).max().unwrap_or(0);
+        files.retain(|file| told(file) == most);
+    }
+    if files.len() > MAX_NAMESAKES {
+        files.clear();
+    }
+    files.sort_unstable_by_key(|file| file.path);
+    Ok(files)
+}
+
+/// Returns the smallest chunk around a line of a file.
+fn around(snapshot: &Snapshot, file: &FileView<'_>, line: u32) -> Result<Option<u32>, IndexError> {
+    let mut best: Option<(u32, u32)> = None;
+    for number in file.chunks() {
+        let chunk = snapshot.chunk(number)?;
+        let lines = chunk.end_line.saturating_sub(chunk.start_line);
+        let holds = (chunk.start_line..=chunk.end_line).contains(&line);
+        if holds && best.is_none_or(|(least, _)| lines < least) {
+            best = Some((lines, number));
+        }
+    }
+    Ok(best.map(|(_, number)| number))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_read_as_tools_write_them() {
+        for (text, path, line) in [
+            ("lexer.py:600", "lexer.py", 600),
+            ("error at src/main.rs:12:5: oops", "src/main.rs", 12),
+            ("  --> src/main.rs:12:5", "src/main.rs", 12),
+            ("at X.query (/src/driver/Pg.ts:331:19)", "/src/driver/Pg.ts", 331),
+            ("  File \"/a/b.py\", line 7, in f", "/a/b.py", 7),
+            ("at io.netty.Handler.run(Handler.java:1357)", "Handler.java", 1357),
+            ("src/a.ts(12,5): error TS2304", "src/a.ts", 12),
+            ("https://host/o/r/blob/main/src/a.py#L12-L20", "host/o/r/blob/main/src/a.py", 12),
+            ("webpack:///./src/a.ts:12:3", "/./src/a.ts", 12),
+            ("C:\\work\\a.cs:9", "C:\\work\\a.cs", 9),
+            ("in /www/x.php on line 12", "/www/x.php", 12),
+            ("/p/app.go:614 +0x1d", "/p/app.go", 614),
+            ("посмотри `a.py:3`, там ошибка", "a.py", 3),
+        ] {
+            assert_eq!(named(text), [Place { path, line, around: text }], "{text}");
+        }
+        for text in [
+            "version 1.2:3",
+            "see a.py",
+            "127.0.0.1:8080",
+            "e.g.: 12",
+            "at 10.30:15",
+            "a.py:x",
+            "a.py:0",
+        ] {
+            assert_eq!(named(text), [], "{text}");
+        }
+    }
+}
