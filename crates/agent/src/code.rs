@@ -102,7 +102,8 @@ impl ProjectCode {
         found.ok().filter(|found| whole && !found.is_empty())
     }
 
-    /// Does `work` on the code as it is now; an index that turns out damaged is built anew once.
+    /// Does `work` on the code as it is now; an index that turns out damaged, or was removed since it was
+    /// opened, is built anew once.
     fn with<T>(
         &self,
         control: &Control<'_>,
@@ -117,6 +118,10 @@ impl ProjectCode {
         match ask(index, control, &work) {
             Err(IndexError::Damaged) => {
                 index = slot.insert(self.as_set(Index::rebuild(&self.root, &self.cache)?));
+                ask(index, control, &work)
+            }
+            Err(IndexError::Replaced) => {
+                index = slot.insert(self.as_set(Index::open(&self.root, &self.cache)?));
                 ask(index, control, &work)
             }
             other => other,
@@ -338,6 +343,25 @@ mod tests {
     fn a_definition_comes_with_its_code() {
         let text = answer(CodeView::Symbol, "Cart.total");
         assert_eq!(text, "cart.py:2-3\n    def total(self):\n        return sum(self.prices())\n");
+    }
+
+    #[test]
+    fn an_index_that_is_removed_meanwhile_is_made_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().join("project");
+        fs::create_dir(&root).unwrap();
+        fs::write(root.join("cart.py"), CART).unwrap();
+        let cache = folder.path().join("cache");
+        let code = ProjectCode::new(&root, &cache);
+        let ask = || code.answer(CodeView::Symbol, "Cart.total", &|_| true, 8_000).unwrap();
+        let first = ask();
+        // As `git clean -fdx` does.
+        fs::remove_dir_all(root.join(".distiq")).unwrap();
+        assert_eq!(ask(), first);
+        // As another process does.
+        Index::rebuild(&root, &cache).unwrap();
+        fs::write(root.join("cart.py"), CART.replace("sum(", "max(")).unwrap();
+        assert_eq!(ask(), first.replace("sum(", "max("));
     }
 
     #[test]

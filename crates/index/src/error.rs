@@ -26,6 +26,9 @@ pub enum IndexError {
     /// What it holds is not what was written.
     #[error("The index is damaged")]
     Damaged,
+    /// Its folder was removed, or emptied by another process, since it was opened.
+    #[error("The index was removed while it was open")]
+    Replaced,
     /// Another process has been changing it for too long.
     #[error("Another process is changing the index")]
     Busy,
@@ -51,6 +54,7 @@ impl IndexError {
             IndexError::Store(error) => error.kind(),
             IndexError::Io { .. }
             | IndexError::Damaged
+            | IndexError::Replaced
             | IndexError::Busy
             | IndexError::Embed(_)
             | IndexError::Rerank(_) => ErrorKind::User,
@@ -64,6 +68,7 @@ impl IndexError {
             IndexError::Store(error) => error.hint(),
             IndexError::Io { .. } => "Free space or mend the folder's permissions".into(),
             IndexError::Damaged => "Build it anew with `distiq index --rebuild`".into(),
+            IndexError::Replaced => "Try again; it is built anew".into(),
             IndexError::Busy => "Try again, or search with `--no-refresh`".into(),
             IndexError::Embed(_) => {
                 "Look at the setting `index.embedder`; words find without it".into()

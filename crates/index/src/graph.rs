@@ -7,7 +7,7 @@
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
-use distiq_lang::{Language, Role, language_of};
+use distiq_lang::{Language, Role, language_inside, language_of};
 
 use crate::error::IndexError;
 use crate::segment::FileFacts;
@@ -209,7 +209,10 @@ impl Graph {
     fn add(&mut self, path: String, facts: FileFacts) {
         let number = offset(self.files.len());
         self.by_path.insert(path.clone(), number);
-        let language = language_of(Path::new(&path)).filter(|_| !facts.language.is_empty());
+        let file_path = Path::new(&path);
+        let inside = language_inside(file_path).filter(|inside| inside.name() == facts.language);
+        let language =
+            inside.or_else(|| language_of(file_path)).filter(|_| !facts.language.is_empty());
         let mut file = File {
             first: offset(self.symbols.len()),
             language: language.map(|language| match facts.language.as_str() {

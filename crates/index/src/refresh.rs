@@ -26,7 +26,7 @@ use crate::walk::{Found, walk};
 use differences::{Differences, differences};
 
 /// What an index must have been made by: raised whenever the same text would give other contents.
-const VERSION: i64 = 8;
+const VERSION: i64 = 9;
 /// Most bytes of text that go into the index at once; what was read before a cancellation stays.
 const BATCH_BYTES: u64 = 64 << 20;
 const BATCH_FILES: usize = 20_000;
@@ -43,6 +43,8 @@ pub struct Index {
     root: PathBuf,
     place: Place,
     db: Database,
+    /// Which file the table was when it was opened.
+    table: Option<FileId>,
     /// Segments that are open, so that a change does not open the others anew.
     open: Mutex<HashMap<String, Arc<Segment>>>,
     meaning: Arc<Meaning>,
@@ -53,6 +55,9 @@ pub struct Index {
     /// Where it is an index of documents alone.
     documents: Option<Documents>,
 }
+
+/// The device and the number of a file.
+type FileId = (u64, u64);
 
 /// How a caller follows a long work and ends it.
 #[derive(Clone, Copy, Default)]
@@ -158,6 +163,7 @@ impl Index {
         let record = Some(Arc::new(Record::new(place.clone())));
         Self {
             root: root.to_path_buf(),
+            table: file_id(&place.database()),
             place,
             db,
             open: Mutex::default(),
@@ -298,8 +304,8 @@ impl Index {
     /// Reads what changed in the project, and beside it what git has new. Where another process does so, it is waited for.
     ///
     /// # Errors
-    /// When the index cannot be written, another process takes too long, or the caller gave up; what was
-    /// read until then is kept.
+    /// When the index cannot be written, was removed since it was opened, another process takes too long, or the caller
+    /// gave up; what was read until then is kept.
     pub fn refresh(&self, control: &Control<'_>) -> Result<Refreshed, IndexError> {
         let Some(record) = self.record.as_ref().filter(|record| record.is_behind(&self.root))
         else {
@@ -320,7 +326,11 @@ impl Index {
 
     fn refresh_files(&self, control: &Control<'_>) -> Result<Refreshed, IndexError> {
         let is_cancelled = || control.is_cancelled();
-        let _turn = self.place.lock(&is_cancelled)?;
+        let turn = self.place.lock(&is_cancelled);
+        if file_id(&self.place.database()) != self.table {
+            return Err(IndexError::Replaced);
+        }
+        let _turn = turn?;
         // Whoever asks for a refresh searches next: the segments are opened meanwhile.
         let (mut walked, known) = std::thread::scope(|scope| {
             let known = scope.spawn(|| {
@@ -472,6 +482,11 @@ fn clear(folder: &Path) -> Result<(), IndexError> {
         }
     }
     Ok(())
+}
+
+fn file_id(path: &Path) -> Option<FileId> {
+    use std::os::unix::fs::MetadataExt;
+    fs::metadata(path).ok().map(|data| (data.dev(), data.ino()))
 }
 
 /// Cuts the files into batches of bounded size.

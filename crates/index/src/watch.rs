@@ -28,8 +28,8 @@ pub enum Seen {
     /// Changes are followed from now on; `false` where the kernel tells of none and the project is looked
     /// through now and then.
     Following(bool),
-    /// The index was brought up to date, or could not be.
-    Refreshed(Result<Refreshed, IndexError>),
+    /// The index was brought up to date, or could not be, in so much time.
+    Refreshed(Result<Refreshed, IndexError>, Duration),
 }
 
 impl Index {
@@ -72,10 +72,11 @@ impl Index {
 
     /// Brings the index up to date and tells of it where there was anything to do.
     fn follow(&self, control: &Control<'_>, tell: &mut dyn FnMut(Seen)) {
+        let begin = Instant::now();
         match self.refresh(control) {
             Err(IndexError::Cancelled) => {}
             Ok(refreshed) if refreshed.read + refreshed.removed == 0 => {}
-            other => tell(Seen::Refreshed(other)),
+            other => tell(Seen::Refreshed(other, begin.elapsed())),
         }
     }
 

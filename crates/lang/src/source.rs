@@ -7,6 +7,7 @@ use crate::Language;
 use crate::language::{Reader, language_of_text};
 use crate::parse::{can_parse, parse};
 
+mod inside;
 pub(crate) mod rules;
 mod table;
 pub(crate) mod tell;
@@ -18,6 +19,7 @@ mod walk;
 /// The most units and, twelve times as many, pieces of a file.
 const MAX_UNITS: usize = 50_000;
 
+pub use inside::language_inside;
 pub use told::Told;
 
 /// What one file holds, from one parse.
@@ -157,7 +159,11 @@ pub struct ImportedName {
 
 /// Returns what `text` holds. `None` where the language goes unknown by `path`, and where the text is
 /// over 4 MB, nests too deep or takes too long; a text with syntax errors gives what it can.
+/// Of a Vue or Svelte component and of a notebook it is what their code holds, with the rest as text.
 pub fn source(path: &Path, text: &str) -> Option<Source> {
+    if let Some(found) = inside::inside(path, text).and_then(of_inside) {
+        return Some(found);
+    }
     let language = language_of_text(path, text)?;
     match language.spec().reader {
         Reader::Grammar(grammar) => {
@@ -168,6 +174,22 @@ pub fn source(path: &Path, text: &str) -> Option<Source> {
             can_parse(text).then(|| Source { language: Some(language), ..read(text) })
         }
     }
+}
+
+fn of_inside(inside: inside::Inside) -> Option<Source> {
+    let Reader::Grammar(grammar) = inside.language.spec().reader else { return None };
+    let tree = parse(inside.language, &inside.code)?;
+    let mut source = walk::source(inside.language, grammar, &tree, &inside.code);
+    source.pieces.extend(inside.rest);
+    source.pieces.sort_by_key(|piece| piece.bytes.start);
+    // A string without an end may reach beyond the code.
+    let mut end = 0;
+    source.pieces.retain(|piece| {
+        let is_free = piece.bytes.start >= end;
+        end = if is_free { piece.bytes.end } else { end };
+        is_free
+    });
+    Some(source)
 }
 
 /// Returns a byte offset; texts are far below 4 GB.

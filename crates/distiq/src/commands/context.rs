@@ -19,6 +19,9 @@ const MAX_REQUEST_BYTES: usize = 64 * 1024;
 /// Most tokens that are packed.
 const MAX_TOKENS: u64 = 200_000;
 
+/// Fewer tokens may be too few for the first line alone.
+const LEAST_TOKENS: u64 = 50;
+
 /// Arguments of `context`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -84,9 +87,14 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
         return Ok(());
     }
     if context.items.is_empty() {
-        terminal::say("nothing found");
+        let is_little = args.tokens < LEAST_TOKENS;
+        terminal::say(&if is_little {
+            format!("nothing fits into {} tokens; give more with `--tokens`", args.tokens)
+        } else {
+            "nothing found".to_owned()
+        });
     }
-    output::raw(&context.text);
+    output::piece(&context.text);
     Ok(())
 }
 

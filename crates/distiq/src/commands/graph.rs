@@ -2,6 +2,8 @@
 
 mod named;
 
+pub use named::of_root;
+
 use std::collections::HashMap;
 
 use distiq_base::ErrorKind;

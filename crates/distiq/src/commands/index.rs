@@ -1,8 +1,9 @@
 //! `distiq index`
 
-use std::time::Instant;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
-use distiq_index::{Control, Index, MAX_FILES, Refreshed, Seen};
+use distiq_index::{Control, Index, IndexError, MAX_FILES, Refreshed, Seen};
 use serde_json::json;
 
 use crate::cli::Global;
@@ -37,37 +38,80 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
     if world.settings.embedder.is_some() {
         code_index::embed(&index)?;
     }
-    tell(&index, args, &refreshed, begin)?;
+    tell(&index, args, &refreshed, begin.elapsed())?;
+    tell_not_read(&index)?;
     if args.watch {
-        watch(&index, args);
+        return watch(&world, index, args);
     }
     Ok(())
 }
 
-/// Tells of each change until the process is ended.
-fn watch(index: &Index, args: &Args) {
-    index.watch(&Control::default(), &mut |seen| match seen {
-        Seen::Following(true) => terminal::say("following changes"),
-        Seen::Following(false) => terminal::say(
-            "note: the kernel tells of no changes here, or of too few folders; looking every 2 s",
-        ),
-        Seen::Refreshed(Ok(refreshed)) => {
-            if let Err(error) = code_index::embed(index).map_err(Failure::from) {
-                terminal::say(&format!("error: {}", error.message));
-            }
-            if let Err(error) = tell(index, args, &refreshed, Instant::now()) {
-                terminal::say(&format!("error: {}", error.message));
-            }
-        }
-        Seen::Refreshed(Err(error)) => terminal::say(&format!("error: {error}")),
-    });
+/// Says how many files are in the project whose text is not in the index.
+fn tell_not_read(index: &Index) -> Result<(), Failure> {
+    let reasons = index.skipped()?;
+    if !reasons.is_empty() {
+        let files: u64 = reasons.iter().map(|(_, files)| files).sum();
+        let each: Vec<String> =
+            reasons.iter().map(|(reason, files)| format!("{files} {reason}")).collect();
+        terminal::say(&format!(
+            "note: {files} of the files hold no text to search: {}",
+            each.join(", ")
+        ));
+    }
+    Ok(())
 }
 
-fn tell(index: &Index, args: &Args, refreshed: &Refreshed, begin: Instant) -> Result<(), Failure> {
+/// Tells of each change until the process is ended; an index that is lost on the way is made anew.
+fn watch(world: &World, mut index: Index, args: &Args) -> Result<(), Failure> {
+    loop {
+        let lost: AtomicBool = AtomicBool::new(false);
+        let is_damaged = AtomicBool::new(false);
+        let is_lost = || lost.load(Ordering::Relaxed);
+        let control = Control { is_cancelled: Some(&is_lost), ..Control::default() };
+        index.watch(&control, &mut |seen| match seen {
+            Seen::Following(true) => terminal::say("following changes"),
+            Seen::Following(false) => terminal::say(
+                "note: the kernel tells of no changes here, or of too few folders; looking every 2 s",
+            ),
+            Seen::Refreshed(Ok(refreshed), took) => {
+                let told = code_index::embed(&index).map_err(Failure::from);
+                let told = told.and_then(|_| tell(&index, args, &refreshed, took));
+                told.unwrap_or_else(|failure| say(&failure));
+            }
+            Seen::Refreshed(Err(error), _) => {
+                let is_gone = matches!(error, IndexError::Replaced | IndexError::Damaged);
+                is_damaged.store(matches!(error, IndexError::Damaged), Ordering::Relaxed);
+                lost.store(is_gone, Ordering::Relaxed);
+                say(&Failure::from(error));
+            }
+        });
+        drop(index);
+        index = match is_damaged.into_inner() {
+            true => Index::rebuild(&world.root, &world.home.cache)?,
+            false => Index::open(&world.root, &world.home.cache)?,
+        };
+        index = code_index::with_settings(world, index)?;
+        let begin = Instant::now();
+        let refreshed = code_index::refresh(&index)?;
+        if world.settings.embedder.is_some() {
+            code_index::embed(&index)?;
+        }
+        tell(&index, args, &refreshed, begin.elapsed())?;
+    }
+}
+
+fn say(failure: &Failure) {
+    terminal::say(&format!("error: {}", failure.message));
+    if let Some(hint) = &failure.hint {
+        terminal::say(&format!("hint: {hint}"));
+    }
+}
+
+fn tell(index: &Index, args: &Args, refreshed: &Refreshed, took: Duration) -> Result<(), Failure> {
     let Refreshed { files, read, removed, left_out, is_full } = *refreshed;
     let snapshot = index.snapshot()?;
     let (stats, vectors) = (snapshot.stats(), snapshot.vectors()?);
-    let ms = u64::try_from(begin.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
     if args.json {
         output::json_line(&json!({
             "files": files,

@@ -1,15 +1,19 @@
 //! `distiq map`
 
-use distiq_base::CountTokens;
+use distiq_base::{CountTokens, ErrorKind};
 use distiq_index::graph::{Graph, MapRequest, Seeds, map};
 use distiq_ml::Tokenizer;
 use serde_json::json;
 
 use crate::cli::Global;
 use crate::code_index::{self, Refresh};
+use crate::commands::graph::of_root;
 use crate::failure::Failure;
-use crate::output;
 use crate::world::World;
+use crate::{output, terminal};
+
+/// Most tokens of a map.
+const MAX_TOKENS: usize = 200_000;
 
 /// Arguments of `map`.
 #[derive(Debug, clap::Args)]
@@ -18,7 +22,7 @@ pub struct Args {
     #[arg(value_name = "REQUEST")]
     request: Vec<String>,
     /// The most tokens
-    #[arg(long, default_value_t = 1024)]
+    #[arg(long, value_name = "N", default_value_t = 1024)]
     tokens: usize,
     /// Leave a file out; may be given several times
     #[arg(long, value_name = "PATH")]
@@ -33,6 +37,10 @@ pub struct Args {
 
 /// Shows the signatures that matter most in the project, by file, within a budget of tokens.
 pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
+    if args.tokens == 0 || args.tokens > MAX_TOKENS {
+        let message = format!("`--tokens` must be 1 to {MAX_TOKENS}");
+        return Err(Failure::new(ErrorKind::Usage, message).with_hint("1024 shows some 60 heads"));
+    }
     let world = World::open(global, &[])?;
     let refresh = if args.no_refresh { Refresh::No } else { Refresh::Yes };
     let graph = code_index::with(&world, refresh, |_, snapshot| Graph::of(snapshot))?;
@@ -41,7 +49,7 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
     let request = MapRequest {
         seeds: Seeds::of(&args.request.join(" ")),
         budget: args.tokens,
-        without: args.without.clone(),
+        without: args.without.iter().map(|path| left_out(&world, &graph, path)).collect(),
         count: &count,
     };
     let shown = map(&graph, &request);
@@ -52,8 +60,26 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
             "files": shown.lines().filter(|line| !line.starts_with(' ')).count(),
             "map": shown,
         }));
-    } else {
-        output::raw(&shown);
+        return Ok(());
     }
+    if shown.is_empty() {
+        terminal::say(&match graph.symbols().is_empty() {
+            true => "nothing found: no file of the project defines anything".to_owned(),
+            false => format!("nothing fits into {} tokens; give more with `--tokens`", args.tokens),
+        });
+    }
+    output::piece(&shown);
     Ok(())
+}
+
+/// Returns the path of a file that is left out, as the index has it, and says where there is none.
+fn left_out(world: &World, graph: &Graph, path: &str) -> String {
+    let path = of_root(world, path);
+    match graph.file_node(&path) {
+        Some(file) => graph.label(file),
+        None => {
+            terminal::say(&format!("note: no one file of the index is meant by `{path}`"));
+            path
+        }
+    }
 }

@@ -108,12 +108,23 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
         return Ok(());
     }
     if hits.is_empty() {
-        terminal::say("nothing found");
+        terminal::say(nothing(args.mode));
     }
     for hit in &hits {
         output::text(&shown(hit));
     }
     Ok(())
+}
+
+/// Says that nothing was found, and where else to look.
+fn nothing(mode: ModeName) -> &'static str {
+    match mode {
+        ModeName::Hybrid => "nothing found; `--mode vector` looks for the meaning",
+        ModeName::Text | ModeName::Vector => {
+            "nothing found; without `--mode` all that is known is used"
+        }
+        ModeName::Symbol => "nothing found; without `--mode` more than names is looked through",
+    }
 }
 
 /// Says that vectors are missing, where an embedder from outside makes them.

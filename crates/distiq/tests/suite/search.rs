@@ -218,6 +218,91 @@ fn a_model_that_searches_by_meaning_finds_by_the_vectors_of_the_settings() {
 }
 
 #[test]
+fn without_git_all_but_the_past_is_there() {
+    let place = place();
+    let git = |arguments: &[&str]| {
+        let mut command = std::process::Command::new("git");
+        command.args(["-c", "user.name=a", "-c", "user.email=a@b.c"]).args(arguments);
+        command.env("GIT_CONFIG_GLOBAL", "/dev/null").current_dir(place.project());
+        assert!(command.output().unwrap().status.success(), "{arguments:?}");
+    };
+    fs::remove_dir_all(place.project().join(".git")).unwrap();
+    git(&["init", "-q"]);
+    git(&["add", "."]);
+    git(&["commit", "-q", "-m", "Open"]);
+    place.write(".gitignore", "secret/\n");
+    place.write("secret/a.py", "def cookie_secret(): pass\n");
+    let empty = place.folder().join("empty");
+    fs::create_dir(&empty).unwrap();
+    let run = |arguments: &[&str]| {
+        let mut command = place.command(arguments);
+        Ran::of(command.env("PATH", &empty).output().unwrap())
+    };
+    let ran = run(&["index"]);
+    assert!(ran.code == 0 && ran.err.is_empty(), "{}", ran.err);
+    assert_eq!(rows(&run(&["index-stats", "--json"]).out)[0]["commits"], 0);
+    for arguments in [
+        &["search", "parse a cookie"][..],
+        &["search", "--mode", "vector", "parse a cookie"],
+        &["context", "parse a cookie"],
+        &["graph", "definition", "Cookie.parse"],
+        &["map", "cookie"],
+        &["ask", "--local", "parse a cookie"],
+    ] {
+        let ran = run(arguments);
+        assert_eq!((ran.code, ran.err.as_str()), (0, ""), "{arguments:?}");
+        assert!(ran.out.contains("src/http.py") && !ran.out.contains("secret"), "{}", ran.out);
+    }
+    // With git again, the past comes in.
+    assert_eq!(place.run(&["index"]).code, 0);
+    assert_eq!(rows(&run(&["index-stats", "--json"]).out)[0]["commits"], 1);
+}
+
+#[test]
+fn an_empty_answer_says_why() {
+    let place = place();
+    place.write("data.min.js", &"var a=1;".repeat(10_000));
+    let ran = place.run(&["index"]);
+    assert!(
+        ran.err.contains("note: 1 of the files hold no text to search: 1 generated"),
+        "{}",
+        ran.err
+    );
+    for (arguments, words) in [
+        (&["search", "zebra"][..], "`--mode vector` looks for the meaning"),
+        (&["search", "--mode", "symbol", "zebra"], "without `--mode`"),
+        (&["context", "--tokens", "1", "cookie"], "nothing fits into 1 tokens"),
+        (&["context", "zebra"], "nothing found"),
+        (&["map", "--tokens", "3"], "nothing fits into 3 tokens"),
+        (&["map", "--without", "http.py", "--without", "zebra.py"], "by `zebra.py`"),
+    ] {
+        let ran = place.run(arguments);
+        assert_eq!(ran.code, 0, "{arguments:?}");
+        assert!(ran.err.contains(words), "{arguments:?}: {}", ran.err);
+        assert!(!ran.out.contains("src/http.py"), "{arguments:?}: {}", ran.out);
+    }
+    let ran = place.run(&["map", "--tokens", "0"]);
+    assert!(ran.code == 2 && ran.err.contains("must be 1 to 200000"), "{}", ran.err);
+}
+
+#[test]
+fn what_a_file_holds_steers_no_terminal() {
+    let place = place();
+    place.write("odd.py", "def cookie_monster(x):\n    return '\u{1b}[2J\u{1b}]0;owned\u{7}'\n");
+    for arguments in [
+        &["context", "cookie monster"][..],
+        &["map", "cookie_monster"],
+        &["search", "cookie monster"],
+        &["ask", "--local", "cookie monster"],
+        &["graph", "references", "cookie_monster"],
+        &["graph", "--dot", "export"],
+    ] {
+        let ran = place.run(arguments);
+        assert!(!ran.out.contains('\u{1b}') && !ran.err.contains('\u{1b}'), "{arguments:?}");
+    }
+}
+
+#[test]
 fn past_commits_find_files_until_that_is_switched_off() {
     let place = place();
     place.write("src/clock.py", "def tick():\n    return 1\n");

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use distiq_base::nearest::nearest;
+
 use super::{Hit, Lexical, Query, Tests, Weights, is_test, lexical};
 use crate::error::IndexError;
 use crate::segment::{NAME, Postings};
@@ -13,6 +15,32 @@ const MAX_PREFIXED: usize = 500;
 /// What a name is worth that is the searched one, or begins with it; words of it are worth less.
 const SAME: f32 = 100.0;
 const PREFIX: f32 = 50.0;
+const NEAR: f32 = 25.0;
+/// Most names that are nearly the searched one.
+const MAX_NEAR: usize = 8;
+/// What stands before a name where it is defined.
+const KEYWORDS: [&str; 20] = [
+    "async",
+    "class",
+    "const",
+    "def",
+    "enum",
+    "export",
+    "fn",
+    "fun",
+    "func",
+    "function",
+    "impl",
+    "interface",
+    "let",
+    "macro_rules!",
+    "method",
+    "pub",
+    "static",
+    "struct",
+    "trait",
+    "type",
+];
 
 /// Counts words in names and classes alone.
 const NAMES: Weights = Weights {
@@ -26,7 +54,7 @@ pub(super) fn search(
     query: &Query<'_>,
     limit: usize,
 ) -> Result<Vec<Hit>, IndexError> {
-    let name = query.text().trim().trim_end_matches("()");
+    let name = bare(query.text());
     // `Class.method`, `module::function`: the last part is the name, what stands before it the class.
     let (class, last) = match name.rsplit_once(['.', ':', '#']) {
         Some((class, last)) if !last.is_empty() => (class.trim_end_matches(':'), last),
@@ -39,11 +67,17 @@ pub(super) fn search(
             false => (number, PREFIX, "its name begins so"),
         });
     }
-    let terms = lexical::terms(&Analyzer::default(), query.text());
+    let terms = lexical::terms(&Analyzer::default(), name);
     let lexical = Lexical::read(snapshot, &terms, &NAMES)?;
     for (number, score) in lexical.best(snapshot, 4 * limit) {
         if score > 0.0 && !found.iter().any(|(other, ..)| *other == number) {
             found.push((number, score, "words of its name"));
+        }
+    }
+    if found.is_empty() {
+        for near in nearly(snapshot, &last.to_lowercase())? {
+            let same = named(snapshot, &near)?.into_iter().filter(|(_, is_same)| *is_same);
+            found.extend(same.map(|(number, _)| (number, NEAR, "its name is nearly so")));
         }
     }
     let mut hits = Vec::new();
@@ -66,6 +100,32 @@ pub(super) fn search(
     hits.sort_by(|a, b| b.score.total_cmp(&a.score).then_with(|| key(a).cmp(&key(b))));
     hits.truncate(limit);
     Ok(hits)
+}
+
+/// Returns a name without the words and the parameters that stand around it in code: `pub fn parse(text: &str)`.
+fn bare(text: &str) -> &str {
+    let mut rest = text.trim();
+    while let Some((word, name)) = rest.split_once(char::is_whitespace) {
+        if !KEYWORDS.contains(&word) || name.trim().is_empty() {
+            break;
+        }
+        rest = name.trim_start();
+    }
+    let end = rest.find('(').filter(|at| *at > 0).unwrap_or(rest.len());
+    rest.get(..end).unwrap_or(rest).trim_end()
+}
+
+/// Returns names that are nearly one in lower case, the nearest first.
+fn nearly(snapshot: &Snapshot, name: &str) -> Result<Vec<String>, IndexError> {
+    let prefix = NAME.to_string();
+    let mut known = Vec::new();
+    for part in snapshot.parts() {
+        for called in part.segment.terms().with_prefix(&prefix) {
+            known.push(called?.0);
+        }
+    }
+    let names = known.iter().filter_map(|term| term.strip_prefix(NAME));
+    Ok(nearest(name, names, MAX_NEAR).into_iter().map(str::to_owned).collect())
 }
 
 /// Returns the chunks whose name is, or begins with, `name` in lower case, and which of both.

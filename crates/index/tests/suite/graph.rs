@@ -7,6 +7,55 @@ use crate::Project;
 
 mod compiled;
 
+#[test]
+fn code_inside_other_formats_is_found_and_tied() {
+    let files = "--- shop/Cart.vue
+<template>
+  <button @click=\"buyNow\">Buy</button>
+</template>
+<script setup lang=\"ts\">
+import { price } from './price'
+function buyNow() {
+  return price(1)
+}
+</script>
+--- shop/price.ts
+export function price(count: number) {
+  return count
+}
+--- churn.ipynb
+{
+ \"cells\": [
+  {
+   \"cell_type\": \"code\",
+   \"outputs\": [
+    \"iVBORw0KGgo churned\"
+   ],
+   \"source\": [
+    \"def fit(frame):\\n\",
+    \"    return frame\\n\",
+    \"fit(1)\"
+   ]
+  }
+ ]
+}
+";
+    let project = Project::new(files);
+    let graph = Graph::of(&project.snapshot()).unwrap();
+    assert_eq!(meant(&graph, "shop/Cart.vue", 7, "price"), "shop/price.ts:1");
+    assert_eq!(meant(&graph, "churn.ipynb", 11, "fit"), "churn.ipynb:9");
+    let price = graph.find("price")[0];
+    let callers = graph.reach(&[price], Direction::NeededBy, &[EdgeKind::Call], 1);
+    let callers: Vec<String> = callers.iter().map(|at| graph.label(at.node)).collect();
+    assert_eq!(callers, ["shop/Cart.vue:buyNow"]);
+    assert_eq!(project.found("fit")[0], "churn.ipynb:9 fit");
+    assert!(project.found("button buy").iter().any(|hit| hit.starts_with("shop/Cart.vue:")));
+    assert!(
+        project.found("churned").iter().all(|hit| !hit.contains("ipynb:")),
+        "outputs say nothing"
+    );
+}
+
 fn graph_of(files: &str) -> Graph {
     let project = Project::new(files);
     let index = project.index();

@@ -126,6 +126,28 @@ fn words_find_functions_by_name_documentation_and_code() {
 }
 
 #[test]
+fn names_are_found_as_code_has_them_and_misspelt() {
+    let project = Project::new(SHOP);
+    for query in [
+        "def add_line",
+        "def add_line(self, article, count=1):",
+        "add_lnie",
+        "addLine",
+        "AddLine()",
+    ] {
+        let hits = project.find(query, Mode::Symbol);
+        assert_eq!(hits.first().map(shown), Some("shop/cart.py:8 add_line".to_owned()), "{query}");
+    }
+    let hits = project.find("class Prcie", Mode::Symbol);
+    assert_eq!(
+        (hits[0].name.as_str(), hits[0].reasons[0].as_str()),
+        ("Price", "its name is nearly so")
+    );
+    assert!(project.find("zebra", Mode::Symbol).is_empty());
+    assert!(project.find("class", Mode::Symbol).is_empty());
+}
+
+#[test]
 fn symbols_are_found_by_their_names_alone() {
     let project = Project::new(SHOP);
     for (query, first) in [

@@ -4,10 +4,29 @@ use std::fs;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use distiq_index::{Control, Query, Seen};
+use distiq_index::{Control, IndexError, Query, Seen};
 
 use crate::fresh::assert_as_if_fresh;
 use crate::{Project, SHOP};
+
+#[test]
+fn an_index_that_is_removed_or_emptied_meanwhile_is_said_to_be() {
+    let project = Project::new(SHOP);
+    let index = project.index();
+    index.refresh(&Control::default()).unwrap();
+    std::fs::remove_dir_all(project.root().join(".distiq")).unwrap();
+    let refreshed = index.refresh(&Control::default());
+    assert!(matches!(refreshed, Err(IndexError::Replaced)), "{refreshed:?}");
+    let index = project.index();
+    index.refresh(&Control::default()).unwrap();
+    distiq_index::Index::rebuild(&project.root(), &project.cache()).unwrap();
+    // Whoever holds the old one either goes on with the new one's table, or is told.
+    match index.refresh(&Control::default()) {
+        Ok(_) | Err(IndexError::Replaced) => {}
+        other => panic!("{other:?}"),
+    }
+    assert_as_if_fresh(&project);
+}
 
 #[test]
 fn a_thousand_changes_are_followed() {
@@ -23,7 +42,7 @@ fn a_thousand_changes_are_followed() {
             };
             index.watch(&control, &mut |seen| match seen {
                 Seen::Following(_) => follows.store(true, Ordering::Relaxed),
-                Seen::Refreshed(refreshed) => {
+                Seen::Refreshed(refreshed, _) => {
                     assert!(refreshed.is_ok(), "{refreshed:?}");
                     refreshes.fetch_add(1, Ordering::Relaxed);
                 }
