@@ -29,7 +29,7 @@ export function price(count: number) {
   {
    \"cell_type\": \"code\",
    \"outputs\": [
-    \"iVBORw0KGgo churned\"
+    \"iVBORw0KGgo zebra\"
    ],
    \"source\": [
     \"def fit(frame):\\n\",
@@ -51,7 +51,7 @@ export function price(count: number) {
     assert_eq!(project.found("fit")[0], "churn.ipynb:9 fit");
     assert!(project.found("button buy").iter().any(|hit| hit.starts_with("shop/Cart.vue:")));
     assert!(
-        project.found("churned").iter().all(|hit| !hit.contains("ipynb:")),
+        project.found("zebra").iter().all(|hit| !hit.contains("ipynb:")),
         "outputs say nothing"
     );
 }
