@@ -10,7 +10,7 @@ mod message;
 mod signal;
 mod stored;
 
-use std::fs::{self, File};
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
@@ -73,7 +73,7 @@ impl Record {
 
     /// Tells whether git may know more than the file; takes microseconds.
     pub fn is_behind(&self, root: &Path) -> bool {
-        let file = File::open(self.path());
+        let file = place::open(&self.path());
         match (log::stamp(root), file) {
             (Some(stamp), Ok(mut file)) => !Stored::is_current(&mut file, &stamp),
             (stamp, file) => stamp.is_some() || file.is_ok(),

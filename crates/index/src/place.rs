@@ -153,13 +153,21 @@ fn is_own(folder: &Path) -> bool {
     fs::symlink_metadata(folder).is_ok_and(|data| data.is_dir() && data.uid() == user)
 }
 
+/// Opens a file of an index, unless it is no plain one: a pipe must not be waited for.
+pub(crate) fn open(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    let file = options.read(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(path)?;
+    if file.metadata()?.is_file() { Ok(file) } else { Err(io::ErrorKind::InvalidData.into()) }
+}
+
 /// Reads a file of an index; `None` where there is none, it is no plain file, or it has more than `most` bytes.
 pub(crate) fn read(path: &Path, most: u64) -> Option<Vec<u8>> {
-    let mut options = OpenOptions::new();
-    // A pipe must not be waited for.
-    let file = options.read(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(path).ok()?;
-    let data = file.metadata().ok().filter(|data| data.is_file() && data.len() <= most)?;
-    let mut bytes = Vec::with_capacity(usize::try_from(data.len()).ok()?);
+    let file = open(path).ok()?;
+    let length = file.metadata().ok()?.len();
+    if length > most {
+        return None;
+    }
+    let mut bytes = Vec::with_capacity(usize::try_from(length).ok()?);
     file.take(most).read_to_end(&mut bytes).ok()?;
     Some(bytes)
 }

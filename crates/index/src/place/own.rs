@@ -8,7 +8,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use distiq_base::atomic;
 
@@ -18,6 +18,9 @@ const KEPT: &str = "own-folder";
 const LENGTH: usize = 32;
 /// How long the folder of another user's index, or of an earlier name, stays unchanged before it is removed.
 const STALE: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+
+/// How many such folders are left beside a new one.
+const MOST_OTHERS: usize = 4;
 
 /// The folder of the user's caches that can be written, and the name that is kept in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -91,28 +94,30 @@ fn temporary(temporaries: &Path) -> Option<PathBuf> {
     is_own.then_some(folder)
 }
 
-/// Removes from the folder of a project's indexes what an earlier version kept in it, and folders that nobody has changed for long.
+/// Removes from the folder of a project's indexes what an earlier version kept in it, folders that nobody has changed for long, and
+/// of the others all but the newest: a project that goes from machine to machine with its indexes does not gather them.
 pub(super) fn sweep(folder: &Path, own: &str) {
     let Ok(entries) = fs::read_dir(folder) else { return };
+    let mut others = Vec::new();
     for entry in entries.flatten().filter(|entry| entry.file_name() != own) {
         let Ok(data) = entry.metadata() else { continue };
-        let is_stale = || {
-            let changed = data.modified().ok();
-            changed.and_then(|at| at.elapsed().ok()).is_some_and(|age| age > STALE)
-        };
-        // What cannot be removed is in nobody's way.
-        let _ = match data.is_dir() {
-            true if is_stale() => fs::remove_dir_all(entry.path()),
-            true => Ok(()),
-            false => fs::remove_file(entry.path()),
-        };
+        if data.is_dir() {
+            others.push((data.modified().unwrap_or(SystemTime::UNIX_EPOCH), entry.path()));
+        } else {
+            // What cannot be removed is in nobody's way.
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+    others.sort_by(|a, b| b.cmp(a));
+    for (place, (changed, path)) in others.into_iter().enumerate() {
+        if place >= MOST_OTHERS || changed.elapsed().is_ok_and(|age| age > STALE) {
+            let _ = fs::remove_dir_all(path);
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::SystemTime;
-
     use super::*;
 
     #[test]
@@ -147,6 +152,22 @@ mod tests {
         assert_eq!(find().unwrap(), own);
         fs::set_permissions(&own.cache, fs::Permissions::from_mode(0o777)).unwrap();
         assert!(find().is_err(), "anybody could have written the name");
+    }
+
+    #[test]
+    fn of_many_the_newest_stay() {
+        let folder = tempfile::tempdir().unwrap();
+        for hour in 0..9 {
+            let path = folder.path().join(format!("{hour}"));
+            fs::create_dir(&path).unwrap();
+            let changed = SystemTime::now() - Duration::from_secs(hour * 3600);
+            File::open(path).unwrap().set_modified(changed).unwrap();
+        }
+        sweep(folder.path(), "8");
+        let mut left: Vec<_> =
+            fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        left.sort();
+        assert_eq!(left, ["0", "1", "2", "3", "8"]);
     }
 
     #[test]

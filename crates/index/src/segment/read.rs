@@ -9,6 +9,7 @@ use super::image::{FOOTER, PARTS, Part, Span, check_record, length, read_footer}
 use super::terms::{ListPlace, TermTable};
 use super::{Damaged, FileEntry, FileFacts, NameGrams, Postings, UnitFact};
 use crate::chunk::{Chunk, FIELDS};
+use crate::place;
 
 /// An open segment; its file may be removed meanwhile.
 #[derive(Debug)]
@@ -41,7 +42,7 @@ fn blocks(file: &Arc<File>, spans: &[Span; PARTS], part: Part) -> Result<Source,
 impl Segment {
     /// Opens a segment's file.
     pub fn open(path: &Path) -> Result<Self, Damaged> {
-        let file = Arc::new(File::open(path).map_err(|_| Damaged)?);
+        let file = Arc::new(place::open(path).map_err(|_| Damaged)?);
         let len = file.metadata().map_err(|_| Damaged)?.len();
         let footer = len.checked_sub(length(FOOTER)).ok_or(Damaged)?;
         let spans = read_footer(&read(&file, footer, length(FOOTER))?)?;

@@ -155,3 +155,26 @@ fn a_project_that_is_moved_or_copied_keeps_its_index() {
     assert_eq!(index.folder(), moved.join(name));
     assert_eq!(index.snapshot().unwrap().stats().files, 4);
 }
+
+#[test]
+fn nobody_waits_for_a_pipe_among_an_indexs_files() {
+    let project = Project::new(SHOP);
+    project.refresh();
+    project.find("discount", distiq_index::Mode::Vector);
+    let folder = project.index().folder().to_path_buf();
+    let names = crate::names(&folder);
+    let kept: Vec<&String> =
+        names.iter().filter(|name| !name.starts_with("index.db") && *name != "lock").collect();
+    assert!(kept.len() >= 3, "{names:?}");
+    for name in kept.into_iter().map(String::as_str).chain(["history", "repeats"]) {
+        let _ = fs::remove_file(folder.join(name));
+        nix::unistd::mkfifo(&folder.join(name), Mode::from_bits_truncate(0o600)).unwrap();
+    }
+    let index = project.index();
+    if index.refresh(&Control::default()).is_err() || index.snapshot().is_err() {
+        Index::rebuild(&project.root(), &project.cache()).unwrap();
+    }
+    for mode in [distiq_index::Mode::Hybrid, distiq_index::Mode::Vector] {
+        assert!(!project.find("discount", mode).is_empty(), "{mode:?}");
+    }
+}
