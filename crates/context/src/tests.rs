@@ -146,6 +146,40 @@ fn heads_of_what_the_units_need_are_shown_where_room_is_left() {
 }
 
 #[test]
+fn no_head_is_shown_twice_and_bases_count() {
+    let folder = tempfile::tempdir().unwrap();
+    let tree = folder.path().join("tree");
+    fs::create_dir_all(&tree).unwrap();
+    let write = |path: &str, text: &str| fs::write(tree.join(path), text).unwrap();
+    write(
+        "base.py",
+        "class Basket:\n    def put(self, thing):\n        self.things.append(thing)\n",
+    );
+    write(
+        "cart.py",
+        "from base import Basket\n\n\nclass Cart(Basket):\n    limit = 3\n    currency = 'EUR'\n",
+    );
+    let index = Index::open(&tree, &folder.path().join("cache")).unwrap();
+    index.refresh(&Control::default()).unwrap();
+    let snapshot = index.snapshot().unwrap();
+    let built = |shape| {
+        let request = Request { text: "currency limit of a cart", tokens: 1_000, shape };
+        build(&snapshot, &request, Tokenizer::o200k()).unwrap()
+    };
+    let base = "base.py\n  1-3 class Basket\n";
+    assert!(built(Shape::Code).text.contains(base), "{}", built(Shape::Code).text);
+    let reasons = built(Shape::Code).items.into_iter().find(|item| item.path == "base.py");
+    assert_eq!(reasons.unwrap().reasons, ["inherited by `Cart`"]);
+    for shape in [Shape::Code, Shape::Mixed] {
+        let context = built(shape);
+        let heads = context.items.iter().filter(|item| item.shape == Shape::Hits);
+        let heads: Vec<_> = heads.map(|item| (&item.path, item.start_line)).collect();
+        let once: std::collections::BTreeSet<_> = heads.iter().collect();
+        assert_eq!(once.len(), heads.len(), "{}", context.text);
+    }
+}
+
+#[test]
 fn what_only_fills_gives_way_to_heads_and_comes_back_shorter() {
     let folder = tempfile::tempdir().unwrap();
     let tree = folder.path().join("tree");

@@ -2,14 +2,15 @@
 //!
 //! A first look gives every chunk and every file its BM25F ([`recall`]); the best hundred chunks, the
 //! best chunk of each of the best files and what the request names are looked at again ([`matches`]),
-//! told in numbers ([`features`]) and put in order by boosted trees ([`model`]). Lines that the request names come before all
-//! others ([`places`]).
+//! told in numbers ([`features`]) and put in order by boosted trees ([`model`]). What holds its words in quotes ([`phrases`])
+//! and the lines that it names ([`places`]) come before all others.
 
 mod extension;
 mod features;
 mod letters;
 mod matches;
 mod model;
+mod phrases;
 mod places;
 mod query;
 mod reasons;
@@ -226,6 +227,31 @@ fn find(
             hits.push(snapshot.hit(number, score, vec!["words".to_owned()])?);
         }
     }
-    places::first(snapshot, asked, limit, &mut hits)?;
+    let holders = phrases::holders(snapshot, asked, &hits)?;
+    put_first(snapshot, &holders, phrases::REASON, &mut hits)?;
+    let holders = places::holders(snapshot, asked)?;
+    put_first(snapshot, &holders, places::REASON, &mut hits)?;
+    hits.truncate(limit);
     Ok((hits, recall))
+}
+
+/// Puts chunks before all hits, in their order, with the reason why.
+fn put_first(
+    snapshot: &Snapshot,
+    numbers: &[u32],
+    reason: &str,
+    hits: &mut Vec<Hit>,
+) -> Result<(), IndexError> {
+    let top = hits.first().map_or(0.0, |hit| hit.score);
+    for (behind, number) in (1_u16..).zip(numbers.iter().rev()) {
+        let known = hits.iter().position(|hit| hit.number == *number).map(|at| hits.remove(at));
+        let mut hit = match known {
+            Some(hit) => hit,
+            None => snapshot.hit(*number, 0.0, Vec::new())?,
+        };
+        hit.score = top + f32::from(behind);
+        hit.reasons.insert(0, reason.to_owned());
+        hits.insert(0, hit);
+    }
+    Ok(())
 }

@@ -82,7 +82,10 @@ fn watch(world: &World, mut index: Index, args: &Args) -> Result<(), Failure> {
                 let is_gone = matches!(error, IndexError::Replaced | IndexError::Damaged);
                 is_damaged.store(matches!(error, IndexError::Damaged), Ordering::Relaxed);
                 lost.store(is_gone, Ordering::Relaxed);
-                say(&Failure::from(error));
+                match is_gone {
+                    true => terminal::say(&format!("note: {error}; it is made anew")),
+                    false => say(&Failure::from(error)),
+                }
             }
         });
         drop(index);

@@ -2,7 +2,7 @@
 //! `File "a.py", line 12`. What stands there is wanted whatever its words are.
 
 use crate::error::IndexError;
-use crate::search::{Hit, Query, Tests, is_test};
+use crate::search::{Query, Tests, is_test};
 use crate::snapshot::{FileView, Snapshot};
 
 /// Most lines that are looked up.
@@ -14,7 +14,7 @@ const MAX_ENDING: usize = 10;
 /// What a trace says whose last line is the innermost.
 const LAST_IS_INNERMOST: &str = "most recent call last";
 /// Why it is found.
-const REASON: &str = "its line is mentioned";
+pub(super) const REASON: &str = "its line is mentioned";
 
 /// A line of a file, as a text names it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,13 +26,8 @@ struct Place<'a> {
     around: &'a str,
 }
 
-/// Puts what stands on lines that a request names before all that was found.
-pub(super) fn first(
-    snapshot: &Snapshot,
-    asked: &Query<'_>,
-    limit: usize,
-    hits: &mut Vec<Hit>,
-) -> Result<(), IndexError> {
+/// Returns the chunks on lines that a request names, the innermost of a trace first.
+pub(super) fn holders(snapshot: &Snapshot, asked: &Query<'_>) -> Result<Vec<u32>, IndexError> {
     let mut numbers: Vec<u32> = Vec::new();
     for place in named(asked.text()) {
         for file in meant(snapshot, &place)? {
@@ -44,22 +39,7 @@ pub(super) fn first(
     if asked.text().contains(LAST_IS_INNERMOST) {
         numbers.reverse();
     }
-    let top = hits.first().map_or(0.0, |hit| hit.score);
-    let mut all: Vec<Hit> = Vec::with_capacity(limit);
-    for (behind, number) in (1_u16..).zip(numbers.iter().rev()) {
-        let score = top + f32::from(behind);
-        let ranked = hits.iter().position(|hit| hit.number == *number).map(|at| hits.remove(at));
-        let mut hit = match ranked {
-            Some(hit) => Hit { score, ..hit },
-            None => snapshot.hit(*number, score, Vec::new())?,
-        };
-        hit.reasons.insert(0, REASON.to_owned());
-        all.insert(0, hit);
-    }
-    all.append(hits);
-    all.truncate(limit);
-    *hits = all;
-    Ok(())
+    Ok(numbers)
 }
 
 /// Reads the lines that a text names, in their order.
@@ -127,8 +107,7 @@ fn is_file(path: &str) -> bool {
 /// Returns the files that a place may mean: those that share most of the end of its path, two parts at least where it has
 /// folders. The project's own folder counts as one of them.
 fn meant<'a>(snapshot: &'a Snapshot, place: &Place<'_>) -> Result<Vec<FileView<'a>>, IndexError> {
-    let parts: Vec<&str> =
-        place.path.split(['/', '\\']).filter(|part| !matches!(*part, "" | "." | "..")).collect();
+    let parts: Vec<&str> = place.path.split(['/', '\\']).filter_map(plain).collect();
     let Some(name) = parts.last() else { return Ok(Vec::new()) };
     let mut files = snapshot.files_called(name)?;
     let root = snapshot.root().file_name().and_then(|name| name.to_str()).unwrap_or_default();
@@ -158,9 +137,27 @@ fn meant<'a>(snapshot: &'a Snapshot, place: &Place<'_>) -> Result<Vec<FileView<'
     Ok(files)
 }
 
-/// Returns the smallest chunk around a line of a file.
-fn around(snapshot: &Snapshot, file: &FileView<'_>, line: u32) -> Result<Option<u32>, IndexError> {
+/// Returns a part of a path without the version that Go's modules have there (`fiber/v3@v3.1.0/app.go`); `None` where it says
+/// nothing.
+fn plain(part: &str) -> Option<&str> {
+    let (name, has_version) = match part.split_once('@') {
+        Some((name, _)) => (name, true),
+        None => (part, false),
+    };
+    let is_major = |name: &str| name.strip_prefix('v').is_some_and(|n| n.parse::<u32>().is_ok());
+    let says_nothing = matches!(name, "" | "." | "..") || has_version && is_major(name);
+    (!says_nothing).then_some(name)
+}
+
+/// Returns the smallest chunk around a line of a file; where none is, as behind the members of a class, the last that begins
+/// before it and has others in it.
+pub(super) fn around(
+    snapshot: &Snapshot,
+    file: &FileView<'_>,
+    line: u32,
+) -> Result<Option<u32>, IndexError> {
     let mut best: Option<(u32, u32)> = None;
+    let mut head: Option<(u32, u32)> = None;
     for number in file.chunks() {
         let chunk = snapshot.chunk(number)?;
         let lines = chunk.end_line.saturating_sub(chunk.start_line);
@@ -168,13 +165,24 @@ fn around(snapshot: &Snapshot, file: &FileView<'_>, line: u32) -> Result<Option<
         if holds && best.is_none_or(|(least, _)| lines < least) {
             best = Some((lines, number));
         }
+        let is_before = chunk.is_head && chunk.start_line <= line && line <= file.lines;
+        if is_before && head.is_none_or(|(from, _)| chunk.start_line > from) {
+            head = Some((chunk.start_line, number));
+        }
     }
-    Ok(best.map(|(_, number)| number))
+    Ok(best.or(head).map(|(_, number)| number))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn versions_of_modules_are_no_folders() {
+        let parts = |path: &'static str| path.split('/').filter_map(plain).collect::<Vec<_>>();
+        assert_eq!(parts("/mod/fiber/v3@v3.1.0/app.go"), ["mod", "fiber", "app.go"]);
+        assert_eq!(parts("./yaml@v2.4/../v3/a.go"), ["yaml", "v3", "a.go"]);
+    }
 
     #[test]
     fn lines_are_read_as_tools_write_them() {

@@ -125,6 +125,44 @@ fn lines_that_a_request_names_come_first() {
 }
 
 #[test]
+fn quoted_words_are_found_as_they_stand() {
+    let project = crate::Project::new("");
+    let mut text = String::new();
+    for at in 0..30 {
+        text += &format!(
+            "def open_file_{at}(file):\n    \"\"\"Cannot fail to open the file.\"\"\"\n    return open(file)\n\n"
+        );
+    }
+    project.write("files.py", text);
+    project.write(
+        "last.py",
+        "def complain():\n    x = 1\n    raise ValueError('cannot open the file: ' + x)\n",
+    );
+    project.write("keys.py", "def size():\n    return get('net.pool.size', 3)\n\ndef pool_size():\n    return net.pool()\n");
+    let first = |text: &str| project.found(text).first().cloned().unwrap();
+    assert_ne!(first("cannot open the file"), "last.py:1 complain");
+    assert_eq!(first("who says \"cannot open the file\""), "last.py:1 complain");
+    assert_eq!(first("«net.pool.size»"), "keys.py:1 size");
+    let hits = project.find("\"cannot open the file\"", distiq_index::Mode::Hybrid);
+    assert!(hits[0].reasons.contains(&"holds the quoted words".to_owned()), "{:?}", hits[0]);
+    assert!(hits.is_sorted_by(|a, b| a.score >= b.score), "{hits:#?}");
+    // Found among many that hold the same words, and none of them by its rank.
+    let mut many = String::new();
+    for at in 0..400 {
+        many += &format!("def pool_size_{at}(net):\n    return net.pool(size)\n\n");
+    }
+    project.write("many.py", many);
+    assert_eq!(first("«net.pool.size»"), "keys.py:1 size");
+    // What stands between the members of a class is its head's.
+    project.write("Late.java", "class Late {\n  void a() {\n    int x = 1;\n  }\n\n  static {\n    get(\"late.pool.size\");\n  }\n}\n");
+    assert_eq!(first("\"late.pool.size\""), "Late.java:1 Late");
+    assert_eq!(first("Late.java:7"), "Late.java:1 Late");
+    // What all have changes nothing.
+    let plain: Vec<String> = project.found("fail to open the file");
+    assert_eq!(project.found("\"fail to open the file\""), plain);
+}
+
+#[test]
 fn only_what_belongs_together_is_said_to() {
     let project = crate::Project::new("");
     project.write("cors/config.py", "def allowed_origins(config):\n    return config.origins\n");

@@ -1,0 +1,138 @@
+//! Words in quotes: what holds them as they stand comes first. Where a message or a key comes from is asked so.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use super::places::around;
+use crate::error::IndexError;
+use crate::search::{Hit, Query, Tests, is_test};
+use crate::segment::Postings;
+use crate::snapshot::{FileView, Part, Snapshot};
+use crate::words::Analyzer;
+
+/// Most phrases of a request that are looked for.
+const MAX_PHRASES: usize = 4;
+/// Shortest phrase, in bytes: shorter ones are names in quotes.
+const LEAST: usize = 8;
+/// Most files with all words of a phrase that are read.
+const MAX_FILES: usize = 400;
+/// So many places of each phrase come first.
+const BEST: usize = 5;
+/// Why a place comes first.
+pub(super) const REASON: &str = "holds the quoted words";
+/// What opens and closes a phrase.
+const QUOTES: [(char, char); 3] = [('"', '"'), ('“', '”'), ('«', '»')];
+
+/// Returns the chunks that hold phrases of a request word for word, in the order of the hits, then what is no test, by path and
+/// line; the best few of each phrase.
+pub(super) fn holders(
+    snapshot: &Snapshot,
+    asked: &Query<'_>,
+    hits: &[Hit],
+) -> Result<Vec<u32>, IndexError> {
+    let ranks: HashMap<u32, usize> =
+        hits.iter().enumerate().map(|(rank, hit)| (hit.number, rank)).collect();
+    let mut all: Vec<u32> = Vec::new();
+    for phrase in phrases(asked.text()) {
+        let mut found: Vec<(usize, bool, &str, u32)> = Vec::new();
+        for file in files_with_all_words(snapshot, phrase)? {
+            let is_test = is_test(file.path);
+            if asked.tests == Tests::Exclude && is_test {
+                continue;
+            }
+            let text = snapshot.text(file.path).unwrap_or_default();
+            let lines = (1..).zip(text.lines()).filter(|(_, line)| line.contains(phrase));
+            for (line, _) in lines.take(BEST) {
+                if let Some(number) = around(snapshot, &file, line)? {
+                    let rank = ranks.get(&number).copied().unwrap_or(usize::MAX);
+                    found.push((rank, is_test, file.path, number));
+                }
+            }
+        }
+        found.sort_unstable();
+        found.dedup();
+        all.extend(found.into_iter().take(BEST).map(|(.., number)| number));
+    }
+    let mut seen = HashSet::new();
+    all.retain(|number| seen.insert(*number));
+    Ok(all)
+}
+
+/// Returns the files with a chunk that holds all words of a phrase, by path.
+fn files_with_all_words<'a>(
+    snapshot: &'a Snapshot,
+    phrase: &str,
+) -> Result<Vec<FileView<'a>>, IndexError> {
+    let terms: HashSet<String> = Analyzer::default().analyze(phrase).into_iter().collect();
+    let mut files: BTreeMap<&str, FileView<'_>> = BTreeMap::new();
+    for part in snapshot.parts() {
+        for document in in_part(part, &terms)? {
+            let file = snapshot.file_of(part.base.saturating_add(document))?;
+            files.insert(file.path, file);
+        }
+    }
+    Ok(files.into_values().take(MAX_FILES).collect())
+}
+
+/// Returns the living chunks of a part that hold all of some terms.
+fn in_part(part: &Part, terms: &HashSet<String>) -> Result<Vec<u32>, IndexError> {
+    let mut places = Vec::with_capacity(terms.len());
+    for term in terms {
+        let Some(place) = part.segment.terms().find(term)? else { return Ok(Vec::new()) };
+        places.push(place);
+    }
+    // The rarest first, so that little is kept.
+    places.sort_by_key(|place| place.documents);
+    let mut all: Option<Vec<u32>> = None;
+    for place in places {
+        let bytes = part.segment.list(place)?;
+        let holders = Postings::new(&bytes).map(|found| found.document);
+        all = Some(match all {
+            None => holders.filter(|document| part.holds(*document)).collect(),
+            Some(before) => {
+                holders.filter(|document| before.binary_search(document).is_ok()).collect()
+            }
+        });
+    }
+    Ok(all.unwrap_or_default())
+}
+
+/// Returns the phrases in quotes that are more than a word, or a word with signs in it: `"io.netty.allocator.type"`.
+fn phrases(request: &str) -> Vec<&str> {
+    let mut found = Vec::new();
+    let mut rest = request;
+    while found.len() < MAX_PHRASES {
+        let open = rest.char_indices().find_map(|(at, c)| {
+            let (_, close) = QUOTES.iter().find(|(open, _)| *open == c)?;
+            Some((at + c.len_utf8(), *close))
+        });
+        let Some((start, close)) = open else { break };
+        let Some(inner) = rest.get(start..) else { break };
+        let Some(end) = inner.find(close) else { break };
+        let phrase = inner.get(..end).unwrap_or_default().trim();
+        let is_plain = phrase.chars().all(char::is_alphanumeric);
+        if phrase.len() >= LEAST && !is_plain && !phrase.contains('\n') {
+            found.push(phrase);
+        }
+        rest = inner.get(end + close.len_utf8()..).unwrap_or_default();
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn phrases_are_what_stands_in_quotes_and_is_more_than_a_word() {
+        for (request, expected) in [
+            ("where is \"cannot open the file\" from", &["cannot open the file"][..]),
+            ("“cannot open” and «нет такого файла»", &["cannot open", "нет такого файла"]),
+            ("\"io.netty.allocator.type\"", &["io.netty.allocator.type"]),
+            ("the \"name\" of a \"configuration\"", &[]),
+            ("an \"open quote stands alone", &[]),
+            ("\"a.b\" \"\"", &[]),
+        ] {
+            assert_eq!(phrases(request), expected, "{request}");
+        }
+    }
+}
