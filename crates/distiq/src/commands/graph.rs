@@ -48,7 +48,7 @@ pub struct Args {
 enum Question {
     /// Where a symbol is defined; with a place, what its name means there
     Definition {
-        /// The symbol; with `--at`, a name on that line
+        /// `NAME`, `Class.name`, `PATH:NAME` or `PATH:LINE`; with `--at`, a name on that line
         symbol: String,
         /// The place of a use, as `PATH:LINE`
         #[arg(long, value_name = "PATH:LINE")]
@@ -56,12 +56,12 @@ enum Question {
     },
     /// The lines that mean a symbol
     References {
-        /// The symbol
+        /// `NAME`, `Class.name`, `PATH:NAME` or `PATH:LINE`
         symbol: String,
     },
     /// What calls a symbol
     Callers {
-        /// The symbol
+        /// `NAME`, `Class.name`, `PATH:NAME` or `PATH:LINE`
         symbol: String,
         /// How many calls away
         #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
@@ -69,7 +69,7 @@ enum Question {
     },
     /// What a symbol calls
     Callees {
-        /// The symbol
+        /// `NAME`, `Class.name`, `PATH:NAME` or `PATH:LINE`
         symbol: String,
         /// How many calls away
         #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
@@ -77,7 +77,7 @@ enum Question {
     },
     /// What a symbol needs: calls, bases, types, imports
     Dependencies {
-        /// The symbol
+        /// `NAME`, `Class.name`, `PATH:NAME`, `PATH:LINE`, or a file's path
         symbol: String,
         /// How many ties away
         #[arg(long, default_value_t = DEPTH, value_parser = clap::value_parser!(u32).range(1..))]
@@ -85,7 +85,7 @@ enum Question {
     },
     /// What may change where a symbol changes
     Impact {
-        /// The symbol
+        /// `NAME`, `Class.name`, `PATH:NAME`, `PATH:LINE`, or a file's path
         symbol: String,
         /// How many ties away
         #[arg(long, default_value_t = DEPTH, value_parser = clap::value_parser!(u32).range(1..))]
@@ -93,9 +93,9 @@ enum Question {
     },
     /// A shortest way from one symbol to another
     Path {
-        /// Where it begins
+        /// Where it begins: a symbol or a file's path
         from: String,
-        /// Where it ends
+        /// Where it ends: a symbol or a file's path
         to: String,
     },
     /// Files that import each other in circles; with `--calls`, functions that call each other

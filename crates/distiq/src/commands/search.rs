@@ -25,7 +25,7 @@ const HITS_AS_JSON: usize = 50;
 /// Arguments of `search`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// What to look for: words, names, a question
+    /// What to look for: words, names, a question, a stack trace; words in quotes are looked for as they stand
     #[arg(value_name = "QUERY", required_unless_present = "jsonl")]
     query: Vec<String>,
     /// The most hits, up to 200 [default: 10, with --json 50]
