@@ -105,7 +105,11 @@ impl Failure {
     pub fn from_usage(error: &clap::Error) -> Self {
         let text = error.render().to_string();
         let mut paragraphs = text.trim().split("\n\n").map(str::trim);
-        let message = paragraphs.next().unwrap_or_default();
+        let mut message = paragraphs.next().unwrap_or_default();
+        // Instead of an error there is the help of the whole.
+        if error.kind() == clap::error::ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+            message = "The command needs to be told what to do";
+        }
         let message = message.strip_prefix("error: ").unwrap_or(message);
         let hints: Vec<&str> = paragraphs
             .filter(|text| !text.is_empty())

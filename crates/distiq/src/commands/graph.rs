@@ -115,7 +115,8 @@ enum Question {
 struct Row {
     json: Value,
     text: String,
-    edge: Option<Edge>,
+    /// The ties that it tells of.
+    edges: Vec<Edge>,
 }
 
 /// Answers questions about who uses whom.
@@ -135,6 +136,14 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
             output::json_line(&graph.to_json(graph.edges()));
         }
         return Ok(());
+    }
+    if args.dot
+        && matches!(args.question, Question::Definition { .. } | Question::References { .. })
+    {
+        return Err(Failure::new(ErrorKind::Usage, "`--dot` draws ties, and places have none")
+            .with_hint(
+                "Ask for `callers`, `callees`, `dependencies`, `impact`, `path` or `cycles`",
+            ));
     }
     let asked = Asked { world: &world, graph: &graph, is_told: !args.json && !args.dot };
     let rows = asked.answer(&args.question, &snapshot)?;
@@ -232,7 +241,7 @@ fn no_place(place: &str) -> Failure {
 
 fn show(args: &Args, graph: &Graph, rows: Vec<Row>) {
     if args.dot {
-        let edges: Vec<Edge> = rows.iter().filter_map(|row| row.edge).collect();
+        let edges: Vec<Edge> = rows.into_iter().flat_map(|row| row.edges).collect();
         return output::piece(&graph.to_dot(&edges));
     }
     if rows.is_empty() && !args.json {
@@ -274,7 +283,7 @@ fn node_row(graph: &Graph, node: u32, more: Value) -> Row {
         ),
         None => graph.label(node),
     };
-    Row { json, text, edge: None }
+    Row { json, text, edges: Vec::new() }
 }
 
 fn reached(
@@ -311,7 +320,7 @@ fn reached_row(graph: &Graph, at: &Reached, from: Option<(Direction, u32)>) -> R
         None => String::new(),
     };
     let text = format!("{} ({tie}{near}, line {})", row.text, at.edge.line);
-    Row { text, edge: Some(at.edge), ..row }
+    Row { text, edges: vec![at.edge], ..row }
 }
 
 /// Returns a symbol's qualified name, or a file's path.
@@ -362,7 +371,7 @@ fn meant(graph: &Graph, name: &str, path: &str, line: u32) -> Vec<Row> {
         Target::Local(_, line) => Row {
             json: json!({ "path": path, "name": name, "kind": "local", "start_line": line, "end_line": line, "weight": weight }),
             text: format!("{path}:{line} local {name}"),
-            edge: None,
+            edges: Vec::new(),
         },
     };
     graph.definition(path, line, name).into_iter().map(row).collect()
@@ -385,7 +394,7 @@ fn references(graph: &Graph, ids: &[SymbolId], snapshot: Option<&Snapshot>) -> V
             rows.push(Row {
                 text: format!("{path}:{line}  {text}").trim_end().to_owned(),
                 json: json!({ "path": path, "line": line, "of": of, "weight": weight }),
-                edge: None,
+                edges: Vec::new(),
             });
         }
     }
@@ -412,7 +421,11 @@ fn cycles(graph: &Graph, kind: EdgeKind) -> Vec<Row> {
         .iter()
         .map(|group| {
             let labels: Vec<String> = group.iter().map(|node| graph.label(*node)).collect();
-            Row { json: json!({ "cycle": labels }), text: labels.join(" "), edge: None }
+            let is_inside = |edge: &&Edge| edge.kind == kind && group.contains(&edge.to);
+            let edges =
+                group.iter().flat_map(|node| graph.outgoing(*node).iter().filter(is_inside));
+            let edges = edges.copied().collect();
+            Row { json: json!({ "cycle": labels }), text: labels.join(" "), edges }
         })
         .collect()
 }

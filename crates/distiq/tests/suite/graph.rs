@@ -73,6 +73,25 @@ fn circles_and_exports_are_shown() {
 }
 
 #[test]
+fn pictures_have_the_ties_of_their_answers() {
+    let place = place();
+    let ran = place.run(&["graph", "--dot", "cycles"]);
+    assert_eq!(ran.out.matches("->").count(), 2, "{}", ran.out);
+    assert!(ran.out.contains("shop/cart.py") && ran.out.contains("shop/tax.py"), "{}", ran.out);
+    for question in ["definition", "references"] {
+        let ran = place.run(&["graph", "--dot", question, "rate"]);
+        assert!(ran.code == 2 && ran.err.contains("`impact`"), "{}{}", ran.out, ran.err);
+    }
+    let ran = place.run(&["graph"]);
+    assert!(
+        ran.code == 2 && ran.err.starts_with("error: The command needs to be told"),
+        "{}",
+        ran.err
+    );
+    assert!(ran.err.contains("callers"), "{}", ran.err);
+}
+
+#[test]
 fn what_is_not_there_is_told() {
     let place = place();
     let ran = place.run(&["graph", "--json", "callers", "zebra"]);

@@ -274,6 +274,7 @@ fn an_empty_answer_says_why() {
         (&["context", "--tokens", "1", "cookie"], "nothing fits into 1 tokens"),
         (&["context", "zebra"], "nothing found"),
         (&["map", "--tokens", "3"], "nothing fits into 3 tokens"),
+        (&["ask", "--history"], "no answers of this project are kept"),
         (&["map", "--without", "http.py", "--without", "zebra.py"], "by `zebra.py`"),
     ] {
         let ran = place.run(arguments);

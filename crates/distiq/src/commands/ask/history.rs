@@ -33,8 +33,10 @@ pub fn keep(world: &World, answered: &Value) {
 pub fn show(world: &World, is_json: bool) -> Result<(), Failure> {
     let path = world.home.questions();
     if !path.exists() {
+        tell_none(is_json);
         return Ok(());
     }
+    let mut shown = 0;
     let file = fs::File::open(&path)
         .map_err(|error| Failure::io(format!("Cannot read {}", path.display()), &error))?;
     let root = world.root.display().to_string();
@@ -48,11 +50,24 @@ pub fn show(world: &World, is_json: bool) -> Result<(), Failure> {
         if text("root") != root {
             continue;
         }
+        shown += 1;
         if is_json {
             output::json_line(&row);
         } else {
             output::text(&format!("{}  {}\n\n{}\n", text("at"), text("question"), text("answer")));
         }
     }
+    if shown == 0 {
+        tell_none(is_json);
+    }
     Ok(())
+}
+
+/// Says why nothing is shown.
+fn tell_none(is_json: bool) {
+    if !is_json {
+        terminal::say(
+            "no answers of this project are kept; those of models are, unless `--no-save` is given",
+        );
+    }
 }
