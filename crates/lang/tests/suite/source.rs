@@ -86,7 +86,7 @@ fn sources_are_as_in_the_samples() {
             wrong.push(format!("{name}:\n{found}"));
         }
     }
-    assert!(count >= 22, "{count}");
+    assert!(count >= 25, "{count}");
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
