@@ -9,7 +9,7 @@ use crate::bench::retrieval::random::Random;
 
 /// Bins of a feature's values.
 const BINS: usize = 64;
-const THREADS: usize = 2;
+const THREADS: usize = 4;
 
 /// What the trainer is told.
 #[derive(Clone, Copy, Debug)]
@@ -154,15 +154,27 @@ pub fn fit(rows: &Rows, settings: Settings, mut each: impl FnMut(&Trees) -> bool
             .collect();
         let slopes = slopes(rows, &scores, &chosen);
         let tree = grow(&binned, &slopes, rows, &chosen, &features, settings);
-        for (row, score) in scores.iter_mut().enumerate() {
-            *score += tree.value(rows.row(row));
-        }
+        add(&tree, rows, &mut scores);
         trees.trees.push(tree);
         if !each(&trees) {
             break;
         }
     }
     trees
+}
+
+/// Adds what a tree says to the score of each row.
+fn add(tree: &Tree, rows: &Rows, scores: &mut [f32]) {
+    let share = scores.len().div_ceil(THREADS).max(1);
+    std::thread::scope(|scope| {
+        for (part, scores) in scores.chunks_mut(share).enumerate() {
+            scope.spawn(move || {
+                for (at, score) in scores.iter_mut().enumerate() {
+                    *score += tree.value(rows.row(part * share + at));
+                }
+            });
+        }
+    });
 }
 
 /// Returns gradient and curvature of each row.

@@ -15,7 +15,7 @@ use super::kept::Kept;
 use super::remembered::Remembered;
 use crate::bench::retrieval::questions;
 
-const THREADS: usize = 2;
+const THREADS: usize = 4;
 /// Most chunks of a tree that is embedded, for questions about functions and about files: a model takes a core's second
 /// for ten to thirty.
 const MOST_EMBEDDED: [u64; 2] = [2_000, 1_300];

@@ -17,8 +17,8 @@ use crate::bench::retrieval::questions::PAIRS;
 use crate::bench::retrieval::repos::{REPOS, Split};
 
 /// A pair is kept from this many functions and repositories on.
-const FEWEST_FUNCTIONS: f32 = 5.0;
-const FEWEST_REPOS: usize = 4;
+const FEWEST_FUNCTIONS: f32 = 8.0;
+const FEWEST_REPOS: usize = 6;
 /// How much more often than by chance a pair is met.
 const LIFT: f32 = 4.0;
 /// No repository counts a pair more often.
