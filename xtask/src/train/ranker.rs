@@ -12,14 +12,14 @@ use crate::bench::retrieval::random::Random;
 
 /// Chosen by [`cross`].
 pub const SETTINGS: Settings = Settings {
-    trees: 500,
+    trees: 800,
     leaves: 20,
-    rate: 0.1,
+    rate: 0.06,
     rows: 100,
     ridge: 1.0,
     first: 0,
     feature_share: 0.5,
-    question_share: 0.4,
+    question_share: 0.25,
     seed: 1,
 };
 /// After how many trees the figures are printed.
