@@ -1,4 +1,5 @@
-//! Words in quotes: what holds them as they stand comes first. Where a message or a key comes from is asked so.
+//! Words in quotes that are most of a request: what holds them as they stand comes first. Where a message or a key comes from is
+//! asked so.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -19,6 +20,8 @@ const MAX_FILES: usize = 400;
 const BEST: usize = 5;
 /// Why a place comes first.
 pub(super) const REASON: &str = "holds the quoted words";
+/// So many words beside a phrase only ask for it: `where is "cannot open the file" raised`.
+const BESIDE: usize = 2;
 /// What opens and closes a phrase.
 const QUOTES: [(char, char); 3] = [('"', '"'), ('“', '”'), ('«', '»')];
 
@@ -32,7 +35,11 @@ pub(super) fn holders(
     let ranks: HashMap<u32, usize> =
         hits.iter().enumerate().map(|(rank, hit)| (hit.number, rank)).collect();
     let mut all: Vec<u32> = Vec::new();
-    for phrase in phrases(asked.text()) {
+    let phrases = phrases(asked.text());
+    if !are_the_request(&phrases, asked.text()) {
+        return Ok(all);
+    }
+    for phrase in phrases {
         let mut found: Vec<(usize, bool, &str, u32)> = Vec::new();
         for file in files_with_all_words(snapshot, phrase)? {
             let is_test = is_test(file.path);
@@ -55,6 +62,15 @@ pub(super) fn holders(
     let mut seen = HashSet::new();
     all.retain(|number| seen.insert(*number));
     Ok(all)
+}
+
+/// Tells whether a request asks for its phrases: next to them it has few words that say something. Where it tells of other things, as
+/// messages of commits and documentation do, places that hold its phrases are seldom what it means.
+fn are_the_request(phrases: &[&str], request: &str) -> bool {
+    let count =
+        |text: &str| Analyzer::default().analyze(text).into_iter().collect::<HashSet<_>>().len();
+    let beside = phrases.iter().fold(request.to_owned(), |rest, phrase| rest.replace(phrase, " "));
+    count(&beside) <= count(&phrases.join(" ")).max(BESIDE)
 }
 
 /// Returns the files with a chunk that holds all words of a phrase, by path.
@@ -121,6 +137,23 @@ fn phrases(request: &str) -> Vec<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_request_that_tells_of_other_things_does_not_ask_for_its_phrases() {
+        for (request, expected) in [
+            ("where is \"cannot open the file\" raised", true),
+            ("\"net.pool.size\"", true),
+            ("где бросается «нет такого файла»", true),
+            ("who reads the setting \"net.pool.size\" at start", true),
+            (
+                "Creates a unit for the \"end of input\" from the number of equivalence classes",
+                false,
+            ),
+            ("tells whether a part is the NTFS equivalent of \".gitmodules\"", false),
+        ] {
+            assert_eq!(are_the_request(&phrases(request), request), expected, "{request}");
+        }
+    }
 
     #[test]
     fn phrases_are_what_stands_in_quotes_and_is_more_than_a_word() {
