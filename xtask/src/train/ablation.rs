@@ -13,7 +13,7 @@ use crate::bench::retrieval::score::gain;
 
 /// Of the questions one in so many is fitted to, by fewer trees: differences show as well.
 const EVERY: usize = 3;
-const TREES: usize = 120;
+const TREES: usize = 200;
 
 /// Signals, each as the beginnings of its features' names.
 const SIGNALS: &[(&str, &[&str])] = &[
