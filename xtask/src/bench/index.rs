@@ -223,7 +223,7 @@ impl Bench {
 
     /// From nothing to an index that can be searched, in one process; this one is built for quick compiling.
     fn opening(&self) -> Result<Row> {
-        let (tree, cache) = (self.tree.display().to_string(), self.folder.join("cache"));
+        let (tree, cache) = (self.tree.display().to_string(), self.folder.join("home/cache"));
         let cache = cache.display().to_string();
         let arguments = ["run", "--release", "-q", "-p", "xtask", "--", "bench", "index", OPENING];
         let text = crate::output("cargo", &[&arguments[..], &[&tree, &cache]].concat())?;
