@@ -51,7 +51,8 @@ pub fn with_settings(world: &World, index: Index) -> Result<Index, Failure> {
     })
 }
 
-/// Does `work` on the project's index, which is built anew once where that finds it damaged.
+/// Does `work` on the project's index, which is built anew once where that finds it damaged, and opened once more where it was
+/// removed meanwhile.
 pub fn with<T>(
     world: &World,
     refresh: Refresh,
@@ -62,6 +63,11 @@ pub fn with<T>(
         Err(IndexError::Damaged) => {
             drop(index);
             Ok(try_with(&rebuilt(world)?, Refresh::Yes, &work)?)
+        }
+        // Another process builds it anew at this moment.
+        Err(IndexError::Replaced) => {
+            drop(index);
+            Ok(try_with(&open(world)?, Refresh::Yes, &work)?)
         }
         other => Ok(other?),
     }

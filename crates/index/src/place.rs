@@ -94,6 +94,7 @@ impl Place {
         let begin = Instant::now();
         let mut options = OpenOptions::new();
         options.write(true).create(true).truncate(false).mode(0o600);
+        options.custom_flags(OFlag::O_NONBLOCK.bits());
         let mut file: File = options.open(&path).map_err(|error| IndexError::io(&path, error))?;
         loop {
             match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
@@ -118,7 +119,7 @@ pub(crate) struct Turn {
     _lock: Flock<File>,
 }
 
-/// Tells whether a folder is none yet, or is one without links in it: a project that somebody else made must not lead what is
+/// Tells whether a folder is none yet, or is one without links and pipes in it: a project that somebody else made must not lead what is
 /// written out of it.
 fn is_plain(folder: &Path) -> bool {
     match fs::symlink_metadata(folder) {
@@ -126,7 +127,8 @@ fn is_plain(folder: &Path) -> bool {
         Ok(data) if !data.is_dir() => false,
         Ok(_) => fs::read_dir(folder).is_ok_and(|mut entries| {
             entries.all(|entry| {
-                entry.and_then(|entry| entry.file_type()).is_ok_and(|kind| !kind.is_symlink())
+                let kind = entry.and_then(|entry| entry.file_type());
+                kind.is_ok_and(|kind| kind.is_file() || kind.is_dir())
             })
         }),
     }
@@ -144,7 +146,10 @@ fn make(above: &Path, folder: &Path) -> io::Result<()> {
     }
     // The folder may be older than its being read-only.
     let probe = folder.join("lock");
-    OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(probe).map(|_| ())
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(false).mode(0o600);
+    // A pipe must not be waited for.
+    options.custom_flags(OFlag::O_NONBLOCK.bits()).open(probe).map(|_| ())
 }
 
 /// Tells whether a folder belongs to who runs this.

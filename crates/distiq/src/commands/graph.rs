@@ -381,16 +381,16 @@ fn meant(graph: &Graph, name: &str, path: &str, line: u32) -> Vec<Row> {
 fn references(graph: &Graph, ids: &[SymbolId], snapshot: Option<&Snapshot>) -> Vec<Row> {
     let mut rows = Vec::new();
     let files = u32::try_from(graph.symbols().len()).unwrap_or(u32::MAX);
-    let mut texts: HashMap<u32, String> = HashMap::new();
+    let mut texts: HashMap<u32, Vec<String>> = HashMap::new();
     for id in ids {
         for (file, line, weight) in graph.references(*id) {
             let path = graph.label(files.saturating_add(file));
             let of = graph.label(*id);
-            let text = texts.entry(file).or_insert_with(|| {
-                snapshot.and_then(|snapshot| snapshot.text(&path)).unwrap_or_default()
+            let lines = texts.entry(file).or_insert_with(|| {
+                let text = snapshot.and_then(|snapshot| snapshot.text(&path)).unwrap_or_default();
+                text.lines().map(|line| line.trim().chars().take(LINE_CHARS).collect()).collect()
             });
-            let text = text.lines().nth(line.saturating_sub(1) as usize).unwrap_or_default();
-            let text: String = text.trim().chars().take(LINE_CHARS).collect();
+            let text = lines.get(line.saturating_sub(1) as usize).map_or("", String::as_str);
             rows.push(Row {
                 text: format!("{path}:{line}  {text}").trim_end().to_owned(),
                 json: json!({ "path": path, "line": line, "of": of, "weight": weight }),

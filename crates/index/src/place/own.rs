@@ -18,6 +18,8 @@ const KEPT: &str = "own-folder";
 const LENGTH: usize = 32;
 /// How long the folder of another user's index, or of an earlier name, stays unchanged before it is removed.
 const STALE: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+/// What was changed since may be in use now.
+const IN_USE: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// How many such folders are left beside a new one.
 const MOST_OTHERS: usize = 4;
@@ -95,7 +97,7 @@ fn temporary(temporaries: &Path) -> Option<PathBuf> {
 }
 
 /// Removes from the folder of a project's indexes what an earlier version kept in it, folders that nobody has changed for long, and
-/// of the others all but the newest: a project that goes from machine to machine with its indexes does not gather them.
+/// of the others all but the newest that nobody changed for a day: a project that goes from machine to machine with its indexes does not gather them.
 pub(super) fn sweep(folder: &Path, own: &str) {
     let Ok(entries) = fs::read_dir(folder) else { return };
     let mut others = Vec::new();
@@ -110,7 +112,8 @@ pub(super) fn sweep(folder: &Path, own: &str) {
     }
     others.sort_by(|a, b| b.cmp(a));
     for (place, (changed, path)) in others.into_iter().enumerate() {
-        if place >= MOST_OTHERS || changed.elapsed().is_ok_and(|age| age > STALE) {
+        let age = changed.elapsed().unwrap_or_default();
+        if age > STALE || place >= MOST_OTHERS && age > IN_USE {
             let _ = fs::remove_dir_all(path);
         }
     }
@@ -157,17 +160,18 @@ mod tests {
     #[test]
     fn of_many_the_newest_stay() {
         let folder = tempfile::tempdir().unwrap();
-        for hour in 0..9 {
-            let path = folder.path().join(format!("{hour}"));
+        for (name, hours) in (0..9).map(|at| (at, at * 2)).chain([(9, 24 * 2), (10, 24 * 3)]) {
+            let path = folder.path().join(format!("{name}"));
             fs::create_dir(&path).unwrap();
-            let changed = SystemTime::now() - Duration::from_secs(hour * 3600);
+            let changed = SystemTime::now() - Duration::from_secs(hours * 3600);
             File::open(path).unwrap().set_modified(changed).unwrap();
         }
-        sweep(folder.path(), "8");
+        sweep(folder.path(), "10");
         let mut left: Vec<_> =
             fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         left.sort();
-        assert_eq!(left, ["0", "1", "2", "3", "8"]);
+        let expected = ["0", "1", "10", "2", "3", "4", "5", "6", "7", "8"];
+        assert_eq!(left, expected, "what others may be using stays");
     }
 
     #[test]

@@ -14,7 +14,7 @@ use crate::words::Analyzer;
 const MAX_PHRASES: usize = 4;
 /// Shortest phrase, in bytes: shorter ones are names in quotes.
 const LEAST: usize = 8;
-/// Most files with all words of a phrase that are read.
+/// Most files with words of a phrase that are read.
 const MAX_FILES: usize = 400;
 /// So many places of each phrase come first.
 const BEST: usize = 5;
@@ -41,7 +41,7 @@ pub(super) fn holders(
     }
     for phrase in phrases {
         let mut found: Vec<(usize, bool, &str, u32)> = Vec::new();
-        for file in files_with_all_words(snapshot, phrase)? {
+        for file in files_with_words(snapshot, phrase, hits)? {
             let is_test = is_test(file.path);
             if asked.tests == Tests::Exclude && is_test {
                 continue;
@@ -73,10 +73,11 @@ fn are_the_request(phrases: &[&str], request: &str) -> bool {
     count(&beside) <= count(&phrases.join(" ")).max(BESIDE)
 }
 
-/// Returns the files with a chunk that holds all words of a phrase, by path.
-fn files_with_all_words<'a>(
+/// Returns the files with a chunk that holds most words of a phrase, those of hits first, then by path.
+fn files_with_words<'a>(
     snapshot: &'a Snapshot,
     phrase: &str,
+    hits: &[Hit],
 ) -> Result<Vec<FileView<'a>>, IndexError> {
     let terms: HashSet<String> = Analyzer::default().analyze(phrase).into_iter().collect();
     let mut files: BTreeMap<&str, FileView<'_>> = BTreeMap::new();
@@ -86,15 +87,20 @@ fn files_with_all_words<'a>(
             files.insert(file.path, file);
         }
     }
-    Ok(files.into_values().take(MAX_FILES).collect())
+    let ranks: HashMap<&str, usize> =
+        hits.iter().enumerate().rev().map(|(rank, hit)| (hit.path.as_str(), rank)).collect();
+    let mut files: Vec<FileView<'_>> = files.into_values().collect();
+    files.sort_by_key(|file| ranks.get(file.path).copied().unwrap_or(usize::MAX));
+    files.truncate(MAX_FILES);
+    Ok(files)
 }
 
-/// Returns the living chunks of a part that hold all of some terms.
+/// Returns the living chunks of a part that hold the rarest of some terms, and of the others as many as a chunk holds with it.
 fn in_part(part: &Part, terms: &HashSet<String>) -> Result<Vec<u32>, IndexError> {
     let mut places = Vec::with_capacity(terms.len());
     for term in terms {
-        let Some(place) = part.segment.terms().find(term)? else { return Ok(Vec::new()) };
-        places.push(place);
+        // Words of the language itself are in no list.
+        places.extend(part.segment.terms().find(term)?);
     }
     // The rarest first, so that little is kept.
     places.sort_by_key(|place| place.documents);
@@ -105,7 +111,10 @@ fn in_part(part: &Part, terms: &HashSet<String>) -> Result<Vec<u32>, IndexError>
         all = Some(match all {
             None => holders.filter(|document| part.holds(*document)).collect(),
             Some(before) => {
-                holders.filter(|document| before.binary_search(document).is_ok()).collect()
+                let both: Vec<u32> =
+                    holders.filter(|document| before.binary_search(document).is_ok()).collect();
+                // A phrase may go on in the next chunk.
+                if both.is_empty() { before } else { both }
             }
         });
     }

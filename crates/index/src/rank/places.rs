@@ -1,12 +1,18 @@
 //! Lines that a request names, as compilers, stack traces, editors and links do: `a.py:12`, `a.ts(12,5)`, `a.rs#L12`,
 //! `File "a.py", line 12`. What stands there is wanted whatever its words are.
 
+use std::collections::HashSet;
+
 use crate::error::IndexError;
 use crate::search::{Query, Tests, is_test};
 use crate::snapshot::{FileView, Snapshot};
 
-/// Most lines that are looked up.
-const MAX_PLACES: usize = 16;
+/// Most chunks that are found so.
+const MAX_CHUNKS: usize = 16;
+/// Most lines that are looked up: traces name those of libraries, too.
+const MAX_PLACES: usize = 200;
+/// More files of one name are not told apart.
+const MAX_OF_A_NAME: usize = 2_000;
 /// A file's name alone means no more files than these.
 const MAX_NAMESAKES: usize = 3;
 /// Longest ending of a file's name.
@@ -29,15 +35,19 @@ struct Place<'a> {
 /// Returns the chunks on lines that a request names, the innermost of a trace first.
 pub(super) fn holders(snapshot: &Snapshot, asked: &Query<'_>) -> Result<Vec<u32>, IndexError> {
     let mut numbers: Vec<u32> = Vec::new();
-    for place in named(asked.text()) {
+    let mut places = named(asked.text());
+    if asked.text().contains(LAST_IS_INNERMOST) {
+        places.reverse();
+    }
+    for place in places {
+        if numbers.len() >= MAX_CHUNKS {
+            break;
+        }
         for file in meant(snapshot, &place)? {
             let is_wanted = asked.tests == Tests::Include || !is_test(file.path);
             let chunk = if is_wanted { around(snapshot, &file, place.line)? } else { None };
             numbers.extend(chunk.filter(|number| !numbers.contains(number)));
         }
-    }
-    if asked.text().contains(LAST_IS_INNERMOST) {
-        numbers.reverse();
     }
     Ok(numbers)
 }
@@ -48,6 +58,8 @@ fn named(text: &str) -> Vec<Place<'_>> {
     for around in text.lines() {
         let is_edge = |c: char| c.is_whitespace() || "\"'`()[]{}<>,;|=".contains(c);
         for word in around.split(is_edge).filter(|word| word.contains('.')) {
+            // A sentence may end behind it.
+            let word = word.trim_end_matches(['.', '!', '?']);
             let end = word.as_ptr() as usize - around.as_ptr() as usize + word.len();
             let behind = around.get(end..).unwrap_or_default();
             let found = with_line(word).or_else(|| Some((word, line_behind(behind)?)));
@@ -110,6 +122,7 @@ fn meant<'a>(snapshot: &'a Snapshot, place: &Place<'_>) -> Result<Vec<FileView<'
     let parts: Vec<&str> = place.path.split(['/', '\\']).filter_map(plain).collect();
     let Some(name) = parts.last() else { return Ok(Vec::new()) };
     let mut files = snapshot.files_called(name)?;
+    files.truncate(if files.len() > MAX_OF_A_NAME { 0 } else { MAX_OF_A_NAME });
     let root = snapshot.root().file_name().and_then(|name| name.to_str()).unwrap_or_default();
     let shared = |file: &FileView<'_>| {
         let own = std::iter::once(root).chain(file.path.split('/'));
@@ -122,7 +135,7 @@ fn meant<'a>(snapshot: &'a Snapshot, place: &Place<'_>) -> Result<Vec<FileView<'
         files.retain(|file| most > 1 && shared(file) == most);
     } else if files.len() > 1 {
         // Java names packages beside the file: `at io.netty.Handler.run(Handler.java:12)`.
-        let words: Vec<&str> = place.around.split(|c: char| !c.is_alphanumeric()).collect();
+        let words: HashSet<&str> = place.around.split(|c: char| !c.is_alphanumeric()).collect();
         let told = |file: &FileView<'_>| {
             let folders = file.path.split('/').filter(|folder| words.contains(folder));
             folders.count()

@@ -112,6 +112,13 @@ fn lines_that_a_request_names_come_first() {
     );
     let trace = "Traceback (most recent call last):\n  File \"src/app/views.py\", line 2, in listing\n  File \"src/app/tasks.py\", line 5, in weekly\n  File \"/usr/lib/python3/asyncio/tasks.py\", line 2, in run\nKeyError: 'id'";
     assert_eq!(first(trace, 2), ["src/app/tasks.py:4 weekly", "src/app/views.py:1 listing"]);
+    let frames =
+        "  File \"/usr/lib/python3/site-packages/x/base.py\", line 3, in call\n".repeat(40);
+    let trace = format!(
+        "Traceback (most recent call last):\n{frames}  File \"src/app/tasks.py\", line 5, in weekly\n"
+    );
+    assert_eq!(first(&trace, 1), ["src/app/tasks.py:4 weekly"]);
+    assert_eq!(first("It fails in app/views.py:5.", 1), ["src/app/views.py:4 detail"]);
     assert_eq!(
         first("at org.acme.Run.go(Run.java:3)", 1),
         ["src/main/java/org/acme/Run.java:2 go"]
@@ -157,6 +164,9 @@ fn quoted_words_are_found_as_they_stand() {
     project.write("Late.java", "class Late {\n  void a() {\n    int x = 1;\n  }\n\n  static {\n    get(\"late.pool.size\");\n  }\n}\n");
     assert_eq!(first("\"late.pool.size\""), "Late.java:1 Late");
     assert_eq!(first("Late.java:7"), "Late.java:1 Late");
+    // Words of the language itself are in no list.
+    project.write("keyword.py", "def total(order):\n    x = 1\n    raise KeyError(order)\n");
+    assert_eq!(first("\"raise KeyError(order)\""), "keyword.py:1 total");
     // What all have changes nothing.
     let plain: Vec<String> = project.found("fail to open the file");
     assert_eq!(project.found("\"fail to open the file\""), plain);

@@ -41,13 +41,16 @@ fn component(text: &str, language: Language) -> Inside {
     let mut at = 0;
     while let Some(open) = find(&lower, at, "<script") {
         let Some(start) = find(&lower, open, ">").map(|end| end + 1) else { break };
-        let end = find(&lower, start, "</script").unwrap_or(text.len());
         let tag = lower.get(open..start).unwrap_or_default();
         if tag.contains("lang=\"tsx\"") || tag.contains("lang=\"jsx\"") {
             inside.language = Language::Tsx;
         }
-        let is_code = !tag.contains("json") && !tag.ends_with("/>");
-        let end = if is_code { end } else { start };
+        let kind = tag.split_once("type=").and_then(|(_, kind)| kind.split_whitespace().next());
+        let is_data = kind.is_some_and(|kind| kind.contains("json") || kind.contains("importmap"));
+        let is_code = !is_data && !tag.ends_with("/>");
+        // An end is looked for where there is code alone: of what ends nowhere each look would go through the whole file.
+        let close = is_code.then(|| find(&lower, start, "</script").unwrap_or(text.len()));
+        let end = close.unwrap_or(start);
         blank(text.get(at..start).unwrap_or_default(), &mut inside.code);
         inside.code.push_str(text.get(start..end).unwrap_or_default());
         at = end;
@@ -198,6 +201,11 @@ mod tests {
             "<script type=\"application/json\">{ \"a\": 1 }</script>\n<script src=\"x\"/>\n<b>plain</b>",
         );
         assert!(units.is_empty() && texts.len() == 3, "{units:?} {texts:?}");
+        let (units, _) = shown(
+            "a.vue",
+            "<script lang=\"ts\" src=\"./a.json.ts\">\nfunction f() {}\n</script>\n",
+        );
+        assert_eq!(units, ["2-2 f"], "only its type tells that it is data");
         assert!(shown("a.vue", "<script").0.is_empty());
     }
 

@@ -1,6 +1,6 @@
 //! What a SYMBOL on the command line means, and what to say where it means nothing, or several things.
 
-use std::path::Path;
+use std::path::{Component, Path, PathBuf};
 
 use distiq_base::ErrorKind;
 use distiq_index::graph::{Graph, Lost, SymbolId};
@@ -17,17 +17,29 @@ const FORMS: &str = "`NAME`, `Class.name`, `PATH:NAME` or `PATH:LINE`";
 /// Returns what was typed with its path as the index has it: relative to the root, wherever the command was started.
 pub fn of_root(world: &World, text: &str) -> String {
     let text = text.trim();
-    if let Some(inside) = world.root.to_str().and_then(|root| text.strip_prefix(root)) {
-        return inside.trim_start_matches('/').to_owned();
-    }
     // A path is meant from the folder of the command first.
-    let path = text.split(':').next().unwrap_or(text);
-    match world.cwd.strip_prefix(&world.root) {
-        Ok(folder) if folder != Path::new("") && world.cwd.join(path).is_file() => {
-            format!("{}/{}", folder.display(), text.trim_start_matches("./"))
+    let (path, behind) = text.split_at(text.find(':').unwrap_or(text.len()));
+    let whole = folded(&world.cwd.join(path));
+    match whole.strip_prefix(&world.root) {
+        Ok(inside) if inside != Path::new("") && (path.starts_with('/') || whole.is_file()) => {
+            format!("{}{behind}", inside.display())
         }
         _ => text.to_owned(),
     }
+}
+
+/// Returns a path without `.` and `..`, as it is written.
+fn folded(path: &Path) -> PathBuf {
+    path.components().fold(PathBuf::new(), |mut folded, part| {
+        match part {
+            Component::ParentDir => {
+                folded.pop();
+            }
+            Component::CurDir => {}
+            part => folded.push(part),
+        }
+        folded
+    })
 }
 
 /// Returns the symbols that a text means.
@@ -121,5 +133,21 @@ fn or(near: &[String], otherwise: &str) -> String {
         [] => otherwise.to_owned(),
         [one] => format!("Did you mean `{one}`?"),
         all => format!("Did you mean one of `{}`?", all.join("`, `")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_folded_as_they_are_written() {
+        for (path, expected) in [
+            ("/x/pr/sub/../app/v.py", "/x/pr/app/v.py"),
+            ("/x/./v.py", "/x/v.py"),
+            ("/../v.py", "/v.py"),
+        ] {
+            assert_eq!(folded(Path::new(path)), Path::new(expected));
+        }
     }
 }
