@@ -36,7 +36,7 @@ pub(super) fn holders(
         hits.iter().enumerate().map(|(rank, hit)| (hit.number, rank)).collect();
     let mut all: Vec<u32> = Vec::new();
     let phrases = phrases(asked.text());
-    if !are_the_request(&phrases, asked.text()) {
+    if phrases.is_empty() || !are_the_request(&phrases, asked.text()) {
         return Ok(all);
     }
     for phrase in phrases {
