@@ -1,5 +1,6 @@
 //! The project's index, as the commands use it: made where there is none, up to date, whole.
 
+use std::cell::Cell;
 use std::io::{IsTerminal, stderr};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
@@ -13,6 +14,9 @@ use crate::{embedder, terminal};
 /// From when on a long work tells how far it is, and how often.
 const TELL_AFTER: Duration = Duration::from_millis(700);
 const TELL_EVERY: Duration = Duration::from_millis(200);
+
+/// How often an index that is removed while it is read is made again for one command.
+const MOST_LOST: u32 = 3;
 
 /// Whether the project is looked through for changes first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,25 +55,45 @@ pub fn with_settings(world: &World, index: Index) -> Result<Index, Failure> {
     })
 }
 
-/// Does `work` on the project's index, which is built anew once where that finds it damaged, and opened once more where it was
+/// Does `work` on the project's index, which is built anew once where that finds it damaged, and opened again where it was
 /// removed meanwhile.
 pub fn with<T>(
     world: &World,
     refresh: Refresh,
     work: impl Fn(&Index, &Snapshot) -> Result<T, IndexError>,
 ) -> Result<T, Failure> {
-    let index = open(world)?;
-    match try_with(&index, refresh, &work) {
-        Err(IndexError::Damaged) => {
-            drop(index);
-            Ok(try_with(&rebuilt(world)?, Refresh::Yes, &work)?)
+    let first = Cell::new(Some(refresh));
+    again(world, open(world)?, |index| try_with(index, first.take().unwrap_or(Refresh::Yes), &work))
+        .map(|(_, done)| done)
+}
+
+/// Brings an index up to date, as [`with`] does.
+pub fn current(world: &World, index: Index) -> Result<(Index, Refreshed), Failure> {
+    again(world, index, refresh)
+}
+
+/// Does `work` on an index; where that is lost on the way, on one in its place.
+fn again<T>(
+    world: &World,
+    mut index: Index,
+    work: impl Fn(&Index) -> Result<T, IndexError>,
+) -> Result<(Index, T), Failure> {
+    let (mut was_damaged, mut lost) = (false, 0);
+    loop {
+        match work(&index) {
+            Err(IndexError::Damaged) if !was_damaged => {
+                was_damaged = true;
+                drop(index);
+                index = rebuilt(world)?;
+            }
+            // Another process builds it anew at this moment, or somebody removes it.
+            Err(IndexError::Replaced) if lost < MOST_LOST => {
+                lost += 1;
+                drop(index);
+                index = open(world)?;
+            }
+            other => return Ok((index, other?)),
         }
-        // Another process builds it anew at this moment.
-        Err(IndexError::Replaced) => {
-            drop(index);
-            Ok(try_with(&open(world)?, Refresh::Yes, &work)?)
-        }
-        other => Ok(other?),
     }
 }
 

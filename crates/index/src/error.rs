@@ -29,6 +29,12 @@ pub enum IndexError {
     /// Its folder was removed, or emptied by another process, since it was opened.
     #[error("The index was removed while it was open")]
     Replaced,
+    /// The project's folder was removed or moved away.
+    #[error("The project's folder `{root}` is gone")]
+    NoProject {
+        /// Where it was.
+        root: PathBuf,
+    },
     /// Another process has been changing it for too long.
     #[error("Another process is changing the index")]
     Busy,
@@ -55,6 +61,7 @@ impl IndexError {
             IndexError::Io { .. }
             | IndexError::Damaged
             | IndexError::Replaced
+            | IndexError::NoProject { .. }
             | IndexError::Busy
             | IndexError::Embed(_)
             | IndexError::Rerank(_) => ErrorKind::User,
@@ -69,6 +76,9 @@ impl IndexError {
             IndexError::Io { .. } => "Free space or mend the folder's permissions".into(),
             IndexError::Damaged => "Build it anew with `distiq index --rebuild`".into(),
             IndexError::Replaced => "Try again; it is built anew".into(),
+            IndexError::NoProject { .. } => {
+                "Put it back, or start again in the folder where it is now".into()
+            }
             IndexError::Busy => "Try again, or search with `--no-refresh`".into(),
             IndexError::Embed(_) => {
                 "Look at the setting `index.embedder`; words find without it".into()

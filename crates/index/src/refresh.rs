@@ -2,17 +2,18 @@
 
 mod differences;
 mod open;
+mod opening;
 mod read;
 mod tidy;
 
 use std::collections::HashMap;
-use std::fs::{self, File};
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use distiq_base::{Embed, ReadDocument, Rerank, atomic};
-use distiq_store::{Database, StoreError};
+use distiq_base::{Embed, Rerank, atomic};
+use distiq_store::Database;
 
 use crate::documents::{self, Documents};
 use crate::error::IndexError;
@@ -24,6 +25,7 @@ use crate::table::{self, Text};
 use crate::vector::{Meaning, Vectors};
 use crate::walk::{Found, walk};
 use differences::{Differences, differences};
+pub(crate) use opening::file_id;
 
 /// What an index must have been made by: raised whenever the same text would give other contents.
 const VERSION: i64 = 9;
@@ -108,126 +110,13 @@ pub struct Refreshed {
 }
 
 impl Index {
-    /// Opens a project's index, making it where there is none; it lies in `.distiq/` of the root, in a folder of a name that is
-    /// kept below `cache`, or there where that cannot be written. One that is damaged or of another version is emptied.
-    ///
-    /// # Errors
-    /// When neither folder can be used.
-    pub fn open(root: &Path, cache: &Path) -> Result<Self, IndexError> {
-        Self::open_in(root, Place::find(root, cache, CODE)?)
-    }
-
-    /// Opens the index of a project's documents, which lies beside that of its code and has nothing but the files that
-    /// [`crate::is_document`] names; `reader` reads them. [`Snapshot::with_documents`] joins both.
-    ///
-    /// # Errors
-    /// As [`Index::open`].
-    pub fn open_documents(
-        root: &Path,
-        cache: &Path,
-        reader: Arc<dyn ReadDocument>,
-    ) -> Result<Self, IndexError> {
-        let place = Place::find(root, cache, documents::FOLDER)?;
-        let folder = place.folder.clone();
-        let index = Self::open_in(root, place)?;
-        Ok(Self { documents: Some(Documents { folder, reader }), record: None, ..index })
-    }
-
-    fn open_in(root: &Path, place: Place) -> Result<Self, IndexError> {
-        match Self::open_at(&place) {
-            Ok((db, VERSION)) => Ok(Self::of(root, place, db, None)),
-            Ok((db, version)) => {
-                // 0 is a new one.
-                drop(db);
-                let why = (version != 0).then_some("another version made it");
-                Self::anew(root, place, why)
-            }
-            Err(
-                StoreError::Corrupt { .. }
-                | StoreError::Foreign { .. }
-                | StoreError::Newer { .. }
-                | StoreError::Sql { .. },
-            ) => Self::anew(root, place, Some("it was damaged")),
-            Err(error) => Err(error.into()),
-        }
-    }
-
-    fn open_at(place: &Place) -> Result<(Database, i64), StoreError> {
-        let db = Database::open(&place.database(), &table::INDEX)?;
-        let version = db.read(|tx| table::fact(tx, "version"))?.unwrap_or(0);
-        Ok((db, version))
-    }
-
-    fn of(root: &Path, place: Place, db: Database, was_rebuilt: Option<&'static str>) -> Self {
-        let meaning = Arc::new(Meaning::new(place.clone()));
-        let record = Some(Arc::new(Record::new(place.clone())));
-        Self {
-            root: root.to_path_buf(),
-            table: file_id(&place.database()),
-            place,
-            db,
-            open: Mutex::default(),
-            meaning,
-            record,
-            was_rebuilt,
-            documents: None,
-        }
-    }
-
-    fn anew(
-        root: &Path,
-        place: Place,
-        was_rebuilt: Option<&'static str>,
-    ) -> Result<Self, IndexError> {
-        let turn = place.lock(&|| false)?;
-        // Somebody else may have done it while this one waited.
-        let db = match Self::open_at(&place) {
-            Ok((db, VERSION)) => db,
-            Ok((db, 0)) => db,
-            other => {
-                drop(other);
-                clear(&place.folder)?;
-                Database::open(&place.database(), &table::INDEX)?
-            }
-        };
-        db.write(|tx| table::set_fact(tx, "version", VERSION))?;
-        drop(turn);
-        Ok(Self::of(root, place, db, was_rebuilt))
-    }
-
-    /// Tells whether a project has an index of this user's in its folder.
-    pub fn is_in(root: &Path, cache: &Path) -> bool {
-        Place::known(root, cache, CODE).is_some_and(|place| place.database().is_file())
-    }
-
-    /// Opens a project's index and empties it.
-    ///
-    /// # Errors
-    /// As [`Index::open`].
-    pub fn rebuild(root: &Path, cache: &Path) -> Result<Self, IndexError> {
-        let place = Place::find(root, cache, CODE)?;
-        let turn = place.lock(&|| false)?;
-        clear(&place.folder)?;
-        drop(turn);
-        Self::open_in(root, place)
-    }
-
-    /// Empties the index of a project's documents.
-    ///
-    /// # Errors
-    /// As [`Index::open`].
-    pub fn clear_documents(root: &Path, cache: &Path) -> Result<(), IndexError> {
-        let place = Place::find(root, cache, documents::FOLDER)?;
-        let _turn = place.lock(&|| false)?;
-        clear(&place.folder)
-    }
-
     /// Tells whether the files that were seen last have documents among them.
     ///
     /// # Errors
     /// When the table cannot be read.
     pub fn has_documents(&self) -> Result<bool, IndexError> {
-        Ok(table::files(&self.db)?.iter().any(|row| documents::is_document(&row.path)))
+        let files = self.explained(table::files(&self.db).map_err(IndexError::from))?;
+        Ok(files.iter().any(|row| documents::is_document(&row.path)))
     }
 
     /// Returns the files whose text is not in the index, each with the reason, by path.
@@ -235,7 +124,7 @@ impl Index {
     /// # Errors
     /// When the table cannot be read.
     pub fn left_out(&self) -> Result<Vec<(String, String)>, IndexError> {
-        Ok(self.db.read(table::noted)?)
+        self.explained(self.db.read(table::noted).map_err(IndexError::Store))
     }
 
     /// Returns why files were not read, each reason with its count.
@@ -243,7 +132,7 @@ impl Index {
     /// # Errors
     /// When the table cannot be read.
     pub fn skipped(&self) -> Result<Vec<(String, u64)>, IndexError> {
-        Ok(self.db.read(table::notes)?)
+        self.explained(self.db.read(table::notes).map_err(IndexError::Store))
     }
 
     /// Returns why it was emptied when it was opened, where it was.
@@ -285,10 +174,10 @@ impl Index {
     /// When the embedder fails, another process is at it, or the caller gave up.
     pub fn embed(&self, control: &Control<'_>) -> Result<Vectors, IndexError> {
         let snapshot = self.snapshot()?;
-        match self.meaning.outside() {
+        self.explained(match self.meaning.outside() {
             Some(outside) => outside.embed(&snapshot, control),
             None => snapshot.vectors(),
-        }
+        })
     }
 
     /// Returns the folder that holds it.
@@ -304,12 +193,12 @@ impl Index {
     /// Reads what changed in the project, and beside it what git has new. Where another process does so, it is waited for.
     ///
     /// # Errors
-    /// When the index cannot be written, was removed since it was opened, another process takes too long, or the caller
-    /// gave up; what was read until then is kept.
+    /// When the index cannot be written, it or the project was removed since it was opened, another process takes too long,
+    /// or the caller gave up; what was read until then is kept.
     pub fn refresh(&self, control: &Control<'_>) -> Result<Refreshed, IndexError> {
         let Some(record) = self.record.as_ref().filter(|record| record.is_behind(&self.root))
         else {
-            return self.refresh_files(control);
+            return self.explained(self.refresh_files(control));
         };
         let done: OnceLock<Instant> = OnceLock::new();
         std::thread::scope(|scope| {
@@ -318,7 +207,7 @@ impl Index {
                 is_late || control.is_cancelled()
             };
             scope.spawn(move || record.update(&self.root, &is_over));
-            let refreshed = self.refresh_files(control);
+            let refreshed = self.explained(self.refresh_files(control));
             let _ = done.set(Instant::now());
             refreshed
         })
@@ -327,9 +216,7 @@ impl Index {
     fn refresh_files(&self, control: &Control<'_>) -> Result<Refreshed, IndexError> {
         let is_cancelled = || control.is_cancelled();
         let turn = self.place.lock(&is_cancelled);
-        if file_id(&self.place.database()) != self.table {
-            return Err(IndexError::Replaced);
-        }
+        self.check_place()?;
         let _turn = turn?;
         // Whoever asks for a refresh searches next: the segments are opened meanwhile.
         let (mut walked, known) = std::thread::scope(|scope| {
@@ -348,6 +235,8 @@ impl Index {
         if control.is_cancelled() || walked.is_cut {
             return Err(IndexError::Cancelled);
         }
+        // Where they are gone, what the walk did not find is not gone from the project.
+        self.check_place()?;
         let mut refreshed = Refreshed {
             files: u64::try_from(walked.files.len()).unwrap_or(u64::MAX),
             left_out: u64::try_from(walked.left_out).unwrap_or(u64::MAX),
@@ -429,8 +318,12 @@ impl Index {
     /// Opens the index's present state.
     ///
     /// # Errors
-    /// When it is damaged.
+    /// When it is damaged, or was removed since it was opened.
     pub fn snapshot(&self) -> Result<Snapshot, IndexError> {
+        self.explained(self.snapshot_now())
+    }
+
+    fn snapshot_now(&self) -> Result<Snapshot, IndexError> {
         let mut last = IndexError::Damaged;
         for _ in 0..LOOKS {
             // Between a look at the table and the opening of a segment another process may merge it away.
@@ -465,28 +358,6 @@ impl Index {
         }
         names.iter().map(|name| open.get(*name).cloned().ok_or(Damaged)).collect()
     }
-}
-
-/// Empties an index's folder, but for the lock that the caller holds.
-fn clear(folder: &Path) -> Result<(), IndexError> {
-    let io = |error| IndexError::io(folder, error);
-    for entry in fs::read_dir(folder).map_err(io)? {
-        let entry = entry.map_err(io)?;
-        if entry.file_name() == "lock" {
-            continue;
-        }
-        match fs::remove_file(entry.path()) {
-            // A reader keeps something here at this moment, and has just given it its name.
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-            removed => removed.map_err(io)?,
-        }
-    }
-    Ok(())
-}
-
-fn file_id(path: &Path) -> Option<FileId> {
-    use std::os::unix::fs::MetadataExt;
-    fs::metadata(path).ok().map(|data| (data.dev(), data.ino()))
 }
 
 /// Cuts the files into batches of bounded size.

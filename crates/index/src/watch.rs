@@ -9,7 +9,7 @@ use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 
 use crate::error::IndexError;
 use crate::place::FOLDER;
-use crate::refresh::{Control, Index, Refreshed};
+use crate::refresh::{Control, Index, Refreshed, file_id};
 
 /// How long nothing must happen before the index is brought up to date.
 const QUIET: Duration = Duration::from_millis(500);
@@ -35,10 +35,18 @@ pub enum Seen {
 impl Index {
     /// Brings the index up to date again and again, half a second after the project's last change, until
     /// `control` is cancelled. Changes of files that are ignored, or lie in folders that are, do nothing.
-    pub fn watch(&self, control: &Control<'_>, tell: &mut dyn FnMut(Seen)) {
+    ///
+    /// # Errors
+    /// When the project's folder is gone for longer than such a while.
+    pub fn watch(
+        &self,
+        control: &Control<'_>,
+        tell: &mut dyn FnMut(Seen),
+    ) -> Result<(), IndexError> {
         // A full channel is as good as one event: something has changed.
         let (send, changes) = sync_channel(1);
-        let mut eyes = Eyes::open(send);
+        let mut root = file_id(self.root());
+        let mut eyes = Eyes::open(send.clone());
         // The folders are known before their changes are followed, and what changed meanwhile is seen then.
         let _ = self.refresh(control);
         let _ = self.look(&mut eyes);
@@ -46,11 +54,31 @@ impl Index {
         tell(Seen::Following(sees));
         while !control.is_cancelled() {
             let wait = if sees { Duration::MAX } else { LOOK_EVERY };
-            if !changed(&changes, control, wait) {
+            // A folder above the root may be the one that moves, of which no event tells.
+            let is_there = || root.is_some() && file_id(self.root()) == root;
+            if !changed(&changes, control, wait, &is_there) {
                 continue;
+            }
+            if !is_there() {
+                self.await_project(control)?;
+                root = file_id(self.root());
+                eyes = Eyes::open(send.clone());
             }
             sees = self.settle(&mut eyes, control, tell);
         }
+        Ok(())
+    }
+
+    /// Waits for the project's folder, which whoever puts another in its place has away for a moment.
+    fn await_project(&self, control: &Control<'_>) -> Result<(), IndexError> {
+        let begin = Instant::now();
+        while !self.root().is_dir() && !control.is_cancelled() {
+            if begin.elapsed() >= QUIET {
+                return Err(IndexError::NoProject { root: self.root().to_path_buf() });
+            }
+            std::thread::sleep(ASK_EVERY);
+        }
+        Ok(())
     }
 
     /// Brings the index up to date until all folders are watched that it has then: what happened in a new one before it
@@ -74,7 +102,8 @@ impl Index {
     fn follow(&self, control: &Control<'_>, tell: &mut dyn FnMut(Seen)) {
         let begin = Instant::now();
         match self.refresh(control) {
-            Err(IndexError::Cancelled) => {}
+            // Whether the project stays away, the watch sees.
+            Err(IndexError::Cancelled | IndexError::NoProject { .. }) => {}
             Ok(refreshed) if refreshed.read + refreshed.removed == 0 => {}
             other => tell(Seen::Refreshed(other, begin.elapsed())),
         }
@@ -120,9 +149,14 @@ enum Look {
     Blind,
 }
 
-/// Waits until something has changed and then nothing for a while; `false` where the caller gave up or
-/// nothing happened.
-fn changed(changes: &Receiver<()>, control: &Control<'_>, wait: Duration) -> bool {
+/// Waits until something has changed and then nothing for a while, or the project's folder is no longer there; `false` where
+/// the caller gave up.
+fn changed(
+    changes: &Receiver<()>,
+    control: &Control<'_>,
+    wait: Duration,
+    is_there: &dyn Fn() -> bool,
+) -> bool {
     let begin = Instant::now();
     loop {
         match changes.recv_timeout(ASK_EVERY) {
@@ -136,7 +170,7 @@ fn changed(changes: &Receiver<()>, control: &Control<'_>, wait: Duration) -> boo
         if control.is_cancelled() {
             return false;
         }
-        if begin.elapsed() >= wait {
+        if begin.elapsed() >= wait || !is_there() {
             return true;
         }
     }

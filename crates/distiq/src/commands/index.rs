@@ -33,7 +33,7 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
         true => code_index::with_settings(&world, Index::rebuild(&world.root, &world.home.cache)?)?,
         false => code_index::open(&world)?,
     };
-    let refreshed = code_index::refresh(&index)?;
+    let (index, refreshed) = code_index::current(&world, index)?;
     code_index::read_history(&index);
     if world.settings.embedder.is_some() {
         code_index::embed(&index)?;
@@ -61,14 +61,14 @@ fn tell_not_read(index: &Index) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Tells of each change until the process is ended; an index that is lost on the way is made anew.
+/// Tells of each change until the process is ended, or the project is gone; an index that is lost on the way is made anew.
 fn watch(world: &World, mut index: Index, args: &Args) -> Result<(), Failure> {
     loop {
         let lost: AtomicBool = AtomicBool::new(false);
         let is_damaged = AtomicBool::new(false);
         let is_lost = || lost.load(Ordering::Relaxed);
         let control = Control { is_cancelled: Some(&is_lost), ..Control::default() };
-        index.watch(&control, &mut |seen| match seen {
+        let watched = index.watch(&control, &mut |seen| match seen {
             Seen::Following(true) => terminal::say("following changes"),
             Seen::Following(false) => terminal::say(
                 "note: the kernel tells of no changes here, or of too few folders; looking every 2 s",
@@ -89,13 +89,14 @@ fn watch(world: &World, mut index: Index, args: &Args) -> Result<(), Failure> {
             }
         });
         drop(index);
-        index = match is_damaged.into_inner() {
+        watched?;
+        let opened = match is_damaged.into_inner() {
             true => Index::rebuild(&world.root, &world.home.cache)?,
             false => Index::open(&world.root, &world.home.cache)?,
         };
-        index = code_index::with_settings(world, index)?;
         let begin = Instant::now();
-        let refreshed = code_index::refresh(&index)?;
+        let refreshed;
+        (index, refreshed) = code_index::current(world, code_index::with_settings(world, opened)?)?;
         if world.settings.embedder.is_some() {
             code_index::embed(&index)?;
         }

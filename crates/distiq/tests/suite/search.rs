@@ -1,7 +1,9 @@
 //! `distiq search`, `index` and `index-stats` as their users run them.
 
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 
 use distiq_testkit::{Answer, Script, ScriptedModel};
 use serde_json::Value;
@@ -51,6 +53,21 @@ fn changes_are_found_unless_nobody_looks() {
     assert_eq!(rows(&ran.out).len(), 1);
     fs::remove_file(place.project().join("src/new.py")).unwrap();
     assert_eq!(place.run(&["search", "--json", "--", "refund"]).out, "");
+}
+
+#[test]
+fn a_watch_ends_with_words_where_its_project_is_moved_away() {
+    let place = place();
+    let mut watch = place.command(&["index", "--watch"]).stderr(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(watch.stderr.take().unwrap()).lines().map(Result::unwrap);
+    assert!(lines.by_ref().any(|line| line == "following changes"));
+    fs::rename(place.project(), place.folder().join("elsewhere")).unwrap();
+    let told: Vec<String> = lines.collect();
+    assert_eq!(watch.wait().unwrap().code(), Some(1));
+    let gone = format!("error: The project's folder `{}` is gone", place.project().display());
+    let hint = "hint: Put it back, or start again in the folder where it is now";
+    assert_eq!(told, [gone.as_str(), hint]);
+    assert!(!place.project().exists(), "nothing is made in its place");
 }
 
 #[test]

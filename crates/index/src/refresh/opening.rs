@@ -1,0 +1,212 @@
+//! Opening an index, making it anew where it has to be, and telling when it went away beneath its user.
+
+use std::fs;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+
+use distiq_base::ReadDocument;
+use distiq_store::{Database, StoreError};
+
+use super::{CODE, FileId, Index, LOOKS, VERSION};
+use crate::documents::{self, Documents};
+use crate::error::IndexError;
+use crate::history::Record;
+use crate::place::Place;
+use crate::table;
+use crate::vector::Meaning;
+
+impl Index {
+    /// Opens a project's index, making it where there is none; it lies in `.distiq/` of the root, in a folder of a name that is
+    /// kept below `cache`, or there where that cannot be written. One that is damaged or of another version is emptied.
+    ///
+    /// # Errors
+    /// When neither folder can be used, or there is no project any more.
+    pub fn open(root: &Path, cache: &Path) -> Result<Self, IndexError> {
+        in_place(root, cache, CODE, |place| Self::open_in(root, place))
+    }
+
+    /// Opens the index of a project's documents, which lies beside that of its code and has nothing but the files that
+    /// [`crate::is_document`] names; `reader` reads them. [`Snapshot::with_documents`](crate::Snapshot::with_documents) joins
+    /// both.
+    ///
+    /// # Errors
+    /// As [`Index::open`].
+    pub fn open_documents(
+        root: &Path,
+        cache: &Path,
+        reader: Arc<dyn ReadDocument>,
+    ) -> Result<Self, IndexError> {
+        let index = in_place(root, cache, documents::FOLDER, |place| Self::open_in(root, place))?;
+        let folder = index.place.folder.clone();
+        Ok(Self { documents: Some(Documents { folder, reader }), record: None, ..index })
+    }
+
+    /// Tells whether a project has an index of this user's in its folder.
+    pub fn is_in(root: &Path, cache: &Path) -> bool {
+        Place::known(root, cache, CODE).is_some_and(|place| place.database().is_file())
+    }
+
+    /// Opens a project's index and empties it.
+    ///
+    /// # Errors
+    /// As [`Index::open`].
+    pub fn rebuild(root: &Path, cache: &Path) -> Result<Self, IndexError> {
+        in_place(root, cache, CODE, |place| {
+            emptied(&place)?;
+            Self::open_in(root, place)
+        })
+    }
+
+    /// Empties the index of a project's documents.
+    ///
+    /// # Errors
+    /// As [`Index::open`].
+    pub fn clear_documents(root: &Path, cache: &Path) -> Result<(), IndexError> {
+        in_place(root, cache, documents::FOLDER, |place| emptied(&place))
+    }
+
+    fn open_in(root: &Path, place: Place) -> Result<Self, IndexError> {
+        match open_at(&place) {
+            Ok((db, VERSION)) => Ok(Self::of(root, place, db, None)),
+            Ok((db, version)) => {
+                // 0 is a new one.
+                drop(db);
+                let why = (version != 0).then_some("another version made it");
+                Self::anew(root, place, why)
+            }
+            Err(
+                StoreError::Corrupt { .. }
+                | StoreError::Foreign { .. }
+                | StoreError::Newer { .. }
+                | StoreError::Sql { .. },
+            ) => Self::anew(root, place, Some("it was damaged")),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn anew(
+        root: &Path,
+        place: Place,
+        was_rebuilt: Option<&'static str>,
+    ) -> Result<Self, IndexError> {
+        let turn = place.lock(&|| false)?;
+        // Somebody else may have done it while this one waited.
+        let db = match open_at(&place) {
+            Ok((db, VERSION)) => db,
+            Ok((db, 0)) => db,
+            other => {
+                drop(other);
+                clear(&place.folder)?;
+                Database::open(&place.database(), &table::INDEX)?
+            }
+        };
+        db.write(|tx| table::set_fact(tx, "version", VERSION))?;
+        drop(turn);
+        Ok(Self::of(root, place, db, was_rebuilt))
+    }
+
+    fn of(root: &Path, place: Place, db: Database, was_rebuilt: Option<&'static str>) -> Self {
+        let meaning = Arc::new(Meaning::new(place.clone()));
+        let record = Some(Arc::new(Record::new(place.clone())));
+        Self {
+            root: root.to_path_buf(),
+            table: file_id(&place.database()),
+            place,
+            db,
+            open: Mutex::default(),
+            meaning,
+            record,
+            was_rebuilt,
+            documents: None,
+        }
+    }
+
+    /// Tells that the project, or the index, is no longer where it was when this was opened.
+    ///
+    /// # Errors
+    /// When it is not.
+    pub(super) fn check_place(&self) -> Result<(), IndexError> {
+        if !self.root.is_dir() {
+            return Err(IndexError::NoProject { root: self.root.clone() });
+        }
+        match self.table {
+            Some(table) if file_id(&self.place.database()) == Some(table) => Ok(()),
+            _ => Err(IndexError::Replaced),
+        }
+    }
+
+    /// Returns what was done; where it failed and the index is no longer in its place, that is why: what the database and the
+    /// system say of it are a dozen different things.
+    pub(super) fn explained<T>(&self, done: Result<T, IndexError>) -> Result<T, IndexError> {
+        match done {
+            Err(error @ (IndexError::Store(_) | IndexError::Io { .. } | IndexError::Damaged)) => {
+                Err(self.check_place().err().unwrap_or(error))
+            }
+            other => other,
+        }
+    }
+}
+
+/// Does `work` on the folder of an index; again where that goes away meanwhile.
+fn in_place<T>(
+    root: &Path,
+    cache: &Path,
+    name: &str,
+    work: impl Fn(Place) -> Result<T, IndexError>,
+) -> Result<T, IndexError> {
+    let (mut looks, mut was_gone) = (1, false);
+    loop {
+        // Else a project that was moved away would get a folder of nothing but an index.
+        if !root.is_dir() {
+            return Err(IndexError::NoProject { root: root.to_path_buf() });
+        }
+        let place = Place::find(root, cache, name)?;
+        let database = place.database();
+        let failed = match work(place) {
+            Err(
+                error @ (IndexError::Store(StoreError::Permission { .. } | StoreError::Io { .. })
+                | IndexError::Io { .. }),
+            ) => error,
+            other => return other,
+        };
+        was_gone |= !database.exists();
+        if looks == LOOKS {
+            return Err(if was_gone { IndexError::Replaced } else { failed });
+        }
+        looks += 1;
+    }
+}
+
+fn open_at(place: &Place) -> Result<(Database, i64), StoreError> {
+    let db = Database::open(&place.database(), &table::INDEX)?;
+    let version = db.read(|tx| table::fact(tx, "version"))?.unwrap_or(0);
+    Ok((db, version))
+}
+
+fn emptied(place: &Place) -> Result<(), IndexError> {
+    let _turn = place.lock(&|| false)?;
+    clear(&place.folder)
+}
+
+/// Empties an index's folder, but for the lock that the caller holds.
+fn clear(folder: &Path) -> Result<(), IndexError> {
+    let io = |error| IndexError::io(folder, error);
+    for entry in fs::read_dir(folder).map_err(io)? {
+        let entry = entry.map_err(io)?;
+        if entry.file_name() == "lock" {
+            continue;
+        }
+        match fs::remove_file(entry.path()) {
+            // A reader keeps something here at this moment, and has just given it its name.
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            removed => removed.map_err(io)?,
+        }
+    }
+    Ok(())
+}
+
+/// Returns the device and the number of a file or folder; `None` where there is none.
+pub(crate) fn file_id(path: &Path) -> Option<FileId> {
+    use std::os::unix::fs::MetadataExt;
+    fs::metadata(path).ok().map(|data| (data.dev(), data.ino()))
+}
