@@ -5,7 +5,10 @@ use std::io::{IsTerminal, stderr};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use distiq_index::{Control, Index, IndexError, Progress, Refreshed, Snapshot, Vectors};
+use distiq_base::ErrorKind;
+use distiq_index::{
+    Control, Index, IndexError, Progress, Refreshed, Snapshot, Vectors, has_more_files,
+};
 
 use crate::failure::Failure;
 use crate::world::World;
@@ -17,6 +20,11 @@ const TELL_EVERY: Duration = Duration::from_millis(200);
 
 /// How often an index that is removed while it is read is made again for one command.
 const MOST_LOST: u32 = 3;
+
+/// What marks a folder as a project even where it holds the user's home; a manifest often got there by mistake.
+const MARKS: [&str; 6] = [".git", ".hg", ".jj", ".svn", ".distiq.toml", ".distiqignore"];
+/// So many files are indexed wherever they are.
+const FEW_FILES: usize = 1_000;
 
 /// Whether the project is looked through for changes first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,8 +41,40 @@ impl From<IndexError> for Failure {
     }
 }
 
+/// Tells why no index is made of the root: nobody named it, it holds the user's home, nothing marks it as a project, it has no
+/// index yet, and it is large.
+fn no_project(world: &World) -> Option<Failure> {
+    let root = &world.root;
+    let home = std::env::home_dir()?;
+    let home = home.canonicalize().unwrap_or(home);
+    let is_project = || MARKS.iter().any(|mark| root.join(mark).exists());
+    if world.is_root_named
+        || !home.starts_with(root)
+        || is_project()
+        || Index::is_in(root, &world.home.cache)
+        || !has_more_files(root, FEW_FILES)
+    {
+        return None;
+    }
+    let what = if home == *root { "your home" } else { "above your home" };
+    let message = format!(
+        "`{}` is {what}, not a project, and has more than {FEW_FILES} files to index",
+        root.display()
+    );
+    let hint = "Go to a project's folder or name it with `--root DIR`; `--root .` takes this one";
+    Some(Failure::new(ErrorKind::Usage, message).with_hint(hint))
+}
+
+/// Tells whether the code of the project may be indexed without a word of the user's.
+pub fn is_for(world: &World) -> bool {
+    no_project(world).is_none()
+}
+
 /// Opens the project's index.
 pub fn open(world: &World) -> Result<Index, Failure> {
+    if let Some(failure) = no_project(world) {
+        return Err(failure);
+    }
     let index = with_settings(world, Index::open(&world.root, &world.home.cache)?)?;
     if let Some(why) = index.was_rebuilt() {
         terminal::say(&format!("note: the index is built anew: {why}"));
@@ -43,7 +83,7 @@ pub fn open(world: &World) -> Result<Index, Failure> {
 }
 
 /// Gives an index the models of the settings, and the project's past where they say so.
-pub fn with_settings(world: &World, index: Index) -> Result<Index, Failure> {
+fn with_settings(world: &World, index: Index) -> Result<Index, Failure> {
     let index = if world.settings.history { index } else { index.without_history() };
     let index = match embedder::of(world)? {
         Some(embedder) => index.with_embedder(embedder),
@@ -129,7 +169,15 @@ impl<'a> Mended<'a> {
 /// Empties a damaged index.
 fn rebuilt(world: &World) -> Result<Index, Failure> {
     terminal::say("note: the index is built anew: it was damaged");
-    with_settings(world, Index::rebuild(&world.root, &world.home.cache)?)
+    emptied(world)
+}
+
+/// Opens the project's index and empties it.
+pub fn emptied(world: &World) -> Result<Index, Failure> {
+    match no_project(world) {
+        Some(failure) => Err(failure),
+        None => with_settings(world, Index::rebuild(&world.root, &world.home.cache)?),
+    }
 }
 
 fn try_with<T>(

@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use distiq_agent::ProjectCode;
 use distiq_base::config::Sandbox;
-use distiq_base::{ErrorKind, Mode};
+use distiq_base::{CodeIndex, ErrorKind, Mode};
 use distiq_llm::Registry;
 use distiq_tools::{ToolError, Toolbox, ToolboxConfig, Watch};
 
 use crate::ask::TerminalAsk;
+use crate::code_index;
 use crate::embedder;
 use crate::failure::Failure;
 use crate::grants::Grants;
@@ -24,11 +25,7 @@ pub fn open(world: &World, mode: Mode, watch: Option<Arc<dyn Watch>>) -> Result<
         sandbox: sandbox::config(world)?,
         rules: Arc::clone(&world.rules),
         memory: Some(Arc::new(Grants::of(world))),
-        code: Some(Arc::new(
-            ProjectCode::new(&world.root, &world.home.cache)
-                .with_models(embedder::if_any(world), embedder::reranker_if_any(world))
-                .with_history(world.settings.history),
-        )),
+        code: code_index::is_for(world).then(|| code(world)),
         secret_env: Registry::key_variables(&world.settings),
         launcher: launcher(),
         ..ToolboxConfig::new(&world.root, Arc::new(TerminalAsk::default()), world.home.outputs())
@@ -45,6 +42,14 @@ pub fn open(world: &World, mode: Mode, watch: Option<Arc<dyn Watch>>) -> Result<
         }
     }
     Ok(toolbox)
+}
+
+fn code(world: &World) -> Arc<dyn CodeIndex> {
+    Arc::new(
+        ProjectCode::new(&world.root, &world.home.cache)
+            .with_models(embedder::if_any(world), embedder::reranker_if_any(world))
+            .with_history(world.settings.history),
+    )
 }
 
 /// Returns this program, to be started again beside a command: where the system can, the very file

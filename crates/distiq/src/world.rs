@@ -24,6 +24,8 @@ pub struct World {
     pub home: Home,
     /// The project's root, absolute, links resolved.
     pub root: PathBuf,
+    /// Whether the user named the root; else it follows from where the command was started.
+    pub is_root_named: bool,
     /// Where the command was started.
     pub cwd: PathBuf,
     /// All settings with their origins.
@@ -54,7 +56,7 @@ impl World {
         let home = home()?;
         let cwd = std::env::current_dir()
             .map_err(|error| Failure::io("Cannot use the working directory", &error))?;
-        let root = root(global, &cwd)?;
+        let (root, is_root_named) = root(global, &cwd)?;
         let mut flags = flags.to_vec();
         flags.extend(global.tz.clone().map(|zone| ("--tz", "tz", zone)));
         flags.extend(global.plain.then(|| ("--plain", "plain", "true".to_owned())));
@@ -73,14 +75,14 @@ impl World {
         let settings = config.settings();
         let cwd = canonical(&cwd);
         let cwd = if cwd.starts_with(&root) { cwd } else { root.clone() };
-        Ok(Self { home, root, cwd, config, settings, rules })
+        Ok(Self { home, root, is_root_named, cwd, config, settings, rules })
     }
 
     /// Finds the project alone, without reading any settings.
     pub fn root_of(global: &Global) -> Result<PathBuf, Failure> {
         let cwd = std::env::current_dir()
             .map_err(|error| Failure::io("Cannot use the working directory", &error))?;
-        root(global, &cwd)
+        Ok(root(global, &cwd)?.0)
     }
 
     /// Takes a session up where it was: in its project, with its model, unless the user says
@@ -131,14 +133,15 @@ pub fn home() -> Result<Home, Failure> {
     })
 }
 
-fn root(global: &Global, cwd: &Path) -> Result<PathBuf, Failure> {
+/// Finds the project's root; tells whether the user named it.
+fn root(global: &Global, cwd: &Path) -> Result<(PathBuf, bool), Failure> {
     let (given, source) = match (&global.root, env("DISTIQ_ROOT").filter(|root| !root.is_empty())) {
         (Some(root), _) => (root.clone(), "--root"),
         (None, Some(root)) => (PathBuf::from(root), "DISTIQ_ROOT"),
-        (None, None) => return Ok(canonical(&paths::project_root(cwd))),
+        (None, None) => return Ok((canonical(&paths::project_root(cwd)), false)),
     };
     if given.is_dir() {
-        return Ok(canonical(&given));
+        return Ok((canonical(&given), true));
     }
     let message = format!("`{source}`: no folder at `{}`", given.display());
     Err(Failure::new(ErrorKind::Usage, message).with_hint("Name an existing folder"))

@@ -50,5 +50,5 @@ pub use search::{Hit, Mode, Query, Tests, is_test};
 pub use segment::{FileFacts, ImportFact, Mention, UnitFact};
 pub use snapshot::{FileView, Snapshot, Stats};
 pub use vector::Vectors;
-pub use walk::MAX_FILES;
+pub use walk::{MAX_FILES, has_more_files};
 pub use watch::Seen;

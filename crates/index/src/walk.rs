@@ -58,6 +58,11 @@ pub(crate) struct Walked {
     pub is_cut: bool,
 }
 
+/// Tells whether an index of a folder would have more files than `most`; no more of it is looked through than that takes.
+pub fn has_more_files(root: &Path, most: usize) -> bool {
+    walk_most(root, most, &|| false).is_full
+}
+
 /// Lists the files, in no order; those that ignore files name are left out, and links are not followed.
 pub(crate) fn walk(root: &Path, is_cancelled: &(dyn Fn() -> bool + Sync)) -> Walked {
     walk_most(root, MAX_FILES, is_cancelled)

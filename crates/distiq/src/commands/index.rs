@@ -30,7 +30,7 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
     let world = World::open(global, &[])?;
     let begin = Instant::now();
     let index = match args.rebuild {
-        true => code_index::with_settings(&world, Index::rebuild(&world.root, &world.home.cache)?)?,
+        true => code_index::emptied(&world)?,
         false => code_index::open(&world)?,
     };
     let (index, refreshed) = code_index::current(&world, index)?;
@@ -91,12 +91,12 @@ fn watch(world: &World, mut index: Index, args: &Args) -> Result<(), Failure> {
         drop(index);
         watched?;
         let opened = match is_damaged.into_inner() {
-            true => Index::rebuild(&world.root, &world.home.cache)?,
-            false => Index::open(&world.root, &world.home.cache)?,
+            true => code_index::emptied(world)?,
+            false => code_index::open(world)?,
         };
         let begin = Instant::now();
         let refreshed;
-        (index, refreshed) = code_index::current(world, code_index::with_settings(world, opened)?)?;
+        (index, refreshed) = code_index::current(world, opened)?;
         if world.settings.embedder.is_some() {
             code_index::embed(&index)?;
         }

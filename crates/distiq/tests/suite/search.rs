@@ -71,6 +71,53 @@ fn a_watch_ends_with_words_where_its_project_is_moved_away() {
 }
 
 #[test]
+fn a_home_is_no_project_unless_it_is_named_marked_or_small() {
+    let place = Place::new();
+    let home = place.home().parent().unwrap().to_path_buf();
+    let notes = home.join("notes");
+    fs::create_dir_all(&notes).unwrap();
+    let at = |folder: &Path, arguments: &[&str]| {
+        Ran::of(place.command(arguments).current_dir(folder).output().unwrap())
+    };
+    fs::write(notes.join("a.md"), "# Cats\n\nThey sleep.\n").unwrap();
+    assert_eq!(at(&home, &["search", "cats"]).code, 0, "a small one is what it always was");
+    fs::remove_dir_all(home.join(".distiq")).unwrap();
+    for file in 0..1_001 {
+        fs::write(notes.join(format!("{file}.md")), "# Dogs\n").unwrap();
+    }
+    let real = home.canonicalize().unwrap();
+    let root = real.parent().unwrap();
+    for command in [
+        &["index"][..],
+        &["index", "--rebuild"],
+        &["search", "cats"],
+        &["context", "--tokens", "500", "cats"],
+        &["map"],
+        &["graph", "definition", "cats"],
+        &["index-stats"],
+    ] {
+        for (folder, what) in [(real.as_path(), "your home"), (root, "above your home")] {
+            let ran = at(folder, command);
+            let told = format!(
+                "error: `{}` is {what}, not a project, and has more than 1000 files to index\nhint: Go to a \
+                 project's folder or name it with `--root DIR`; `--root .` takes this one\n",
+                folder.display()
+            );
+            assert_eq!((ran.code, ran.out.as_str(), ran.err), (2, "", told), "{command:?}");
+            assert!(!folder.join(".distiq").exists());
+        }
+    }
+    assert_eq!(at(&notes, &["search", "cats"]).code, 0, "a folder in it is one as any other");
+    let ran = at(&home, &["search", "--root", ".", "cats"]);
+    assert!(ran.out.contains("notes/a.md"), "{} {}", ran.out, ran.err);
+    let again = at(&home, &["search", "cats"]);
+    assert_eq!((again.code, again.out), (0, ran.out), "once it has an index, nobody asks again");
+    fs::remove_dir_all(home.join(".distiq")).unwrap();
+    fs::write(home.join(".distiqignore"), "pictures/\n").unwrap();
+    assert_eq!(at(&home, &["search", "cats"]).code, 0, "a mark makes a project of it");
+}
+
+#[test]
 fn rows_are_answered_one_by_one() {
     let place = place();
     let input = "{\"id\": 7, \"query\": \"cookie\"}\n\nnot json\n{\"id\": \"b\", \"query\": \"zebra\"}\n{\"id\": 1}\n";

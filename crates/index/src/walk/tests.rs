@@ -351,5 +351,6 @@ fn of_too_many_files_the_most_are_taken_and_that_is_told() {
     for (most, taken, is_full) in [(0, 0, true), (7, 7, true), (29, 29, true), (30, 30, false)] {
         let walked = walk_most(folder.path(), most, &|| false);
         assert_eq!((walked.files.len(), walked.left_out, walked.is_full), (taken, 0, is_full));
+        assert_eq!(has_more_files(folder.path(), most), is_full);
     }
 }

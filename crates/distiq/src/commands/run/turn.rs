@@ -17,6 +17,7 @@ use tokio::sync::mpsc;
 
 use super::show::Show;
 use super::{Options, Place, When, planning, schema};
+use crate::code_index;
 use crate::failure::Failure;
 use crate::providers::{self, Choice};
 use crate::world::World;
@@ -217,8 +218,9 @@ fn config(
     }
     let checkpoints = if options.no_save { None } else { checkpoints::open(world) };
     let watch = checkpoints.clone().map(|watch| watch as Arc<dyn Watch>);
+    let code = || Arc::new(ProjectCode::new(&world.root, &world.home.cache));
     Ok(Config {
-        code: Some(Arc::new(ProjectCode::new(&world.root, &world.home.cache))),
+        code: code_index::is_for(world).then(code),
         root: world.root.clone(),
         cwd: world.cwd.clone(),
         home: world.home.clone(),
