@@ -151,6 +151,9 @@ fn what_means_nothing_is_told_with_what_may_be_meant() {
         assert_eq!(ran.code, 2, "{arguments:?}: {}", ran.err);
         assert!(ran.err.contains(message) && ran.err.contains(hint), "{arguments:?}: {}", ran.err);
     }
+    place.write("a/Cart.total", "a text\n");
+    place.write("b/Cart.total", "a text\n");
+    assert!(asked(&place, &["impact", "Cart.total"]).contains(&"checkout 1".to_owned()));
     let ran = place.run(&["graph", "definition", "net", "--at", "shop/cart.py:1"]);
     assert!(ran.code == 0 && ran.err.contains("names no `net`"), "{}", ran.err);
 }

@@ -19,6 +19,27 @@ const MAX_NAMESAKES: usize = 3;
 const MAX_ENDING: usize = 10;
 /// What a trace says whose last line is the innermost.
 const LAST_IS_INNERMOST: &str = "most recent call last";
+/// Folders of libraries and toolchains.
+const LIBRARIES: [&str; 16] = [
+    "Cellar",
+    "bower_components",
+    "dist-packages",
+    "gems",
+    "include",
+    "lib",
+    "lib64",
+    "libexec",
+    "library",
+    "node_modules",
+    "pkg",
+    "registry",
+    "rustc",
+    "share",
+    "site-packages",
+    "vendor",
+];
+/// Where Go's own sources lie.
+const GO: &str = "/usr/local/go/";
 /// Why it is found.
 pub(super) const REASON: &str = "its line is mentioned";
 
@@ -117,7 +138,8 @@ fn is_file(path: &str) -> bool {
 }
 
 /// Returns the files that a place may mean: those that share most of the end of its path, two parts at least where it has
-/// folders. The project's own folder counts as one of them.
+/// folders. The project's own folder counts as one of them, and of a path of another machine that shares nothing but the name
+/// it is the file at the project's top.
 fn meant<'a>(snapshot: &'a Snapshot, place: &Place<'_>) -> Result<Vec<FileView<'a>>, IndexError> {
     let parts: Vec<&str> = place.path.split(['/', '\\']).filter_map(plain).collect();
     let Some(name) = parts.last() else { return Ok(Vec::new()) };
@@ -132,7 +154,13 @@ fn meant<'a>(snapshot: &'a Snapshot, place: &Place<'_>) -> Result<Vec<FileView<'
     };
     if parts.len() > 1 {
         let most = files.iter().map(shared).max().unwrap_or(0);
-        files.retain(|file| most > 1 && shared(file) == most);
+        // A container has the project's folder under another name: `/app/main.py`.
+        let is_top = most == 1 && is_of_machine(place.path) && !is_of_library(place.path, &parts);
+        let is_meant = |file: &FileView<'_>| match is_top {
+            true => !file.path.contains('/'),
+            false => most > 1 && shared(file) == most,
+        };
+        files.retain(is_meant);
     } else if files.len() > 1 {
         // Java names packages beside the file: `at io.netty.Handler.run(Handler.java:12)`.
         let words: HashSet<&str> = place.around.split(|c: char| !c.is_alphanumeric()).collect();
@@ -148,6 +176,18 @@ fn meant<'a>(snapshot: &'a Snapshot, place: &Place<'_>) -> Result<Vec<FileView<'
     }
     files.sort_unstable_by_key(|file| file.path);
     Ok(files)
+}
+
+/// Tells whether a path begins where a machine's paths do.
+fn is_of_machine(path: &str) -> bool {
+    let drive = path.get(1..).is_some_and(|rest| rest.starts_with(":\\") || rest.starts_with(":/"));
+    drive || path.starts_with('/') && !path.starts_with("/.")
+}
+
+/// Tells whether a path leads into what a machine has besides projects: a library, a toolchain, something hidden.
+fn is_of_library(path: &str, parts: &[&str]) -> bool {
+    let is_one = |part: &&str| LIBRARIES.contains(part) || part.starts_with('.');
+    parts.iter().any(is_one) || path.starts_with(GO)
 }
 
 /// Returns a part of a path without the version that Go's modules have there (`fiber/v3@v3.1.0/app.go`); `None` where it says

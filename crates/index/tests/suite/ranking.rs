@@ -128,6 +128,28 @@ fn lines_that_a_request_names_come_first() {
     assert!(hits.is_sorted_by(|a, b| a.score >= b.score), "{hits:#?}");
     let numbers: std::collections::BTreeSet<u32> = hits.iter().map(|hit| hit.number).collect();
     assert_eq!(numbers.len(), hits.len(), "{hits:#?}");
+    project.write("main.py", two("start", "serve"));
+    for path in ["/app/main.py", "/usr/src/app/main.py", "/var/task/main.py", "C:\\work\\main.py"] {
+        let text = format!("  File \"{path}\", line 5, in run");
+        let hits = project.find(&text, distiq_index::Mode::Hybrid);
+        let told = hits.first().map(|hit| (crate::shown(hit), hit.reasons[0].as_str()));
+        assert_eq!(told, Some(("main.py:4 serve".to_owned(), "its line is mentioned")), "{path}");
+    }
+    for path in [
+        "/usr/lib/python3.12/main.py",
+        "/app/.venv/x/main.py",
+        "/app/node_modules/a/main.py",
+        "/usr/local/go/src/main.py",
+        "lib/main.py",
+        "webpack:///./src/main.py",
+    ] {
+        let text = format!("  File \"{path}\", line 5, in run");
+        let hits = project.find(&text, distiq_index::Mode::Hybrid);
+        let is_told = |hit: &distiq_index::Hit| hit.reasons[0] == "its line is mentioned";
+        assert!(!hits.iter().any(is_told), "{path}");
+    }
+    project.write("views.py", two("top", "bottom"));
+    assert_eq!(first("fails at /srv/api/views.py:2", 1), ["src/api/views.py:1 index"]);
     assert!(project.found("tasks.py:400 zebra").iter().all(|hit| !hit.contains("zebra")));
 }
 

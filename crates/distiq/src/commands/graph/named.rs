@@ -45,15 +45,22 @@ fn folded(path: &Path) -> PathBuf {
 /// Returns the symbols that a text means.
 pub fn symbols(graph: &Graph, text: &str) -> Result<Vec<SymbolId>, Failure> {
     let found = graph.find(text);
-    if found.is_empty() { Err(nothing(graph, text)) } else { Ok(found) }
+    if found.is_empty() { Err(nothing(text, graph.lost(text))) } else { Ok(found) }
 }
 
 /// Returns the symbols that a text means, or the file.
 pub fn nodes(graph: &Graph, text: &str) -> Result<Vec<u32>, Failure> {
-    match graph.file_node(text) {
-        Some(file) => Ok(vec![file]),
-        None if matches!(graph.lost(text), Lost::IsFile { .. }) => Err(no_file(graph, text)),
-        None => symbols(graph, text),
+    if let Some(file) = graph.file_node(text) {
+        return Ok(vec![file]);
+    }
+    let found = graph.find(text);
+    if !found.is_empty() {
+        return Ok(found);
+    }
+    // Why nothing was found takes a look at all names.
+    match graph.lost(text) {
+        Lost::IsFile { .. } => Err(no_file(graph, text)),
+        lost => Err(nothing(text, lost)),
     }
 }
 
@@ -84,9 +91,9 @@ pub fn tell_no_calls(graph: &Graph, ids: &[SymbolId]) {
     }
 }
 
-fn nothing(graph: &Graph, text: &str) -> Failure {
+fn nothing(text: &str, lost: Lost) -> Failure {
     let text = text.trim();
-    let (message, hint) = match graph.lost(text) {
+    let (message, hint) = match lost {
         Lost::IsFile { path, names } => (
             format!("`{path}` is a file, not a symbol"),
             match names.is_empty() {
