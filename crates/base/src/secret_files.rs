@@ -1,5 +1,6 @@
 //! Which files hold keys, passwords or a history of commands.
 
+use std::borrow::Cow;
 use std::ffi::OsStr;
 use std::path::Path;
 
@@ -84,6 +85,12 @@ const FOLDERS: &[&str] = &[
     ".1password",
 ];
 
+/// What paths of secrets hold.
+const PLACES: &[&str] = &[".config/gcloud", "share/keyrings", "run/secrets/", "ssl/private/"];
+
+/// What processes show of themselves.
+const PROCESS: &[&str] = &["environ", "mem", "maps", "cmdline", "kcore", "auxv"];
+
 /// Samples of environments that are meant to be read.
 const SAMPLES: &[&str] = &["example", "sample", "template", "dist", "defaults", "test"];
 
@@ -94,50 +101,76 @@ pub fn is_secret_of(path: &Path, root: &Path) -> bool {
 
 /// Tells whether a file is likely to hold keys, passwords or a history of commands.
 pub fn is_secret(path: &Path) -> bool {
-    let Some(name) = path.file_name().map(|name| name.to_string_lossy().to_lowercase()) else {
-        return false;
-    };
-    if NAMES.contains(&name.as_str()) {
-        // gh keeps its token in `hosts.yml`, Ansible its hosts.
-        return name != "hosts.yml" || path.components().any(|part| part.as_os_str() == "gh");
-    }
-    if let Some(kind) = name.strip_prefix(".env.") {
-        return !SAMPLES.contains(&kind);
-    }
-    let is_closed = |part: &OsStr| FOLDERS.iter().any(|folder| part == *folder);
-    let in_folder = path
-        .parent()
-        .is_some_and(|parent| parent.components().any(|part| is_closed(part.as_os_str())));
-    let public = name.ends_with(".pub") || name == "known_hosts";
-    (in_folder && !public)
-        || ENDINGS.iter().any(|ending| name.ends_with(ending))
-        || is_history(&name)
-        || is_environment(path)
-        || name == "config" && path.ends_with(".git/config")
-        || name == "config.json" && path.ends_with(".docker/config.json")
-        || FOLDERS.contains(&name.as_str())
-            && !matches!(name.as_str(), "keyrings" | "gcloud" | ".docker")
-        || holds_any(path, &[".config/gcloud", "share/keyrings", "run/secrets/", "ssl/private/"])
-        || (name.starts_with("ssh_host_") && name.ends_with("_key"))
+    let folder = path.parent().unwrap_or(Path::new(""));
+    path.file_name().is_some_and(|name| SecretFolder::new(folder).holds(name))
 }
 
-fn holds_any(path: &Path, parts: &[&str]) -> bool {
-    let text = path.to_string_lossy();
-    parts.iter().any(|part| text.contains(part))
+/// What a folder's path says of the files in it, found out once for all of them.
+#[derive(Clone, Debug)]
+pub struct SecretFolder<'a> {
+    path: &'a Path,
+    text: Cow<'a, str>,
+    /// Whether one of its names is among [`FOLDERS`].
+    is_closed: bool,
+    /// Whether it lies in a place of secrets.
+    is_private: bool,
+}
+
+impl<'a> SecretFolder<'a> {
+    /// Looks at a folder's path.
+    pub fn new(path: &'a Path) -> Self {
+        let is_closed = |part: &OsStr| FOLDERS.iter().any(|folder| part == *folder);
+        let text = path.to_string_lossy();
+        let is_private = PLACES.iter().any(|place| match place.strip_suffix('/') {
+            Some(whole) => text.ends_with(whole) || text.contains(place),
+            None => text.contains(place),
+        });
+        let is_closed = path.components().any(|part| is_closed(part.as_os_str()));
+        Self { path, text, is_closed, is_private }
+    }
+
+    /// Does as [`is_secret`] for a file in it.
+    pub fn holds(&self, file: &OsStr) -> bool {
+        let lossy = file.to_string_lossy();
+        let is_plain = |byte: u8| byte.is_ascii() && !byte.is_ascii_uppercase();
+        let lower = match lossy.bytes().all(is_plain) {
+            true => lossy,
+            false => lossy.to_lowercase().into(),
+        };
+        let name = lower.as_ref();
+        if NAMES.contains(&name) {
+            // gh keeps its token in `hosts.yml`, Ansible its hosts.
+            let is_of_gh = || self.path.components().any(|part| part.as_os_str() == "gh");
+            return name != "hosts.yml" || is_of_gh();
+        }
+        if let Some(kind) = name.strip_prefix(".env.") {
+            return !SAMPLES.contains(&kind);
+        }
+        let public = name.ends_with(".pub") || name == "known_hosts";
+        (self.is_closed && !public)
+            || ENDINGS.iter().any(|ending| name.ends_with(ending))
+            || is_history(name)
+            || self.is_private
+            || file == "config" && self.path.ends_with(".git")
+            || file == "config.json" && self.path.ends_with(".docker")
+            || FOLDERS.contains(&name) && !matches!(name, "keyrings" | "gcloud" | ".docker")
+            || name.starts_with("gcloud") && self.text.ends_with(".config")
+            || name.starts_with("keyrings") && self.text.ends_with("share")
+            || name.starts_with("ssh_host_") && name.ends_with("_key")
+            || self.is_environment(file)
+    }
+
+    /// The memory and environment of processes.
+    fn is_environment(&self, file: &OsStr) -> bool {
+        PROCESS.iter().any(|name| file == *name)
+            && self.path.starts_with("/proc")
+            && self.path.components().count() > 2
+    }
 }
 
 fn is_history(name: &str) -> bool {
     name.starts_with('.')
         && (name.ends_with("_history") || name == ".histfile" || name == ".lesshst")
-}
-
-/// The memory and environment of processes.
-fn is_environment(path: &Path) -> bool {
-    path.starts_with("/proc")
-        && path.file_name().is_some_and(|name| {
-            ["environ", "mem", "maps", "cmdline", "kcore", "auxv"].iter().any(|n| name == *n)
-        })
-        && path.components().count() > 3
 }
 
 /// Tells whether a variable's name says that it holds a secret.
@@ -178,6 +211,14 @@ mod tests {
             "x/.git/config",
             "/h/.aws/config",
             "/h/.config/gh/hosts.yml",
+            "/h/.config/gcloud/x.db",
+            "/h/.config/gcloud-old",
+            "/run/secrets/db",
+            "/run/secrets/a/b",
+            "/etc/ssl/private/x",
+            "/usr/share/keyrings/x",
+            "/usr/share/keyrings.gpg2",
+            "ID_RSA",
         ] {
             assert!(is_secret(Path::new(secret)), "{secret}");
         }
@@ -190,6 +231,10 @@ mod tests {
             "/proc/cpuinfo",
             "hosts.yml",
             "history.md",
+            "src/config",
+            "a/run/secrets.rs",
+            "share/my-keyrings",
+            "/proc/maps",
         ] {
             assert!(!is_secret(Path::new(plain)), "{plain}");
         }

@@ -5,6 +5,7 @@
 //! told in numbers ([`features`]) and put in order by boosted trees ([`model`]). What holds its words in quotes ([`phrases`])
 //! and the lines that it names ([`places`]) come before all others.
 
+mod beside;
 mod extension;
 mod features;
 mod letters;
@@ -26,10 +27,11 @@ mod weights;
 pub use extension::{Extension, PLACED, extended, placed};
 pub use features::FEATURES;
 
+pub(crate) use beside::threads;
 pub(crate) use extension::Signal;
 use extension::Signals;
 pub(crate) use features::Row;
-pub(crate) use shelf::{Usual, threads};
+pub(crate) use shelf::Usual;
 
 use shelf::Shelf;
 
@@ -44,6 +46,9 @@ use crate::words::Analyzer;
 
 /// How many rows all trees look at.
 const SECOND_LOOK: usize = 60;
+/// Fewest rows that are worth a thread for the first trees, and for the others, which are many more.
+const A_THREAD_OF_FIRST: usize = 96;
+const A_THREAD_OF_REST: usize = 16;
 /// Where tests are left out, so many times as many chunks are looked at.
 const LEFT_OUT: usize = 8;
 
@@ -152,27 +157,28 @@ fn signals<'a>(
     Ok(signals)
 }
 
-/// Adds to the rows' points.
-fn judge(rows: &mut [Row], points: fn(&[&[f32]]) -> Vec<f32>) {
+/// Adds to the rows' points; `least` rows or more are worth a thread.
+fn judge(rows: &mut [Row], least: usize, points: fn(&[&[f32]]) -> Vec<f32>) -> Result<(), Damaged> {
     let values: Vec<&[f32]> = rows.iter().map(|row| row.values.as_slice()).collect();
-    let points = points(&values);
+    let points = beside::in_parts(&values, least, |_, part| Ok(points(part)))?;
     rows.iter_mut().zip(points).for_each(|(row, points)| row.points += points);
+    Ok(())
 }
 
 /// Puts rows in order, best first. The first trees leave behind what cannot win and no signal speaks for; the others, and those
 /// of the signals, look at the rest.
-fn ordered(mut rows: Vec<Row>, signals: &Signals<'_>) -> Vec<Row> {
+fn ordered(mut rows: Vec<Row>, signals: &Signals<'_>) -> Result<Vec<Row>, Damaged> {
     let order = |a: &Row, b: &Row| {
         b.points.total_cmp(&a.points).then_with(|| a.candidate.rank.cmp(&b.candidate.rank))
     };
-    judge(&mut rows, model::first);
+    judge(&mut rows, A_THREAD_OF_FIRST, model::first)?;
     rows.sort_by(order);
     let mut place = 0;
     let (mut best, mut behind): (Vec<Row>, Vec<Row>) = rows.into_iter().partition(|row| {
         place += 1;
         place <= SECOND_LOOK || signals.iter().any(|signal| signal.is_strong(row))
     });
-    judge(&mut best, model::rest);
+    judge(&mut best, A_THREAD_OF_REST, model::rest)?;
     best.sort_by(order);
     extension::extend(&mut best, signals);
     best.sort_by(order);
@@ -182,7 +188,7 @@ fn ordered(mut rows: Vec<Row>, signals: &Signals<'_>) -> Vec<Row> {
         row.points += lowest - highest;
     }
     best.append(&mut behind);
-    best
+    Ok(best)
 }
 
 /// Makes a hit of a chunk that was read already.
@@ -203,7 +209,7 @@ fn find(
     let most = if without_tests { limit * LEFT_OUT } else { limit };
     let signals = signals(snapshot, &query, asked.text(), may_cost)?;
     let recall = recall::recall(&shelf, &query, most, &signals)?;
-    let mut rows = ordered(features::rows(&shelf, &query, &recall)?, &signals);
+    let mut rows = ordered(features::rows(&shelf, &query, &recall)?, &signals)?;
     if let Some(reranker) = snapshot.meaning().reranker() {
         rerank::rerank(snapshot, reranker, asked.text(), &mut rows)?;
     }

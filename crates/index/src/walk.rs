@@ -12,7 +12,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-use distiq_base::secret_files;
+use distiq_base::secret_files::SecretFolder;
 use rustix::fd::OwnedFd;
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, statat};
 
@@ -76,7 +76,7 @@ fn walk_most(root: &Path, most: usize, is_cancelled: &(dyn Fn() -> bool + Sync))
         root: folder,
         most,
         is_cancelled,
-        queue: Mutex::new(Queue { folders: vec![top], working: 0 }),
+        queue: Mutex::new(Queue { folders: vec![top], ..Queue::default() }),
         more: Condvar::new(),
         count: AtomicUsize::new(0),
         is_over: AtomicBool::new(false),
@@ -121,6 +121,8 @@ struct Queue {
     folders: Vec<Folder>,
     /// How many folders are being read.
     working: usize,
+    /// How many threads wait for folders.
+    waiting: usize,
 }
 
 /// What the threads of a walk share.
@@ -155,7 +157,9 @@ impl Walk<'_> {
             if queue.working == 0 {
                 return None;
             }
+            queue.waiting += 1;
             queue = self.more.wait(queue).unwrap_or_else(PoisonError::into_inner);
+            queue.waiting -= 1;
         }
     }
 
@@ -165,8 +169,10 @@ impl Walk<'_> {
         queue.working -= 1;
         queue.folders.append(found);
         let is_news = queue.folders.len() > 1 || queue.working == 0;
+        // To wake takes a call of the system, also where nobody sleeps.
+        let is_awaited = queue.waiting > 0;
         drop(queue);
-        if is_news {
+        if is_news && is_awaited {
             self.more.notify_all();
         }
     }
@@ -220,6 +226,7 @@ impl<'a> Worker<'a> {
             self.path.push(b'/');
         }
         let start = self.path.len();
+        let secrets = SecretFolder::new(Path::new(&task.path));
         for (name, kind) in self.entries.iter() {
             self.path.truncate(start);
             self.path.extend_from_slice(name);
@@ -237,7 +244,7 @@ impl<'a> Worker<'a> {
             if kind != FileType::RegularFile || rules.ignore(&self.path, false) {
                 continue;
             }
-            if secret_files::is_secret(Path::new(OsStr::from_bytes(&self.path))) {
+            if secrets.holds(OsStr::from_bytes(name)) {
                 continue;
             }
             let Ok(path) = str::from_utf8(&self.path) else {

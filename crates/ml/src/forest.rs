@@ -33,19 +33,30 @@ struct Test {
 impl Forest {
     /// Lays trees out; `None` where one has more than 32 leaves.
     pub fn new(trees: &[Tree]) -> Option<Self> {
-        let features = trees.iter().flat_map(|tree| &tree.splits).map(|split| split.feature);
-        let features = features.max().map_or(0, |last| usize::from(last) + 1);
-        let mut forest = Self { splits: vec![Vec::new(); features], leaves: Vec::new() };
+        let mut counts = Vec::new();
+        for split in trees.iter().flat_map(|tree| &tree.splits) {
+            let feature = usize::from(split.feature);
+            if counts.len() <= feature {
+                counts.resize(feature + 1, 0);
+            }
+            if let Some(count) = counts.get_mut(feature) {
+                *count += 1;
+            }
+        }
+        let splits = counts.into_iter().map(Vec::with_capacity).collect();
+        let mut forest = Self { splits, leaves: Vec::with_capacity(trees.len()) };
+        let mut order = Vec::with_capacity(MOST_LEAVES);
         for (number, tree) in (0..).zip(trees) {
             let root = if tree.splits.is_empty() { -1 } else { 0 };
-            let mut order = Vec::with_capacity(tree.leaves.len());
+            order.clear();
             forest.add(number, tree, root, &mut order)?;
             let mut leaves = [0.0; MOST_LEAVES];
             leaves.get_mut(..order.len())?.copy_from_slice(&order);
             forest.leaves.push(leaves);
         }
         for splits in &mut forest.splits {
-            splits.sort_by(|a, b| a.threshold.total_cmp(&b.threshold));
+            // The order of equal ones makes no difference.
+            splits.sort_unstable_by(|a, b| a.threshold.total_cmp(&b.threshold));
         }
         Some(forest)
     }

@@ -8,12 +8,13 @@ mod naming;
 
 use std::collections::{BTreeMap, HashMap};
 
+use super::beside::in_parts;
 use super::letters::Letters;
 use super::matches::Matches;
 use super::query::Query;
 use super::reasons::Reasons;
 use super::recall::{Candidate, FileLook, Recall, strength};
-use super::shelf::{Shelf, threads};
+use super::shelf::Shelf;
 use super::weights::{FILES, UNITS};
 use crate::chunk::{Chunk, FIELDS, Field};
 use crate::search::FileKind;
@@ -22,7 +23,7 @@ use crate::words::{Analyzer, tokens};
 
 /// After how many words of a request a word says a third of what the first one does.
 const EARLY: f32 = 4.0;
-/// Fewest candidates that are worth a thread.
+/// Fewest candidates, or files of candidates, that are worth a thread.
 const A_THREAD: usize = 32;
 
 /// A candidate with what is told of it.
@@ -109,18 +110,22 @@ pub(crate) fn rows(shelf: &Shelf<'_>, query: &Query, recall: &Recall) -> Result<
     let top = recall.candidates.first().map_or(1e-6, |candidate| candidate.score.max(1e-6));
     let top_file = recall.files.values().map(|look| look.score).fold(1e-6, f32::max);
     let analyzer = Analyzer::default();
-    let mut files: BTreeMap<(usize, usize), FileFacts> = BTreeMap::new();
     let mut in_file: HashMap<(usize, usize), Vec<f32>> = HashMap::new();
     for candidate in &recall.candidates {
         in_file.entry((candidate.shard, candidate.file)).or_default().push(candidate.score);
     }
-    for (key, look) in &recall.files {
-        files.insert(*key, file_facts(shelf, query, &matches, *key, *look, top_file, &analyzer));
-    }
+    let looks: Vec<_> = recall.files.iter().collect();
+    let facts = in_parts(&looks, A_THREAD, |_, looks| {
+        let facts = looks.iter().map(|(key, look)| {
+            (**key, file_facts(shelf, query, &matches, **key, **look, top_file, &analyzer))
+        });
+        Ok(facts.collect())
+    })?;
+    let files: BTreeMap<(usize, usize), FileFacts> = facts.into_iter().collect();
     let letters = recall.letters.as_ref();
     let title = query.title_whole();
     let desk = Desk { shelf, query, matches, top, files, in_file, letters, analyzer, title };
-    let mut rows = desk.all_rows(&recall.candidates)?;
+    let mut rows = in_parts(&recall.candidates, A_THREAD, |from, part| desk.rows(from, part))?;
     namesakes(&mut rows);
     Ok(rows)
 }
@@ -164,25 +169,6 @@ struct Desk<'a> {
 }
 
 impl Desk<'_> {
-    /// Returns the rows of all candidates, side by side where there are many.
-    fn all_rows(&self, candidates: &[Candidate]) -> Result<Vec<Row>, Damaged> {
-        let share = candidates.len().div_ceil(threads()).max(A_THREAD);
-        if candidates.len() <= share {
-            return self.rows(0, candidates);
-        }
-        let (own, others) = candidates.split_at_checked(share).unwrap_or((candidates, &[]));
-        std::thread::scope(|scope| {
-            let parts = others.chunks(share).zip(1..);
-            let works: Vec<_> =
-                parts.map(|(part, at)| scope.spawn(move || self.rows(at * share, part))).collect();
-            let mut rows = self.rows(0, own)?;
-            for work in works {
-                rows.extend(work.join().unwrap_or(Err(Damaged))?);
-            }
-            Ok(rows)
-        })
-    }
-
     /// Returns the rows of some candidates, of which the first stands at `from`.
     fn rows(&self, from: usize, candidates: &[Candidate]) -> Result<Vec<Row>, Damaged> {
         let slots = candidates.iter().enumerate();

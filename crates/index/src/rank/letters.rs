@@ -94,53 +94,95 @@ impl Letters {
         scores: &[Scores],
         taken: &BTreeSet<(usize, u32)>,
     ) -> Result<Vec<Candidate>, Damaged> {
-        let text = |(_, shard, name): &(f32, usize, usize)| {
-            let segment = shelf.shards.get(*shard)?.segment;
-            segment.terms().text_bytes(segment.names().ok()?.term(*name)).ok()
-        };
-        let order = |a: &(f32, usize, usize), b: &(f32, usize, usize)| {
-            b.0.total_cmp(&a.0).then_with(|| text(a).cmp(&text(b)))
-        };
         // Many of the best are candidates already.
         let most = BY_LETTERS * 4;
-        let mut names: Vec<(f32, usize, usize)> = Vec::with_capacity(most * ROOM);
         let mut least = 0.0;
+        let mut names: Vec<Named> = Vec::new();
         for (shard, (scores, repeats)) in self.scores.iter().zip(&shelf.usual.repeats).enumerate() {
-            for (block, first) in scores.chunks(BLOCK).zip((0..).step_by(BLOCK)) {
-                let higher = |a: f32, b: &f32| if *b > a { *b } else { a };
-                let best = block.iter().fold(0.0, higher);
-                if best <= 0.0 || best < least {
-                    continue;
-                }
-                for (name, score) in (first..).zip(block) {
-                    if *score <= 0.0 || *score < least || !is_first(repeats, name) {
-                        continue;
-                    }
-                    names.push((*score, shard, name));
-                    if names.len() >= most * ROOM {
-                        names.select_nth_unstable_by(most, order);
-                        names.truncate(most);
-                        least = names.iter().map(|held| held.0).fold(f32::INFINITY, f32::min);
-                    }
-                }
+            let own = best_of_shard(scores, repeats, shard, most, least);
+            names = merged(shelf, names, own, most);
+            if names.len() >= most {
+                least = names.last().map_or(0.0, |last| last.score);
             }
         }
-        if names.len() > most {
-            names.select_nth_unstable_by(most, order);
-            names.truncate(most);
-        }
-        names.sort_unstable_by(order);
         let mut found = Vec::new();
-        for (letters, shard, name) in names {
+        for Named { score, shard, name } in names {
             if found.len() >= BY_LETTERS {
                 break;
             }
-            let is_enough = letters / self.most >= ALONE;
+            let is_enough = score / self.most >= ALONE;
             let called = called(shelf, scores, taken, (shard, name))?;
             found.extend(called.into_iter().filter(|called| called.score > 0.0 || is_enough));
         }
         Ok(found)
     }
+}
+
+/// A name of a shard, and how far it has the letters.
+#[derive(Clone, Copy)]
+struct Named {
+    score: f32,
+    shard: usize,
+    name: usize,
+}
+
+/// Returns the names of a shard that have most of the letters, best first and equal ones in their order; none below `least`.
+fn best_of_shard(
+    scores: &[f32],
+    repeats: &[bool],
+    shard: usize,
+    most: usize,
+    mut least: f32,
+) -> Vec<Named> {
+    // Names are numbered in their order.
+    let order = |a: &Named, b: &Named| b.score.total_cmp(&a.score).then(a.name.cmp(&b.name));
+    let mut names: Vec<Named> = Vec::with_capacity(most * ROOM);
+    for (block, first) in scores.chunks(BLOCK).zip((0..).step_by(BLOCK)) {
+        let higher = |a: f32, b: &f32| if *b > a { *b } else { a };
+        let best = block.iter().fold(0.0, higher);
+        if best <= 0.0 || best < least {
+            continue;
+        }
+        for (name, score) in (first..).zip(block) {
+            if *score <= 0.0 || *score < least || !is_first(repeats, name) {
+                continue;
+            }
+            names.push(Named { score: *score, shard, name });
+            if names.len() >= most * ROOM {
+                names.select_nth_unstable_by(most, order);
+                names.truncate(most);
+                least = names.iter().map(|held| held.score).fold(f32::INFINITY, f32::min);
+            }
+        }
+    }
+    if names.len() > most {
+        names.select_nth_unstable_by(most, order);
+        names.truncate(most);
+    }
+    names.sort_unstable_by(order);
+    names
+}
+
+/// Returns the best of two shards' names, which come in order; equal ones by their texts, which must be read.
+fn merged(shelf: &Shelf<'_>, some: Vec<Named>, others: Vec<Named>, most: usize) -> Vec<Named> {
+    let text = |named: &Named| {
+        let segment = shelf.shards.get(named.shard)?.segment;
+        segment.terms().text_bytes(segment.names().ok()?.term(named.name)).ok()
+    };
+    let order =
+        |a: &Named, b: &Named| b.score.total_cmp(&a.score).then_with(|| text(a).cmp(&text(b)));
+    let mut all = Vec::with_capacity(most.min(some.len() + others.len()));
+    let (mut some, mut others) = (some.into_iter().peekable(), others.into_iter().peekable());
+    while all.len() < most {
+        let next = match (some.peek(), others.peek()) {
+            (Some(one), Some(other)) if order(one, other).is_gt() => others.next(),
+            (Some(_), _) => some.next(),
+            (None, _) => others.next(),
+        };
+        let Some(next) = next else { break };
+        all.push(next);
+    }
+    all
 }
 
 /// Tells whether a name counts here, not in a segment before.

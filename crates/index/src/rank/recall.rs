@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::beside::both;
 use super::extension::Signals;
 use super::letters::{Letters, Mentioned};
 use super::query::Query;
@@ -144,8 +145,15 @@ pub(crate) fn recall(
 ) -> Result<Recall, Damaged> {
     let (held, scores) = look(shelf, query)?;
     let mut recall = Recall { held, ..Recall::default() };
-    let units = best_units(shelf, query, &scores, most.max(BEST_UNITS));
-    let files = best_files(shelf, &scores);
+    let (units, (files, letters, mentioned)) = both(
+        shelf.is_large(),
+        || best_units(shelf, query, &scores, most.max(BEST_UNITS)),
+        || {
+            let mentioned = Mentioned::new(shelf, query);
+            (best_files(shelf, &scores), Letters::new(shelf, query), mentioned)
+        },
+    )?;
+    let (letters, mentioned) = (letters?, mentioned?);
     let mut taken: BTreeSet<(usize, u32)> = BTreeSet::new();
     let mut rest = Vec::new();
     for (rank, candidate) in units.iter().enumerate() {
@@ -161,8 +169,6 @@ pub(crate) fn recall(
         .iter()
         .take(BEST_FILES)
         .filter_map(|(shard, file, _)| best_of_file(shelf, &scores, *shard, *file));
-    let letters = Letters::new(shelf, query)?;
-    let mentioned = Mentioned::new(shelf, query)?;
     let more: Vec<Candidate> = of_files
         .chain(best_of_files(shelf, &scores, &twins::of_best(shelf, &files)?))
         .chain(named(shelf, query, &scores)?)

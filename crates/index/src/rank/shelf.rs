@@ -3,8 +3,8 @@
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::LazyLock;
 
+use super::beside::threads;
 use super::recall::Candidate;
 use super::repeats::repeats;
 use super::weights::{FILES, Factors, UNITS};
@@ -14,18 +14,6 @@ use crate::snapshot::Part;
 
 /// Chunks of a shard from which on it is worth a thread.
 const LARGE: u32 = 4_000;
-/// Most threads of one search.
-const MOST_THREADS: usize = 4;
-
-/// How many threads may run at once; to ask for it takes as long as a small search.
-static CORES: LazyLock<usize> =
-    LazyLock::new(|| std::thread::available_parallelism().map_or(1, std::num::NonZero::get));
-
-/// Returns how many threads a search takes.
-pub(crate) fn threads() -> usize {
-    (*CORES).min(MOST_THREADS)
-}
-
 /// A segment and which of its files are alive.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Shard<'a> {
@@ -120,6 +108,11 @@ impl<'a> Shelf<'a> {
     /// Returns the parts of a snapshot.
     pub fn new(parts: &'a [Part], usual: &'a Usual) -> Self {
         Self { shards: parts.iter().map(Shard::new).collect(), usual }
+    }
+
+    /// Tells whether there is enough of it for several threads.
+    pub fn is_large(&self) -> bool {
+        self.usual.chunks > LARGE
     }
 
     /// Does a work for each shard, of large ones side by side; returns what came of it in the shards' order.

@@ -149,7 +149,7 @@ fn by_the_crate(root: &Path) -> (Vec<String>, usize) {
     for entry in entries.flatten() {
         let path = entry.path().strip_prefix(root).unwrap();
         let is_file = entry.file_type().is_some_and(|kind| kind.is_file());
-        if !is_file || secret_files::is_secret(path) {
+        if !is_file || distiq_base::secret_files::is_secret(path) {
             continue;
         }
         match path.to_str() {
