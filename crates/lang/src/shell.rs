@@ -9,18 +9,26 @@
 //! recovers where it must not: it takes `$'\\'; rm x; echo \'` for one string, for instance.
 
 mod arithmetic;
+mod assoc;
 mod braces;
 mod compound;
+mod counters;
 mod cursor;
+mod evaluating;
 mod fed;
 mod grammar;
 mod heredoc;
+mod judge;
 mod programs;
 mod quote;
 mod run;
+mod setters;
 mod simple;
+mod terms;
 mod word;
 mod wrappers;
+
+pub use setters::sets;
 
 /// The longest text that is parsed.
 pub const MAX_BYTES: usize = 64 * 1024;
@@ -215,5 +223,5 @@ pub fn parse(text: &str) -> Result<Script, ShellError> {
 
 /// Tells whether what a script prints can only be whole numbers, as of `wc -l < file`.
 pub fn prints_numbers(script: &str) -> bool {
-    arithmetic::prints_numbers(script)
+    counters::prints_numbers(script)
 }

@@ -2,6 +2,7 @@
 
 use super::grammar::{Entry, Parser};
 use super::run::RUN_VARIABLES;
+use super::terms::{self, Term};
 use super::word::Ends;
 use super::{Assignment, Command, Expands, ShellError, Span, Word};
 
@@ -120,7 +121,9 @@ impl Parser<'_> {
         if !is_name(&name.raw) {
             return Err(self.cursor.fail("a loop without a variable's name"));
         }
-        self.evaluates |= RUN_VARIABLES.contains(&name.raw.as_str());
+        if RUN_VARIABLES.contains(&name.raw.as_str()) {
+            self.evaluated.terms.push(Term::Other);
+        }
         let mut end = self.cursor.pos();
         self.gap()?;
         let mut values = Vec::new();
@@ -239,13 +242,19 @@ impl Parser<'_> {
                 }
             }
         }
-        self.evaluates |= words.iter().any(|word| word.raw == "-v");
+        let evaluated = &mut self.evaluated.terms;
+        for (operator, right) in words.iter().zip(words.iter().skip(1)) {
+            if operator.raw == "-v" {
+                evaluated.extend(terms::name(right, right.text.len()));
+            }
+        }
         for (left, (operator, right)) in
             words.iter().zip(words.iter().skip(1).zip(words.iter().skip(2)))
         {
             if ["-eq", "-ne", "-lt", "-le", "-gt", "-ge"].contains(&&*operator.raw) {
-                self.evaluated_word(left);
-                self.evaluated_word(right);
+                for word in [left, right] {
+                    evaluated.extend(terms::expression(word, 0, word.text.len()));
+                }
             }
         }
         let text = self.cursor.since(start).to_owned();

@@ -1,6 +1,6 @@
 //! What `read` puts into its variables, where that can only be numbers.
 
-use super::{Command, Expands, Word, arithmetic, grammar};
+use super::{Command, Expands, Word, counters, grammar};
 
 /// Programs that only leave lines out or order them.
 const SELECTING: [&str; 4] = ["sort", "head", "tail", "tac"];
@@ -100,7 +100,7 @@ fn prints_number(command: &Command, at: usize) -> bool {
                 })
                 && (args.contains(&"diff") || args.contains(&"--format="))
         }
-        _ => at == 0 && arithmetic::is_counter(command),
+        _ => at == 0 && counters::is_counter(command),
     }
 }
 

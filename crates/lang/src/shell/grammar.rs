@@ -1,8 +1,9 @@
 //! Lists, pipelines and what a parser gathers on its way.
 
-use super::arithmetic::{self, Term};
+use super::assoc::{self, Associative};
 use super::cursor::Cursor;
 use super::heredoc::{self, Waiting};
+use super::judge::{self, Evaluated};
 use super::{Command, MAX_BYTES, MAX_COMMANDS, MAX_NESTING, Pipe, Script, ShellError, Word};
 
 /// Words that are syntax where a command may begin.
@@ -32,29 +33,24 @@ pub(super) struct Parser<'t> {
     pub(super) waiting: Vec<Waiting>,
     /// Here-documents that were read.
     pub(super) bodies: Vec<Option<Word>>,
-    /// What is evaluated as arithmetic.
-    pub(super) terms: Vec<Term>,
+    /// What is evaluated beyond the text itself.
+    pub(super) evaluated: Evaluated,
+    /// The arrays that surely have texts for keys.
+    associative: Vec<Associative>,
     /// The subshell that is read, and which each of them stands in.
     pub(super) subshell: u32,
     pub(super) subshells: Vec<u32>,
     /// How many pipelines were found.
     pub(super) pipes: u32,
-    /// Something other than arithmetic evaluates a text at run time.
-    pub(super) evaluates: bool,
-    /// Some quoted text holds a `$` or a backtick, which would run if it were evaluated.
-    pub(super) hides: bool,
 }
 
 /// Reads a whole script; `scripts` counts the scripts and wrappers around it.
 pub(super) fn parse(text: &str, scripts: u32) -> Result<Script, ShellError> {
-    parse_with_terms(text, scripts).map(|(script, _)| script)
+    parse_evaluated(text, scripts).map(|(script, _)| script)
 }
 
 /// Reads a whole script and tells what it evaluates, which the scripts around it may have set.
-pub(super) fn parse_with_terms(
-    text: &str,
-    scripts: u32,
-) -> Result<(Script, Vec<Term>), ShellError> {
+pub(super) fn parse_evaluated(text: &str, scripts: u32) -> Result<(Script, Evaluated), ShellError> {
     if text.len() > MAX_BYTES {
         return Err(ShellError::TooLong);
     }
@@ -66,12 +62,11 @@ pub(super) fn parse_with_terms(
         scripts,
         waiting: Vec::new(),
         bodies: Vec::new(),
-        terms: Vec::new(),
+        evaluated: Evaluated::default(),
+        associative: Vec::new(),
         subshell: 0,
         subshells: vec![0],
         pipes: 0,
-        evaluates: false,
-        hides: false,
     };
     if let Some(at) = text.find('\0') {
         parser.cursor.seek(at);
@@ -83,7 +78,7 @@ pub(super) fn parse_with_terms(
 }
 
 impl Parser<'_> {
-    fn finish(mut self) -> Result<(Script, Vec<Term>), ShellError> {
+    fn finish(mut self) -> Result<(Script, Evaluated), ShellError> {
         let mut commands = Vec::with_capacity(self.entries.len());
         for mut entry in std::mem::take(&mut self.entries) {
             for (redirect, body) in entry.here_docs {
@@ -105,14 +100,18 @@ impl Parser<'_> {
                 return Err(ShellError::TooComplex);
             }
         }
-        let evaluated =
-            self.scripts == 0 && !arithmetic::are_numbers(&self.terms, &commands, &self.functions);
-        if evaluated || (self.evaluates && self.hides) {
-            // `x='a[$(rm f)]'; echo $((x))` runs `rm`.
+        assoc::forget_keys(
+            &mut self.evaluated.terms,
+            &self.associative,
+            &commands,
+            &self.functions,
+        );
+        // What an inner script evaluates may be set around it.
+        if self.scripts == 0 && !judge::is_harmless(&self.evaluated, &commands, &self.functions) {
             commands.iter_mut().for_each(|command| command.opaque = true);
         }
         let script = Script { commands, functions: self.functions, subshells: self.subshells };
-        Ok((script, self.terms))
+        Ok((script, self.evaluated))
     }
 
     /// Reads another text, such as the one between backticks, as part of this script.
@@ -129,23 +128,20 @@ impl Parser<'_> {
             scripts: self.scripts,
             waiting: Vec::new(),
             bodies: std::mem::take(&mut self.bodies),
-            terms: std::mem::take(&mut self.terms),
+            evaluated: std::mem::take(&mut self.evaluated),
+            associative: Vec::new(),
             subshell: self.subshell,
             subshells: std::mem::take(&mut self.subshells),
             pipes: self.pipes,
-            evaluates: self.evaluates,
-            hides: self.hides,
         };
         read(&mut inner)?;
         heredoc::none_waiting(&inner)?;
         self.entries = inner.entries;
         self.functions = inner.functions;
         self.bodies = inner.bodies;
-        self.terms = inner.terms;
+        self.evaluated = inner.evaluated;
         self.subshells = inner.subshells;
         self.pipes = inner.pipes;
-        self.evaluates = inner.evaluates;
-        self.hides = inner.hides;
         Ok(())
     }
 
@@ -269,7 +265,11 @@ impl Parser<'_> {
                 return Ok(());
             }
             let first = self.found();
+            let start = self.cursor.pos();
             self.and_or()?;
+            if self.nesting == 0 {
+                self.note_associative(first, start);
+            }
             self.blanks();
             match self.cursor.peek() {
                 Some('&') => {
@@ -284,6 +284,20 @@ impl Parser<'_> {
                 Some(_) => return Err(self.cursor.unexpected()),
             }
         }
+    }
+
+    /// Notes the arrays that a command declares which stands alone and surely runs.
+    fn note_associative(&mut self, first: usize, start: usize) {
+        let text = self.cursor.since(start).trim();
+        let (before, added) = self.entries.split_at(first.min(self.entries.len()));
+        let Some(entry) = added.first().filter(|entry| entry.command.text == text) else { return };
+        if self.cursor.rest().trim_start().starts_with('&') {
+            return;
+        }
+        let before: Vec<&Command> = before.iter().map(|entry| &entry.command).collect();
+        let terms = &self.evaluated.terms;
+        let declared = assoc::declared(&entry.command, &before, &self.functions, terms);
+        self.associative.extend(declared);
     }
 
     fn case_ends(&self) -> bool {

@@ -99,8 +99,7 @@ pub(super) fn runs(program: &str, args: &[Word], partial: bool) -> Vec<Runs> {
         "alias" => alias(args),
         "fc" => vec![Runs::Unknown],
         "mapfile" | "readarray" | "complete" | "compgen" => callbacks(args),
-        "let" | "printf" | "read" | "unset" | "declare" | "typeset" | "local" | "test" | "["
-        | "wait" | "export" | "readonly" | "getopts" => evaluating(program, args),
+        "set" | "shopt" => reading_options(program, args),
         _ => running_options(program, args),
     }
 }
@@ -433,31 +432,22 @@ fn callbacks(args: &[Word]) -> Vec<Runs> {
     if args.iter().any(|word| word.text.starts_with("-C") && word.text.len() > 2) {
         runs.push(Runs::Unknown);
     }
-    // The word list of `compgen -W` is expanded.
-    if args.iter().any(|word| word.text.starts_with("-W")) {
-        runs.push(Runs::Evaluates);
-    }
     runs
 }
 
-/// Builtins that take a variable's name and evaluate its subscript, or evaluate an expression.
-fn evaluating(program: &str, args: &[Word]) -> Vec<Runs> {
-    let names = args.iter().any(|word| !word.literal || word.text.contains('['));
-    let evaluates = match program {
-        "let" => true,
-        "printf" | "wait" => {
-            args.iter().any(|word| word.text.starts_with("-v") || word.text.starts_with("-p"))
-        }
-        "test" | "[" => args.iter().any(|word| word.text == "-v"),
-        "read" | "unset" | "export" | "readonly" | "getopts" => names,
-        _ => {
-            names
-                || args
-                    .iter()
-                    .any(|word| word.text.starts_with('-') && word.text.contains(['i', 'n']))
-        }
+/// Options that change how the lines behind them are read: `set -k` takes assignments from anywhere, with a history
+/// `!!` is another line.
+fn reading_options(program: &str, args: &[Word]) -> Vec<Runs> {
+    let named = |word: &Word| ["keyword", "history", "histexpand"].contains(&word.text.as_str());
+    let options = args.iter().take_while(|word| word.text != "--");
+    let changes = match program {
+        "set" => options.into_iter().any(|word| {
+            let letters = word.text.starts_with('-') && word.text.contains(['k', 'H']);
+            letters || named(word) || word.splits && !word.pattern
+        }),
+        _ => options.into_iter().any(|word| named(word) || !word.literal),
     };
-    if evaluates { vec![Runs::Evaluates] } else { Vec::new() }
+    if changes { vec![Runs::Unknown] } else { Vec::new() }
 }
 
 fn running_options(program: &str, args: &[Word]) -> Vec<Runs> {

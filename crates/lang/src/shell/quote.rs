@@ -165,7 +165,6 @@ impl Parser<'_> {
 
     /// Takes a character in that quotes or a backslash made plain.
     pub(super) fn quoted_char(&mut self, c: char, word: &mut Building) {
-        self.hides |= matches!(c, '$' | '`');
         word.text.push(c);
     }
 }

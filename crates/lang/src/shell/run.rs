@@ -1,12 +1,25 @@
 //! Commands that a command runs.
 
 use super::grammar::{self, Entry, Parser};
+use super::judge::Evaluated;
+use super::terms::Term;
 use super::{Command, MAX_SCRIPTS, Script, ShellError, Word};
-use super::{programs, wrappers};
+use super::{assoc, evaluating, programs, wrappers};
 
 /// Variables whose text bash runs or evaluates.
-pub(super) const RUN_VARIABLES: [&str; 9] =
-    ["PS0", "PS1", "PS2", "PS4", "PROMPT_COMMAND", "BASH_ENV", "ENV", "SHELLOPTS", "BASHOPTS"];
+pub(super) const RUN_VARIABLES: [&str; 11] = [
+    "PS0",
+    "PS1",
+    "PS2",
+    "PS4",
+    "PROMPT_COMMAND",
+    "BASH_ENV",
+    "ENV",
+    "SHELLOPTS",
+    "BASHOPTS",
+    "BASH_CMDS",
+    "BASH_ALIASES",
+];
 
 /// What one command runs besides itself.
 pub(super) enum Runs {
@@ -18,8 +31,8 @@ pub(super) enum Runs {
     Stdin,
     /// Something that the text does not tell.
     Unknown,
-    /// A text that is evaluated, in which a substitution would run.
-    Evaluates,
+    /// What is evaluated, in which a substitution would run.
+    Evaluates(Vec<Term>),
 }
 
 impl Runs {
@@ -44,7 +57,7 @@ impl Parser<'_> {
         for runs in runs(&entry.command) {
             match runs {
                 Runs::Unknown => entry.command.opaque = true,
-                Runs::Evaluates => self.evaluates = true,
+                Runs::Evaluates(terms) => self.evaluated.terms.extend(terms),
                 Runs::Stdin => inner.extend(self.run_stdin(&mut entry)?),
                 Runs::Words { words, partial } => {
                     inner.extend(self.run_words(&entry, words, partial)?);
@@ -146,14 +159,15 @@ impl Parser<'_> {
         if self.scripts >= MAX_SCRIPTS {
             return Err(ShellError::TooComplex);
         }
-        let (script, terms) = match grammar::parse_with_terms(text, self.scripts + 1) {
+        let (script, evaluated) = match grammar::parse_evaluated(text, self.scripts + 1) {
             Ok(read) => read,
             Err(ShellError::TooComplex) => return Err(ShellError::TooComplex),
             // What is no shell of this kind reads its text by other rules.
             Err(fault) if literal && !programs::is_foreign(command) => return Err(fault),
-            Err(_) => (Script::default(), Vec::new()),
+            Err(_) => (Script::default(), Evaluated::default()),
         };
-        self.terms.extend(terms);
+        self.evaluated.terms.extend(assoc::without_keys(evaluated.terms));
+        self.evaluated.elements.extend(evaluated.elements);
         command.opaque |= !literal || programs::reads_otherwise(command, text);
         self.functions.extend(script.functions);
         let via = command.program().map(str::to_owned);
@@ -183,7 +197,11 @@ fn runs(command: &Command) -> Vec<Runs> {
     let mut runs = Vec::new();
     let declared = command.words.iter().filter_map(|word| word.text.split_once('='));
     let names = command.assignments.iter().map(|assignment| assignment.name.as_str());
-    if names.chain(declared.map(|(name, _)| name)).any(|name| RUN_VARIABLES.contains(&name)) {
+    let set = |name: &str| {
+        RUN_VARIABLES.contains(&name.split(['[', '+']).next().unwrap_or_default())
+            || name.starts_with("BASH_FUNC_")
+    };
+    if names.chain(declared.map(|(name, _)| name)).any(set) {
         runs.push(Runs::Unknown);
     }
     let Some((_, args)) = command.words.split_first() else {
@@ -193,10 +211,25 @@ fn runs(command: &Command) -> Vec<Runs> {
         runs.push(Runs::Unknown);
         return runs;
     };
-    let assigns = ["read", "printf", "mapfile", "readarray", "getopts"].contains(&program);
+    let assigns = [
+        "read",
+        "printf",
+        "mapfile",
+        "readarray",
+        "getopts",
+        "declare",
+        "typeset",
+        "local",
+        "wait",
+    ]
+    .contains(&program);
     if assigns && args.iter().any(|word| RUN_VARIABLES.iter().any(|name| word.text.contains(name)))
     {
         runs.push(Runs::Unknown);
+    }
+    let evaluated = evaluating::terms(program, args);
+    if !evaluated.is_empty() {
+        runs.push(Runs::Evaluates(evaluated));
     }
     runs.extend(programs::runs(program, args, command.partial));
     runs.extend(wrappers::runs(program, args, command.partial));

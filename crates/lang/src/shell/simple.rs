@@ -3,6 +3,9 @@
 use super::braces;
 use super::compound::is_name;
 use super::grammar::{Entry, Parser};
+use super::judge::Elements;
+use super::setters::attached_value;
+use super::terms;
 use super::word::Ends;
 use super::{Assignment, Command, Redirect, ShellError, Word};
 
@@ -66,7 +69,8 @@ impl Parser<'_> {
 
     fn argument(&mut self, command: &Command) -> Result<Vec<Word>, ShellError> {
         let declares = command.name().is_some_and(|name| DECLARATIONS.contains(&name));
-        if declares && let Some(array) = self.array_argument()? {
+        let keyed = command.words.get(1).is_some_and(|word| word.raw == "-A");
+        if declares && let Some(array) = self.array_argument(keyed)? {
             return Ok(vec![array]);
         }
         self.words()
@@ -97,8 +101,8 @@ impl Parser<'_> {
         Ok(words)
     }
 
-    /// Reads `NAME=( … )` where it stands as an argument.
-    fn array_argument(&mut self) -> Result<Option<Word>, ShellError> {
+    /// Reads `NAME=( … )` where it stands as an argument; `keyed` where the keys are surely texts.
+    fn array_argument(&mut self, keyed: bool) -> Result<Option<Word>, ShellError> {
         self.cursor.peek();
         let start = self.cursor.pos();
         let name = self.cursor.eat_while(|c| c.is_ascii_alphanumeric() || c == '_');
@@ -106,7 +110,7 @@ impl Parser<'_> {
             self.cursor.seek(start);
             return Ok(None);
         }
-        self.array()?;
+        self.array(&name, keyed)?;
         let raw = self.cursor.since(start).to_owned();
         Ok(Some(Word { text: raw.clone(), raw, ..Word::default() }))
     }
@@ -119,7 +123,7 @@ impl Parser<'_> {
             self.cursor.peek();
             let value_start = self.cursor.pos();
             if self.cursor.eat("(") {
-                self.array()?;
+                self.array(&name, false)?;
                 let raw = self.cursor.since(value_start).to_owned();
                 let value = Word { text: raw.clone(), raw, ..Word::default() };
                 return Ok(Some(Assignment { name, value, each: false }));
@@ -138,31 +142,69 @@ impl Parser<'_> {
             return Err(self.cursor.fail("a subscript with blanks in it"));
         };
         let value = rest.strip_prefix('=').or_else(|| rest.strip_prefix("+="));
-        let Some(value) = value.filter(|_| !index.contains(['[', '\'', '"', '\\', '`'])) else {
+        let Some(value) = value.filter(|_| !index.contains(['[', '\'', '\\', '`'])) else {
             if word.raw.contains("]=") || word.raw.contains("]+=") {
                 return Err(self.cursor.fail("a subscript whose end is not clear"));
             }
             self.cursor.seek(start);
             return Ok(None);
         };
-        self.evaluates |= !index.bytes().all(|byte| byte.is_ascii_digit());
+        self.subscript(&name, &word, name.len() + 1);
         let value = Word { text: value.to_owned(), raw: value.to_owned(), ..Word::default() };
         Ok(Some(Assignment { name, value, each: false }))
     }
 
+    /// Notes what is evaluated in the brackets of `array` that open before `start` of a word's text; returns where
+    /// the value behind them begins, if one does.
+    fn subscript(&mut self, array: &str, word: &Word, start: usize) -> Option<usize> {
+        let within = |at: usize| word.spans.iter().any(|span| span.start <= at && at < span.end);
+        let ends = word.text.match_indices(']').map(|(at, _)| at).filter(|at| !within(*at));
+        // A bracket in quotes may stand before the last one.
+        let mut signs = ends.filter_map(|at| {
+            let rest = word.text.get(at + 1..)?;
+            let sign = if rest.starts_with("+=") { 2 } else { usize::from(rest.starts_with('=')) };
+            (sign > 0).then_some((at, at + 1 + sign))
+        });
+        let (end, value) = signs.next_back()?;
+        let keys = terms::expression(word, start, end);
+        self.evaluated.terms.extend(keys.into_iter().map(|key| terms::in_brackets(array, key)));
+        Some(value)
+    }
+
     /// Reads an array's elements, the cursor behind the parenthesis.
-    fn array(&mut self) -> Result<(), ShellError> {
+    fn array(&mut self, name: &str, keyed: bool) -> Result<(), ShellError> {
+        let mut words = Vec::new();
         loop {
             self.gap()?;
             if self.cursor.eat(")") {
                 // What follows at once would be a part of the word.
                 let ends = self.cursor.peek().is_none_or(|next| " \t\n;&|<>)".contains(next));
+                self.evaluated.elements.push(Elements { array: name.to_owned(), words });
                 return if ends { Ok(()) } else { Err(self.cursor.unexpected()) };
             }
-            if self.word(Ends::Operators)?.raw.is_empty() {
+            let word = self.word(Ends::Operators)?;
+            if word.raw.is_empty() {
                 return Err(self.cursor.unexpected());
             }
+            words.push(if word.raw.starts_with('[') {
+                self.element(name, word, keyed)
+            } else {
+                word
+            });
         }
+    }
+
+    /// Returns the value of `[key]=value` among an array's elements, or the word where it is none.
+    fn element(&mut self, array: &str, word: Word, keyed: bool) -> Word {
+        let terms = self.evaluated.terms.len();
+        let Some(skip) = self.subscript(array, &word, 1) else { return word };
+        if keyed {
+            self.evaluated.terms.truncate(terms);
+        }
+        let mut value = attached_value(&word, skip);
+        value.pattern = value.text.contains(['*', '?', '[']);
+        value.literal = value.spans.is_empty() && !value.pattern && !value.tilde;
+        value
     }
 
     /// Reads a redirection where one stands.
@@ -200,6 +242,10 @@ impl Parser<'_> {
             let target = self.word(Ends::Operators)?;
             if target.raw.is_empty() {
                 return Err(self.cursor.unexpected());
+            }
+            // Bash expands the name of this file once more.
+            if op == ">&" && matches!(fd.trim_start_matches('0'), "" | "1") {
+                self.evaluated.terms.extend(terms::text(&target));
             }
             target
         };

@@ -1,7 +1,9 @@
 //! Words: quotes, expansions and the substitutions in them.
 
+use super::arithmetic::Behind;
 use super::compound::is_name;
 use super::grammar::Parser;
+use super::terms::is_part;
 use super::{Expands, ShellError, Span, Word};
 
 /// A word as it is read.
@@ -103,6 +105,10 @@ impl Parser<'_> {
                 '|' | '(' | ')' if ends == Ends::Operators => break,
                 '<' | '>' if self.cursor.second() == Some('(') => {
                     self.process_substitution(&mut word)?;
+                }
+                '<' | '>' if word.text.starts_with('{') && word.text.ends_with("]}") => {
+                    // `{a[x]}>f` evaluates `x`.
+                    return Err(self.cursor.unexpected());
                 }
                 '<' | '>' => break,
                 '\\' => {
@@ -263,15 +269,15 @@ impl Parser<'_> {
             let start = parser.cursor.pos();
             let mut word = Building::default();
             let mut array = None;
+            let mut behind = Behind::default();
             match parser.cursor.peek() {
-                Some(c) if c.is_ascii_alphanumeric() || "_#@*?-$".contains(c) => {}
-                // What the variable holds is taken as a name, with its subscript evaluated;
-                // `${!a[@]}` tells an array's keys.
-                Some('!') => parser.evaluates |= !parser.tells_keys(),
+                Some(c) if c.is_ascii_alphanumeric() || "_#@*?-$!".contains(c) => {}
                 _ => return Err(parser.cursor.unexpected()),
             }
+            parser.evaluated_parameter();
             let mut first = true;
             let mut evaluates = false;
+            let mut brackets = 0_u32;
             loop {
                 match parser.cursor.peek() {
                     Some('}') if !first => {
@@ -280,6 +286,15 @@ impl Parser<'_> {
                     }
                     Some('$') if first => {
                         parser.cursor.bump_raw();
+                    }
+                    Some('$' | '`') if evaluates => {
+                        parser.evaluated(start, &mut behind, array.as_deref())?;
+                    }
+                    Some('\'' | '"' | '\\') if evaluates => {
+                        if brackets == 0 {
+                            return Err(parser.cursor.unexpected());
+                        }
+                        parser.quoted_subscript(inside, array.as_deref())?;
                     }
                     Some('\'') if inside == Inside::Word => {
                         parser.cursor.bump_raw();
@@ -311,22 +326,23 @@ impl Parser<'_> {
                     }
                     Some('$') => parser.dollar(inside, &mut word)?,
                     Some('`') => parser.backticks(inside, &mut word)?,
-                    Some(c) if evaluates && (c.is_ascii_alphanumeric() || c == '_') => {
-                        parser.evaluated_term();
+                    Some(c) if evaluates && is_part(c) => {
+                        parser.evaluated(start, &mut behind, array.as_deref())?;
                     }
                     Some(c) => {
-                        if parser.begins_evaluation(c) {
+                        if !evaluates && parser.begins_evaluation(start, c) {
                             evaluates = true;
                             let name = parser.cursor.since(start);
                             array = Some(name.to_owned()).filter(|name| c == '[' && is_name(name));
-                        } else if c == ']' {
-                            array = None;
+                            brackets = u32::from(c == '[');
+                        } else if evaluates && brackets > 0 && c == '[' {
+                            brackets += 1;
+                        } else if evaluates && brackets > 0 && c == ']' {
+                            brackets -= 1;
+                            evaluates = brackets > 0;
                         }
                         parser.cursor.bump_raw();
                     }
-                }
-                if evaluates {
-                    parser.evaluated_spans(&mut word, array.as_deref());
                 }
                 first = false;
             }

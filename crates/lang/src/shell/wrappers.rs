@@ -350,6 +350,7 @@ impl Wrapper {
     }
 }
 
+/// Tells whether `env` and `sudo` take an argument for a variable; they ask for no more than a `=` in it.
 fn is_assignment(text: &str) -> bool {
-    text.split_once('=').is_some_and(|(name, _)| super::compound::is_name(name))
+    text.find('=').is_some_and(|at| at > 0)
 }

@@ -116,6 +116,62 @@ const PIECES: &[&str] = &[
     "\t",
     "trap 'aa' EXIT",
     "%",
+    "z[$(aa)]",
+    "'z[$(aa)]'",
+    "x='z[$(aa)]'; ",
+    "z='z[$(aa)]'; ",
+    "x='$(aa)'; ",
+    "x=y; ",
+    "x+=5; ",
+    "y=(x 1); ",
+    "$((x))",
+    "((x++)); ",
+    "((y=x)); ",
+    "${x:=z[0]}",
+    "${y[x]}",
+    "${y:x}",
+    "${@:x}",
+    "${x@P}",
+    "[x]",
+    "[$x]",
+    "[@]",
+    ":=",
+    "@P",
+    "+=",
+    ">&",
+    "read x ",
+    "read -ra x ",
+    "<<< 'z[$(aa)]'; ",
+    "mapfile x ",
+    "declare -A m; ",
+    "m[$x]=1; ",
+    "declare -i x; ",
+    "declare -n x=y; ",
+    "declare x=",
+    "local x=",
+    "export ",
+    "let x=",
+    "unset x; ",
+    "unset ",
+    "printf -v ",
+    "printf -v x ",
+    "test -v ",
+    "[ -v ",
+    "[[ -v ",
+    "[ $x ]; ",
+    "[[ x -eq 1 ]]; ",
+    " -eq ",
+    "wait -p ",
+    "getopts x: ",
+    "compgen -W ",
+    "set -- ",
+    "select x in ",
+    "for ((x=",
+    "RANDOM=",
+    "OPTIND=",
+    "$_",
+    "REPLY",
+    "BASH_REMATCH",
 ];
 
 /// Commands in forms that should be found, so that not every random line is refused.
@@ -171,6 +227,26 @@ const LINES: &[&str] = &[
     "x='z[$(aa)]' eval 'echo $((x))'",
     "n=$(aa | wc -l); echo $((n))",
     "for ((i=0;i<2;i++)); do aa; done",
+    "x=1; : ${x:=2}; echo $((x + 1)); aa",
+    "read -ra x <<< '1 2'; echo $((x[0])); aa",
+    "a=(1 2); echo $((a[1])) ${a[0]}; aa",
+    "x=3; a[x]=1; a[$x]+=2; echo ${a[x]:0:x}; aa",
+    "declare -A m; k='z[$(aa)]'; m[$k]=1; echo ${m[$k]}; bb",
+    "declare -A m=([x]=1); for k in \"${!m[@]}\"; do echo ${m[$k]}; done; aa",
+    "declare -i x=2; x=x+1; let x++ y=x; aa",
+    "printf -v x %d 5; ((x)) && aa",
+    "x=y; echo ${!x}; unset x; aa",
+    "[ -v x ] || test -n \"$x\" && aa",
+    "f() { local -i n=$1; echo $((n)); }; f 3; aa",
+    "x=2; echo 'z[$(bb)]' >&$x; aa",
+    "mapfile -t x <<< 'z[$(bb)]'; aa",
+    "getopts x: o -x 5; echo \"$OPTARG\"; aa",
+    "set -- 1 2; echo ${@:1} $(($1 + $2)); aa",
+    "x='z[$(bb)]'; y=\"$x\"; echo \"$y\"; aa",
+    "x=5; [[ $x -gt 3 && 'z[$(bb)]' != y ]] && aa",
+    "export x='z[$(bb)]'; readonly y=\"$x\"; aa",
+    "select x in 1 2; do echo $((x)); done <<< 1; aa",
+    "y=(['k k']=1 [2]=3); aa",
 ];
 
 fn line() -> impl Strategy<Value = String> {
@@ -263,6 +339,26 @@ fn bash_runs_nothing_that_was_not_found() {
             Ok(())
         })
         .unwrap();
+}
+
+/// The lines of `evaluated.txt`: those in which a text is evaluated that runs a command, and, behind `ok`, those in
+/// which none can.
+#[test]
+fn what_is_evaluated_is_known_or_asked_about() {
+    let mut wrong = Vec::new();
+    let lines = include_str!("evaluated.txt").lines();
+    for line in lines.filter(|line| !line.is_empty() && !line.starts_with("## ")) {
+        let (harmless, line) = match line.strip_prefix("ok ") {
+            Some(line) => (true, line),
+            None => (false, line),
+        };
+        let known = parse(&line.replace('␤', "\n"))
+            .is_ok_and(|script| script.commands.iter().all(|command| !command.opaque));
+        if known != harmless {
+            wrong.push(line);
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 /// Words with braces, and what may stand in and around them.

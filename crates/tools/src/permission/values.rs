@@ -378,13 +378,9 @@ pub(super) fn sets_otherwise(command: &Command, name: &str, values: &mut Vec<Wor
     let Some(program) = command.program() else { return false };
     let mut arguments = command.words.iter().skip(1);
     match program {
-        "read" | "mapfile" | "readarray" | "getopts" | "unset" | "let" => arguments.any(|word| {
+        "unset" | "let" => arguments.any(|word| {
             word.text.trim_end_matches(']').split(['[', '=', '+']).next() == Some(name)
         }),
-        "printf" => {
-            command.words.get(1).is_some_and(|word| word.text.starts_with("-v"))
-                && arguments.take(2).any(|word| word.text.trim_start_matches("-v") == name)
-        }
         "export" | "declare" | "typeset" | "local" | "readonly" => {
             for word in arguments {
                 let Some(value) =
@@ -407,9 +403,9 @@ pub(super) fn sets_otherwise(command: &Command, name: &str, values: &mut Vec<Wor
                     .collect();
                 values.push(Word { text: value.to_owned(), spans, ..word.clone() });
             }
-            false
+            shell::sets(command, name)
         }
-        _ => false,
+        _ => shell::sets(command, name),
     }
 }
 
