@@ -156,9 +156,8 @@ impl OfShard {
         }
         let mut rest = held;
         for (file, place) in files.iter().zip(0..) {
-            let Some(entry) = shard.segment.files().get(*file) else { continue };
-            let end = entry.first_chunk.saturating_add(entry.chunks);
-            rest = rest.get(behind(rest, entry.first_chunk)..).unwrap_or_default();
+            let Some((first, end)) = shard.segment.chunks_of(*file) else { continue };
+            rest = rest.get(behind(rest, first)..).unwrap_or_default();
             let mut walk = FileWalk::new(shard.segment);
             for found in rest.iter().take_while(|found| found.document < end) {
                 walk.add(&found.counts);

@@ -301,9 +301,7 @@ impl<'a> FileWalk<'a> {
         if chunk >= self.behind {
             over = self.end();
             self.file = self.segment.file_of(chunk);
-            let file = self.segment.files().get(self.file);
-            self.behind =
-                file.map_or(u32::MAX, |file| file.first_chunk.saturating_add(file.chunks));
+            self.behind = self.segment.chunks_of(self.file).map_or(u32::MAX, |(_, behind)| behind);
         }
         self.add(counts);
         over
@@ -350,16 +348,15 @@ fn best_units(shelf: &Shelf<'_>, query: &Query, scores: &[Scores], most: usize) 
     let mut best: Vec<Candidate> = Vec::with_capacity(ROOM * most);
     let mut least = 0.0;
     for (shard, (view, scores)) in shelf.shards.iter().zip(scores).enumerate() {
-        for (file, entry) in view.segment.files().iter().enumerate() {
+        for (file, (score, lives)) in scores.files.iter().zip(view.live).enumerate() {
             // A file without a score has no chunk with one.
-            let has_score = scores.files.get(file).is_some_and(|score| *score > 0.0);
-            if !has_score || view.live.get(file) != Some(&true) {
+            if *score <= 0.0 || !lives {
                 continue;
             }
-            let end = entry.first_chunk.saturating_add(entry.chunks);
+            let Some((first, end)) = view.segment.chunks_of(file) else { continue };
             let place = |chunk: u32| usize::try_from(chunk).unwrap_or(usize::MAX);
-            let units = scores.units.get(place(entry.first_chunk)..place(end)).unwrap_or_default();
-            for (chunk, score) in (entry.first_chunk..).zip(units) {
+            let units = scores.units.get(place(first)..place(end)).unwrap_or_default();
+            for (chunk, score) in (first..).zip(units) {
                 // A chunk counts at most its score.
                 if *score <= 0.0 || *score < least {
                     continue;
@@ -413,9 +410,9 @@ fn best_files(shelf: &Shelf<'_>, scores: &[Scores]) -> Vec<(usize, usize, f32)> 
 
 /// Returns the scores above 0 of a file's chunks.
 fn unit_scores(shelf: &Shelf<'_>, scores: &[Scores], shard: usize, file: usize) -> Vec<(u32, f32)> {
-    let entry = shelf.shards.get(shard).and_then(|view| view.segment.files().get(file));
-    let (Some(entry), Some(scores)) = (entry, scores.get(shard)) else { return Vec::new() };
-    (entry.first_chunk..entry.first_chunk.saturating_add(entry.chunks))
+    let chunks = shelf.shards.get(shard).and_then(|view| view.segment.chunks_of(file));
+    let (Some((first, end)), Some(scores)) = (chunks, scores.get(shard)) else { return Vec::new() };
+    (first..end)
         .filter_map(|chunk| Some((chunk, *scores.units.get(usize::try_from(chunk).ok()?)?)))
         .filter(|(_, score)| *score > 0.0)
         .collect()

@@ -22,8 +22,16 @@ pub(crate) struct Segment {
     places: Vec<u8>,
     chunks: u32,
     names: OnceLock<NameGrams>,
+    owners: OnceLock<Owners>,
+}
+
+/// Which chunks belong to which files, close together for whoever goes over many.
+#[derive(Debug)]
+struct Owners {
     /// By chunk the place of its file.
-    owners: OnceLock<Vec<u32>>,
+    files: Vec<u32>,
+    /// By file its first chunk and the first one behind it.
+    chunks: Vec<(u32, u32)>,
 }
 
 /// Reads a part that is read as a whole.
@@ -90,19 +98,26 @@ impl Segment {
 
     /// Returns the place of the file that a chunk is in.
     pub fn file_of(&self, chunk: u32) -> usize {
-        let owner = usize::try_from(chunk).ok().and_then(|chunk| self.owners().get(chunk));
+        let owner = usize::try_from(chunk).ok().and_then(|chunk| self.owners().files.get(chunk));
         owner.and_then(|file| usize::try_from(*file).ok()).unwrap_or(self.files.len())
     }
 
-    fn owners(&self) -> &[u32] {
+    /// Returns the chunks of a file, by its place: the first, and the first one behind them.
+    #[inline]
+    pub fn chunks_of(&self, file: usize) -> Option<(u32, u32)> {
+        self.owners().chunks.get(file).copied()
+    }
+
+    fn owners(&self) -> &Owners {
         self.owners.get_or_init(|| {
-            let mut owners = Vec::with_capacity(self.lengths.len() / FIELDS);
+            let mut files = Vec::with_capacity(self.lengths.len() / FIELDS);
+            let mut chunks = Vec::with_capacity(self.files.len());
             for (place, file) in (0_u32..).zip(&self.files) {
-                let end =
-                    usize::try_from(file.first_chunk.saturating_add(file.chunks).min(self.chunks));
-                owners.resize(end.unwrap_or(0).max(owners.len()), place);
+                let end = file.first_chunk.saturating_add(file.chunks).min(self.chunks);
+                chunks.push((file.first_chunk, end));
+                files.resize(usize::try_from(end).unwrap_or(0).max(files.len()), place);
             }
-            owners
+            Owners { files, chunks }
         })
     }
 
