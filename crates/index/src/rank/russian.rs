@@ -114,6 +114,10 @@ mod tests {
             ("куки", "cookie"),
             ("хендлеры", "handler"),
             ("роутера", "router"),
+            ("цитату", "quote"),
+            ("попытками", "attempt"),
+            ("перезагружает", "reload"),
+            ("отписываться", "unsubscribe"),
         ] {
             let words = TABLE.get(&analyzer.stem(word)).unwrap_or_else(|| panic!("{word}"));
             assert!(words.contains(&english), "{word}: {words:?}");
