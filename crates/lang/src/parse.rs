@@ -30,6 +30,11 @@ pub(crate) const fn can_parse(text: &str) -> bool {
 
 /// Parses a text; `None` where it is too large, takes too long or nests too deep.
 pub(crate) fn parse(language: Language, text: &str) -> Option<Tree> {
+    parse_again(language, text, None)
+}
+
+/// Parses a text of which `old` tells the tree before the edits that it was told of.
+pub(crate) fn parse_again(language: Language, text: &str, old: Option<&Tree>) -> Option<Tree> {
     let Reader::Grammar(grammar) = language.spec().reader else {
         return None;
     };
@@ -47,7 +52,7 @@ pub(crate) fn parse(language: Language, text: &str) -> Option<Tree> {
         let masked = (language == Language::Bash && !text.is_ascii()).then(|| masked(text));
         let bytes = masked.as_deref().unwrap_or(text.as_bytes());
         let mut read = |at: usize, _| bytes.get(at..).unwrap_or_default();
-        let tree = parser.parse_with_options(&mut read, None, Some(options));
+        let tree = parser.parse_with_options(&mut read, old, Some(options));
         // A parse that was cut would be taken up again by the next one.
         parser.reset();
         tree

@@ -168,12 +168,31 @@ pub fn source(path: &Path, text: &str) -> Option<Source> {
     match language.spec().reader {
         Reader::Grammar(grammar) => {
             let tree = parse(language, text)?;
-            Some(walk::source(language, grammar, &tree, text))
+            Some(match (language.spec().rules.opened)(&tree, text) {
+                Some(opened) => {
+                    let source = walk::source(language, grammar, &opened.tree, &opened.code);
+                    let around = walk::pieces(language, grammar, &tree, &opened.around, text);
+                    with_blanked(source, around, &opened.code)
+                }
+                None => walk::source(language, grammar, &tree, text),
+            })
         }
         Reader::Text(read) => {
             can_parse(text).then(|| Source { language: Some(language), ..read(text) })
         }
     }
+}
+
+/// Adds the pieces of what was made blank in the code that a source was found in.
+fn with_blanked(mut source: Source, pieces: Vec<Piece>, code: &str) -> Source {
+    let is_blank = |piece: &Piece| {
+        let code = code.get(piece.bytes.start as usize..piece.bytes.end as usize);
+        code.is_some_and(|code| code.trim().is_empty())
+    };
+    source.pieces.extend(pieces.into_iter().filter(is_blank));
+    source.pieces.sort_by_key(|piece| piece.bytes.start);
+    source.pieces.truncate(walk::MAX_PIECES);
+    source
 }
 
 fn of_inside(inside: inside::Inside) -> Option<Source> {

@@ -40,7 +40,7 @@ impl Graph {
         let mut found: HashMap<(u32, u32, EdgeKind), (f32, u32)> = HashMap::new();
         let nodes = offset(self.symbols.len());
         let resolver = Resolver::new(self);
-        let mut known: HashMap<(Option<u32>, u32), Targets> = HashMap::new();
+        let mut known: HashMap<(Option<u32>, u32, bool), Targets> = HashMap::new();
         for (number, file) in self.files.iter().enumerate().filter(|(_, file)| !file.is_data()) {
             known.clear();
             let number = offset(number);
@@ -51,12 +51,14 @@ impl Graph {
                 }
                 let unit = file.units.get(at).copied().flatten();
                 let is_bare = !mention.is_joined && mention.owner == Owner::None;
-                let targets = match known.get(&(unit, mention.name)).filter(|_| is_bare) {
+                // Calls may mean macros.
+                let key = (unit, mention.name, role == Role::Call);
+                let targets = match known.get(&key).filter(|_| is_bare) {
                     Some(targets) => targets.clone(),
                     None => resolver.resolve(number, at),
                 };
                 if is_bare && role != Role::Import {
-                    known.insert((unit, mention.name), targets.clone());
+                    known.insert(key, targets.clone());
                 }
                 let from = unit.map_or(nodes + number, |unit| file.first + unit);
                 for (target, weight) in targets {

@@ -7,6 +7,7 @@ use crate::source::rules::{NO_RULES, Place, Rules, Shown, field, imported, modul
 use crate::source::{Import, Role};
 use std::ops::Range;
 
+mod macros;
 mod told;
 
 pub(crate) static SPEC: Spec = Spec {
@@ -118,8 +119,57 @@ static RULES: Rules = Rules {
     split: |name| (None, type_name(name)),
     is_exported,
     tells: &told::TELLS,
+    opened: macros::opened,
+    marks: &["attribute_item", "inner_attribute_item"],
+    is_builtin,
     ..NO_RULES
 };
+
+/// Attributes of the language and its compiler whose names, with all in them, are no names of the project.
+const BUILTIN: [&str; 34] = [
+    "allow",
+    "automatically_derived",
+    "bench",
+    "cfg",
+    "cfg_attr",
+    "cold",
+    "crate_name",
+    "crate_type",
+    "deny",
+    "deprecated",
+    "doc",
+    "expect",
+    "export_name",
+    "feature",
+    "forbid",
+    "ignore",
+    "inline",
+    "link",
+    "link_name",
+    "macro_export",
+    "macro_use",
+    "must_use",
+    "no_mangle",
+    "no_std",
+    "non_exhaustive",
+    "path",
+    "proc_macro_attribute",
+    "recursion_limit",
+    "repr",
+    "should_panic",
+    "target_feature",
+    "test",
+    "track_caller",
+    "warn",
+];
+
+/// Tells whether an attribute is one of the language's own.
+fn is_builtin(node: Node<'_>, text: &str) -> bool {
+    let attribute = node.named_children(&mut node.walk()).find(|child| child.kind() == "attribute");
+    let name = attribute.and_then(|attribute| attribute.named_child(0));
+    let name = name.and_then(|name| text.get(name.byte_range()));
+    name.is_some_and(|name| BUILTIN.contains(&name))
+}
 
 fn is_doc(comment: &str) -> bool {
     let line = comment.starts_with("///") && !comment.starts_with("////");

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use tree_sitter::Node;
+use tree_sitter::{Node, Tree};
 
 use super::tell::{NO_TELLS, Tells};
 use super::{Import, ImportedName, Role, Unit};
@@ -51,6 +51,21 @@ pub(crate) struct Rules {
     pub(crate) tells: &'static Tells,
     /// Mends what only the whole file tells.
     pub(crate) finish: fn(&mut super::Source, &str),
+    /// Finds the code that the grammar does not read as such.
+    pub(crate) opened: fn(&Tree, &str) -> Option<Opened>,
+    /// Attributes, as far as their names may be the language's own.
+    pub(crate) marks: &'static [&'static str],
+    /// Tells whether the names in such an attribute are the language's own, and mean nothing of the project.
+    pub(crate) is_builtin: fn(Node<'_>, &str) -> bool,
+}
+
+/// A text with code that the grammar does not read as such.
+pub(crate) struct Opened {
+    /// The text, as long as it is, with that code as the grammar reads it, and its tree.
+    pub(crate) code: String,
+    pub(crate) tree: Tree,
+    /// The nodes in which it was, by their bytes in the text as it is.
+    pub(crate) around: Vec<Range<usize>>,
 }
 
 /// Adds what an import node imports.
@@ -133,6 +148,9 @@ pub(crate) const NO_RULES: Rules = Rules {
     is_exported: |_| true,
     tells: &NO_TELLS,
     finish: |_, _| {},
+    opened: |_, _| None,
+    marks: &[],
+    is_builtin: |_, _| false,
 };
 
 /// `/** … */`, as in Java and JavaScript.

@@ -23,20 +23,29 @@ pub(super) fn source(
     tree: &Tree,
     text: &str,
 ) -> Source {
-    let mut walk = Walk {
-        table: table(language, grammar),
-        spec: language.spec(),
-        text,
-        source: Source { language: Some(language), ..Source::default() },
-        frames: Vec::with_capacity(64),
-        found: Found::default(),
-        comment_end: 0,
-    };
+    let mut walk = Walk::new(language, grammar, text);
     walk.run(&mut tree.walk());
     (walk.source.told, walk.source.meant) = (walk.found.told, walk.found.meant);
     walk.source.objects = walk.found.objects;
     (walk.spec.rules.finish)(&mut walk.source, text);
     walk.source
+}
+
+/// Returns the pieces of some nodes of a tree, by their bytes, in their order.
+pub(super) fn pieces(
+    language: Language,
+    grammar: fn() -> tree_sitter::Language,
+    tree: &Tree,
+    nodes: &[Range<usize>],
+    text: &str,
+) -> Vec<Piece> {
+    let mut walk = Walk::new(language, grammar, text);
+    for bytes in nodes {
+        if let Some(node) = tree.root_node().descendant_for_byte_range(bytes.start, bytes.end) {
+            walk.run(&mut node.walk());
+        }
+    }
+    walk.source.pieces
 }
 
 pub(super) struct Walk<'t> {
@@ -66,6 +75,8 @@ pub(super) struct Frame {
     /// Whether an access specifier hides what follows.
     pub(super) is_hidden: bool,
     in_import: bool,
+    /// Whether the names below it are the language's own.
+    in_builtin: bool,
     pub(super) base_taken: bool,
     /// Whether it is a unit itself.
     pub(super) makes_unit: bool,
@@ -94,6 +105,20 @@ struct Before {
     attribute: Option<(usize, usize)>,
     /// The row on which the last sibling ended.
     row: Option<usize>,
+}
+
+impl<'t> Walk<'t> {
+    fn new(language: Language, grammar: fn() -> tree_sitter::Language, text: &'t str) -> Self {
+        Self {
+            table: table(language, grammar),
+            spec: language.spec(),
+            text,
+            source: Source { language: Some(language), ..Source::default() },
+            frames: Vec::with_capacity(64),
+            found: Found::default(),
+            comment_end: 0,
+        }
+    }
 }
 
 impl Walk<'_> {
@@ -163,6 +188,8 @@ impl Walk<'_> {
                     || parent.in_export && (parent.kind.is_wrapper || parent.kind.is_single),
                 is_hidden: parent.is_hidden,
                 in_import: parent.in_import,
+                in_builtin: parent.in_builtin
+                    || kind.is_mark && (self.spec.rules.is_builtin)(node, self.text),
                 base_taken: parent.base_taken,
                 makes_unit: false,
                 lead: None,
@@ -306,6 +333,7 @@ impl Walk<'_> {
             return;
         };
         let (unit, in_function, in_import) = (parent.unit, parent.in_function, parent.in_import);
+        let in_builtin = parent.in_builtin;
         let makes_unit = parent.makes_unit && matches!(place, Place::Is(_));
         let is_base = kind.is_base && !parent.base_taken;
         let assigned = parent.role == Some(Role::Local);
@@ -326,6 +354,7 @@ impl Walk<'_> {
         let before = self.text.get(self.comment_end..node.start_byte()).unwrap_or("");
         let role = match role {
             _ if in_import => Role::Import,
+            _ if in_builtin => Role::Key,
             Role::Local if place == Place::Variable => role,
             Role::Local if self.spec.rules.has_constant_patterns && self.is_capital(node) => own,
             Role::Local if !in_function || makes_unit => Role::Definition,
@@ -359,7 +388,8 @@ impl Walk<'_> {
     fn role_by_text(&self, bytes: Range<usize>) -> Role {
         let after = self.text.get(bytes.end..).unwrap_or("").as_bytes();
         let is_member = is_member(self.text.get(..bytes.start).unwrap_or(""));
-        match (is_member, after.starts_with(b"(") || after.starts_with(b"!(")) {
+        let calls: [&[u8]; 6] = [b"(", b"!(", b"![", b"!{", b"! {", b"! ("];
+        match (is_member, calls.iter().any(|call| after.starts_with(call))) {
             (true, true) => Role::MemberCall,
             (true, false) => Role::Member,
             (false, true) => Role::Call,
@@ -424,6 +454,7 @@ impl Frame {
             in_export: false,
             is_hidden: false,
             in_import: false,
+            in_builtin: false,
             base_taken: false,
             makes_unit: false,
             lead: None,

@@ -1,9 +1,10 @@
 //! Names by scope: locals, the class, the file, what it imports, its package.
 
-use distiq_lang::{Language, Told};
+use distiq_lang::{Language, Role, Told};
 
 use super::super::{File, SymbolId, imports, is_class, is_function};
 use super::{Resolver, Thing, is_packaged, is_script};
+use crate::segment::Mention;
 
 impl<'g> Resolver<'g> {
     /// Returns what a bare name means at a mention, or at the top of the file.
@@ -66,7 +67,7 @@ impl<'g> Resolver<'g> {
                 return found;
             }
         }
-        self.in_package(of, file, name, depth)
+        self.in_package(of, file, mention, name, depth)
     }
 
     /// Returns what the scopes around a mention say: locals, members of functions and of classes.
@@ -171,11 +172,21 @@ impl<'g> Resolver<'g> {
     }
 
     /// Returns what a name means without an import: the package's, the modules' beside.
-    fn in_package(&self, of: &File, file: u32, name: &str, depth: u8) -> Vec<Thing<'g>> {
+    fn in_package(
+        &self,
+        of: &File,
+        file: u32,
+        mention: Option<usize>,
+        name: &str,
+        depth: u8,
+    ) -> Vec<Thing<'g>> {
         match of.language {
             Some(Language::Rust) => {
                 let found = self.rust_path(file, name, depth + 1);
-                if found.is_empty() { self.macros(name) } else { found }
+                let role = mention.and_then(|at| of.facts.mentions.get(at)).map(Mention::role);
+                // A macro is never meant by what does not call it: not by an attribute, nor by a name.
+                let may_be_macro = matches!(role, None | Some(Role::Call | Role::Import));
+                if found.is_empty() && may_be_macro { self.macros(name) } else { found }
             }
             Some(Language::Go) => {
                 let here = imports::folder(&of.path);

@@ -134,6 +134,45 @@ macro_rules! told { ($e:expr) => { $e } }
 }
 
 #[test]
+fn items_within_macros_of_rust_are_definitions_and_attributes_mean_nothing_of_the_project() {
+    let files = "--- Cargo.toml
+[package]
+name = \"app\"
+--- src/lib.rs
+#![cfg(test)]
+#[macro_use]
+mod macros;
+cfg_io! {
+    mod pipe;
+    pub fn open() -> pipe::Pipe { pipe::connect() }  //= connect -> src/pipe.rs:4
+}
+#[cfg(feature = \"io\")]
+#[test]
+fn uses() {
+    open().send();  //= open -> src/lib.rs:6; send -> src/pipe.rs:3
+    let list = test![1];  //= test -> src/macros.rs:1
+    let feature = test(feature);
+}
+#[test]
+fn uses_nothing() {}
+--- src/pipe.rs
+pub struct Pipe;
+cfg_io! { impl Pipe {
+    pub fn send(&self) {} } }
+pub fn connect() -> Pipe { Pipe }
+--- src/macros.rs
+macro_rules! test { ($e:expr) => { $e } }
+macro_rules! feature { ($e:expr) => { $e } }
+macro_rules! cfg { ($e:expr) => { $e } }
+";
+    check(files);
+    // Called without a mark it is no macro, either; the line above calls it with brackets.
+    assert_eq!(used(files, "test"), ["src/lib.rs:12", "src/lib.rs:13"]);
+    assert_eq!(used(files, "feature"), [""; 0]);
+    assert_eq!(used(files, "cfg"), [""; 0]);
+}
+
+#[test]
 fn a_traits_member_is_used_where_its_implementations_are() {
     let files = "--- Cargo.toml
 [package]
