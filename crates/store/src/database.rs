@@ -7,6 +7,7 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError, TryLockError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use crate::error::StoreError;
@@ -155,6 +156,25 @@ impl Database {
         let fail = |error| StoreError::from_sql(&self.path, error);
         lock(&self.writer).pragma_update(None, "wal_autocheckpoint", 0).map_err(fail)?;
         self.checkpoints_apart.store(true, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Leaves the log beside the file when this closes, unless it has more than `most` bytes: for what is opened anew for each
+    /// small change, where each close would wait for the disk three times. Whoever opens the file next reads the log, so that it
+    /// must stay short.
+    ///
+    /// # Errors
+    /// When the engine refuses.
+    pub fn keep_log(&self, most: u64) -> Result<(), StoreError> {
+        let log = std::fs::metadata(with_suffix(&self.path, "-wal")).map_or(0, |log| log.len());
+        if self.journal == Journal::Rollback || log > most {
+            return Ok(());
+        }
+        for connection in [&self.writer, &self.reader] {
+            lock(connection)
+                .set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)
+                .map_err(|error| StoreError::from_sql(&self.path, error))?;
+        }
         Ok(())
     }
 
@@ -327,6 +347,29 @@ mod tests {
         assert!(path.metadata().unwrap().len() > before);
         let count = db.read(|tx| tx.one("SELECT count(*) FROM number", params![], |r| r.get(0)));
         assert_eq!(count.unwrap(), Some(3_001_i64));
+    }
+
+    #[test]
+    fn a_log_that_is_kept_is_read_by_the_next_and_stays_short() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("numbers.db");
+        let log = || with_suffix(&path, "-wal").metadata().map_or(0, |log| log.len());
+        let mut lengths = Vec::new();
+        for count in 1..=60_i64 {
+            let db = Database::open(&path, &NUMBERS).unwrap();
+            db.keep_log(100_000).unwrap();
+            let number = "INSERT INTO number VALUES (randomblob(0) IS NULL)";
+            db.write(|tx| tx.execute(number, params![])).unwrap();
+            let read = db.read(|tx| tx.one("SELECT count(*) FROM number", params![], |r| r.get(0)));
+            assert_eq!(read.unwrap(), Some(count));
+            drop(db);
+            lengths.push(log());
+        }
+        assert!(lengths.iter().all(|length| *length < 120_000), "{lengths:?}");
+        assert!(lengths.iter().filter(|length| **length > 0).count() > 50, "{lengths:?}");
+        // Who does not keep it folds it in.
+        drop(Database::open(&path, &NUMBERS).unwrap());
+        assert_eq!(log(), 0);
     }
 
     #[test]

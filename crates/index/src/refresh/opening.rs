@@ -15,6 +15,9 @@ use crate::place::Place;
 use crate::table;
 use crate::vector::Meaning;
 
+/// Most bytes of changes that stay beside the table when it closes.
+const MOST_LOG: u64 = 400 << 10;
+
 impl Index {
     /// Opens a project's index, making it where there is none; it lies in `.distiq/` of the root, in a folder of a name that is
     /// kept below `cache`, or there where that cannot be written. One that is damaged or of another version is emptied.
@@ -97,7 +100,7 @@ impl Index {
             other => {
                 drop(other);
                 clear(&place.folder)?;
-                Database::open(&place.database(), &table::INDEX)?
+                database(&place)?
             }
         };
         db.write(|tx| table::set_fact(tx, "version", VERSION))?;
@@ -178,9 +181,15 @@ fn in_place<T>(
 }
 
 fn open_at(place: &Place) -> Result<(Database, i64), StoreError> {
-    let db = Database::open(&place.database(), &table::INDEX)?;
+    let db = database(place)?;
     let version = db.read(|tx| table::fact(tx, "version"))?.unwrap_or(0);
     Ok((db, version))
+}
+
+fn database(place: &Place) -> Result<Database, StoreError> {
+    let db = Database::open(&place.database(), &table::INDEX)?;
+    db.keep_log(MOST_LOG)?;
+    Ok(db)
 }
 
 fn emptied(place: &Place) -> Result<(), IndexError> {
