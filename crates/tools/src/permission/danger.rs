@@ -4,9 +4,10 @@ use distiq_lang::shell::{Command, Script, Word};
 
 use super::commands::{Context, ask, deny};
 use super::processes::{self, Shown};
+use super::redirects::written;
 use super::secrets::is_secret_variable;
 use super::sed::Effect;
-use super::shell_line::{judge_inner, take_worse, written};
+use super::shell_line::{judge_inner, take_worse};
 use super::{Part, Verdict, cloud, network, paths::Secret, readers, targets, values};
 
 pub(super) use super::targets::changes;

@@ -5,7 +5,7 @@ use distiq_lang::shell::{Command, Word};
 use super::Part;
 use super::commands::{Context, allow, ask};
 use super::readers::may_be_option;
-use super::shell_line::written;
+use super::redirects::written;
 use super::targets;
 
 /// Tests and actions without a value.

@@ -6,7 +6,7 @@ use super::classes::Class;
 use super::commands::{Context, allow, ask};
 use super::options::{self, Kind, Scan};
 use super::paths::{Area, Secret};
-use super::shell_line::written;
+use super::redirects::written;
 use super::{Part, specials, targets};
 
 /// Returns the verdict on a program that is known to read; `None` where it is not.

@@ -1,101 +1,21 @@
 //! Judges a command line: every command in it, and what they do together.
 
-use std::collections::HashMap;
 use std::path::PathBuf;
 
-use distiq_lang::shell::{self, Assignment, Command, Redirect, Script, Word};
+use distiq_lang::shell::{self, Assignment, Command};
 
 use super::commands::{self, Context};
-use super::paths::{Area, Base, Secret};
+use super::folders::Folders;
+use super::paths::{Area, Base};
+use super::redirects::redirects;
 use super::rules::Rules;
-use super::secrets::is_secret_variable;
 use super::values::Values;
-use super::{Part, Verdict, chains, danger, network, readers, rewrites};
+use super::variables::{assigns, defaults, indirect, is_powerful, runs_later, sets_separators};
+use super::{Part, Verdict, chains, danger, network, rewrites};
 use crate::place::Grounds;
 
 /// How deep lines within lines are followed.
 const MAX_DEPTH: u32 = 4;
-
-/// Variables that change what programs do or load.
-const POWERFUL: &[&str] = &[
-    "PATH",
-    "BASH_ENV",
-    "ENV",
-    "SHELLOPTS",
-    "BASHOPTS",
-    "PROMPT_COMMAND",
-    "IFS",
-    "CDPATH",
-    "HOME",
-    "PAGER",
-    "EDITOR",
-    "VISUAL",
-    "BROWSER",
-    "LESSOPEN",
-    "LESSCLOSE",
-    "LESS",
-    "LESSKEY",
-    "MORE",
-    "MANPAGER",
-    "MANOPT",
-    "RIPGREP_CONFIG_PATH",
-    "GREP_OPTIONS",
-    "RUBYOPT",
-    "RUBYLIB",
-    "CLASSPATH",
-    "RUSTC_WRAPPER",
-    "RUSTC",
-    "RUSTFLAGS",
-    "RUSTUP_TOOLCHAIN",
-    "CC",
-    "CXX",
-    "LD",
-    "AR",
-    "CFLAGS",
-    "MAKEFLAGS",
-    "TMPDIR",
-    "GCONV_PATH",
-    "LOCPATH",
-    "NLSPATH",
-    "HOSTALIASES",
-    "TERMINFO",
-    "TERMCAP",
-    "PS4",
-    "PS0",
-    "PS1",
-    "TAR_OPTIONS",
-    "AWKPATH",
-    "AWKLIBPATH",
-    "SSLKEYLOGFILE",
-    "GLIBC_TUNABLES",
-    "POSIXLY_CORRECT",
-    "SHELL",
-    "HISTFILE",
-    "HISTCONTROL",
-    "GOFLAGS",
-    "GOTOOLCHAIN",
-    "GOPROXY",
-    "SSH_ASKPASS",
-    "SUDO_ASKPASS",
-    "DOCKER_HOST",
-    "KUBECONFIG",
-    "http_proxy",
-    "https_proxy",
-    "HTTP_PROXY",
-    "HTTPS_PROXY",
-    "ALL_PROXY",
-    "JQ_LIBRARY_PATH",
-    "TREE_CHARSET_",
-    "MAGIC",
-    "XZ_OPT",
-    "XZ_DEFAULTS",
-    "ZIPOPT",
-    "UNZIP",
-    "GZIP",
-    "BC_ENV_ARGS",
-    "EXINIT",
-    "VIMINIT",
-];
 
 /// Returns the verdict on each command of a line, as in mode `ask`.
 pub(crate) fn judge(line: &str, cwd: &str, grounds: &Grounds, rules: &Rules) -> Vec<Part> {
@@ -280,59 +200,6 @@ fn command_part(command: &Command, written_as: &Command, context: &Context<'_>) 
     part
 }
 
-/// Judges `${!NAME}`: the variable whose name another one holds.
-fn indirect(command: &Command, written_as: &Command, context: &Context<'_>) -> Option<Part> {
-    let words =
-        written_as.words.iter().chain(written_as.redirects.iter().map(|redirect| &redirect.target));
-    let mut names = words
-        .filter(|word| !word.literal)
-        .flat_map(|word| word.text.split("${!").skip(1))
-        .filter_map(|rest| rest.split('}').next())
-        // An array's keys, or names that begin so.
-        .filter(|inner| {
-            !inner.ends_with(['@', '*']) && !inner.ends_with("[@]") && !inner.ends_with("[*]")
-        });
-    let name = names.next()?;
-    let assigned = context
-        .script
-        .commands
-        .iter()
-        .flat_map(|other| &other.assignments)
-        .filter(|a| a.name == name);
-    let secret = assigned
-        .map(|assignment| &assignment.value.text)
-        .any(|value| is_secret_variable(value) || value.starts_with("${!"));
-    let verdict = if secret { Verdict::Deny } else { Verdict::Ask };
-    let open = command.words.iter().any(|word| word.text.contains("${!"));
-    if !open && !secret {
-        return None;
-    }
-    Some(Part::new("", verdict, "reads a variable that only the run tells"))
-}
-
-/// Returns the variables that `${NAME:=text}` sets.
-fn defaults(command: &Command) -> impl Iterator<Item = &str> {
-    let targets = command.redirects.iter().map(|redirect| &redirect.target);
-    let words = command.words.iter().chain(targets).filter(|word| !word.literal);
-    words.flat_map(|word| word.text.split("${").skip(1)).filter_map(|rest| {
-        let end = rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '_')?;
-        let (name, operator) = rest.split_at_checked(end)?;
-        (operator.starts_with(":=") || operator.starts_with('=')).then_some(name)
-    })
-}
-
-/// Judges the text of a variable that programs run.
-fn runs_later(name: &str, value: &str, context: &Context<'_>) -> Option<Part> {
-    let runs = is_powerful(name) && value.contains(' ') && !value.contains("$(");
-    let line = value.trim_start_matches(['|', '!']);
-    let quoted = ['\'', '"'].into_iter().find_map(|quote| {
-        line.strip_prefix(quote)?.strip_suffix(quote).filter(|inner| !inner.contains(quote))
-    });
-    let line = quoted.unwrap_or(line);
-    let parts = runs.then(|| judge_inner(line, context))?;
-    parts.into_iter().find(|part| part.verdict == Verdict::Deny)
-}
-
 /// Tells what harm hides in texts of a line that may be evaluated: `a='x[$(sudo id)]'; echo $((a))`.
 fn hidden(command: &Command, context: &Context<'_>) -> Option<String> {
     let all = context.script.commands.iter();
@@ -443,11 +310,6 @@ fn read_again(command: &Command, written_as: &Command, context: &Context<'_>) ->
     Some(worst)
 }
 
-/// Tells whether an argument such as `IFS=,` says what parts words, which is followed.
-pub(super) fn sets_separators(word: &Word) -> bool {
-    word.literal && word.text.strip_prefix("IFS=").is_some_and(|value| value.len() < 4)
-}
-
 /// Keeps the worse verdict with its reason, and what either does.
 pub(super) fn take_worse(part: &mut Part, other: Part) {
     if other.verdict > part.verdict {
@@ -458,165 +320,4 @@ pub(super) fn take_worse(part: &mut Part, other: Part) {
     part.network |= other.network;
     part.outside |= other.outside;
     part.rewrites = part.rewrites.or(other.rewrites);
-}
-
-/// Judges setting a variable.
-pub(super) fn assigns(name: &str, value: &str) -> Option<Part> {
-    let off = match name {
-        "NODE_TLS_REJECT_UNAUTHORIZED" | "PYTHONHTTPSVERIFY" => value == "0",
-        "GIT_SSL_NO_VERIFY" => value != "0" && value != "false",
-        "DISTIQ_SANDBOX" => value != "require",
-        "DISTIQ_MODE" => matches!(value, "full" | "auto-edit"),
-        _ => false,
-    };
-    if off {
-        return Some(Part::new("", Verdict::Deny, format!("{name} turns a safeguard off")));
-    }
-    // The system's own programs stay what they are.
-    let plain = ["/usr/bin", "/bin", "/usr/local/bin", "/usr/sbin", "/sbin", "/usr/local/sbin"];
-    if name == "PATH" && value.split(':').all(|folder| plain.contains(&folder)) {
-        return None;
-    }
-    let reason = format!("{name} changes what programs do");
-    is_powerful(name).then(|| Part::new("", Verdict::Ask, reason))
-}
-
-/// Tells whether a variable changes what programs do or load.
-pub(super) fn is_powerful(name: &str) -> bool {
-    const PREFIXES: [&str; 24] = [
-        "LD_",
-        "DYLD_",
-        "GIT_",
-        "BASH_",
-        "npm_config_",
-        "NPM_CONFIG_",
-        "CARGO_",
-        "DISTIQ_",
-        "PYTHON",
-        "PERL",
-        "NODE_",
-        "JAVA_",
-        "_JAVA",
-        "JDK_",
-        "MAVEN_",
-        "YARN_",
-        "PIP_",
-        "UV_",
-        "LESS",
-        "MAN",
-        "GREP_OPT",
-        "SSH_",
-        "BAT_",
-        "MALLOC_",
-    ];
-    const HARMLESS: [&str; 5] =
-        ["NODE_ENV", "GREP_COLORS", "LESSCHARSET", "GIT_PAGER_IN_USE", "PYTHONUNBUFFERED"];
-    !HARMLESS.contains(&name)
-        && (POWERFUL.contains(&name) || PREFIXES.iter().any(|prefix| name.starts_with(prefix)))
-}
-
-fn redirects(redirect: &Redirect, context: &Context<'_>) -> Option<Part> {
-    let target = &redirect.target;
-    if target.text.starts_with("/dev/tcp/") || target.text.starts_with("/dev/udp/") {
-        let host = target.text.split('/').nth(3).unwrap_or_default();
-        let verdict =
-            if matches!(host, "127.0.0.1" | "localhost") { Verdict::Ask } else { Verdict::Deny };
-        return Some(Part {
-            network: true,
-            ..Part::new("", verdict, "opens a connection of its own")
-        });
-    }
-    if redirect.op == "<<<"
-        && context.base.secret(target) == Some(Secret::Beyond)
-        && context.script.commands.iter().any(|c| c.program() == Some("xargs"))
-    {
-        return Some(Part::new("", Verdict::Deny, "reads keys, passwords or history"));
-    }
-    if !redirect.writes_file() {
-        return match (redirect.op, context.base.secret(target)) {
-            ("<" | "<>", Some(Secret::Beyond)) => {
-                Some(Part::new("", Verdict::Deny, "reads keys, passwords or history"))
-            }
-            ("<", Some(Secret::OfProject)) => {
-                Some(Part::new("", Verdict::Ask, "reads a file that may hold keys"))
-            }
-            ("<" | "<>", None) => readers::reads_beyond(target, false, context)
-                .map(|reason| Part::new("", Verdict::Ask, reason)),
-            _ => None,
-        };
-    }
-    written(context.base.area(target), &target.raw)
-}
-
-/// Judges a write to a place.
-pub(super) fn written(area: Area, target: &str) -> Option<Part> {
-    let part = |verdict, reason: &str| Part {
-        writes: true,
-        outside: !matches!(area, Area::Project | Area::Temp | Area::Unknown),
-        ..Part::new("", verdict, format!("{reason} {target}"))
-    };
-    Some(match area {
-        Area::Nowhere => return None,
-        Area::Project => part(Verdict::Ask, "writes"),
-        Area::Temp => part(Verdict::Ask, "writes the temporary file"),
-        Area::Unknown => part(Verdict::Ask, "only the run tells where it writes:"),
-        Area::Home | Area::Beyond => part(Verdict::Ask, "writes outside the project:"),
-        Area::Git => part(Verdict::Deny, "writes git's own file"),
-        Area::Device => part(Verdict::Deny, "writes the device"),
-        Area::Startup => part(Verdict::Deny, "writes a start-up file:"),
-        Area::Above => part(Verdict::Deny, "replaces the project or a folder above it:"),
-        Area::System => part(Verdict::Deny, "writes a system file:"),
-    })
-}
-
-/// A shell of its own: a subshell, or a part of a pipeline.
-type Shell = (u32, Option<(u32, u32)>);
-
-/// The working directory of every shell of a line; `cd` moves the one it stands in.
-struct Folders {
-    of: HashMap<Shell, (Option<PathBuf>, bool)>,
-    begin: (Option<PathBuf>, bool),
-}
-
-impl Folders {
-    fn new(base: &Base<'_>) -> Self {
-        Self { of: HashMap::new(), begin: (base.cwd.clone(), base.strayed) }
-    }
-
-    fn shell(command: &Command) -> Shell {
-        (command.subshell, command.pipe.map(|pipe| (pipe.id, pipe.stage)))
-    }
-
-    /// Goes to where a command begins.
-    fn enter(&self, command: &Command, script: &Script, base: &mut Base<'_>) {
-        let mut found = self.of.get(&Self::shell(command));
-        let mut subshell = command.subshell;
-        while found.is_none() {
-            found = self.of.get(&(subshell, None));
-            if subshell == 0 {
-                break;
-            }
-            subshell = script.subshells.get(subshell as usize).copied().unwrap_or_default();
-        }
-        let (cwd, strayed) = found.unwrap_or(&self.begin).clone();
-        base.cwd = cwd;
-        base.strayed = strayed;
-    }
-
-    /// After `cd`, relative paths begin elsewhere.
-    fn follow(&mut self, command: &Command, written_as: &Command, base: &mut Base<'_>) {
-        if !matches!(command.program(), Some("cd" | "pushd" | "popd")) {
-            return;
-        }
-        let mut targets = command.words.iter().skip(1);
-        let target = targets.find(|word: &&Word| !word.text.starts_with('-') || word.text == "-");
-        let cwd = match target {
-            Some(word) if word.text == "-" => None,
-            Some(word) => base.path(word),
-            None if command.program() == Some("cd") => crate::place::home(),
-            None => None,
-        };
-        let inside = cwd.as_ref().is_some_and(|cwd| cwd.starts_with(&base.grounds.root));
-        self.of.insert(Self::shell(written_as), (cwd, base.strayed || !inside));
-    }
 }

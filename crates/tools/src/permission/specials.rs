@@ -7,7 +7,8 @@ use super::danger::has;
 use super::paths::Area;
 use super::processes::{self, Shown};
 use super::readers::{contents, reads_beyond};
-use super::shell_line::{is_powerful, sets_separators, written};
+use super::redirects::written;
+use super::variables::{is_powerful, sets_separators};
 use super::{Part, awk, find_rules, sed};
 
 /// Programs with rules of their own.

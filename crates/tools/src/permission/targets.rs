@@ -7,7 +7,7 @@ use distiq_lang::shell::{Command, Expands, Word};
 use super::commands::{Context, ask, deny};
 use super::danger::has;
 use super::paths::Area;
-use super::shell_line::written;
+use super::redirects::written;
 use super::{Part, Verdict};
 
 /// Programs that delete or replace what their arguments name.

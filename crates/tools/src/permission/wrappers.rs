@@ -3,7 +3,7 @@
 use distiq_lang::shell::{Command, Word};
 
 use super::commands::{Context, allow, ask};
-use super::shell_line::assigns;
+use super::variables::assigns;
 use super::{Part, readers};
 
 /// Judges a wrapper by its own options; `None` where the program is none, or runs nothing.
