@@ -4,6 +4,7 @@
 //! and not loosen), the environment and the flags.
 
 mod keys;
+mod kind;
 mod layer;
 mod rules;
 mod settings;
@@ -12,7 +13,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-pub use keys::{KEYS, Key, Kind, Layering, Value, canonical, find, parts};
+pub use keys::{KEYS, Key, Layering, canonical, find, parts};
+pub use kind::{Kind, Value};
 pub use settings::{
     CacheAnswers, CacheSettings, CheckpointSettings, EconomySettings, LimitSettings,
     ProviderSettings, RetrySettings, RouteSettings, Sandbox, SandboxBackend, SandboxNetwork,

@@ -7,7 +7,8 @@ use std::path::Path;
 
 use toml::de::{DeTable, DeValue};
 
-use super::keys::{self, KEYS, Key, Kind, Value};
+use super::keys::{self, KEYS, Key};
+use super::kind::{Kind, Value};
 use super::rules::{self, Rule};
 use super::{ConfigError, MAX_FILE_BYTES, Origin};
 use crate::nearest::nearest;

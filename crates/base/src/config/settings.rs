@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use super::keys::{Kind, Value};
+use super::kind::{Kind, Value};
 use super::{Config, Entry};
 use crate::event::Mode;
 use crate::message::Dialect;
