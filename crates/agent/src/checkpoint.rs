@@ -18,6 +18,7 @@ mod node;
 mod pack;
 pub mod plan;
 mod project;
+mod record;
 mod restore;
 pub mod rewind;
 mod scan;

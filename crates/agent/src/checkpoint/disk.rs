@@ -1,12 +1,12 @@
 //! What stands at a path on the disk right now.
 
-use std::fs;
-use std::os::unix::fs::MetadataExt;
+use std::fs::{self, OpenOptions};
+use std::io;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
 use super::known::Stat;
 use super::node::{Hash, Node, RawText};
-use super::pack::read_bounded;
 use super::scan::MAX_FILE_BYTES;
 
 /// A path as it is, with its content where that can be kept.
@@ -49,4 +49,19 @@ pub fn look(root: &Path, path: &RawText) -> Disk {
         None => Node::Unkept { mode, size: stat.size, mtime_ns: stat.mtime_ns },
     };
     Disk { node: Some(node), bytes }
+}
+
+/// Reads a whole file of at most `most` bytes; `None` where it is longer.
+pub fn read_bounded(path: &Path, most: u64) -> io::Result<Option<Vec<u8>>> {
+    use std::io::Read as _;
+    let mut options = OpenOptions::new();
+    // A FIFO that took the file's place must not be waited for, nor a link followed.
+    let file = options
+        .read(true)
+        .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_CLOEXEC)
+        .open(path)?;
+    let length = file.metadata()?.len();
+    let mut bytes = Vec::with_capacity(usize::try_from(length.min(most)).unwrap_or(0) + 1);
+    file.take(most + 1).read_to_end(&mut bytes)?;
+    Ok((bytes.len() as u64 <= most).then_some(bytes))
 }

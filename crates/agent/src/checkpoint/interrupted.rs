@@ -13,9 +13,9 @@ use distiq_base::SessionId;
 use serde::{Deserialize, Serialize};
 
 use super::CheckpointError;
+use super::disk::read_bounded;
 use super::keeper::{Pending, changes_of};
 use super::node::{Change, Manifest};
-use super::pack::read_bounded;
 use super::project::{Cause, Project};
 use super::scan::{Purpose, Tracker};
 use crate::sessions;

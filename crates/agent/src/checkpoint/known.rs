@@ -129,7 +129,7 @@ pub struct Index {
 impl Index {
     /// Reads the file; `None` where it is missing or damaged, which only costs time.
     pub fn load(path: &Path) -> Option<Self> {
-        let bytes = super::pack::read_bounded(path, MAX_BYTES).ok()??;
+        let bytes = super::disk::read_bounded(path, MAX_BYTES).ok()??;
         let (body, sum) = bytes.split_last_chunk::<32>()?;
         let is_whole = Hash::of(body) == Hash(*sum);
         let mut rest = body.strip_prefix(MAGIC).filter(|_| is_whole)?;

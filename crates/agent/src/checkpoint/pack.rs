@@ -7,108 +7,20 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use std::io::Write;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use super::CheckpointError;
 use super::node::Hash;
+use super::record::{
+    Delta, Form, HEAD, LINE, MAGIC, MAX_CHAIN, Packed, Spot, inflate, line, parse_line,
+};
 
 /// A pack is closed at this size.
 const PACK_BYTES: u64 = 128 << 20;
 /// Appended at once.
 const WRITE_BYTES: usize = 1 << 20;
-/// The longest row of contents that are each kept as a difference from the next.
-const MAX_CHAIN: u32 = 16;
-/// Below this a difference saves nothing.
-const MIN_DELTA_BYTES: usize = 256;
-/// Bytes of a line in the index file.
-const LINE: usize = 56;
-const MAGIC: &[u8; 4] = b"DQP1";
-/// Bytes before a record's payload.
-const HEAD: u64 = 40;
-
-/// How a content lies in a pack.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Form {
-    Raw = 0,
-    Deflate = 1,
-    /// A base's hash, the lengths that begin and end alike, and what is between, deflated.
-    Delta = 2,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Spot {
-    pack: u32,
-    offset: u64,
-    stored: u32,
-    raw: u32,
-    form: Form,
-    chain: u32,
-}
-
-/// A content, ready to be stored.
-#[derive(Debug)]
-pub struct Packed {
-    hash: Hash,
-    raw: u32,
-    form: Form,
-    chain: u32,
-    payload: Vec<u8>,
-}
-
-impl Packed {
-    /// Compresses a content of at most 4 GB.
-    pub fn new(bytes: &[u8]) -> Self {
-        let hash = Hash::of(bytes);
-        let raw = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
-        let payload = deflate(bytes);
-        if payload.len() < bytes.len() {
-            Self { hash, raw, form: Form::Deflate, chain: 0, payload }
-        } else {
-            Self { hash, raw, form: Form::Raw, chain: 0, payload: bytes.to_vec() }
-        }
-    }
-
-    /// Compresses a content as its difference from another one, where that is shorter; `chain` is how
-    /// many differences the other one stands on.
-    pub fn against(bytes: &[u8], base: (Hash, &[u8], u32)) -> Self {
-        let (base_hash, base, chain) = base;
-        let hash = Hash::of(bytes);
-        if bytes.len() < MIN_DELTA_BYTES || chain >= MAX_CHAIN || base_hash == hash {
-            return Self::new(bytes);
-        }
-        let start = base.iter().zip(bytes).take_while(|(a, b)| a == b).count();
-        let rest = bytes.len().min(base.len()) - start;
-        let ends = base.iter().rev().zip(bytes.iter().rev()).take(rest);
-        let end = ends.take_while(|(a, b)| a == b).count();
-        let middle = bytes.get(start..bytes.len() - end).unwrap_or_default();
-        let mut payload = base_hash.0.to_vec();
-        for length in [start, end, middle.len()] {
-            payload.extend(u32::try_from(length).unwrap_or(u32::MAX).to_le_bytes());
-        }
-        payload.extend(deflate(middle));
-        // A whole one is hardly ever so short, so it need not be made to compare.
-        if payload.len() > bytes.len() / 6 {
-            let whole = Self::new(bytes);
-            if payload.len() >= whole.payload.len() {
-                return whole;
-            }
-        }
-        let raw = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
-        Self { hash, raw, form: Form::Delta, chain: chain + 1, payload }
-    }
-
-    /// Returns the content's name.
-    pub const fn hash(&self) -> Hash {
-        self.hash
-    }
-
-    /// Returns how many bytes it takes in the store.
-    pub const fn stored_bytes(&self) -> u64 {
-        self.payload.len() as u64 + HEAD + LINE as u64
-    }
-}
 
 /// What is read of an index file so far.
 #[derive(Debug, Default)]
@@ -421,97 +333,6 @@ impl Packs {
         self.refresh()?;
         Ok(before.saturating_sub(self.bytes()))
     }
-}
-
-struct Delta<'a> {
-    base: Hash,
-    start: usize,
-    end: usize,
-    middle: usize,
-    payload: &'a [u8],
-}
-
-impl<'a> Delta<'a> {
-    fn parse(payload: &'a [u8]) -> Option<Self> {
-        let (base, rest) = payload.split_first_chunk::<32>()?;
-        let (start, rest) = rest.split_first_chunk::<4>()?;
-        let (end, rest) = rest.split_first_chunk::<4>()?;
-        let (middle, payload) = rest.split_first_chunk::<4>()?;
-        let length = |bytes: &[u8; 4]| u32::from_le_bytes(*bytes) as usize;
-        let (start, end, middle) = (length(start), length(end), length(middle));
-        Some(Self { base: Hash(*base), start, end, middle, payload })
-    }
-
-    fn apply(&self, base: &[u8], raw: usize) -> Option<Vec<u8>> {
-        let sum = self.start.checked_add(self.end)?.checked_add(self.middle)?;
-        if sum != raw {
-            return None;
-        }
-        let mut bytes = base.get(..self.start)?.to_vec();
-        bytes.extend(inflate(self.payload, self.middle)?);
-        bytes.extend(base.get(base.len().checked_sub(self.end)?..)?);
-        Some(bytes)
-    }
-}
-
-fn deflate(bytes: &[u8]) -> Vec<u8> {
-    use std::io::Read as _;
-    let mut deflated = Vec::with_capacity(bytes.len() / 2);
-    let level = flate2::Compression::new(6);
-    // Reading from memory into memory does not fail.
-    let _ = flate2::read::DeflateEncoder::new(bytes, level).read_to_end(&mut deflated);
-    deflated
-}
-
-/// Returns the content that was deflated; `None` where it has not the length it should have.
-fn inflate(bytes: &[u8], length: usize) -> Option<Vec<u8>> {
-    use std::io::Read as _;
-    let mut inflated = Vec::with_capacity(length);
-    let most = length as u64 + 1;
-    flate2::read::DeflateDecoder::new(bytes).take(most).read_to_end(&mut inflated).ok()?;
-    (inflated.len() == length).then_some(inflated)
-}
-
-fn line(hash: &Hash, spot: &Spot) -> Vec<u8> {
-    let mut line = hash.0.to_vec();
-    line.extend(spot.offset.to_le_bytes());
-    line.extend(spot.stored.to_le_bytes());
-    line.extend(spot.raw.to_le_bytes());
-    line.extend((spot.form as u32).to_le_bytes());
-    line.extend(spot.chain.to_le_bytes());
-    line
-}
-
-fn parse_line(pack: u32, line: &[u8]) -> Option<(Hash, Spot)> {
-    let (hash, rest) = line.split_first_chunk::<32>()?;
-    let (offset, rest) = rest.split_first_chunk::<8>()?;
-    let mut numbers =
-        rest.chunks_exact(4).filter_map(|n| n.try_into().ok().map(u32::from_le_bytes));
-    let (stored, raw) = (numbers.next()?, numbers.next()?);
-    let form = match numbers.next()? {
-        0 => Form::Raw,
-        1 => Form::Deflate,
-        2 => Form::Delta,
-        _ => return None,
-    };
-    let chain = numbers.next()?;
-    let offset = u64::from_le_bytes(*offset);
-    Some((Hash(*hash), Spot { pack, offset, stored, raw, form, chain }))
-}
-
-/// Reads a whole file of at most `most` bytes; `None` where it is longer.
-pub fn read_bounded(path: &Path, most: u64) -> io::Result<Option<Vec<u8>>> {
-    use std::io::Read as _;
-    let mut options = OpenOptions::new();
-    // A FIFO that took the file's place must not be waited for, nor a link followed.
-    let file = options
-        .read(true)
-        .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_CLOEXEC)
-        .open(path)?;
-    let length = file.metadata()?.len();
-    let mut bytes = Vec::with_capacity(usize::try_from(length.min(most)).unwrap_or(0) + 1);
-    file.take(most + 1).read_to_end(&mut bytes)?;
-    Ok((bytes.len() as u64 <= most).then_some(bytes))
 }
 
 #[cfg(test)]

@@ -18,9 +18,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::CheckpointError;
+use super::disk::read_bounded;
 use super::known::{Held, Index, What};
 use super::node::{Change, Hash, Manifest, Node, RawText, same};
-use super::pack::{Packs, read_bounded};
+use super::pack::Packs;
 
 /// How long another process's scan is waited for; the first one of a large project takes seconds.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);

@@ -16,8 +16,9 @@ use serde::{Deserialize, Serialize};
 
 use super::CheckpointError;
 use super::disk::look;
+use super::disk::read_bounded;
 use super::node::{Change, Hash, Manifest, Node, RawText, same};
-use super::pack::{Packs, read_bounded};
+use super::pack::Packs;
 
 /// The largest journal that is read.
 const MAX_JOURNAL_BYTES: u64 = 16 << 20;

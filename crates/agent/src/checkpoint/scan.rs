@@ -7,10 +7,12 @@ use std::sync::atomic::AtomicU32;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::CheckpointError;
+use super::disk::read_bounded;
 use super::git::Git;
 use super::known::{Held, Index, Known, What};
 use super::node::{Change, Hash, Node, Oid, RawText};
-use super::pack::{Packed, Packs, read_bounded};
+use super::pack::Packs;
+use super::record::Packed;
 use super::walk::{Found, Kind, Rules, Walk, Walked};
 
 /// The largest file that is kept.
