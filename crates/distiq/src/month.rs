@@ -6,14 +6,17 @@
 //! [`schedule`]), what the model says, whether that was right, and the clock.
 
 mod baseline;
+mod cast;
 mod dice;
 mod mix;
 mod project;
 mod result;
 mod run;
 mod schedule;
+mod setup;
 mod stage;
 
 pub use mix::{DEFAULT_MIX, Mix, assumptions};
 pub use result::Month;
-pub use run::{Setup, Switches, run};
+pub use run::run;
+pub use setup::{Setup, Switches};

@@ -1,102 +1,47 @@
 //! Runs a month: each project in a thread of its own, with its own server, clock and ledger.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use distiq_agent::{
-    Chosen, CompactionConfig, Config, EscalationConfig, KeptAnswers, PlanConfig, ProjectCode, Rung,
-    TurnLimits, Workbench,
+    Chosen, CompactionConfig, Config, KeptAnswers, ProjectCode, TurnLimits, Workbench,
 };
 use distiq_base::clock::Clock;
 use distiq_base::config::{CacheAnswers, Settings};
 use distiq_base::paths::Home;
 use distiq_base::{ErrorKind, Event, Message, Mode, Money, Op, TurnStatus};
+use distiq_llm::Registry;
 use distiq_llm::retry::Policy as Retry;
-use distiq_llm::{Catalogue, Registry};
 use distiq_router::classify::{Classifier, Label};
-use distiq_router::escalate::correction::second_chance;
-use distiq_router::planning::with_plan;
 use distiq_router::{
-    Candidate, Inputs, Ledger, LedgerOptions, Limits, Policy, ResponseCache, Router, RouterConfig,
-    Table, Task as Job, Tier,
+    Candidate, Inputs, Ledger, LedgerOptions, Limits, ResponseCache, Router, RouterConfig, Table,
+    Tier,
 };
 use distiq_testkit::{Options, ScriptedModel};
 use distiq_tools::{Toolbox, ToolboxConfig};
 use jiff::tz::TimeZone;
 
 use super::baseline::{self, Baselines};
-use super::dice::Dice;
-use super::mix::Mix;
+use super::cast::Cast;
 use super::project;
 use super::result::{Answers, Month, Source};
 use super::schedule::{Task, schedule};
+use super::setup::{Setup, address, check_vendors, premium, settings};
 use super::stage::{Part, Stage, Tries};
 use crate::answers::of_turns;
 use crate::failure::Failure;
-use crate::providers::{self, Choice};
+use crate::providers::Choice;
 
 /// The longest answer that is asked for; vendors refuse more than their models give.
-const MAX_OUTPUT_TOKENS: u64 = 8_000;
+pub(super) const MAX_OUTPUT_TOKENS: u64 = 8_000;
 /// Requests to a model of one turn, with those that make the history shorter.
 const MAX_REQUESTS: u32 = 400;
 /// How often an agent that waits looks at the clock.
 const LOOK: Duration = Duration::from_millis(2);
-
-/// What a month is run with.
-#[derive(Clone, Debug)]
-pub struct Setup {
-    /// What it is made of.
-    pub mix: Mix,
-    /// The user's settings: tiers, tasks, economy.
-    pub settings: Settings,
-    /// What models cost.
-    pub catalogue: Arc<Catalogue>,
-    /// How models are chosen.
-    pub policy: Policy,
-    /// The chance.
-    pub seed: u64,
-    /// What is switched off.
-    pub switches: Switches,
-}
-
-/// What may be switched off, one by one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(missing_docs)]
-pub struct Switches {
-    pub routing: bool,
-    pub local_answers: bool,
-    pub prompt_cache: bool,
-    pub compaction: bool,
-    pub pruning: bool,
-    pub kept_answers: bool,
-    pub other_words: bool,
-    pub long_cache: bool,
-    pub keep_alive: bool,
-    pub plans: bool,
-    pub corrections: bool,
-}
-
-impl Default for Switches {
-    fn default() -> Self {
-        Self {
-            routing: true,
-            local_answers: true,
-            prompt_cache: true,
-            compaction: true,
-            pruning: true,
-            kept_answers: true,
-            other_words: true,
-            long_cache: true,
-            keep_alive: true,
-            plans: true,
-            corrections: true,
-        }
-    }
-}
 
 /// Runs a month.
 pub fn run(setup: &Setup) -> Result<Month, Failure> {
@@ -153,16 +98,16 @@ fn run_project(setup: &Setup, project: u32, tasks: Vec<Task>) -> Result<Month, F
 }
 
 /// What the requests of a project share.
-struct Place<'a> {
-    setup: &'a Setup,
-    settings: Settings,
+pub(super) struct Place<'a> {
+    pub(super) setup: &'a Setup,
+    pub(super) settings: Settings,
     home: Home,
     root: &'a Path,
-    now_ms: Arc<AtomicI64>,
-    stage: Arc<Stage>,
+    pub(super) now_ms: Arc<AtomicI64>,
+    pub(super) stage: Arc<Stage>,
     code: Arc<ProjectCode>,
-    table: Table,
-    premium: Candidate,
+    pub(super) table: Table,
+    pub(super) premium: Candidate,
     router: Arc<Router>,
     /// What models answered so far.
     given: RefCell<HashMap<String, Given>>,
@@ -188,15 +133,6 @@ struct Took {
     is_done: bool,
     /// How often a stronger model said what to do, and how often that was enough.
     corrected: (u64, u64),
-}
-
-/// Who does a request of the user.
-struct Cast {
-    choice: Choice,
-    plan: Option<PlanConfig>,
-    escalation: Option<EscalationConfig>,
-    /// Whether each model does the work.
-    does: BTreeMap<String, Tries>,
 }
 
 impl<'a> Place<'a> {
@@ -324,68 +260,6 @@ impl<'a> Place<'a> {
         }
     }
 
-    /// Tells who does the work of a request, as a run decides it, and by chance whether they can.
-    fn cast(&self, task: &Task, label: Label, chosen: Chosen) -> Result<Cast, Failure> {
-        let route = self
-            .table
-            .tier(chosen.tier, "auto")
-            .map_err(|error| Failure::of(ErrorKind::Config, &error).with_hint(error.hint()))?;
-        let Candidate { provider, model, .. } =
-            route.candidates.into_iter().next().unwrap_or_else(|| self.premium.clone());
-        let mut choice = Choice { provider, model, chosen: Some(chosen) };
-        let economy = &self.settings.economy;
-        let (mut plan, mut escalation, mut planner) = (None, None, None);
-        if self.setup.switches.routing {
-            let at = Clock::Manual(Arc::clone(&self.now_ms)).now();
-            let chosen = choice.chosen.as_ref().filter(|_| economy.plans);
-            let decision =
-                chosen.and_then(|chosen| providers::plan(&self.table, chosen, label, at));
-            if let Some(decision) = decision.filter(|decision| decision.pays) {
-                planner = decision.planner.tier;
-                let rung = |way: Candidate| Rung { way, max_output_tokens: MAX_OUTPUT_TOKENS };
-                plan = Some(PlanConfig {
-                    given: None,
-                    planners: [Some(decision.planner.clone()), decision.above.clone()]
-                        .into_iter()
-                        .flatten()
-                        .map(rung)
-                        .collect(),
-                    only: false,
-                    is_asked: false,
-                    reasons: decision.reasons.clone(),
-                    without: providers::carry_out(&self.table, decision, &mut choice, label),
-                    ask: Arc::clone(&self.stage) as Arc<_>,
-                });
-            }
-            escalation = providers::escalation(economy, &self.table, &choice, None)
-                .filter(|_| economy.escalation);
-        }
-        let first = choice.chosen.as_ref().map_or(Tier::Premium, |chosen| chosen.tier);
-        let ladder = escalation.iter().flat_map(|it| &it.ladder);
-        let ladder = ladder.filter_map(|rung| Some((rung.way.model.clone(), rung.way.tier?)));
-        let all: Vec<_> = std::iter::once((choice.model.clone(), first)).chain(ladder).collect();
-        let next = all.iter().skip(1).map(|(_, tier)| Some(*tier)).chain([None]);
-        let does = all.iter().zip(next);
-        let does = does
-            .map(|((model, tier), next)| (model.clone(), self.tries(task, *tier, planner, next)))
-            .collect();
-        Ok(Cast { choice, plan, escalation, does })
-    }
-
-    /// Tells by chance whether a model of a tier does a request, carrying out a planner's plan where there is one, and
-    /// whether it does once it failed and is told what to do by the next.
-    fn tries(&self, task: &Task, tier: Tier, planner: Option<Tier>, next: Option<Tier>) -> Tries {
-        let mix = &self.setup.mix;
-        let chance = |tier| mix.success(tier, task.label) / 100.0;
-        let first = planner.map_or(chance(tier), |by| with_plan(chance(tier), chance(by)));
-        let again = |by| second_chance(chance(tier), chance(by), mix.second_try / 100.0);
-        let dice = task.seed.wrapping_add(tier as u64);
-        Tries {
-            first: Dice::new(dice, 3).happens(first * 100.0),
-            told: Dice::new(dice, 5).happens(next.map_or(0.0, again) * 100.0),
-        }
-    }
-
     /// Takes a turn in a session of its own; tells what it took.
     async fn turn(
         &self,
@@ -506,87 +380,4 @@ impl<'a> Place<'a> {
             version: env!("CARGO_PKG_VERSION").to_owned(),
         })
     }
-
-    /// Returns the model that writes summaries, as a run chooses it.
-    fn summarizer(&self, way: &Candidate) -> Option<Candidate> {
-        let named = self.table.task(Job::Summarize).ok().flatten();
-        let cheap = || self.table.tier(Tier::Budget, "auto:budget").ok();
-        let same = |it: &Candidate| it.provider == way.provider;
-        match named {
-            Some(route) => route.candidates.into_iter().next(),
-            None => cheap()?.candidates.into_iter().find(same),
-        }
-    }
-}
-
-/// Returns the user's settings with the mix's vendors and nobody else.
-fn settings(setup: &Setup) -> Settings {
-    let mut settings = setup.settings.clone();
-    settings.providers.clear();
-    (settings.provider, settings.model) = (None, None);
-    let Switches {
-        local_answers,
-        prompt_cache,
-        compaction,
-        pruning,
-        kept_answers,
-        other_words,
-        long_cache,
-        keep_alive,
-        plans,
-        corrections,
-        ..
-    } = setup.switches;
-    let economy = &mut settings.economy;
-    economy.local_answers &= local_answers;
-    economy.prompt_cache &= prompt_cache;
-    economy.compaction &= compaction;
-    economy.pruning &= pruning;
-    economy.kept_answers &= kept_answers;
-    economy.long_cache &= long_cache;
-    economy.keep_alive &= keep_alive;
-    economy.plans &= plans;
-    economy.corrections &= corrections;
-    settings.cache.semantic &= other_words;
-    setup.policy.as_str().clone_into(&mut settings.policy);
-    settings
-}
-
-fn check_vendors(setup: &Setup, registry: &Registry) -> Result<(), Failure> {
-    let offers = registry.offers();
-    let is_known =
-        |name: &&String| offers.iter().any(|offer| offer.name == **name && offer.problem.is_none());
-    match setup.mix.providers.iter().find(|name| !is_known(name)) {
-        None => Ok(()),
-        Some(name) => {
-            let message = format!(
-                "The mix's `providers` name `{name}`, which is no vendor that can be simulated"
-            );
-            Err(Failure::new(ErrorKind::Config, message)
-                .with_hint("`distiq models` lists the vendors by their names"))
-        }
-    }
-}
-
-/// Returns the server's address as the vendors' variables tell it.
-fn address(setup: &Setup, server: &ScriptedModel, variable: &str) -> Option<String> {
-    let vendor = variable.strip_suffix("_BASE_URL")?.to_ascii_lowercase();
-    let is_set = setup.mix.providers.contains(&vendor);
-    is_set.then(|| match vendor.as_str() {
-        "anthropic" => server.base_url_anthropic(),
-        "gemini" => server.base_url_gemini(),
-        "ollama" => server.base_url_ollama(),
-        _ => server.base_url_openai(),
-    })
-}
-
-/// Returns the model that baselines are held against: the first of the best tier.
-fn premium(table: &Table) -> Result<Candidate, Failure> {
-    let found = table.tier(Tier::Premium, "auto:premium");
-    let route =
-        found.map_err(|error| Failure::of(ErrorKind::Config, &error).with_hint(error.hint()))?;
-    route.candidates.into_iter().next().ok_or_else(|| {
-        Failure::new(ErrorKind::Config, "None of the mix's `providers` has a model of a tier")
-            .with_hint("`distiq models` lists the vendors; `[tiers]` names models")
-    })
 }
