@@ -49,6 +49,8 @@ pub struct Script {
     pub functions: Vec<String>,
     /// Which subshell each subshell stands in; the first one is that of the line.
     pub subshells: Vec<u32>,
+    /// Variables that stand in expressions, which may set them: `((PATH = 1))`.
+    pub evaluated: Vec<String>,
 }
 
 /// Where a command stands in a pipeline.

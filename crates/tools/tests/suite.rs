@@ -18,6 +18,7 @@ mod suite {
     mod mutation;
     mod permission;
     mod permission_corpus;
+    mod permission_names;
     mod permission_random;
     mod permission_rules;
     mod permission_trace;

@@ -100,6 +100,7 @@ impl Parser<'_> {
                 return Err(ShellError::TooComplex);
             }
         }
+        let named = self.evaluated.names();
         assoc::forget_keys(
             &mut self.evaluated.terms,
             &self.associative,
@@ -110,7 +111,12 @@ impl Parser<'_> {
         if self.scripts == 0 && !judge::is_harmless(&self.evaluated, &commands, &self.functions) {
             commands.iter_mut().for_each(|command| command.opaque = true);
         }
-        let script = Script { commands, functions: self.functions, subshells: self.subshells };
+        let script = Script {
+            commands,
+            functions: self.functions,
+            subshells: self.subshells,
+            evaluated: named,
+        };
         Ok((script, self.evaluated))
     }
 

@@ -29,6 +29,26 @@ pub(super) struct Evaluated {
     pub(super) elements: Vec<Elements>,
 }
 
+impl Evaluated {
+    /// Returns the variables that stand in expressions.
+    pub(super) fn names(&self) -> Vec<String> {
+        let mut names = Vec::new();
+        for term in &self.terms {
+            let mut term = term;
+            while let Term::Key { key: inner, .. } | Term::Elements { value: inner, .. } = term {
+                term = inner;
+            }
+            if let Term::Variable(Use::Expression, name) = term
+                && is_name(name)
+                && !names.contains(name)
+            {
+                names.push(name.clone());
+            }
+        }
+        names
+    }
+}
+
 /// Tells whether nothing that is evaluated can run a substitution.
 pub(super) fn is_harmless(
     evaluated: &Evaluated,

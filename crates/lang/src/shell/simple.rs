@@ -207,6 +207,15 @@ impl Parser<'_> {
         value
     }
 
+    /// Fails on `>&-rm x`, which bash reads as `>&- rm x`, and other shells as the name of a file.
+    fn closing(&mut self, op: &str) -> Result<(), ShellError> {
+        let dash = matches!(op, ">&" | "<&") && self.cursor.peek() == Some('-');
+        match self.cursor.second() {
+            Some(next) if dash && !" \t\n;&|<>()".contains(next) => Err(self.cursor.unexpected()),
+            _ => Ok(()),
+        }
+    }
+
     /// Reads a redirection where one stands.
     pub(super) fn redirect(&mut self, entry: &mut Entry) -> Result<bool, ShellError> {
         self.cursor.peek();
@@ -234,6 +243,7 @@ impl Parser<'_> {
         };
         self.cursor.eat(op);
         self.blanks();
+        self.closing(op)?;
         let redirects = &mut entry.command.redirects;
         let target = if op == "<<" || op == "<<-" {
             entry.here_docs.push((redirects.len(), self.here_doc(op == "<<-")?));

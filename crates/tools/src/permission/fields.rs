@@ -34,36 +34,35 @@ impl Fields {
         self.word.text.push_str(text);
     }
 
+    /// Takes in what a variable holds; unquoted it is parted, and expansions in it are as open as where they stand.
     pub(super) fn value(&mut self, value: &Word, quoted: bool) {
         self.word.tilde |= value.tilde && self.word.text.is_empty();
-        let at = self.word.text.len();
-        let separates = |c: char| self.separators.contains(c);
-        let is_split = !quoted && value.text.contains(separates);
-        if is_split {
-            for c in value.text.chars() {
-                if !self.separators.contains(c) {
-                    self.word.text.push(c);
-                    self.begun = true;
-                } else if self.begun || !self.word.text.is_empty() {
-                    self.next();
-                }
-            }
-        } else {
-            self.text(&value.text);
-            self.begun |= quoted;
-        }
-        // What a file's name is stays open, quoted or not.
-        self.word.pattern |= value.pattern || (!quoted && value.text.contains(['*', '?']));
-        if is_split {
-            return;
-        }
-        self.word.splits |= value.splits;
+        let mut at = 0;
         for span in &value.spans {
-            self.word.spans.push(Span {
-                start: span.start + at,
-                end: span.end + at,
-                ..span.clone()
-            });
+            self.piece(value.text.get(at..span.start).unwrap_or_default(), quoted);
+            let raw = value.text.get(span.start..span.end).unwrap_or_default();
+            self.unknown(raw, &Span { quoted, ..span.clone() });
+            at = span.end;
+        }
+        self.piece(value.text.get(at..).unwrap_or_default(), quoted);
+        self.begun |= quoted;
+        // What a file's name is stays open, quoted or not.
+        self.word.pattern |= value.pattern;
+        self.word.splits |= value.splits;
+    }
+
+    fn piece(&mut self, text: &str, quoted: bool) {
+        if quoted {
+            return self.text(text);
+        }
+        for c in text.chars() {
+            if !self.separators.contains(c) {
+                self.word.text.push(c);
+                self.word.pattern |= matches!(c, '*' | '?');
+                self.begun = true;
+            } else if self.begun || !self.word.text.is_empty() {
+                self.next();
+            }
         }
     }
 

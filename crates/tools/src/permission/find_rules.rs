@@ -6,6 +6,7 @@ use super::Part;
 use super::commands::{Context, allow, ask};
 use super::readers::may_be_option;
 use super::redirects::written;
+use super::shell_line::take_worse;
 use super::targets;
 
 /// Tests and actions without a value.
@@ -99,6 +100,7 @@ const VALUED: &[&str] = &[
 pub(super) fn judge(arguments: &[&Word], command: &Command, context: &Context<'_>) -> Part {
     let mut rest = arguments.iter().copied();
     let mut begun = false;
+    let mut writes: Option<Part> = None;
     while let Some(word) = rest.next() {
         let text = word.text.as_str();
         match text {
@@ -109,7 +111,15 @@ pub(super) fn judge(arguments: &[&Word], command: &Command, context: &Context<'_
             "-delete" => return targets::changes(&[], "deletes what it finds", command, context),
             "-fprint" | "-fprint0" | "-fls" | "-fprintf" => {
                 let part = rest.next().and_then(|file| written(context.base.area(file), &file.raw));
-                return part.unwrap_or_else(|| allow("only reads names"));
+                if text == "-fprintf" {
+                    rest.next();
+                }
+                if let Some(part) = part {
+                    match &mut writes {
+                        Some(worst) => take_worse(worst, part),
+                        None => writes = Some(part),
+                    }
+                }
             }
             _ if PLAIN.contains(&text) || text.starts_with("-O") => {}
             _ if VALUED.contains(&text) || text.starts_with("-newer") => {
@@ -137,5 +147,5 @@ pub(super) fn judge(arguments: &[&Word], command: &Command, context: &Context<'_
     if command.partial {
         return Part { writes: true, ..ask("only the run tells its options") };
     }
-    allow("only reads names")
+    writes.unwrap_or_else(|| allow("only reads names"))
 }

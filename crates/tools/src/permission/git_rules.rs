@@ -1,11 +1,13 @@
 //! Git's commands: which only read.
 
+use std::fs;
+use std::path::Path;
+
 use distiq_lang::shell::Word;
 
-use super::classes::Class;
 use super::commands::{Context, allow, ask, deny};
 use super::paths::Area;
-use super::readers::{handed, may_be_option, reads_beyond};
+use super::readers::{may_be_option, may_hand_options, reads_beyond};
 use super::{Part, Verdict};
 
 /// Subcommands that only read, whatever else they are told, apart from the options below.
@@ -52,6 +54,7 @@ const READING: &[&str] = &[
 /// Options that make a reader write or run something.
 const MORE: &[&str] = &[
     "--output",
+    "--contents",
     "--ext-diff",
     "--textconv",
     "--open-files-in-pager",
@@ -112,6 +115,17 @@ pub(super) fn judge(arguments: &[&Word], context: &Context<'_>) -> Part {
         .or_else(|| listing(subcommand, &texts))
         .unwrap_or_else(|| changing(subcommand, &texts));
     let part = elsewhere.map_or(part.clone(), |folder| in_folder(part, folder, context));
+    let folder = match elsewhere {
+        Some(folder) => context.base.path(folder),
+        None => context.base.cwd.clone(),
+    };
+    let root = &context.base.grounds.root;
+    if part.verdict == Verdict::Allow
+        && folder.is_some_and(|folder| is_other_repository(&folder, root))
+    {
+        let reason = "reads another repository, whose settings may run programs";
+        return Part { writes: true, ..ask(reason) };
+    }
     let beyond = match elsewhere {
         Some(folder) => {
             !matches!(context.base.area(folder), Area::Project | Area::Temp | Area::Unknown)
@@ -147,6 +161,26 @@ fn destroys(subcommand: &str, texts: &[&str]) -> bool {
 }
 
 /// Judges a command that is told to work in another folder.
+/// Tells whether git would read the settings of a repository that is not the project's own: one that lies in the
+/// project, bare or not, or elsewhere.
+fn is_other_repository(folder: &Path, root: &Path) -> bool {
+    let Ok(folder) = fs::canonicalize(folder) else { return false };
+    for above in folder.ancestors().take_while(|above| *above != root) {
+        let own = above.join(".git");
+        if let Ok(meta) = fs::symlink_metadata(&own) {
+            // A submodule's or a worktree's lie in the project's.
+            let target = fs::read_to_string(&own).ok().filter(|_| meta.is_file());
+            let target = target.as_deref().and_then(|text| text.strip_prefix("gitdir: "));
+            let target = target.and_then(|path| fs::canonicalize(above.join(path.trim())).ok());
+            return !target.is_some_and(|target| target.starts_with(root.join(".git")));
+        }
+        if above.join("HEAD").is_file() && above.join("objects").is_dir() {
+            return true;
+        }
+    }
+    false
+}
+
 fn in_folder(part: Part, folder: &Word, context: &Context<'_>) -> Part {
     match (context.base.area(folder), part.verdict) {
         (Area::Project | Area::Temp, _) => part,
@@ -199,7 +233,7 @@ fn reading(
     let mut before_paths = words.iter().take_while(|word| word.text != "--");
     // `… | xargs git log`: what is handed may be options.
     let handed = context.script.commands.get(context.index).is_some_and(|command| {
-        command.partial && !texts.contains(&"--") && handed(command, context) == Class::Text
+        command.partial && !texts.contains(&"--") && may_hand_options(command, context)
     });
     if handed || before_paths.any(|word| may_be_option(word, context)) {
         return Some(Part { writes: true, ..ask("only the run tells its options") });

@@ -34,7 +34,7 @@ pub(super) fn judge(
     if let Some(part) = writes(&scan, context) {
         return Some(part);
     }
-    if command.partial && !row.is_total && handed(command, context) == Class::Text {
+    if command.partial && !row.is_total && may_hand_options(command, context) {
         return Some(Part { writes: true, ..ask("only the run tells its options") });
     }
     Some(by_kind(program, row.kind, &scan, command, context))
@@ -55,9 +55,11 @@ fn by_kind(
             return Part { writes: true, ..ask(format!("{program} does more with arguments")) };
         }
         Kind::None => return allow("only reads or prints"),
-        Kind::One if operands.len() > 1 => {
+        // Patterns and expansions may bring a second one.
+        Kind::One if operands.len() > 1 || command.partial || operands.iter().any(|o| o.splits) => {
+            let second = usize::from(operands.len() > 1);
             return targets::changes(
-                operands.get(1..).unwrap_or_default(),
+                operands.get(second..).unwrap_or_default(),
                 "writes its second file",
                 command,
                 context,
@@ -123,7 +125,45 @@ pub(super) fn may_be_option(word: &Word, context: &Context<'_>) -> bool {
     if word.spans.iter().all(|span| span.expands == Expands::Process) {
         return false;
     }
-    context.values.class(word, context.index) == Class::Text || has_dashed_file(context)
+    context.values.class(word, context.index) == Class::Text
+        || has_dashed_file(context)
+        || splits && has_dashed_field(context)
+}
+
+/// Tells whether words that come at run time may be options.
+pub(super) fn may_hand_options(command: &Command, context: &Context<'_>) -> bool {
+    handed(command, context) == Class::Text
+        || command.via.as_deref() == Some("xargs")
+            && (has_dashed_file(context) || has_dashed_field(context))
+}
+
+/// Tells whether a name below the working directory may be parted into words of which one is an option.
+fn has_dashed_field(context: &Context<'_>) -> bool {
+    const MOST: usize = 20_000;
+    let dashed = |name: &str| {
+        let fields = name.split_whitespace();
+        fields.into_iter().any(|field| {
+            let bare = field.trim_start_matches(['\\', '"', '\'']);
+            bare.len() > 1 && bare.starts_with('-')
+        })
+    };
+    let Some(cwd) = context.base.cwd.as_ref() else { return true };
+    let mut folders = vec![cwd.clone()];
+    let mut seen = 0;
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+            seen += 1;
+            let name = entry.file_name();
+            if seen > MOST || dashed(&name.to_string_lossy()) {
+                return true;
+            }
+            // What git keeps for itself is no name of the project.
+            if name != ".git" && entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                folders.push(entry.path());
+            }
+        }
+    }
+    false
 }
 
 /// Tells whether a file of the working directory may be taken for an option.

@@ -4,7 +4,7 @@ use distiq_lang::shell::{Command, Word};
 
 use super::commands::{Context, ask};
 use super::danger;
-use super::readers::contents;
+use super::readers::{contents, may_be_option, may_hand_options};
 use super::{Part, Verdict};
 
 /// Judges a `sed`.
@@ -82,6 +82,12 @@ pub(super) fn judge(arguments: &[&Word], command: &Command, context: &Context<'_
         if let Some(part) = danger::effects(&effects, context) {
             return part;
         }
+    }
+    // `-i` among the files rewrites all of them.
+    if files.iter().any(|file| may_be_option(file, context))
+        || command.partial && may_hand_options(command, context)
+    {
+        return Part { writes: true, ..ask("only the run tells its options") };
     }
     contents("sed", &files, &[], command, context)
 }

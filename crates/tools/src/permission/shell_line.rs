@@ -10,7 +10,9 @@ use super::paths::{Area, Base};
 use super::redirects::redirects;
 use super::rules::Rules;
 use super::values::Values;
-use super::variables::{assigns, defaults, indirect, is_powerful, runs_later, sets_separators};
+use super::variables::{
+    assigns, defaults, filled, indirect, is_powerful, runs_later, sets_separators,
+};
 use super::{Part, Verdict, chains, danger, network, rewrites};
 use crate::place::Grounds;
 
@@ -99,6 +101,10 @@ fn judge_in(line: &str, setting: Setting<'_>, cwd: Option<PathBuf>) -> Vec<Part>
         if let Some(reading) = readings.first() {
             folders.follow(reading, command, &mut context.base);
         }
+    }
+    if script.evaluated.iter().any(|name| is_powerful(name)) {
+        let part = Part::new(line.trim(), Verdict::Ask, "changes what programs do");
+        add(&mut parts, Part { writes: true, ..part });
     }
     chains::send_secrets(&script, &mut parts);
     if let Some((index, reason)) = chains::runs_what_it_fetches(&script, &context) {
@@ -190,7 +196,7 @@ fn command_part(command: &Command, written_as: &Command, context: &Context<'_>) 
     if let Some(worse) = indirect(command, written_as, context) {
         take_worse(&mut part, worse);
     }
-    if defaults(written_as).any(is_powerful) {
+    if defaults(written_as).chain(filled(written_as)).any(is_powerful) {
         take_worse(&mut part, Part::new("", Verdict::Ask, "changes what programs do"));
     }
     if let Some(name) = danger::secret_variable(written_as) {

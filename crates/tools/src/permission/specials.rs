@@ -6,7 +6,7 @@ use super::commands::{Context, allow, ask};
 use super::danger::has;
 use super::paths::Area;
 use super::processes::{self, Shown};
-use super::readers::{contents, reads_beyond};
+use super::readers::{contents, may_be_option, reads_beyond};
 use super::redirects::written;
 use super::variables::{is_powerful, sets_separators};
 use super::{Part, awk, find_rules, sed};
@@ -394,7 +394,8 @@ fn lists_archive(arguments: &[&Word], command: &Command, context: &Context<'_>) 
             )
             || word.text.starts_with("--file=")
     });
-    if !(lists && harmless && arguments.iter().all(|word| word.literal || word.glob)) {
+    let known = |word: &&Word| word.literal || word.glob && !may_be_option(word, context);
+    if !(lists && harmless && arguments.iter().all(known)) {
         return None;
     }
     let files: Vec<&Word> =

@@ -204,3 +204,18 @@ pub(super) fn defaults(command: &Command) -> impl Iterator<Item = &str> {
         (operator.starts_with(":=") || operator.starts_with('=')).then_some(name)
     })
 }
+
+/// Returns the variables that a command puts numbers into: `{NAME}>file`, `wait -p NAME`.
+pub(super) fn filled(command: &Command) -> impl Iterator<Item = &str> {
+    let files = command
+        .redirects
+        .iter()
+        .filter_map(|redirect| redirect.fd.as_deref()?.strip_prefix('{')?.strip_suffix('}'));
+    let waits = command.program() == Some("wait");
+    let words = command.words.iter().skip(1).filter(move |_| waits);
+    let named = words.map(|word| match word.text.split_once('p') {
+        Some((options, name)) if options.starts_with('-') && !name.is_empty() => name,
+        _ => word.text.as_str(),
+    });
+    files.chain(named)
+}
