@@ -84,6 +84,10 @@ pub struct Command {
     pub reads_pipe: bool,
     /// The innermost pipeline that it is a part of.
     pub pipe: Option<Pipe>,
+    /// The row of commands joined by `&&` that it stands in, from 1: each runs only if those before it succeeded.
+    pub chain: u32,
+    /// Whether it may not run: behind `&&` or `||`, in a condition, a loop, a `case` or a function.
+    pub conditional: bool,
     /// Whether it stands in a loop whose condition never changes, such as `while true`.
     pub endless: bool,
     /// Whether further arguments come at run time (`xargs`, `find -exec`, `parallel`).

@@ -19,6 +19,7 @@ mod git_rules;
 mod hunts;
 mod known;
 mod leaks;
+mod names;
 mod network;
 mod options;
 mod parameters;

@@ -38,8 +38,9 @@ pub(super) fn declared(
     let words = command.words.get(1..).unwrap_or_default();
     // Behind the first name `-A` is no option any more.
     let Some((option, names)) = words.split_first() else { return Vec::new() };
-    let plain =
-        names.iter().all(|word| is_name(stem(word)) && (word.literal || word.raw.contains("=(")));
+    let plain = names
+        .iter()
+        .all(|word| is_name(declared_name(word)) && (word.literal || word.raw.contains("=(")));
     let shadowed = functions.iter().any(|name| CHANGING.contains(&name.as_str()));
     if !declares || !option.literal || option.text != "-A" || !plain || shadowed {
         return Vec::new();
@@ -116,4 +117,9 @@ fn evaluates(term: &Term, array: &str) -> bool {
 /// Returns the variable of a word such as `NAME=value` or `NAME[key]`.
 fn stem(word: &Word) -> &str {
     word.text.split(['=', '+', '[']).next().unwrap_or_default()
+}
+
+/// Returns what stands before the value in a declaration.
+fn declared_name(word: &Word) -> &str {
+    word.text.split('=').next().unwrap_or_default().trim_end_matches('+')
 }

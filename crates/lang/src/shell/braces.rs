@@ -4,9 +4,15 @@
 const MAX_WORDS: usize = 64;
 
 /// Returns the words that the braces of a source text make, or `None` where that is not certain: with
-/// substitutions in it, which would then stand several times, or too many words.
+/// substitutions in it, which would then stand several times, expansions in expansions, or too many words.
 pub(super) fn expand(raw: &str) -> Option<Vec<String>> {
     if raw.contains("$(") || raw.contains("<(") || raw.contains(">(") || raw.contains('`') {
+        return None;
+    }
+    // Where an expansion ends is certain only without braces and quotes in it.
+    let mut expansions = raw.split("${").skip(1).map(|rest| rest.split_once('}'));
+    let plain = |inner: &str| !inner.contains(['{', '\'', '"', '\\']);
+    if !expansions.all(|split| split.is_some_and(|(inner, _)| plain(inner))) {
         return None;
     }
     let mut words = vec![String::new()];

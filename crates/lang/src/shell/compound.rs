@@ -25,7 +25,9 @@ impl Parser<'_> {
                 return Err(self.cursor.unexpected());
             }
         } else {
-            match self.reserved() {
+            let word = self.reserved();
+            let grouped = matches!(word, Some("{" | "[["));
+            match word {
                 Some("{") => self.block("{", "}")?,
                 Some("if") => self.condition()?,
                 Some("while") => self.conditional_loop("while")?,
@@ -41,6 +43,9 @@ impl Parser<'_> {
                 }
                 Some("in") | None => return self.simple(),
                 Some(_) => return Err(self.cursor.unexpected()),
+            }
+            if !grouped {
+                self.mark(first, |command| command.conditional = true);
             }
         }
         self.group_redirects(first)
@@ -288,7 +293,13 @@ impl Parser<'_> {
                 self.reserved(),
                 Some("{" | "if" | "while" | "until" | "for" | "select" | "case" | "[[")
             );
-        if compound { self.command() } else { Err(self.cursor.unexpected()) }
+        if !compound {
+            return Err(self.cursor.unexpected());
+        }
+        let first = self.found();
+        self.command()?;
+        self.mark(first, |command| command.conditional = true);
+        Ok(())
     }
 }
 

@@ -42,6 +42,8 @@ pub(super) struct Parser<'t> {
     pub(super) subshells: Vec<u32>,
     /// How many pipelines were found.
     pub(super) pipes: u32,
+    /// How many rows of commands joined by `&&` were found.
+    pub(super) chains: u32,
 }
 
 /// Reads a whole script; `scripts` counts the scripts and wrappers around it.
@@ -67,6 +69,7 @@ pub(super) fn parse_evaluated(text: &str, scripts: u32) -> Result<(Script, Evalu
         subshell: 0,
         subshells: vec![0],
         pipes: 0,
+        chains: 0,
     };
     if let Some(at) = text.find('\0') {
         parser.cursor.seek(at);
@@ -139,6 +142,7 @@ impl Parser<'_> {
             subshell: self.subshell,
             subshells: std::mem::take(&mut self.subshells),
             pipes: self.pipes,
+            chains: self.chains,
         };
         read(&mut inner)?;
         heredoc::none_waiting(&inner)?;
@@ -148,6 +152,7 @@ impl Parser<'_> {
         self.evaluated = inner.evaluated;
         self.subshells = inner.subshells;
         self.pipes = inner.pipes;
+        self.chains = inner.chains;
         Ok(())
     }
 
@@ -322,12 +327,26 @@ impl Parser<'_> {
     }
 
     fn and_or(&mut self) -> Result<(), ShellError> {
+        self.chains += 1;
+        let (mut chain, mut conditional) = (self.chains, false);
         loop {
+            let first = self.found();
             self.pipeline()?;
+            self.mark(first, |command| {
+                // Those within were numbered already.
+                if command.chain == 0 {
+                    command.chain = chain;
+                }
+                command.conditional |= conditional;
+            });
             self.blanks();
-            if !self.cursor.eat("&&") && !self.cursor.eat("||") {
+            if self.cursor.eat("||") {
+                self.chains += 1;
+                chain = self.chains;
+            } else if !self.cursor.eat("&&") {
                 return Ok(());
             }
+            conditional = true;
             self.gap()?;
         }
     }

@@ -159,6 +159,10 @@ impl Parser<'_> {
         if self.scripts >= MAX_SCRIPTS {
             return Err(ShellError::TooComplex);
         }
+        // Behind such a text bash 5.2 does not know the next line's first word: it runs `!` as a program.
+        if text.ends_with("\\\n") {
+            command.opaque = true;
+        }
         let (script, evaluated) = match grammar::parse_evaluated(text, self.scripts + 1) {
             Ok(read) => read,
             Err(ShellError::TooComplex) => return Err(ShellError::TooComplex),
@@ -174,8 +178,10 @@ impl Parser<'_> {
         let mut commands = script.commands;
         // A script of its own is a shell of its own, unless the shell itself reads it.
         let base = self.inner_subshells(command, &script.subshells);
-        let pipes = self.pipes;
+        let (pipes, chains) = (self.pipes, self.chains);
         for inner in &mut commands {
+            inner.chain += chains;
+            self.chains = self.chains.max(inner.chain);
             if let Some(pipe) = &mut inner.pipe {
                 pipe.id += pipes;
                 self.pipes = self.pipes.max(pipe.id);

@@ -142,8 +142,9 @@ impl Parser<'_> {
             return Err(self.cursor.fail("a subscript with blanks in it"));
         };
         let value = rest.strip_prefix('=').or_else(|| rest.strip_prefix("+="));
-        let Some(value) = value.filter(|_| !index.contains(['[', '\'', '\\', '`'])) else {
-            if word.raw.contains("]=") || word.raw.contains("]+=") {
+        let unclear = ['[', '\'', '"', '\\', '`'];
+        let Some(value) = value.filter(|_| !index.contains(unclear)) else {
+            if word.raw.contains("]=") || word.raw.contains("]+=") || index.contains(unclear) {
                 return Err(self.cursor.fail("a subscript whose end is not clear"));
             }
             self.cursor.seek(start);

@@ -182,6 +182,10 @@ impl Parser<'_> {
             }
             Some(c) if c.is_ascii_digit() || "@*#?-$!".contains(c) => {
                 self.cursor.bump_raw();
+                // Bash takes `$${` and `$$(` for the beginning of an expansion where it looks for a bracket's end.
+                if c == '$' && matches!(self.cursor.peek(), Some('{' | '(')) {
+                    return Err(self.cursor.unexpected());
+                }
                 expands = match c {
                     '#' | '?' | '$' | '!' => Expands::Number,
                     '-' => Expands::Other,

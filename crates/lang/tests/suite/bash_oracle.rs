@@ -139,6 +139,15 @@ const PIECES: &[&str] = &[
     "@P",
     "+=",
     ">&",
+    ">&-",
+    "<&-",
+    "{x}>",
+    "{y[x]}>",
+    " - ",
+    "env x=",
+    "set -k; ",
+    "shopt -s extglob; ",
+    "exec ",
     "read x ",
     "read -ra x ",
     "<<< 'z[$(aa)]'; ",
@@ -277,7 +286,7 @@ const HANDLER: &str = r#"() {
     builtin printf '%s\0' "$1" >> "$LOG"
     local log; log=$(<"$LOG")
     if ((${#log} > 2000)); then builtin kill -9 0; fi
-    if [ "$1" = bash ] && [ "$2" = -c ]; then builtin eval "$3"; fi
+    if [ "$1" = bash ] && [ "$2" = -c ] && [[ $3 != [-+]* ]]; then builtin eval "$3"; fi
     return 1
 }"#;
 

@@ -4,6 +4,7 @@ use distiq_lang::shell::{Command, Expands, Word};
 
 use super::classes::Class;
 use super::commands::{Context, allow, ask};
+use super::names::{has_dashed_field, has_dashed_file, links_out, pattern_links_out};
 use super::options::{self, Kind, Scan};
 use super::paths::{Area, Secret};
 use super::redirects::written;
@@ -137,44 +138,6 @@ pub(super) fn may_hand_options(command: &Command, context: &Context<'_>) -> bool
             && (has_dashed_file(context) || has_dashed_field(context))
 }
 
-/// Tells whether a name below the working directory may be parted into words of which one is an option.
-fn has_dashed_field(context: &Context<'_>) -> bool {
-    const MOST: usize = 20_000;
-    let dashed = |name: &str| {
-        let fields = name.split_whitespace();
-        fields.into_iter().any(|field| {
-            let bare = field.trim_start_matches(['\\', '"', '\'']);
-            bare.len() > 1 && bare.starts_with('-')
-        })
-    };
-    let Some(cwd) = context.base.cwd.as_ref() else { return true };
-    let mut folders = vec![cwd.clone()];
-    let mut seen = 0;
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
-            seen += 1;
-            let name = entry.file_name();
-            if seen > MOST || dashed(&name.to_string_lossy()) {
-                return true;
-            }
-            // What git keeps for itself is no name of the project.
-            if name != ".git" && entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-                folders.push(entry.path());
-            }
-        }
-    }
-    false
-}
-
-/// Tells whether a file of the working directory may be taken for an option.
-pub(super) fn has_dashed_file(context: &Context<'_>) -> bool {
-    const MOST: usize = 5_000;
-    let Some(Ok(entries)) = context.base.cwd.as_ref().map(std::fs::read_dir) else { return true };
-    let mut entries = entries.flatten();
-    entries.by_ref().take(MOST).any(|entry| entry.file_name().to_string_lossy().starts_with('-'))
-        || entries.next().is_some()
-}
-
 /// Programs whose first argument is a pattern or a script, unless an option brings it.
 const PATTERNED: [&str; 17] = [
     "grep", "egrep", "fgrep", "zgrep", "rg", "ag", "sed", "awk", "gawk", "mawk", "jq", "yq", "tr",
@@ -234,6 +197,10 @@ pub(super) fn contents(
         if let Some(reason) = reads_beyond(word, recursive, context) {
             return ask(reason);
         }
+    }
+    // `grep -R` and `rg -L` go where links lead.
+    if recursive && follows_links(program, command) && links_out(context) {
+        return ask("follows links that lead out of the project");
     }
     if recursive && context.base.strayed {
         return ask("reads everything below a folder outside the project");
@@ -350,6 +317,9 @@ pub(super) fn reads_beyond(word: &Word, recursive: bool, context: &Context<'_>) 
     if base.strayed && !word.text.starts_with(['/', '~']) {
         return Some("only the run tells in which folder it reads".to_owned());
     }
+    if word.glob && pattern_links_out(&path, context) {
+        return Some(format!("follows a link out of the project: {}", word.raw));
+    }
     let area = base.area_of(&path);
     let public = is_public(&path.to_string_lossy());
     let beyond = match area {
@@ -364,6 +334,14 @@ pub(super) fn reads_beyond(word: &Word, recursive: bool, context: &Context<'_>) 
     }
     (base.secret(word) == Some(Secret::OfProject))
         .then(|| "touches a file that may hold keys or passwords".to_owned())
+}
+
+fn follows_links(program: &str, command: &Command) -> bool {
+    let letter = if matches!(program, "rg" | "ag") { ['L', 'f'] } else { ['R', 'S'] };
+    command.words.iter().skip(1).any(|word| match word.text.strip_prefix("--") {
+        Some(long) => long == "follow" || long.starts_with("dereference-r"),
+        None => word.text.starts_with('-') && word.text.contains(letter),
+    })
 }
 
 fn is_recursive(program: &str, command: &Command) -> bool {

@@ -83,13 +83,19 @@ fn judge_in(line: &str, setting: Setting<'_>, cwd: Option<PathBuf>) -> Vec<Part>
         folders.enter(command, &script, &mut context.base);
         let readings = values.readings(command, &context.base);
         let mut part = None;
-        for reading in &readings {
-            let read = command_part(reading, command, &context);
-            match &mut part {
-                Some(part) => take_worse(part, read),
-                None => part = Some(read),
+        let here = (context.base.cwd.clone(), context.base.strayed);
+        let others = folders.others(command);
+        for place in std::iter::once(here.clone()).chain(others) {
+            (context.base.cwd, context.base.strayed) = place;
+            for reading in &readings {
+                let read = command_part(reading, command, &context);
+                match &mut part {
+                    Some(part) => take_worse(part, read),
+                    None => part = Some(read),
+                }
             }
         }
+        (context.base.cwd, context.base.strayed) = here;
         if let Some(mut part) = part {
             part.text = command.text.trim().to_owned();
             if part.verdict == Verdict::Ask && context.base.cwd != begin {
@@ -99,7 +105,7 @@ fn judge_in(line: &str, setting: Setting<'_>, cwd: Option<PathBuf>) -> Vec<Part>
             add(&mut parts, part);
         }
         if let Some(reading) = readings.first() {
-            folders.follow(reading, command, &mut context.base);
+            folders.follow(reading, command, &script, &mut context.base);
         }
     }
     if script.evaluated.iter().any(|name| is_powerful(name)) {

@@ -85,6 +85,46 @@ fn other_repositories_are_asked_about() {
 }
 
 #[test]
+fn links_that_lead_out_are_not_followed_unasked() {
+    let lines = ["cat *.txt", "head -1 s*", "grep -R x .", "rg -L x", "rg --follow x src"];
+    let project = Project::new(&[("a.txt", ""), ("src/a.txt", ""), ("src/b.rs", "")]);
+    std::os::unix::fs::symlink("a.txt", project.root.join("s.txt")).unwrap();
+    assert_eq!(verdicts(&project, &lines), all(&lines, Verdict::Allow));
+    let outside = project.root.parent().unwrap().join("outside");
+    std::fs::write(&outside, "").unwrap();
+    std::os::unix::fs::symlink(&outside, project.root.join("src.txt")).unwrap();
+    assert_eq!(verdicts(&project, &lines), all(&lines, Verdict::Ask));
+    let others = ["cat src/*", "grep -r x .", "rg x", "cat a*.txt"];
+    assert_eq!(verdicts(&project, &others), all(&others, Verdict::Allow));
+}
+
+#[test]
+fn a_cd_that_may_not_have_been_made_counts_both_ways() {
+    let project = Project::new(&[("a.txt", ""), ("src/b.rs", "")]);
+    let asked = [
+        "cd x/y/z; cat ../../../a.txt",
+        "cd x && ls; cat ../a.txt",
+        "false && cd src; cat ../a.txt",
+        "if false; then cd src; fi; cat ../a.txt",
+        "cd() { :; }; cd src; cat ../a.txt",
+        "f() { cd src; }; cat ../a.txt",
+        "for x in; do cd src; done; cat ../a.txt",
+        "bash -c 'false && cd src; cat ../a.txt'",
+    ];
+    assert_eq!(verdicts(&project, &asked), all(&asked, Verdict::Ask));
+    let allowed = [
+        "cd src; cat ../a.txt",
+        "cd src && ls && cat ../a.txt",
+        "cd src || exit 1; cat ../a.txt",
+        "(cd src && cat ../a.txt); cat a.txt",
+        "if [ -d src ]; then cd src && cat ../a.txt; fi",
+        "cd src && { ls; cat ../a.txt; }",
+        "bash -c 'cd src && cat ../a.txt'",
+    ];
+    assert_eq!(verdicts(&project, &allowed), all(&allowed, Verdict::Allow));
+}
+
+#[test]
 fn what_sets_or_deletes_without_a_word_of_it_is_asked_about() {
     let project = Project::new(&[("a.txt", "")]);
     let asked = [
