@@ -7,6 +7,19 @@ use super::values::{Values, sets_otherwise};
 /// Programs that leave lines out or order them, and change none.
 const SELECTING: [&str; 8] = ["grep", "egrep", "fgrep", "sort", "uniq", "head", "tail", "tac"];
 
+/// Tells what is sure of a value without expansions, one of too many to follow each.
+fn written_class(value: &Word) -> Class {
+    let list = !value.literal && !value.glob;
+    let below = !value.text.starts_with(['/', '~', '-', '.']) && !value.text.contains("..");
+    match below && !list {
+        true if value.text.chars().all(|c| c.is_ascii_alphanumeric() || " _".contains(c)) => {
+            Class::Names
+        }
+        true => Class::AnyNames,
+        false => Class::Text,
+    }
+}
+
 /// What is sure of a text that only the run brings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Class {
@@ -100,7 +113,7 @@ impl Values<'_> {
                 class = worse(
                     class,
                     match value.spans.as_slice() {
-                        [] => Class::Names,
+                        [] => written_class(value),
                         [Span { expands: Expands::Command(script), .. }] => script_class(script),
                         _ => Class::Text,
                     },

@@ -120,6 +120,9 @@ impl Values<'_> {
                 continue;
             }
             for assignment in command.assignments.iter().filter(|a| a.name == name) {
+                if is_list(&assignment.value) {
+                    return None;
+                }
                 // What a loop goes over is split before, all else is not.
                 values.push((assignment.value.clone(), assignment.each));
             }
@@ -386,11 +389,17 @@ pub(super) fn sets_otherwise(command: &Command, name: &str, values: &mut Vec<Wor
                 let Some(value) =
                     word.text.strip_prefix(name).and_then(|rest| rest.strip_prefix('='))
                 else {
-                    if word.text == name && program != "export" && program != "readonly" {
+                    let rest = word.text.strip_prefix(name);
+                    if rest.is_some_and(|rest| rest.starts_with("+="))
+                        || word.text == name && program != "export" && program != "readonly"
+                    {
                         return true;
                     }
                     continue;
                 };
+                if value.starts_with('(') {
+                    return true;
+                }
                 let skip = name.len() + 1;
                 let spans = word
                     .spans
@@ -407,6 +416,11 @@ pub(super) fn sets_otherwise(command: &Command, name: &str, values: &mut Vec<Wor
         }
         _ => shell::sets(command, name),
     }
+}
+
+/// Tells whether a value is a list of elements: `(a b)`.
+fn is_list(value: &Word) -> bool {
+    !value.literal && value.spans.is_empty() && value.raw.starts_with('(')
 }
 
 /// Returns the variables in a command's words and targets, each once.

@@ -144,6 +144,12 @@ fn what_sets_or_deletes_without_a_word_of_it_is_asked_about() {
         "declare -a 'a=($(touch x))'; echo",
         "echo x >&'$(touch y)'",
         "x=$(cat a.txt); [ -v \"$x\" ]",
+        "x=a.txt; declare x+=/../../../etc/passwd; cat $x",
+        "x=a.txt; x=(/etc/passwd); cat $x",
+        "for x in 1 2 3 4 5 6 7 8 9 a b c d e f g h /etc/passwd; do cat $x; done",
+        "for x in 1 2 3 4 5 6 7 8 9 a b c d e f g h ../../x; do cat $x; done",
+        "x=a.txt; declare -a x=(/etc/passwd); cat $x",
+        "x=a.txt; declare -n r=x; r=/etc/passwd; cat $x",
     ];
     let found = verdicts(&project, &asked);
     let wrong: Vec<_> = found.iter().filter(|(_, verdict)| *verdict == Verdict::Allow).collect();
@@ -153,6 +159,7 @@ fn what_sets_or_deletes_without_a_word_of_it_is_asked_about() {
         "find . -fprint /dev/null -name x",
         "declare -A m; for k in a b; do m[$k]=1; done; echo \"${!m[@]}\"",
         "git blame a.txt",
+        "for x in 1 2 3 4 5 6 7 8 9 a b c d e f g h i j; do echo $x; git log -1 $x; done",
     ];
     assert_eq!(verdicts(&project, &allowed), all(&allowed, Verdict::Allow));
 }
