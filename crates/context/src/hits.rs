@@ -145,7 +145,8 @@ fn first_line(hit: &Hit, chars: usize, lines: &mut Lines) -> Option<String> {
     let lines = lines.get(&hit.path, hit.start_line, hit.end_line)?;
     lines
         .iter()
-        .map(|line| line.trim())
+        .flat_map(|line| line.lines())
+        .map(str::trim)
         .find(|line| line.chars().any(char::is_alphanumeric))
         .map(|line| cut(line, chars))
 }
@@ -155,7 +156,8 @@ fn telling(hit: &Hit, terms: &HashSet<String>, lines: &mut Lines) -> Option<(u32
     let analyzer = Analyzer::default();
     let mut best: Option<(usize, u32, &str)> = None;
     let from = hit.start_line.checked_add(1)?;
-    for (number, line) in (from..).zip(lines.get(&hit.path, from, hit.end_line)?).take(400) {
+    let lines = (from..).zip(lines.get(&hit.path, from, hit.end_line)?).take(400);
+    for (number, line) in lines.flat_map(|(at, line)| line.lines().map(move |line| (at, line))) {
         let found: HashSet<String> =
             analyzer.analyze(line).into_iter().filter(|term| terms.contains(term)).collect();
         if found.len() > best.map_or(0, |(count, ..)| count) {

@@ -90,6 +90,30 @@ fn a_change_shows_more_files_and_a_question_more_units() {
 }
 
 #[test]
+fn a_notebook_reads_as_its_cells() {
+    let folder = tempfile::tempdir().unwrap();
+    let tree = folder.path().join("tree");
+    fs::create_dir_all(&tree).unwrap();
+    let cell = |source: &str| format!("{{\"cell_type\": \"code\", \"source\": {source}}}");
+    let listed = cell("[\n\"def weigh(name=\\\"box\\\"):\\n\",\n\"    return scale(name)\\n\"\n]");
+    let one = cell("\"import scales\\ndef count(boxes):\\n    return \\\"n\\\" * len(boxes)\"");
+    fs::write(tree.join("a.ipynb"), format!("{{\"cells\": [\n{listed},\n{one}\n]}}\n")).unwrap();
+    let index = Index::open(&tree, &folder.path().join("cache")).unwrap();
+    index.refresh(&Control::default()).unwrap();
+    let snapshot = index.snapshot().unwrap();
+    let shown = |text, shape| {
+        let request = Request { text, tokens: 400, shape };
+        build(&snapshot, &request, Tokenizer::o200k()).unwrap().text
+    };
+    let code = "def weigh(name=\"box\"):\n    return scale(name)\n";
+    assert!(shown("weigh a box", Shape::Code).contains(code));
+    let code = "import scales\ndef count(boxes):\n    return \"n\" * len(boxes)\n";
+    assert!(shown("count boxes", Shape::Code).contains(code), "a cell that is one string");
+    let hits = shown("count boxes with scales", Shape::Hits);
+    assert!(hits.contains("def count(boxes)\n") && !hits.contains("\\n"), "{hits}");
+}
+
+#[test]
 fn files_that_vanish_or_lead_outside_show_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let snapshot = snapshot(&folder);

@@ -321,6 +321,14 @@ impl Snapshot {
         crate::files::read(&root, path).ok()
     }
 
+    /// Reads the lines of a file, as [`Snapshot::text`] does, in the way people read them: a line of a notebook is what it holds
+    /// of a cell, which may be several lines.
+    pub fn lines(&self, path: &str) -> Option<Vec<String>> {
+        let text = self.text(path)?;
+        let own = || text.lines().map(str::to_owned).collect();
+        Some(distiq_lang::readable(Path::new(path), &text).unwrap_or_else(own))
+    }
+
     /// Returns the files, in no order.
     pub fn files(&self) -> impl Iterator<Item = FileView<'_>> {
         self.parts.iter().flat_map(|part| {

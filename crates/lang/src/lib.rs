@@ -30,6 +30,6 @@ pub use language::{LICENCES, Language, language_of};
 pub use outline::{OutlineItem, enclosing, outline};
 pub use source::{
     Import, ImportedName, Object, Piece, PieceKind, Role, Source, Told, Unit, language_inside,
-    source,
+    readable, source,
 };
 pub use syntax::{Syntax, added_errors};

@@ -8,6 +8,7 @@ use crate::language::{Reader, language_of_text};
 use crate::parse::{can_parse, parse};
 
 mod inside;
+mod notebook;
 pub(crate) mod rules;
 mod table;
 pub(crate) mod tell;
@@ -20,6 +21,7 @@ mod walk;
 const MAX_UNITS: usize = 50_000;
 
 pub use inside::language_inside;
+pub use notebook::readable;
 pub use told::Told;
 
 /// What one file holds, from one parse.
@@ -161,7 +163,7 @@ pub struct ImportedName {
 /// over 4 MB, nests too deep or takes too long; a text with syntax errors gives what it can.
 /// Of a Vue or Svelte component and of a notebook it is what their code holds, with the rest as text.
 pub fn source(path: &Path, text: &str) -> Option<Source> {
-    if let Some(found) = inside::inside(path, text).and_then(of_inside) {
+    if let Some(found) = inside::inside(path, text).and_then(|inside| of_inside(text, inside)) {
         return Some(found);
     }
     let language = language_of_text(path, text)?;
@@ -195,10 +197,38 @@ fn with_blanked(mut source: Source, pieces: Vec<Piece>, code: &str) -> Source {
     source
 }
 
-fn of_inside(inside: inside::Inside) -> Option<Source> {
+/// Puts what was found in code that has more lines than its file on the lines of the file.
+fn put_on_lines(source: &mut Source, text: &str, code: &str) {
+    let ends = |text: &str| text.bytes().filter(|byte| *byte == b'\n').count();
+    if ends(code) == ends(text) {
+        return;
+    }
+    let mut lines = notebook::Lines::default();
+    let mut byte = 0;
+    let own: Vec<u32> = code
+        .split_inclusive('\n')
+        .map(|line| {
+            byte += line.len();
+            lines.at(text, byte - line.len())
+        })
+        .collect();
+    let put = |line: &mut u32| {
+        let at = usize::try_from(line.saturating_sub(1)).unwrap_or(usize::MAX);
+        *line = own.get(at).or(own.last()).copied().unwrap_or(*line);
+    };
+    for unit in &mut source.units {
+        put(&mut unit.start_line);
+        put(&mut unit.end_line);
+    }
+    source.pieces.iter_mut().for_each(|piece| put(&mut piece.line));
+    source.imports.iter_mut().for_each(|import| put(&mut import.line));
+}
+
+fn of_inside(text: &str, inside: inside::Inside) -> Option<Source> {
     let Reader::Grammar(grammar) = inside.language.spec().reader else { return None };
     let tree = parse(inside.language, &inside.code)?;
     let mut source = walk::source(inside.language, grammar, &tree, &inside.code);
+    put_on_lines(&mut source, text, &inside.code);
     source.pieces.extend(inside.rest);
     source.pieces.sort_by_key(|piece| piece.bytes.start);
     // A string without an end may reach beyond the code.

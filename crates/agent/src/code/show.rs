@@ -19,7 +19,8 @@ pub(super) struct Page<'a> {
     max_bytes: usize,
     /// What did not fit.
     left_out: usize,
-    files: HashMap<String, Option<String>>,
+    /// Lines of files as they read.
+    files: HashMap<String, Option<Vec<String>>>,
 }
 
 impl<'a> Page<'a> {
@@ -53,12 +54,12 @@ impl<'a> Page<'a> {
         if numbers.is_empty() {
             return;
         }
-        let Some(text) = self.file(path) else { return };
-        let all: Vec<&str> = text.lines().collect();
+        let Some(all) = self.file(path) else { return };
         let mut shown = format!("{path}\n");
         for number in numbers {
             let at = usize::try_from(*number).unwrap_or(0).wrapping_sub(1);
-            let line = all.get(at).map_or("", |line| line.trim());
+            let line =
+                all.get(at).map_or("", |line| line.trim().lines().next().unwrap_or_default());
             let _ = writeln!(shown, "{number}: {}", cut(line));
         }
         self.add(&shown);
@@ -93,10 +94,13 @@ impl<'a> Page<'a> {
     fn code(&mut self, hit: &Hit) -> Option<String> {
         let (start, end) =
             (usize::try_from(hit.start_line).ok()?, usize::try_from(hit.end_line).ok()?);
-        let text = self.file(&hit.path)?;
-        let count = (end + 1).checked_sub(start)?;
+        let all = self.file(&hit.path)?;
+        let lines = all.get(start.checked_sub(1)?..end.min(all.len()))?;
+        // A line of a notebook may be all of a cell.
+        let count = lines.iter().map(|line| line.lines().count().max(1)).sum::<usize>();
         let mut code = String::new();
-        for line in text.lines().skip(start - 1).take(count.min(CODE_LINES)) {
+        let each = lines.iter().flat_map(|line| if line.is_empty() { "\n" } else { line }.lines());
+        for line in each.take(CODE_LINES) {
             code.push_str(cut(line));
             code.push('\n');
         }
@@ -106,9 +110,9 @@ impl<'a> Page<'a> {
         Some(code)
     }
 
-    fn file(&mut self, path: &str) -> Option<String> {
-        let read = || self.snapshot.text(path);
-        self.files.entry(path.to_owned()).or_insert_with(read).clone()
+    fn file(&mut self, path: &str) -> Option<&[String]> {
+        let snapshot = self.snapshot;
+        self.files.entry(path.to_owned()).or_insert_with(|| snapshot.lines(path)).as_deref()
     }
 }
 

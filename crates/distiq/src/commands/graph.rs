@@ -387,10 +387,13 @@ fn references(graph: &Graph, ids: &[SymbolId], snapshot: Option<&Snapshot>) -> V
             let path = graph.label(files.saturating_add(file));
             let of = graph.label(*id);
             let lines = texts.entry(file).or_insert_with(|| {
-                let text = snapshot.and_then(|snapshot| snapshot.text(&path)).unwrap_or_default();
-                text.lines().map(|line| line.trim().chars().take(LINE_CHARS).collect()).collect()
+                snapshot.and_then(|snapshot| snapshot.lines(&path)).unwrap_or_default()
             });
             let text = lines.get(line.saturating_sub(1) as usize).map_or("", String::as_str);
+            // A line of a notebook may be all of a cell.
+            let name = graph.symbol(*id).map_or("", |symbol| symbol.name.as_str());
+            let text = text.lines().find(|line| line.contains(name)).unwrap_or(text);
+            let text: String = text.trim().chars().take(LINE_CHARS).collect();
             rows.push(Row {
                 text: format!("{path}:{line}  {text}").trim_end().to_owned(),
                 json: json!({ "path": path, "line": line, "of": of, "weight": weight }),

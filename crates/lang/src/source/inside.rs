@@ -2,15 +2,17 @@
 //!
 //! All else is made blank, byte for byte, so that what the parser tells of bytes and lines holds for the file.
 
+use std::ops::Range;
 use std::path::Path;
 
+use super::notebook::{Lines, Notebook};
 use super::{Piece, PieceKind, offset};
 use crate::Language;
 
 /// The code of a file of another format.
 pub(super) struct Inside {
     pub language: Language,
-    /// As long as the file, blank where no code is.
+    /// As long as the file, blank where no code is. It may have more lines than that: a cell may be one string of JSON.
     pub code: String,
     /// Lines of words outside the code, or what of them are words.
     pub rest: Vec<Piece>,
@@ -66,72 +68,111 @@ fn component(text: &str, language: Language) -> Inside {
     inside
 }
 
-/// Reads a notebook of Python as its tools write it, a line of a cell on a line of its own: the code of its cells is code, what is
-/// written between them text. Outputs are neither: they hold pictures and tables.
+/// Reads a notebook of Python: the code of its cells is code, what is written between them text. Outputs are neither: they hold
+/// pictures and tables.
 fn notebook(text: &str) -> Option<Inside> {
-    if text.split("\"language\": \"").skip(1).any(|rest| !rest.starts_with("python")) {
-        return None;
-    }
+    let notebook = Notebook::read(text).filter(|notebook| !notebook.is_foreign)?;
     let mut inside = Inside {
         language: Language::Python,
         code: String::with_capacity(text.len()),
         rest: Vec::new(),
     };
-    let (mut is_code, mut is_source, mut has_source) = (false, false, false);
-    let mut byte = 0;
-    for (number, line) in (1..).zip(text.lines()) {
-        let trimmed = line.trim();
-        let start = byte + line.len() - line.trim_start().len() + 1;
-        byte += line.len();
-        if !is_source {
-            if let Some(kind) = trimmed.strip_prefix("\"cell_type\": ") {
-                is_code = kind.starts_with("\"code\"");
-            }
-            is_source = trimmed == "\"source\": [";
-            blank(line, &mut inside.code);
-        } else if let Some(content) = content(trimmed) {
-            has_source = true;
+    let mut lines = Lines::default();
+    for (is_code, string) in notebook.strings() {
+        // What is no line of its own begins and ends one where its quotes stand.
+        let is_line = is_line(text, &string);
+        let end = if is_line { "" } else { "\n" };
+        blank(text.get(inside.code.len()..string.start - end.len())?, &mut inside.code);
+        inside.code.push_str(end);
+        let line = lines.at(text, string.start);
+        for (own, escape) in own_lines(text, string.clone()) {
+            let content = text.get(own.clone())?;
             // Magics of IPython are no Python.
             if is_code && !content.trim_start().starts_with(['%', '!']) {
-                blank(text.get(byte - line.len()..start).unwrap_or_default(), &mut inside.code);
                 unescape(content, &mut inside.code);
-                let rest = text.get(start + content.len()..byte).unwrap_or_default();
-                blank(rest, &mut inside.code);
             } else {
-                inside.rest.extend(piece(text, start..start + content.len(), number));
-                blank(line, &mut inside.code);
+                inside.rest.extend(piece(text, own, line));
+                blank(content, &mut inside.code);
             }
-        } else {
-            is_source = false;
-            blank(line, &mut inside.code);
+            // A line end is two bytes there.
+            inside.code.push_str(match (escape, is_line) {
+                (0, _) => "",
+                (_, true) => "  ",
+                (_, false) => " \n",
+            });
         }
-        let end = newline(text, byte);
-        inside.code.push_str(text.get(byte..byte + end).unwrap_or_default());
-        byte += end;
+        inside.code.push_str(end);
     }
-    has_source.then_some(inside)
+    blank(text.get(inside.code.len()..)?, &mut inside.code);
+    Some(inside)
 }
 
-/// Returns what stands in a string of JSON that is a line of its own, without the line end that it tells of.
-fn content(line: &str) -> Option<&str> {
-    let inner = line.strip_suffix(',').unwrap_or(line).strip_prefix('"')?.strip_suffix('"')?;
-    Some(inner.strip_suffix("\\n").unwrap_or(inner))
+/// Tells whether a string of JSON is a line of the file and of its cell.
+fn is_line(text: &str, string: &Range<usize>) -> bool {
+    let before = text.get(..string.start - 1).and_then(|text| text.rsplit('\n').next());
+    let behind = text.get(string.end + 1..).and_then(|text| text.split('\n').next());
+    before.is_some_and(|before| before.trim().is_empty())
+        && behind.is_some_and(|behind| matches!(behind.trim(), "" | ","))
+        && own_lines(text, string.clone()).len() <= 1
 }
 
-/// Writes what a string of JSON stands for, as long as it is written; blanks stand for what is left over.
+/// Splits a string of JSON into its lines, each with how long the line end behind it is written.
+fn own_lines(text: &str, string: Range<usize>) -> Vec<(Range<usize>, usize)> {
+    let mut lines = Vec::new();
+    let (mut from, mut at) = (string.start, string.start);
+    let bytes = text.as_bytes();
+    while at < string.end {
+        match (bytes.get(at), bytes.get(at + 1)) {
+            (Some(b'\\'), Some(b'n')) => {
+                lines.push((from..at, 2));
+                from = at + 2;
+                at = from;
+            }
+            (Some(b'\\'), _) => at += 2,
+            _ => at += 1,
+        }
+    }
+    if from < string.end {
+        lines.push((from..string.end, 0));
+    }
+    lines
+}
+
+/// Writes what a line of a string of JSON stands for, as long as it is written; blanks stand for what is left over. Quotes that
+/// stand together stay so, the blanks before those that begin a text and behind those that end one; never before the first
+/// word of a line, since its column counts.
 fn unescape(text: &str, code: &mut String) {
-    let mut letters = text.chars();
-    while let Some(letter) = letters.next() {
-        if letter != '\\' {
-            code.push(letter);
-            continue;
-        }
-        code.push(' ');
-        match letters.next() {
-            Some(escaped @ ('"' | '\\' | '/')) => code.push(escaped),
-            Some(other) => code.extend(std::iter::repeat_n(' ', other.len_utf8())),
-            None => {}
-        }
+    let mut rest = text;
+    let (mut is_begun, mut in_text) = (false, false);
+    while let Some(letter) = rest.chars().next() {
+        let quotes = rest.as_bytes().chunks_exact(2).take_while(|pair| *pair == b"\\\"").count();
+        let length = match letter {
+            '\\' if quotes > 0 => {
+                in_text = !in_text || quotes == 2;
+                let (before, behind) = if in_text && is_begun { (quotes, 0) } else { (0, quotes) };
+                code.extend(std::iter::repeat_n(' ', before));
+                code.extend(std::iter::repeat_n('"', quotes));
+                code.extend(std::iter::repeat_n(' ', behind));
+                in_text &= quotes != 2;
+                2 * quotes
+            }
+            '\\' => {
+                let escaped = rest.chars().nth(1);
+                code.push(' ');
+                match escaped {
+                    Some(escaped @ ('\\' | '/')) => code.push(escaped),
+                    Some(other) => code.extend(std::iter::repeat_n(' ', other.len_utf8())),
+                    None => {}
+                }
+                1 + escaped.map_or(0, char::len_utf8)
+            }
+            letter => {
+                code.push(letter);
+                letter.len_utf8()
+            }
+        };
+        is_begun |= !letter.is_whitespace();
+        rest = rest.get(length..).unwrap_or_default();
     }
 }
 
@@ -141,7 +182,7 @@ fn blank(text: &str, code: &mut String) {
 }
 
 /// Returns the piece of a line's words; `None` where it has none.
-fn piece(text: &str, bytes: std::ops::Range<usize>, line: u32) -> Option<Piece> {
+fn piece(text: &str, bytes: Range<usize>, line: u32) -> Option<Piece> {
     let has_words = text.get(bytes.clone())?.chars().any(char::is_alphanumeric);
     has_words.then(|| Piece {
         bytes: offset(bytes.start)..offset(bytes.end),
@@ -222,5 +263,43 @@ mod tests {
         assert!(inside(Path::new("a.ipynb"), &other).is_none());
         assert!(inside(Path::new("a.ipynb"), "{\"cells\": []}").is_none());
         assert_eq!(source(Path::new("a.ipynb"), &other).unwrap().language, Some(Language::Json));
+    }
+
+    /// A notebook whose cells are one string each, on lines of their own or all on one.
+    const STRINGS: &str = "{\n \"cells\": [\n  {\n   \"cell_type\": \"markdown\",\n   \"source\": \"# Churn\\nWe fit a model.\"\n  },\n  {\n   \"cell_type\": \"code\",\n   \"outputs\": [{ \"source\": \"iVBORw0KGgo\" }],\n   \"source\": \"%matplotlib inline\\nimport pandas\\ndef fit(frame):\\n    name = \\\"\\\\n\\\"\\n    return frame[name]\"\n  },\n  {\n   \"cell_type\": \"code\",\n   \"source\": \"class Model:\\n    def run(self):\\n        return fit(self)\\n\"\n  }\n ]\n}\n";
+
+    #[test]
+    fn escaped_quotes_break_neither_texts_nor_columns() {
+        let written = |line: &str| {
+            let mut code = String::new();
+            unescape(line, &mut code);
+            assert_eq!(code.len(), line.len());
+            code
+        };
+        assert_eq!(written(r#"    \"\"\"Fits."#), "    \"\"\"   Fits.");
+        assert_eq!(written(r#"    Ends.\"\"\""#), "    Ends.   \"\"\"");
+        assert_eq!(written(r#"f(a=\"x\", b=\"\", c=\"y\")"#), "f(a= \"x\" , b=  \"\", c= \"y\" )");
+        assert_eq!(written(r#"\td = '\\d\u00e9' + \/"#), "  d = ' \\d  00e9' +  /");
+        let text = NOTEBOOK.replace(
+            "\"    name = ",
+            "\"    \\\"\\\"\\\"Fits it\\n\",\n    \"    to the frame.\\\"\\\"\\\"\\n\",\n    \"    name = ",
+        );
+        assert_eq!(shown("a.ipynb", &text).0, ["17-21 fit", "23-25 Model", "24-25 run"]);
+    }
+
+    #[test]
+    fn cells_that_are_one_string_are_code_too() {
+        let (units, texts) = shown("a.ipynb", STRINGS);
+        assert_eq!(units, ["10-10 fit", "14-14 Model", "14-14 run"]);
+        for text in ["# Churn", "We fit a model.", "%matplotlib inline"] {
+            assert!(texts.contains(&text.to_owned()), "{texts:?}");
+        }
+        assert!(!texts.iter().any(|text| text.contains("iVBOR")), "{texts:?}");
+        let of_one_line = STRINGS.replace('\n', "");
+        assert_eq!(shown("a.ipynb", &of_one_line).0, ["1-1 fit", "1-1 Model", "1-1 run"]);
+        let listed = NOTEBOOK.replace('\n', "");
+        assert_eq!(shown("a.ipynb", &listed).0, ["1-1 fit", "1-1 Model", "1-1 run"]);
+        let found = source(Path::new("a.ipynb"), STRINGS).unwrap();
+        assert_eq!(found.imports.iter().map(|import| import.line).collect::<Vec<_>>(), [10]);
     }
 }
