@@ -116,17 +116,8 @@ fn kept(tokens: Node<'_>, text: &str, depth: usize) -> Vec<Kept> {
     if !WORDS.iter().any(|word| own.contains(word)) {
         return Vec::new();
     }
-    // The last item may stand without its semicolon: that is in the place of the delimiter.
-    let ended = |code: &str| match code.trim_end().ends_with([';', '}']) {
-        true => code.to_owned(),
-        false => format!("{code};"),
-    };
-    let plain = ended(own);
-    let code = if is_items(&plain) {
-        Some(plain)
-    } else {
-        rewritten(tokens, text, inner.clone()).map(|code| ended(&code)).filter(|it| is_items(it))
-    };
+    let code = as_items(own.to_owned())
+        .or_else(|| rewritten(tokens, text, inner.clone()).and_then(as_items));
     if let Some(code) = code {
         return vec![Kept { bytes: inner.start..inner.start + code.len(), code }];
     }
@@ -171,6 +162,18 @@ fn rewritten(tokens: Node<'_>, text: &str, inner: Range<usize>) -> Option<String
     }
     code.push_str(text.get(at(&code)..inner.end)?);
     Some(code)
+}
+
+/// Returns a text that is items; the last may stand without its semicolon, which is put in the place of the delimiter then.
+fn as_items(mut code: String) -> Option<String> {
+    if is_items(&code) {
+        return Some(code);
+    }
+    if code.trim_end().ends_with([';', '}']) {
+        return None;
+    }
+    code.push(';');
+    is_items(&code).then_some(code)
 }
 
 /// Tells whether a text is items and what may stand between them.
@@ -244,6 +247,10 @@ mod tests {
                 &["2-2 static TABLE", "3-3 static B"],
             ),
             ("thread_local!(static SEEN: Cell = Cell::new(1));\n", &["1-1 static SEEN"]),
+            (
+                "impl Pipe {\n    cfg_a! {\n        fn send(&self) {} // send\n    }\n    fn last(&self) {}\n}\n",
+                &["1-6 impl Pipe", "3-3 method send", "5-5 method last"],
+            ),
             (
                 "bitflags! {\n    pub struct Flags: u32 {\n        const A = 1;\n    }\n}\n",
                 &["2-4 struct Flags"],
