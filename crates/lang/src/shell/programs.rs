@@ -277,7 +277,7 @@ fn ssh(args: &[Word]) -> Vec<Runs> {
     runs
 }
 
-/// Settings of git that run nothing, by their beginning.
+/// Settings of git that run nothing: by their beginning, or whole with their value.
 const HARMLESS_GIT: [&str; 14] = [
     "advice.",
     "color.",
@@ -306,7 +306,12 @@ fn git(args: &[Word]) -> Vec<Runs> {
                 let Some((setting, after)) = after.split_first() else { break "" };
                 rest = after;
                 let text = setting.text.to_ascii_lowercase();
-                if !setting.literal || !HARMLESS_GIT.iter().any(|start| text.starts_with(start)) {
+                // A value must be the whole one: `core.pager=cat; rm x` is another.
+                let harmless = |start: &&str| match start.contains('=') {
+                    true => text == *start,
+                    false => text.starts_with(*start),
+                };
+                if !setting.literal || !HARMLESS_GIT.iter().any(harmless) {
                     runs.push(Runs::Unknown);
                 }
                 if let Some((_, script)) = setting.text.split_once("=!") {

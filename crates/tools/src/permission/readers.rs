@@ -3,12 +3,12 @@
 use distiq_lang::shell::{Command, Expands, Word};
 
 use super::classes::Class;
-use super::commands::{Context, allow, ask};
+use super::commands::{Context, allow, ask, deny};
 use super::names::{has_dashed_field, has_dashed_file, links_out, pattern_links_out};
 use super::options::{self, Kind, Scan};
 use super::paths::{Area, Secret};
 use super::redirects::written;
-use super::{Part, specials, targets};
+use super::{Part, Verdict, specials, targets};
 
 /// Returns the verdict on a program that is known to read; `None` where it is not.
 pub(super) fn judge(
@@ -51,7 +51,21 @@ fn by_kind(
     let mut operands = scan.operands.clone();
     match kind {
         Kind::Nothing => return allow("only reads or prints"),
-        Kind::Names => return allow("only reads names"),
+        // A list of names is read all the same, and its lines are shown.
+        Kind::Names => {
+            let listed = command.words.iter().filter_map(list_of_names);
+            let lists: Vec<Word> = scan.reads.iter().cloned().chain(listed).collect();
+            let files: Vec<&Word> = lists.iter().collect();
+            if files.iter().any(|file| context.base.secret(file) == Some(Secret::Beyond)) {
+                return deny("reads keys, passwords or history");
+            }
+            return match contents(program, &files, &[], command, context) {
+                part if part.verdict == Verdict::Allow || files.is_empty() => {
+                    allow("only reads names")
+                }
+                part => part,
+            };
+        }
         Kind::None if !operands.is_empty() => {
             return Part { writes: true, ..ask(format!("{program} does more with arguments")) };
         }
@@ -78,6 +92,14 @@ fn by_kind(
         return allow("only reads names");
     }
     contents(program, &operands, &scan.reads, command, context)
+}
+
+/// Returns the file of `--files0-from=FILE`, which may be written shorter.
+fn list_of_names(word: &Word) -> Option<Word> {
+    let (option, file) = word.text.split_once('=')?;
+    let spans = Vec::new();
+    let is_list = option.len() > 3 && "--files0-from".starts_with(option);
+    is_list.then(|| Word { text: file.to_owned(), spans, ..word.clone() })
 }
 
 fn writes(scan: &Scan<'_>, context: &Context<'_>) -> Option<Part> {

@@ -138,6 +138,12 @@ fn what_sets_or_deletes_without_a_word_of_it_is_asked_about() {
         "find . -fprint /dev/null -delete",
         "find . -fprintf /dev/null %p -delete",
         "git blame --contents=/etc/passwd a.txt",
+        "git -c core.pager='cat; touch x' log",
+        "file -f /etc/shadow",
+        "du --files0-from=/etc/shadow",
+        "file -f ~/.ssh/id_rsa",
+        "du --files0=/etc/shadow",
+        "grep --fil=/etc/shadow a.txt",
         "env a.b=1 touch x",
         "env 'BASH_FUNC_ls%%=() { touch x; }' bash -c ls",
         "ls >&-touch x",
@@ -159,6 +165,10 @@ fn what_sets_or_deletes_without_a_word_of_it_is_asked_about() {
         "find . -fprint /dev/null -name x",
         "declare -A m; for k in a b; do m[$k]=1; done; echo \"${!m[@]}\"",
         "git blame a.txt",
+        "git -c core.pager=cat log",
+        "file -f a.txt",
+        "du --files0-from=a.txt",
+        "du -sh src",
         "for x in 1 2 3 4 5 6 7 8 9 a b c d e f g h i j; do echo $x; git log -1 $x; done",
     ];
     assert_eq!(verdicts(&project, &allowed), all(&allowed, Verdict::Allow));
