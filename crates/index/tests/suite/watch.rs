@@ -50,7 +50,9 @@ fn an_index_that_is_removed_again_and_again_never_fails_in_the_databases_words()
                 index.snapshot()?.search(&Query::new("price"))
             });
             if let Err(error) = worked {
-                assert!(matches!(error, IndexError::Replaced), "{error:?}");
+                // Of one that is half removed the table may still name what is gone: it is built anew.
+                let is_told = matches!(error, IndexError::Replaced | IndexError::Damaged);
+                assert!(is_told, "{error:?}");
             }
         }
     });
