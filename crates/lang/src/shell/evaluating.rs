@@ -91,6 +91,8 @@ fn declare(args: &[Word]) -> Vec<Term> {
         let left = word.text.get(..sign).unwrap_or_default();
         let name = left.trim_end_matches('+');
         evaluated.extend(terms::name(word, name.len()));
+        // `declare -i a[1]=2` makes all of `a` numbers.
+        let name = name.split('[').next().unwrap_or_default();
         if refers {
             evaluated.push(Term::name(Use::Name, name));
         }
