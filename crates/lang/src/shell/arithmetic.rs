@@ -170,7 +170,8 @@ impl Parser<'_> {
     /// once more, `${x:=text}` sets it. The cursor stands behind the opening brace.
     pub(super) fn evaluated_parameter(&mut self) {
         let rest = self.cursor.rest();
-        let inner = rest.split('}').next().unwrap_or(rest);
+        let inner = rest.split('}').next().unwrap_or(rest).replace("\\\n", "");
+        let inner = inner.as_str();
         let (indirect, inner) = match inner.strip_prefix('!') {
             Some(inner) => (true, inner),
             None => (false, inner),

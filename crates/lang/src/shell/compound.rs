@@ -249,14 +249,14 @@ impl Parser<'_> {
         }
         let evaluated = &mut self.evaluated.terms;
         for (operator, right) in words.iter().zip(words.iter().skip(1)) {
-            if operator.raw == "-v" {
+            if operator.text == "-v" {
                 evaluated.extend(terms::name(right, right.text.len()));
             }
         }
         for (left, (operator, right)) in
             words.iter().zip(words.iter().skip(1).zip(words.iter().skip(2)))
         {
-            if ["-eq", "-ne", "-lt", "-le", "-gt", "-ge"].contains(&&*operator.raw) {
+            if ["-eq", "-ne", "-lt", "-le", "-gt", "-ge"].contains(&&*operator.text) {
                 for word in [left, right] {
                     evaluated.extend(terms::expression(word, 0, word.text.len()));
                 }
