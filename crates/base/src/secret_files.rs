@@ -53,6 +53,8 @@ const NAMES: &[&str] = &[
     "authinfo",
     ".authinfo",
     "secring.gpg",
+    "local.settings.json",
+    "wp-config.php",
 ];
 
 /// Endings of key files.
@@ -68,6 +70,8 @@ const ENDINGS: &[&str] = &[
     ".asc",
     ".gpg",
     ".ovpn",
+    ".tfvars",
+    ".tfvars.json",
 ];
 
 /// Folders that hold nothing else.
@@ -150,6 +154,8 @@ impl<'a> SecretFolder<'a> {
         (self.is_closed && !public)
             || ENDINGS.iter().any(|ending| name.ends_with(ending))
             || is_history(name)
+            || name.strip_suffix(".env").is_some_and(|kind| !SAMPLES.contains(&kind))
+            || name.contains("firebase-adminsdk") && name.ends_with(".json")
             || self.is_private
             || file == "config" && self.path.ends_with(".git")
             || file == "config.json" && self.path.ends_with(".docker")
@@ -219,6 +225,9 @@ mod tests {
             "/usr/share/keyrings/x",
             "/usr/share/keyrings.gpg2",
             "ID_RSA",
+            "prod.env",
+            "a/terraform.tfvars",
+            "x-firebase-adminsdk-1.json",
         ] {
             assert!(is_secret(Path::new(secret)), "{secret}");
         }
@@ -234,6 +243,9 @@ mod tests {
             "src/config",
             "a/run/secrets.rs",
             "share/my-keyrings",
+            "example.env",
+            "environment.envoy",
+            "terraform.tfvars.example",
             "/proc/maps",
         ] {
             assert!(!is_secret(Path::new(plain)), "{plain}");

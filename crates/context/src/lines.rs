@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 
+use distiq_index::words::without_secrets;
 use distiq_lang::readable;
 
 /// Longest file that is read; the index reads none longer.
@@ -47,7 +48,7 @@ impl Lines {
     }
 }
 
-/// Reads a file inside the root; a link anywhere on the way may lead out of it.
+/// Reads a file inside the root, without its keys; a link anywhere on the way may lead out of it.
 fn read(root: &Path, path: &str) -> Option<String> {
     let mut full = root.to_path_buf();
     for component in Path::new(path).components() {
@@ -61,5 +62,5 @@ fn read(root: &Path, path: &str) -> Option<String> {
     if !metadata.is_file() || metadata.len() > MAX_BYTES {
         return None;
     }
-    Some(String::from_utf8_lossy(&fs::read(&full).ok()?).into_owned())
+    Some(without_secrets(&String::from_utf8_lossy(&fs::read(&full).ok()?)).into_owned())
 }

@@ -1,10 +1,12 @@
 //! A file's text, or why it is not read.
 
+use std::borrow::Cow;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
 use crate::walk::MAX_BYTES;
+use crate::words::without_secrets;
 
 /// Where a binary file shows itself.
 const HEAD: usize = 8 * 1024;
@@ -152,7 +154,10 @@ pub(crate) fn read(root: &File, path: &str) -> Result<String, Skip> {
     if text.len() > LOOK_FROM && text.len() / (text.lines().count() + 1) > LONG_LINES {
         return Err(Skip::Generated);
     }
-    Ok(text)
+    Ok(match without_secrets(&text) {
+        Cow::Owned(hidden) => hidden,
+        Cow::Borrowed(_) => text,
+    })
 }
 
 #[cfg(target_os = "linux")]

@@ -6,6 +6,7 @@
 //! is what looks like a key.
 
 mod key_like;
+mod secrets;
 
 use std::collections::HashMap;
 
@@ -13,6 +14,7 @@ use distiq_ml::words::{Stems, is_stop};
 
 pub use distiq_ml::words::{parts, tokens};
 pub(crate) use key_like::{is_key_like, without_keys};
+pub use secrets::without_secrets;
 
 /// Most parts of one token that are looked at.
 const MAX_PARTS: usize = 16;

@@ -1,0 +1,262 @@
+//! Keys by the forms that their vendors give them, hidden in texts before anybody sees these.
+//!
+//! What looks like a key by its letters alone ([`super::key_like`]) is left out of the index; here is what is one beyond
+//! doubt, so that source is shown as it is but for it.
+
+use std::borrow::Cow;
+use std::sync::LazyLock;
+
+use aho_corasick::{AhoCorasick, MatchKind};
+
+/// A form of keys: what they begin with, which bytes follow, and how many at least.
+struct Form {
+    opening: &'static str,
+    body: fn(u8) -> bool,
+    least: usize,
+    /// Whether both letters and digits must follow, since words of code begin so, too.
+    is_mixed: bool,
+}
+
+const fn form(opening: &'static str, body: fn(u8) -> bool, least: usize) -> Form {
+    Form { opening, body, least, is_mixed: false }
+}
+
+const fn mixed(opening: &'static str, body: fn(u8) -> bool, least: usize) -> Form {
+    Form { opening, body, least, is_mixed: true }
+}
+
+const FORMS: &[Form] = &[
+    form("AKIA", is_upper, 16),
+    form("ASIA", is_upper, 16),
+    form("ghp_", is_plain, 30),
+    form("gho_", is_plain, 30),
+    form("ghu_", is_plain, 30),
+    form("ghs_", is_plain, 30),
+    form("ghr_", is_plain, 30),
+    form("github_pat_", is_word, 30),
+    mixed("glpat-", is_slug, 20),
+    mixed("xoxb-", is_slug, 20),
+    mixed("xoxp-", is_slug, 20),
+    mixed("xoxa-", is_slug, 20),
+    mixed("xoxr-", is_slug, 20),
+    mixed("xoxs-", is_slug, 20),
+    mixed("xapp-", is_slug, 20),
+    form("hooks.slack.com/services/", is_path, 20),
+    form("AIza", is_slug, 35),
+    mixed("GOCSPX-", is_slug, 20),
+    form("sk_live_", is_plain, 16),
+    form("rk_live_", is_plain, 16),
+    mixed("sk-", is_slug, 32),
+    mixed("hf_", is_plain, 30),
+    mixed("npm_", is_plain, 36),
+    mixed("pypi-", is_slug, 50),
+    mixed("SG.", is_dotted, 60),
+    mixed("hvs.", is_slug, 24),
+    form("AGE-SECRET-KEY-1", is_upper, 40),
+    mixed("gsk_", is_plain, 40),
+    mixed("xai-", is_slug, 40),
+    mixed("dop_v1_", is_plain, 40),
+    mixed("lin_api_", is_plain, 30),
+    mixed("dp.pt.", is_plain, 30),
+];
+/// Forms that are looked at by steps of their own.
+const PRIVATE_KEY: &str = "-----BEGIN ";
+const WEB_TOKEN: &str = "eyJ";
+const BOT_TOKEN: &str = ":AA";
+const ADDRESS: &str = "://";
+/// Most bytes of a private key, and of the name and password of an address.
+const MOST_PRIVATE: usize = 16 << 10;
+const MOST_ADDRESS: usize = 256;
+
+static OPENINGS: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
+    let others = [PRIVATE_KEY, WEB_TOKEN, BOT_TOKEN, ADDRESS];
+    let all = FORMS.iter().map(|form| form.opening).chain(others);
+    AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).build(all).ok()
+});
+
+fn is_upper(byte: u8) -> bool {
+    byte.is_ascii_uppercase() || byte.is_ascii_digit()
+}
+
+fn is_plain(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric()
+}
+
+fn is_word(byte: u8) -> bool {
+    is_plain(byte) || byte == b'_'
+}
+
+fn is_slug(byte: u8) -> bool {
+    is_word(byte) || byte == b'-'
+}
+
+fn is_dotted(byte: u8) -> bool {
+    is_slug(byte) || byte == b'.'
+}
+
+fn is_path(byte: u8) -> bool {
+    is_plain(byte) || byte == b'/'
+}
+
+/// Returns a text with `*` for each byte of a key behind what it begins with; lines and places stay what they are.
+pub fn without_secrets(text: &str) -> Cow<'_, str> {
+    let Some(openings) = OPENINGS.as_ref() else { return Cow::Borrowed(text) };
+    let bytes = text.as_bytes();
+    let mut hidden: Option<Vec<u8>> = None;
+    let mut done = 0;
+    for found in openings.find_iter(text) {
+        if found.start() < done {
+            continue;
+        }
+        let parts = match FORMS.get(found.pattern().as_usize()) {
+            Some(form) => of_form(bytes, found.start(), form),
+            None => of_its_own(bytes, found.start(), found.end()),
+        };
+        for (start, end) in parts {
+            done = end;
+            let bytes = hidden.get_or_insert_with(|| bytes.to_vec());
+            for byte in bytes.get_mut(start..end).into_iter().flatten() {
+                if !byte.is_ascii_whitespace() {
+                    *byte = b'*';
+                }
+            }
+        }
+    }
+    // All that was changed were letters of one byte.
+    match hidden.map(String::from_utf8) {
+        Some(Ok(text)) => Cow::Owned(text),
+        _ => Cow::Borrowed(text),
+    }
+}
+
+type Parts = Vec<(usize, usize)>;
+
+fn of_form(bytes: &[u8], start: usize, form: &Form) -> Parts {
+    let before = start.checked_sub(1).and_then(|at| bytes.get(at));
+    let from = start + form.opening.len();
+    let end = run(bytes, from, form.body);
+    let body = bytes.get(from..end).unwrap_or_default();
+    let has = |kind: fn(&u8) -> bool| body.iter().any(kind);
+    let is_key = before.is_none_or(|byte| !is_word(*byte))
+        && body.len() >= form.least
+        && (!form.is_mixed || has(u8::is_ascii_digit) && has(u8::is_ascii_alphabetic));
+    if is_key { vec![(from, end)] } else { Vec::new() }
+}
+
+fn of_its_own(bytes: &[u8], start: usize, from: usize) -> Parts {
+    let opening = bytes.get(start..from).unwrap_or_default();
+    let part = if opening == PRIVATE_KEY.as_bytes() {
+        private_key(bytes, from)
+    } else if opening == WEB_TOKEN.as_bytes() {
+        web_token(bytes, from)
+    } else if opening == BOT_TOKEN.as_bytes() {
+        bot_token(bytes, start, from)
+    } else {
+        password(bytes, from)
+    };
+    part.into_iter().collect()
+}
+
+/// Returns the first place from `from` on whose byte is not of a kind.
+fn run(bytes: &[u8], from: usize, kind: fn(u8) -> bool) -> usize {
+    let rest = bytes.get(from..).unwrap_or_default();
+    from + rest.iter().position(|byte| !kind(*byte)).unwrap_or(rest.len())
+}
+
+/// `-----BEGIN RSA PRIVATE KEY-----`, up to its end.
+fn private_key(bytes: &[u8], from: usize) -> Option<(usize, usize)> {
+    let rest = bytes.get(from..bytes.len().min(from + MOST_PRIVATE))?;
+    let head = rest.iter().take(40).position(|byte| *byte == b'-')?;
+    let is_private = rest.get(..head)?.ends_with(b"PRIVATE KEY");
+    let body = from + run(rest, head, |byte| byte == b'-');
+    let end = memchr::memmem::find(bytes.get(body..from + rest.len())?, b"-----END ")?;
+    is_private.then_some((body, body + end))
+}
+
+/// `eyJhbGciOi….eyJzdWIiOi….SflKxwRJ…`.
+fn web_token(bytes: &[u8], from: usize) -> Option<(usize, usize)> {
+    let first = run(bytes, from, is_slug);
+    let claims = bytes.get(first..)?.strip_prefix(b".eyJ")?;
+    let second = first + 4 + claims.iter().position(|byte| !is_slug(*byte))?;
+    let last = bytes.get(second..)?.strip_prefix(b".")?;
+    let end = second + 1 + last.iter().position(|byte| !is_slug(*byte)).unwrap_or(last.len());
+    (first - from >= 10 && end - second > 16).then_some((from, end))
+}
+
+/// `345278323:AAbkLzGkObih…`: eight to ten digits, then 33 letters.
+fn bot_token(bytes: &[u8], start: usize, from: usize) -> Option<(usize, usize)> {
+    let digits = bytes.get(..start)?.iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
+    let end = run(bytes, from, is_slug);
+    ((8..=10).contains(&digits) && (33..=34).contains(&(end - from))).then_some((from, end))
+}
+
+/// `postgres://admin:hunter2secret@host`: a password that is none of the words and marks that stand for one.
+fn password(bytes: &[u8], from: usize) -> Option<(usize, usize)> {
+    let rest = bytes.get(from..bytes.len().min(from + MOST_ADDRESS))?;
+    let is_part = |byte: u8| byte.is_ascii_graphic() && !b"/@\"'`<>{}$%\\".contains(&byte);
+    let colon = rest.iter().position(|byte| *byte == b':' || !is_part(*byte))?;
+    let end = colon + 1 + rest.get(colon + 1..)?.iter().position(|byte| !is_part(*byte))?;
+    let word = rest.get(colon + 1..end)?;
+    let has = |kind: fn(&u8) -> bool| word.iter().any(kind);
+    let is_password = rest.get(colon) == Some(&b':')
+        && rest.get(end) == Some(&b'@')
+        && word.len() >= 8
+        && has(u8::is_ascii_digit)
+        && has(u8::is_ascii_alphabetic);
+    is_password.then_some((from + colon + 1, from + end))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn keys_of_known_forms_are_hidden_and_nothing_else() {
+        let long = "a1B2".repeat(20);
+        for (text, opening) in [
+            ("AKIAPIX6EA6QOM66ZJOJ".to_owned(), "AKIA"),
+            (format!("ghp_{}", "a1B2".repeat(9)), "ghp_"),
+            (format!("github_pat_{}", "a1B2".repeat(10)), "github_pat_"),
+            (format!("sk-proj-{long}"), "sk-"),
+            (format!("sk-ant-api03-{long}"), "sk-"),
+            ("sk_live_yPyLtxqmvBhiJaTUyYfKlcxD".to_owned(), "sk_live_"),
+            (format!("345278323:AA{}z", "a1B2".repeat(8)), "345278323:AA"),
+            (format!("eyJhbGciOiJIUzI1NiJ9.eyJ{long}.{long}"), "eyJ"),
+        ] {
+            let text = format!("let key = \"{text}\"; // é\nnext()");
+            let shown = without_secrets(&text);
+            assert!(shown.starts_with(&format!("let key = \"{opening}**")), "{shown}");
+            assert!(shown.ends_with("**\"; // é\nnext()"), "{shown}");
+            assert_eq!(shown.len(), text.len());
+        }
+        let key = "-----BEGIN RSA PRIVATE KEY-----\nMIIEP0i3j\n AbC\n-----END RSA PRIVATE KEY-----";
+        let hidden =
+            "-----BEGIN RSA PRIVATE KEY-----\n*********\n ***\n-----END RSA PRIVATE KEY-----";
+        assert_eq!(without_secrets(key), hidden);
+        assert_eq!(
+            without_secrets("postgres://admin:hunter2secret@db/prod"),
+            "postgres://admin:*************@db/prod"
+        );
+        for plain in [
+            "sk-chase-dot-animation-delay-container-wrapper {}",
+            "https://user:password@host https://{user}:{pass1word}@host http://a.b:8080/@x",
+            "task-0123456789abcdefghijklmnopqrstuvwxyz",
+            "-----BEGIN CERTIFICATE-----\nMIIEP0\n-----END CERTIFICATE-----",
+            "npm_config_registry_of_the_company_that_is_long",
+            "MAKIAPIX6EA6QOM66ZJOJ eyJ a:AA",
+        ] {
+            assert_eq!(without_secrets(plain), plain);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn lines_and_places_stay(text in "(\\PC|\n|sk-|://|eyJ|-----BEGIN |PRIVATE KEY-----|:AA|AKIA){0,60}") {
+            let shown = without_secrets(&text);
+            prop_assert_eq!(shown.len(), text.len());
+            prop_assert_eq!(shown.lines().count(), text.lines().count());
+        }
+    }
+}
