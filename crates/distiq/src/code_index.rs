@@ -18,6 +18,9 @@ use crate::{embedder, terminal};
 const TELL_AFTER: Duration = Duration::from_millis(700);
 const TELL_EVERY: Duration = Duration::from_millis(200);
 
+/// After how long a project is looked through again, for one who asks again and again.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
 /// How often an index that is removed while it is read is made again for one command.
 const MOST_LOST: u32 = 3;
 
@@ -137,26 +140,42 @@ fn again<T>(
     }
 }
 
-/// A snapshot that is asked again and again, and taken anew once where the index is found damaged on the way.
-pub struct Mended<'a> {
+/// An index that is asked again and again: brought up to date where that was long ago, and made anew once where it is found
+/// damaged on the way.
+pub struct Asked<'a> {
     world: &'a World,
+    index: &'a Index,
     first: &'a Snapshot,
     anew: Option<Snapshot>,
+    refresh: Refresh,
+    /// When the project was looked through last.
+    looked: Instant,
+    was_damaged: bool,
 }
 
-impl<'a> Mended<'a> {
-    pub fn new(world: &'a World, first: &'a Snapshot) -> Self {
-        Self { world, first, anew: None }
+impl<'a> Asked<'a> {
+    pub fn new(world: &'a World, index: &'a Index, first: &'a Snapshot, refresh: Refresh) -> Self {
+        let looked = Instant::now();
+        Self { world, index, first, anew: None, refresh, looked, was_damaged: false }
     }
 
-    /// Asks the snapshot; the index is built anew first where it is damaged.
+    /// Asks the snapshot.
     pub fn ask<T>(
         &mut self,
         work: impl Fn(&Snapshot) -> Result<T, IndexError>,
     ) -> Result<T, String> {
         let told = |error: IndexError| error.to_string();
+        // An index that was made anew has another table than this one.
+        if self.refresh == Refresh::Yes && !self.was_damaged && self.looked.elapsed() > LOOK_EVERY {
+            let is_news = refresh(self.index).is_ok_and(|done| done.read + done.removed > 0);
+            if is_news && let Ok(snapshot) = self.index.snapshot() {
+                self.anew = Some(snapshot);
+            }
+            self.looked = Instant::now();
+        }
         match work(self.anew.as_ref().unwrap_or(self.first)) {
-            Err(IndexError::Damaged) if self.anew.is_none() => {
+            Err(IndexError::Damaged) if !self.was_damaged => {
+                self.was_damaged = true;
                 let index = rebuilt(self.world).map_err(|failure| failure.message)?;
                 refresh(&index).map_err(told)?;
                 work(self.anew.insert(index.snapshot().map_err(told)?)).map_err(told)

@@ -23,6 +23,11 @@ pub fn of(world: &World) -> Result<Option<Arc<dyn Embed>>, Failure> {
     let Some(named) = &world.settings.embedder else { return Ok(None) };
     let folder = PathBuf::from(named);
     if folder.is_absolute() {
+        if !folder.is_dir() {
+            let message = format!("`index.embedder` names a folder that is not there: `{named}`");
+            return Err(Failure::new(ErrorKind::Config, message)
+                .with_hint("Give it the folder of a model, or `none`"));
+        }
         return Ok(Some(Arc::new(Local { folder, model: OnceLock::new() })));
     }
     if !named.contains('/') || named.starts_with(['.', '~']) {

@@ -25,7 +25,7 @@ pub const MAX_FILES: usize = 400_000;
 /// Largest file whose text is read.
 pub(crate) const MAX_BYTES: u64 = 4 << 20;
 /// Deepest nesting of folders.
-const MAX_DEPTH: usize = 100;
+const MAX_DEPTH: usize = 256;
 /// Folders still to be read from which on others help.
 const MANY: usize = 16;
 
@@ -43,6 +43,7 @@ pub(crate) struct Found {
     /// Relative to the root, with `/`.
     pub path: String,
     pub bytes: u64,
+    /// When it was last written or given its place.
     pub modified_ns: i64,
 }
 
@@ -241,7 +242,9 @@ impl<'a> Worker<'a> {
                 }
                 continue;
             }
-            if kind != FileType::RegularFile || rules.ignore(&self.path, false) {
+            // Of a worktree or a submodule: where its repository is on this machine.
+            let is_git = name == b".git";
+            if kind != FileType::RegularFile || is_git || rules.ignore(&self.path, false) {
                 continue;
             }
             if secrets.holds(OsStr::from_bytes(name)) {

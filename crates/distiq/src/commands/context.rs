@@ -103,8 +103,8 @@ fn pack(snapshot: &Snapshot, args: &Args, text: &str) -> Result<Context, IndexEr
 }
 
 fn answer_rows(world: &World, args: &Args, refresh: Refresh) -> Result<(), Failure> {
-    code_index::with(world, refresh, |_, snapshot| {
-        let mut mended = code_index::Mended::new(world, snapshot);
+    code_index::with(world, refresh, |index, snapshot| {
+        let mut asked = code_index::Asked::new(world, index, snapshot, refresh);
         Ok(rows::answer("{\"id\": …, \"request\": \"…\"}", |row| {
             // Rows that were made for `search` are understood too.
             let text = row.text("request").or_else(|error| row.text("query").map_err(|_| error))?;
@@ -112,7 +112,7 @@ fn answer_rows(world: &World, args: &Args, refresh: Refresh) -> Result<(), Failu
                 return Err("`request` is longer than 64 KB".to_owned());
             }
             let begin = Instant::now();
-            let context = mended.ask(|snapshot| pack(snapshot, args, text))?;
+            let context = asked.ask(|snapshot| pack(snapshot, args, text))?;
             let ms = (begin.elapsed().as_secs_f64() * 1_000_000.0).round() / 1000.0;
             let mut answer = serde_json::Map::new();
             answer.insert("id".into(), row.id.clone());

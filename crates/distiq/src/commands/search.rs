@@ -142,16 +142,16 @@ fn tell_vectors(world: &World, snapshot: &Snapshot) -> Result<(), IndexError> {
 
 fn answer_rows(world: &World, args: &Args, refresh: Refresh) -> Result<(), Failure> {
     let limit = args.limit.unwrap_or(HITS_A_ROW);
-    code_index::with(world, refresh, |_, snapshot| {
+    code_index::with(world, refresh, |index, snapshot| {
         tell_vectors(world, snapshot)?;
-        let mut mended = code_index::Mended::new(world, snapshot);
+        let mut asked = code_index::Asked::new(world, index, snapshot, refresh);
         Ok(rows::answer("{\"id\": …, \"query\": \"…\"}", |row| {
             let text = row.text("query")?;
             if text.len() > MAX_QUERY_BYTES {
                 return Err("`query` is longer than 64 KB".to_owned());
             }
             let begin = Instant::now();
-            let hits = mended.ask(|snapshot| search(snapshot, &args.query(text, limit)))?;
+            let hits = asked.ask(|snapshot| search(snapshot, &args.query(text, limit)))?;
             let ms = begin.elapsed().as_secs_f64() * 1000.0;
             Ok(json!({ "id": row.id, "ms": (ms * 1000.0).round() / 1000.0, "results": hits }))
         }))

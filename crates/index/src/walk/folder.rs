@@ -110,13 +110,15 @@ pub(super) fn step_by_step(root: BorrowedFd<'_>, path: &str) -> Option<OwnedFd> 
     Some(opened)
 }
 
-/// Returns a file's length and the time of its last change, in nanoseconds; `None` where it is no file any more.
+/// Returns a file's length and when it was last written or given its place, in nanoseconds; `None` where it is no file any
+/// more. Programs set the time of writing as they like (archives, `touch -r`, `cp -p`), but not the other.
 pub(super) fn stat(folder: BorrowedFd<'_>, name: &[u8]) -> Option<(u64, i64)> {
     let stat: Stat = statat(folder, name, AtFlags::SYMLINK_NOFOLLOW).ok()?;
     if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
         return None;
     }
-    let seconds = i128::from(stat.st_mtime) * 1_000_000_000;
-    let modified_ns = i64::try_from(seconds + i128::from(stat.st_mtime_nsec)).unwrap_or(0);
-    Some((u64::try_from(stat.st_size).unwrap_or(0), modified_ns.max(0)))
+    let written = (i128::from(stat.st_mtime), i128::from(stat.st_mtime_nsec));
+    let (seconds, nanoseconds) = written.max((stat.st_ctime.into(), stat.st_ctime_nsec.into()));
+    let changed_ns = i64::try_from(seconds * 1_000_000_000 + nanoseconds).unwrap_or(0);
+    Some((u64::try_from(stat.st_size).unwrap_or(0), changed_ns.max(0)))
 }

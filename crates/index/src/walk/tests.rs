@@ -149,7 +149,7 @@ fn by_the_crate(root: &Path) -> (Vec<String>, usize) {
     for entry in entries.flatten() {
         let path = entry.path().strip_prefix(root).unwrap();
         let is_file = entry.file_type().is_some_and(|kind| kind.is_file());
-        if !is_file || distiq_base::secret_files::is_secret(path) {
+        if !is_file || path.ends_with(".git") || distiq_base::secret_files::is_secret(path) {
             continue;
         }
         match path.to_str() {
@@ -247,12 +247,12 @@ fn a_work_tree_has_the_rules_of_its_repository() {
     fs::write(git.join("info/exclude"), "*.tmp").unwrap();
     fs::write(git.join("worktrees/tree/commondir"), "../..\n").unwrap();
     fs::write(root.join(".git"), format!("gitdir: {}/worktrees/tree\n", git.display())).unwrap();
-    check(&root, &[".git", "b.rs"]);
+    check(&root, &["b.rs"]);
     // Git writes relative paths, too; they count from the file.
     fs::write(root.join(".git"), "gitdir: ../main/.git/worktrees/tree\n").unwrap();
-    assert_eq!(by_us(&root).0, [".git", "b.rs"]);
+    assert_eq!(by_us(&root).0, ["b.rs"]);
     fs::write(root.join(".git"), "gitdir: /nowhere\n").unwrap();
-    check(&root, &[".git", "a.tmp", "b.rs"]);
+    check(&root, &["a.tmp", "b.rs"]);
 }
 
 #[test]

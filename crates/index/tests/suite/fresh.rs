@@ -245,3 +245,27 @@ fn made_by_one_thread_an_index_is_the_same_each_time() {
     assert!(first.len() > 100 && first.is_sorted_by_key(|(path, _)| path), "in the files' order");
     assert_eq!(found(), first);
 }
+
+#[test]
+fn a_change_that_keeps_length_and_time_is_seen() {
+    let project = Project::new("--- a.py\ndef first_of_all():\n    return 1\n");
+    let path = project.root().join("a.py");
+    let time = fs::metadata(&path).unwrap().modified().unwrap();
+    // Old enough to be believed unchanged.
+    std::thread::sleep(std::time::Duration::from_millis(70));
+    project.refresh();
+    for (name, is_moved) in [("other", false), ("third", true)] {
+        let text = format!("def {name}_of_all():\n    return 1\n");
+        let written = if is_moved { project.root().join("b.txt") } else { path.clone() };
+        fs::write(&written, text).unwrap();
+        fs::File::open(&written).unwrap().set_modified(time).unwrap();
+        if is_moved {
+            fs::rename(&written, &path).unwrap();
+        }
+        std::thread::sleep(std::time::Duration::from_millis(70));
+        project.refresh();
+        let hits = project.find("of_all", Mode::Symbol);
+        let found: Vec<&str> = hits.iter().map(|hit| hit.name.as_str()).collect();
+        assert_eq!(found, [format!("{name}_of_all")]);
+    }
+}
