@@ -264,7 +264,7 @@ fn a_change_that_keeps_length_and_time_is_seen() {
         }
         std::thread::sleep(std::time::Duration::from_millis(70));
         project.refresh();
-        let hits = project.find("of_all", Mode::Symbol);
+        let hits = project.find(&format!("{name}_of_all"), Mode::Symbol);
         let found: Vec<&str> = hits.iter().map(|hit| hit.name.as_str()).collect();
         assert_eq!(found, [format!("{name}_of_all")]);
     }
