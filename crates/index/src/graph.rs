@@ -284,7 +284,11 @@ impl Graph {
                     }
                     let owner =
                         file.class_around(file.units.get(at).copied().flatten(), mention.owner);
-                    if owner.is_some() && named.contains(&(owner, name.as_str())) {
+                    // `exports.f = f` is the function's name again.
+                    let is_again = file.is_script()
+                        && mention.owner == Owner::None
+                        && file.is_exported_again(name, mention.line);
+                    if is_again || owner.is_some() && named.contains(&(owner, name.as_str())) {
                         continue;
                     }
                     let count = self.symbols.len();
@@ -438,7 +442,8 @@ impl File {
         let mut next = self.units.get(mention).copied().flatten();
         for _ in 0..3 {
             let unit = self.facts.units.get(next? as usize)?;
-            if unit.name == name && unit.start_line <= line && unit.kind != "impl" {
+            let has_name = !matches!(unit.kind.as_str(), "impl" | "test");
+            if unit.name == name && unit.start_line <= line && has_name {
                 return next;
             }
             next = unit.parent;

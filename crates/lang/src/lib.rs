@@ -29,7 +29,7 @@ pub use fuzzed::fuzzed;
 pub use language::{LICENCES, Language, language_of};
 pub use outline::{OutlineItem, enclosing, outline};
 pub use source::{
-    Import, ImportedName, Object, Piece, PieceKind, Role, Source, Told, Unit, language_inside,
-    readable, source,
+    Import, ImportedName, Object, Piece, PieceKind, Role, Source, Told, Unit, WHOLE,
+    language_inside, readable, source,
 };
 pub use syntax::{Syntax, added_errors};

@@ -150,6 +150,9 @@ pub struct Import {
     pub is_reexport: bool,
 }
 
+/// The name under which a module of JavaScript exports what it is as a whole: `module.exports = a`.
+pub const WHOLE: &str = "export=";
+
 /// A name taken from a module.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ImportedName {

@@ -41,7 +41,8 @@ impl Graph {
     fn found_members(&self) -> Vec<(SymbolId, String, SymbolId)> {
         let resolver = Resolver::new(self);
         let member = |id: SymbolId| {
-            let symbol = self.symbol(id)?;
+            // A test's title is no name that code can mean.
+            let symbol = self.symbol(id).filter(|symbol| symbol.kind != "test")?;
             let parent = symbol.parent;
             let class = symbol.unit.and_then(|unit| {
                 let file = self.files.get(symbol.file as usize)?;

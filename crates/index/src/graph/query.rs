@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet, VecDeque};
 
-use distiq_lang::{Language, Role};
+use distiq_lang::{Language, Role, WHOLE};
 
 use super::resolve::Resolver;
 use super::{Edge, EdgeKind, Graph, SymbolId, Target, offset};
@@ -91,15 +91,22 @@ impl Graph {
         found: &mut Vec<(u32, u32, f32)>,
     ) {
         let (Some(symbol), Some(file)) = (self.symbol(id), self.files.get(number)) else { return };
-        let aliases: Vec<&str> = file
-            .facts
-            .imports
-            .iter()
-            .flat_map(|import| &import.names)
-            .filter(|(name, _)| *name == symbol.name || name == "default")
-            .filter_map(|(_, alias)| alias.as_deref())
-            .filter(|alias| *alias != symbol.name)
-            .collect();
+        let names = file.facts.imports.iter().flat_map(|import| &import.names);
+        let named = names
+            .filter(|(name, _)| *name == symbol.name || matches!(name.as_str(), "default" | WHOLE))
+            .filter_map(|(_, alias)| alias.as_deref());
+        // A module of JavaScript may be the symbol as a whole.
+        let binds = |at: usize| resolver.binds(offset(number), at, group);
+        let modules = file.facts.imports.iter().enumerate().filter(|_| file.is_script());
+        let whole = modules
+            .filter(|(_, import)| import.names.is_empty() && !import.is_reexport)
+            .filter_map(|(at, import)| Some((at, import.alias.as_deref()?)))
+            .filter(|(at, alias)| file.ids.contains_key(*alias) && binds(*at))
+            .map(|(_, alias)| alias);
+        let mut aliases: Vec<&str> =
+            named.chain(whole).filter(|alias| *alias != symbol.name).collect();
+        aliases.sort_unstable();
+        aliases.dedup();
         for alias in aliases {
             let Some(name) = file.facts.names.iter().position(|name| name == alias) else {
                 continue;

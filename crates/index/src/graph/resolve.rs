@@ -142,8 +142,8 @@ impl<'g> Resolver<'g> {
             }
             _ => self.name_in(file, Some(mention), name, 0).into_iter().chain(own).collect(),
         };
-        let mut targets: Vec<Target> =
-            things.into_iter().filter_map(|thing| self.target(thing)).collect();
+        let things = things.into_iter().flat_map(|thing| self.whole(thing));
+        let mut targets: Vec<Target> = things.filter_map(|thing| self.target(thing)).collect();
         dedup(&mut targets);
         let is_member = found.is_joined || found.owner != Owner::None;
         if targets.is_empty() && !is_member && found.role() != Role::Key {

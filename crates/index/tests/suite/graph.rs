@@ -6,6 +6,7 @@ use distiq_index::graph::{Direction, EdgeKind, Graph, MapRequest, Seeds, Target,
 use crate::Project;
 
 mod compiled;
+mod scripts;
 
 #[test]
 fn code_inside_other_formats_is_found_and_tied() {

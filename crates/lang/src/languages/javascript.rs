@@ -6,8 +6,9 @@ use crate::language::{ITEM, Item, Reader, Spec, name_field, node_text};
 use crate::source::rules::{
     NO_RULES, Place, Rules, Shown, field, imported, is_javadoc, module, unquoted,
 };
-use crate::source::{Import, Role, Source};
+use crate::source::{Import, Role, Source, WHOLE};
 
+mod modules;
 mod told;
 
 pub(crate) static SPEC: Spec = Spec {
@@ -55,6 +56,10 @@ pub(crate) fn constant(node: Node<'_>, text: &str) -> Option<String> {
     let name = node_text(name, text)?;
     let declaration = node.parent()?;
     let exported = declaration.parent().is_some_and(|node| node.kind() == "export_statement");
+    let value = node.child_by_field_name("value");
+    if !exported && value.is_some_and(|value| modules::is_required(value, text)) {
+        return None;
+    }
     let constant = name.len() > 1 && !name.chars().any(char::is_lowercase);
     (constant || exported).then_some(name)
 }
@@ -152,8 +157,11 @@ pub(crate) const JS_RULES: Rules = Rules {
     imports: &[
         ("import_statement", imports),
         ("export_statement", reexports),
-        ("variable_declarator", required),
+        ("variable_declarator", modules::required),
+        ("assignment_expression", modules::exported),
+        ("member_expression", modules::member),
     ],
+    has_binding_imports: true,
     is_doc: is_javadoc,
     split,
     is_exported,
@@ -266,15 +274,24 @@ fn specifiers(node: Node<'_>, text: &str, import: &mut Import) {
     }
 }
 
-/// `export { a as b }` and `export default a` of the file's own names: exported from no module.
+/// `export { a as b }`, `export default a` and `export = a` of the file's own names: exported from no module.
 fn own_exports(node: Node<'_>, text: &str, imports: &mut Vec<Import>) {
     let mut import = Import { is_reexport: true, ..module(node, String::new()) };
     let value = node.child_by_field_name("value").filter(|value| value.kind() == "identifier");
     if let Some(name) = value.and_then(|value| node_text(value, text)) {
         import.names.push(imported(name, Some("default".to_owned())));
     }
-    for part in node.named_children(&mut node.walk()).filter(|p| p.kind() == "export_clause") {
-        specifiers(part, text, &mut import);
+    let mut is_whole = false;
+    for part in node.children(&mut node.walk()) {
+        match part.kind() {
+            "export_clause" => specifiers(part, text, &mut import),
+            "=" => is_whole = true,
+            "identifier" if is_whole => {
+                let name = node_text(part, text).unwrap_or_default();
+                import.names.push(imported(name, Some(WHOLE.to_owned())));
+            }
+            _ => {}
+        }
     }
     if !import.names.is_empty() {
         imports.push(import);
@@ -298,34 +315,5 @@ fn reexports(node: Node<'_>, text: &str, imports: &mut Vec<Import>) {
         }
     }
     import.is_wildcard = import.names.is_empty() && import.alias.is_none();
-    imports.push(import);
-}
-
-/// `const a = require("m")`, `const { a, b: c } = require("m")`.
-fn required(node: Node<'_>, text: &str, imports: &mut Vec<Import>) {
-    let call = node.child_by_field_name("value").filter(|value| value.kind() == "call_expression");
-    let is_require = |call: &Node<'_>| field(*call, "function", text).as_deref() == Some("require");
-    let from = call
-        .filter(is_require)
-        .and_then(|call| call.child_by_field_name("arguments")?.named_child(0))
-        .filter(|argument| argument.kind() == "string")
-        .and_then(|argument| unquoted(argument, text));
-    let (Some(from), Some(name)) = (from, node.child_by_field_name("name")) else {
-        return;
-    };
-    let mut import = module(node, from);
-    if name.kind() == "object_pattern" {
-        for part in name.named_children(&mut name.walk()) {
-            match part.kind() {
-                "pair_pattern" => {
-                    let key = field(part, "key", text).unwrap_or_default();
-                    import.names.push(imported(key, field(part, "value", text)));
-                }
-                _ => import.names.extend(node_text(part, text).map(|name| imported(name, None))),
-            }
-        }
-    } else {
-        import.alias = node_text(name, text);
-    }
     imports.push(import);
 }

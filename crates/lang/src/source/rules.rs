@@ -36,6 +36,8 @@ pub(crate) struct Rules {
     /// Nodes that name a base as a whole.
     pub(crate) bases: &'static [&'static str],
     pub(crate) imports: &'static [(&'static str, ImportsOf)],
+    /// Whether an import that may be an item, and is none, binds the names in it: `const a = require("m")`.
+    pub(crate) has_binding_imports: bool,
     /// Tells whether a comment above an item documents it.
     pub(crate) is_doc: fn(&str) -> bool,
     /// Returns bases that no place tells.
@@ -140,6 +142,7 @@ pub(crate) const NO_RULES: Rules = Rules {
     hides_members: false,
     bases: &[],
     imports: &[],
+    has_binding_imports: false,
     is_doc: |_| true,
     more_bases: |_, _| Vec::new(),
     has_constant_patterns: false,

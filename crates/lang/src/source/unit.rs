@@ -3,9 +3,10 @@
 use tree_sitter::Node;
 
 use super::rules::Shown;
+use super::table::Kind;
 use super::tell::add_documented;
 use super::walk::{Frame, Lead, Walk};
-use super::{Unit, line, offset};
+use super::{Import, Unit, line, offset};
 use crate::language::Item;
 use crate::outline::{shorten, signature};
 
@@ -95,6 +96,20 @@ impl Walk<'_> {
             is_exported: (rules.is_exported)(&shown),
             told: None,
         }
+    }
+
+    /// Tells whether the names in a node are those of the imports behind the first ones.
+    pub(super) fn takes_in(&self, first: usize, kind: &Kind, makes_unit: bool) -> bool {
+        let imports = self.source.imports.get(first..).unwrap_or_default();
+        if kind.items.is_empty() {
+            return !imports.is_empty();
+        }
+        // What an item imports, such as `mod x;`, is its own name.
+        let is_bound = self.spec.rules.has_binding_imports && !makes_unit;
+        let binds = |import: &Import| {
+            !import.is_reexport && (import.alias.is_some() || !import.names.is_empty())
+        };
+        is_bound && imports.iter().any(binds)
     }
 }
 

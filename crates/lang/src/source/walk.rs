@@ -198,15 +198,14 @@ impl Walk<'_> {
             None => Frame::root(kind),
         };
         self.take_base(node, kind, &mut frame);
+        let count = self.source.imports.len();
         if let Some(imports) = kind.imports {
-            let count = self.source.imports.len();
             imports(node, self.text, &mut self.source.imports);
-            // What an item imports, such as `mod x;`, is its own name.
-            frame.in_import |= self.source.imports.len() > count && kind.items.is_empty();
         }
         if !kind.items.is_empty() && self.source.units.len() < MAX_UNITS {
             self.unit(node, &kind.items, &lead, &mut frame);
         }
+        frame.in_import |= self.takes_in(count, kind, frame.makes_unit);
         if kind.tells() {
             let mut found = std::mem::take(&mut self.found);
             self.teller(frame.unit.unwrap_or(u32::MAX)).tell(node, &mut found);

@@ -1,6 +1,6 @@
 //! Names through imports: what modules export, and how.
 
-use distiq_lang::Language;
+use distiq_lang::{Language, WHOLE};
 
 use super::super::{File, SymbolId, offset};
 use super::{Resolver, Thing, is_packaged, is_script};
@@ -83,6 +83,16 @@ impl<'g> Resolver<'g> {
         for number in files {
             let Some(file) = self.graph.files.get(*number as usize) else { continue };
             if let Some(symbols) = file.top.get(name) {
+                // `exports.a = b`: what is exported, and the member that holds it.
+                let is_member = |id: &SymbolId| {
+                    self.graph.symbol(*id).is_some_and(|symbol| symbol.unit.is_none())
+                };
+                if is_script(file.language) && symbols.iter().all(is_member) {
+                    let exported = file.imported.get(name).into_iter().flatten();
+                    for (at, place) in exported.filter(|(at, _)| file.is_own_export(*at)) {
+                        found.extend(self.through_import(*number, *at, *place, depth + 1));
+                    }
+                }
                 if symbols.iter().all(|id| self.is_inline_module(*id)) {
                     found.extend(self.imported_beside(file, *number, name, depth + 1));
                 }
@@ -92,6 +102,9 @@ impl<'g> Resolver<'g> {
             if name == "default" {
                 found.extend(self.default_of(file).map(Thing::Symbol));
             }
+            if name == WHOLE {
+                found.extend(self.whole_of(file).map(Thing::Symbol));
+            }
             for (at, place) in file.imported.get(name).into_iter().flatten() {
                 found.extend(self.through_import(*number, *at, *place, depth + 1));
             }
@@ -99,6 +112,12 @@ impl<'g> Resolver<'g> {
         if found.iter().any(|thing| *thing != Thing::Outside) {
             found.retain(|thing| *thing != Thing::Outside);
             return found;
+        }
+        if name == "default" && is_script(first) {
+            let whole = self.in_modules(files, path, WHOLE, depth + 1);
+            if !whole.is_empty() {
+                return whole;
+            }
         }
         if files.iter().any(|file| self.language(*file) == Some(Language::Python))
             || files.is_empty()
@@ -139,6 +158,40 @@ impl<'g> Resolver<'g> {
         Vec::new()
     }
 
+    /// Returns what a file of JavaScript is as a whole, where that stands in its `module.exports = …`.
+    fn whole_of(&self, file: &File) -> Option<SymbolId> {
+        let last = offset(file.facts.units.len());
+        (file.first..file.first + last).find(|id| {
+            self.graph.symbol(*id).is_some_and(|symbol| {
+                symbol.parent.is_none() && symbol.signature.starts_with("module.exports =")
+            })
+        })
+    }
+
+    /// Returns the value that a module of JavaScript is, where it is one; else the module.
+    pub(super) fn whole(&self, thing: Thing<'g>) -> Vec<Thing<'g>> {
+        match &thing {
+            Thing::Module(files, path)
+                if files.first().is_some_and(|file| is_script(self.language(*file))) =>
+            {
+                let mut whole = self.in_modules(files, path, WHOLE, 1);
+                whole.retain(|thing| *thing != Thing::Outside);
+                if whole.is_empty() { vec![thing] } else { whole }
+            }
+            _ => vec![thing],
+        }
+    }
+
+    /// Tells whether an import of a whole module binds one of some symbols.
+    pub(in super::super) fn binds(&self, file: u32, import: usize, group: &[SymbolId]) -> bool {
+        self.steps.set(0);
+        let modules = self.through_import(file, import, None, 0).into_iter();
+        modules.flat_map(|thing| self.whole(thing)).any(|thing| match thing {
+            Thing::Symbol(id) => group.contains(&self.graph.defined(id)),
+            _ => false,
+        })
+    }
+
     /// Returns what a file of JavaScript exports as its default.
     fn default_of(&self, file: &File) -> Option<SymbolId> {
         let last = offset(file.facts.units.len());
@@ -151,6 +204,20 @@ impl<'g> Resolver<'g> {
 }
 
 impl File {
+    /// Tells whether it is of JavaScript or TypeScript.
+    pub(crate) fn is_script(&self) -> bool {
+        is_script(self.language)
+    }
+
+    /// Tells whether a line exports a name of the file under the name that it has: `exports.f = f`.
+    pub(crate) fn is_exported_again(&self, name: &str, line: u32) -> bool {
+        self.facts.imports.iter().any(|import| {
+            import.from.is_empty()
+                && import.line == line
+                && import.names.iter().any(|(own, alias)| own == name && alias.is_none())
+        })
+    }
+
     /// Tells whether an import is an export of the file's own name.
     pub(super) fn is_own_export(&self, import: usize) -> bool {
         self.facts.imports.get(import).is_some_and(|import| {

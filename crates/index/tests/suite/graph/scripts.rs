@@ -1,0 +1,122 @@
+//! Modules by `require` and `module.exports`, and tests that are called like what they test.
+
+use super::{check, graph_of};
+
+const LIBRARY: &str = "--- lib/decl.js
+function declFn(m) { return m; }
+module.exports = declFn;
+--- lib/arrow.js
+const arrowFn = (m) => m;
+arrowFn.extra = 1;
+module.exports = arrowFn;
+--- lib/klass.js
+class Klass { go() {} }
+module.exports = Klass;
+--- lib/named.js
+function named1(m) { return m; }
+function own() {}
+module.exports = { named1, other: own, decl: require('./decl') };
+module.exports.named2 = named2; function named2() {}
+exports.named3 = function () {};
+exports.named4 = own;
+--- lib/whole.js
+module.exports = require('./decl');
+--- lib/spread.js
+module.exports = { ...require('./named') };
+--- lib/made.js
+module.exports = function made() {};
+--- lib/typed.ts
+function typed() {}
+export = typed;
+--- lib/UPPER.js
+module.exports = { upper };
+function upper() {}
+";
+
+fn lines(graph: &distiq_index::graph::Graph, of: &str) -> Vec<String> {
+    let id = graph.find(of)[0];
+    let found = graph.references(id);
+    found
+        .iter()
+        .map(|(file, line, _)| format!("{}:{line}", graph.file_path(*file).unwrap()))
+        .collect()
+}
+
+#[test]
+fn names_by_require_mean_what_modules_export() {
+    check(&format!(
+        "{LIBRARY}--- use.js
+const arrowFn = require('./lib/arrow'); //= arrowFn -> lib/arrow.js:1
+const declFn = require('./lib/decl'); //= declFn -> lib/decl.js:1
+const other = require('./lib/decl'), UPPER = require('./lib/UPPER');
+const {{ named1, named2: second, other: third = 1 }} = require('./lib/named'); //= named1 -> lib/named.js:1
+const Klass = require('./lib/klass'), all = require('./lib/named');
+const own = require('./lib/named').named1;
+function user() {{
+  arrowFn(1); //= arrowFn -> lib/arrow.js:1
+  declFn(1); //= declFn -> lib/decl.js:1
+  other(1); //= other -> lib/decl.js:1
+  named1(1); second(); //= named1 -> lib/named.js:1; second -> lib/named.js:4
+  third(); //= third -> lib/named.js:2
+  own(); //= own -> lib/named.js:1
+  new Klass().go(); //= Klass -> lib/klass.js:1; go -> lib/klass.js:1
+  all.named1(); all.named3(); //= named1 -> lib/named.js:1; named3 -> lib/named.js:5
+  all.named4(); all.other(); //= named4 -> lib/named.js:2; other -> lib/named.js:2
+  all.decl(); //= decl -> lib/decl.js:1
+  UPPER.upper(); //= upper -> lib/UPPER.js:2
+  require('./lib/named').named2(1); //= named2 -> lib/named.js:4
+  const lazy = require('./lib/decl');
+  lazy(); //= lazy -> lib/decl.js:1
+}}
+const whole = require('./lib/whole'), spread = require('./lib/spread'), made = require('./lib/made');
+whole(); //= whole -> lib/decl.js:1
+spread.named1(); //= named1 -> lib/named.js:1
+made(); //= made -> lib/made.js:1
+const fs = require('fs');
+fs.named1(); //= named1 -> nothing
+const {{ named1: {{ length }}, ...rest }} = require('./lib/named');
+rest(length); //= rest -> use.js:29; length -> use.js:29
+function local(declFn) {{ declFn(); }} //= declFn -> use.js:31
+--- use.ts
+import typed = require('./lib/typed');
+import decl from './lib/decl';
+typed(); //= typed -> lib/typed.ts:1
+decl(); //= decl -> lib/decl.js:1
+"
+    ));
+}
+
+#[test]
+fn references_lead_through_require() {
+    let graph = graph_of(&format!(
+        "{LIBRARY}--- use.js
+const declFn = require('./lib/decl');
+declFn(1);
+--- again.js
+const again = require('./lib/whole');
+function run() {{
+  again(2);
+}}
+"
+    ));
+    let expected = ["again.js:1", "again.js:3", "lib/decl.js:2", "use.js:1", "use.js:2"];
+    assert_eq!(lines(&graph, "lib/decl.js:declFn"), expected);
+    assert_eq!(graph.find("named2").len(), 1, "its export is no other symbol");
+}
+
+#[test]
+fn titles_of_tests_are_no_names() {
+    let graph = graph_of(
+        "--- a.ts
+export function helper(of: string) { return of; }
+--- a.spec.ts
+import { helper } from './a';
+describe('outer', () => {
+  describe('helper', () => {
+    it('helper', () => { helper('1'); });
+  });
+});
+",
+    );
+    assert_eq!(lines(&graph, "a.ts:helper"), ["a.spec.ts:1", "a.spec.ts:4"]);
+}
