@@ -250,7 +250,14 @@ pub(crate) fn signature(node: Node<'_>, start: usize, end: usize, text: &str) ->
         let last = u32::try_from(node.named_child_count().checked_sub(1)?).ok()?;
         node.named_child(last).filter(|child| child.kind().ends_with("_body"))
     };
-    let body = node.child_by_field_name("body").or_else(value).or_else(last);
+    // What a type of Go holds is within the type that it names.
+    let within = || {
+        let held = node.child_by_field_name("type").filter(|_| node.kind() == "type_spec")?;
+        let is_open = |child: &Node<'_>| matches!(child.kind(), "{" | "field_declaration_list");
+        let body = held.children(&mut held.walk()).find(is_open)?;
+        (held.start_position().row < held.end_position().row).then_some(body)
+    };
+    let body = node.child_by_field_name("body").or_else(value).or_else(last).or_else(within);
     let mut end = body.map_or(end, |body| body.start_byte()).min(start + HEAD_BYTES);
     let mut before = body.and_then(|body| body.prev_sibling());
     while let Some(comment) = before.filter(|node| node.kind().ends_with("comment")) {

@@ -65,6 +65,18 @@ fn signatures_are_bounded() {
 }
 
 #[test]
+fn the_signature_of_a_type_of_go_ends_before_what_it_holds() {
+    let text = "package a\n\ntype A struct {\n\t// Not (yet) used.\n\tx int\n}\n\n\
+                type B interface {\n\tDo(x int)\n}\n\ntype C struct{}\n\ntype D func(x int) struct{}\n";
+    let items = outline(Path::new("a.go"), text).unwrap();
+    let types = items.iter().filter(|item| item.depth == 0);
+    let signatures: Vec<&str> = types.map(|item| item.signature.as_str()).collect();
+    let expected =
+        ["type A struct", "type B interface", "type C struct{}", "type D func(x int) struct{}"];
+    assert_eq!(signatures, expected);
+}
+
+#[test]
 fn broken_files_keep_their_outline() {
     let text = "fn a() {}\nfn b( {\n}\nfn c() {}\n";
     let names: Vec<_> =
