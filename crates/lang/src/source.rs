@@ -196,6 +196,8 @@ fn with_blanked(mut source: Source, pieces: Vec<Piece>, code: &str) -> Source {
     };
     source.pieces.extend(pieces.into_iter().filter(is_blank));
     source.pieces.sort_by_key(|piece| piece.bytes.start);
+    // A text of nothing but spaces is in both.
+    source.pieces.dedup_by(|one, other| one.bytes == other.bytes);
     source.pieces.truncate(walk::MAX_PIECES);
     source
 }

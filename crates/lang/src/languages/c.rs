@@ -2,10 +2,12 @@
 
 use tree_sitter::Node;
 
+use crate::Language;
 use crate::language::{ITEM, Item, Reader, Spec, name_field, node_text};
 use crate::source::rules::{NO_RULES, Place, Rules, Shown, module};
 use crate::source::{Import, Role};
 
+pub(crate) mod branches;
 mod told;
 
 pub(crate) static SPEC: Spec = Spec {
@@ -91,6 +93,7 @@ static RULES: Rules = Rules {
         ("field_designator", Place::Is(Role::Key)),
     ],
     tells: &told::TELLS,
+    opened: |tree, text| branches::opened(Language::C, tree, text),
     ..C_RULES
 };
 

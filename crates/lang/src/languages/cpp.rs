@@ -1,7 +1,8 @@
 //! C++.
 
+use crate::Language;
 use crate::language::{ITEM, Item, Reader, Spec};
-use crate::languages::c::C_RULES;
+use crate::languages::c::{C_RULES, branches};
 use crate::languages::c::{declarator_name, declared_function, defined};
 use crate::source::Role;
 use crate::source::rules::{Place, Rules};
@@ -98,6 +99,7 @@ static RULES: Rules = Rules {
     scopes: &["lambda_expression"],
     hides_members: true,
     split,
+    opened: |tree, text| branches::opened(Language::Cpp, tree, text),
     ..C_RULES
 };
 

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use distiq_lang::{PieceKind, Source, source};
+use distiq_lang::{PieceKind, Role, Source, source};
 
 /// Shows a source: units, imports, then the pieces of each line.
 fn show(source: &Source, text: &str) -> String {
@@ -103,4 +103,123 @@ fn a_deep_tree_is_walked() {
     let sum = format!("x = {}y\n", "a + ".repeat(12_000));
     assert!(source(Path::new("a.py"), &sum).is_some_and(|source| !source.pieces.is_empty()));
     let _ = source(Path::new("a.js"), &"(".repeat(100_000));
+}
+
+/// Shows the names of units with their lines.
+fn ends(path: &str, text: &str) -> Vec<String> {
+    let units = source(Path::new(path), text).unwrap().units;
+    units
+        .iter()
+        .map(|unit| format!("{} {}-{}", unit.name, unit.start_line, unit.end_line))
+        .collect()
+}
+
+/// Braces that each branch of a conditional opens, and one behind them closes.
+#[test]
+fn functions_of_c_end_where_their_braces_do() {
+    let text = "int poll(int a) {
+#ifdef A
+  if (a) {
+    one(\"{\"); // {
+#else
+  if (!a) {
+    two('{');
+#endif
+    a++;
+  }
+  return a;
+}
+
+int next(void) {
+  return 1;
+}
+
+#if B
+static int guarded(int a)
+{
+#elif C
+static int guarded(long a)
+{
+  three();
+#endif
+  return a;
+}
+
+#ifdef __cplusplus
+extern \"C\" {
+#endif
+int last(void) {
+#if X
+  if (x) {
+#endif
+    four();
+#if X
+  } else {
+# if Y
+    five();
+# endif
+  }
+#endif
+  return 2;
+}
+#ifdef __cplusplus
+}
+#endif
+";
+    let expected = ["poll 1-12", "next 14-16", "guarded 19-27", "last 32-45"];
+    assert_eq!(ends("a.c", text), expected);
+    let calls = source(Path::new("a.c"), text).unwrap().pieces.into_iter();
+    let calls: Vec<(String, u32)> = calls
+        .filter(|piece| matches!(piece.kind, PieceKind::Identifier(Role::Call)))
+        .map(|p| (text[p.bytes.start as usize..p.bytes.end as usize].to_owned(), p.line))
+        .collect();
+    let expected = [("one", 4), ("two", 7), ("three", 24), ("four", 36), ("five", 40)];
+    assert_eq!(
+        calls,
+        expected.map(|(name, line)| (name.to_owned(), line)),
+        "those of every branch"
+    );
+}
+
+/// Macros that stand for members or for a statement's head, without a semicolon.
+#[test]
+fn structures_of_c_end_where_their_braces_do() {
+    let text = "struct timer_s {
+  HANDLE_FIELDS
+  int before;
+  PRIVATE_FIELDS(timer)
+};
+
+struct plain_s {
+  int a;
+};
+
+enum kind {
+  FIRST,
+  LAST
+};
+
+int next(void) {
+  return 1;
+}
+";
+    let expected = ["timer_s 1-5", "plain_s 7-9", "kind 11-14", "next 16-18"];
+    assert_eq!(ends("a.h", text), expected);
+    let text = "struct A {
+    int at(int i) const
+    {
+        JSON_TRY
+        {
+            return items.at(i);
+        }
+        JSON_CATCH (std::out_of_range&)
+        {
+            fail(i);
+        }
+    }
+    int size() { return 1; }
+};
+int after() { return 2; }
+";
+    assert_eq!(ends("a.cpp", text), ["A 1-14", "at 2-12", "size 13-13", "after 15-15"]);
 }
