@@ -29,7 +29,7 @@ pub struct Args {
     #[arg(value_name = "REQUEST", required_unless_present = "jsonl")]
     request: Vec<String>,
     /// The most tokens of the text, counted as o200k does
-    #[arg(long, value_name = "N", default_value_t = 4_000)]
+    #[arg(long, value_name = "N", default_value_t = 8_000)]
     tokens: u64,
     /// What is shown: a shortlist, whole units, or both
     #[arg(long, value_enum, default_value_t)]

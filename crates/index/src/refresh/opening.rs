@@ -208,6 +208,10 @@ fn clear(folder: &Path) -> Result<(), IndexError> {
         match fs::remove_file(entry.path()) {
             // A reader keeps something here at this moment, and has just given it its name.
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            // Nothing of ours is a folder; a link is none.
+            Err(error) if error.kind() == std::io::ErrorKind::IsADirectory => {
+                fs::remove_dir_all(entry.path()).map_err(io)?;
+            }
             removed => removed.map_err(io)?,
         }
     }

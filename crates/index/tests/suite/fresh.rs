@@ -214,6 +214,13 @@ fn a_damaged_index_is_told_and_built_anew() {
                 break;
             }
         }
+        if path.exists() {
+            fs::remove_file(&path).unwrap();
+            fs::create_dir(&path).unwrap();
+            fs::write(path.join("own"), "").unwrap();
+            Index::rebuild(&project.root(), &project.cache()).unwrap();
+            assert_eq!(contents(&project), expected, "{name} as a folder");
+        }
     }
 }
 
