@@ -26,7 +26,7 @@ pub fn of(world: &World) -> Result<Option<Arc<dyn Embed>>, Failure> {
         if !folder.is_dir() {
             let message = format!("`index.embedder` names a folder that is not there: `{named}`");
             return Err(Failure::new(ErrorKind::Config, message)
-                .with_hint("Give it the folder of a model, or `none`"));
+                .with_hint("Give it the folder of a model, or take the setting out"));
         }
         return Ok(Some(Arc::new(Local { folder, model: OnceLock::new() })));
     }
