@@ -231,8 +231,11 @@ fn a_vendors_vectors_are_made_once_found_by_and_paid_for() {
     assert_eq!(requests(), Some(2));
     let ran = run("nowhere", &["index"]);
     assert!(ran.code != 0 && ran.err.contains("neither a folder nor a model"), "{}", ran.err);
-    let ran = run("/nowhere", &["index"]);
-    assert!(ran.code != 0 && ran.err.contains("/nowhere/config.json"), "{}", ran.err);
+    for arguments in [["index"].as_slice(), &["search", "cookie"]] {
+        let ran = run("/nowhere", arguments);
+        assert_eq!((ran.code, ran.out.as_str()), (3, ""), "{}", ran.err);
+        assert!(ran.err.contains("a folder that is not there: `/nowhere`"), "{}", ran.err);
+    }
     let mut command = place.command(&["search", "cookie"]);
     let ran = Ran::of(command.env("DISTIQ_RERANKER", "/nowhere").output().unwrap());
     assert!(ran.code != 0 && ran.err.contains("`index.reranker`"), "{}", ran.err);
