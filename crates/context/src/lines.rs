@@ -62,5 +62,6 @@ fn read(root: &Path, path: &str) -> Option<String> {
     if !metadata.is_file() || metadata.len() > MAX_BYTES {
         return None;
     }
-    Some(without_secrets(&String::from_utf8_lossy(&fs::read(&full).ok()?)).into_owned())
+    let bytes = fs::read(&full).ok()?;
+    Some(without_secrets(path, &String::from_utf8_lossy(&bytes)).into_owned())
 }

@@ -154,7 +154,7 @@ pub(crate) fn read(root: &File, path: &str) -> Result<String, Skip> {
     if text.len() > LOOK_FROM && text.len() / (text.lines().count() + 1) > LONG_LINES {
         return Err(Skip::Generated);
     }
-    Ok(match without_secrets(&text) {
+    Ok(match without_secrets(path, &text) {
         Cow::Owned(hidden) => hidden,
         Cow::Borrowed(_) => text,
     })

@@ -1,7 +1,10 @@
 //! Keys by the forms that their vendors give them, hidden in texts before anybody sees these.
 //!
 //! What looks like a key by its letters alone ([`super::key_like`]) is left out of the index; here is what is one beyond
-//! doubt, so that source is shown as it is but for it.
+//! doubt, or has a name that says so, so that source is shown as it is but for it.
+
+mod named;
+mod random;
 
 use std::borrow::Cow;
 use std::sync::LazyLock;
@@ -74,6 +77,16 @@ static OPENINGS: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
     AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).build(all).ok()
 });
 
+static NAMES: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
+    let names = named::NAMES.iter().map(|(name, _)| name);
+    AhoCorasick::builder()
+        .ascii_case_insensitive(true)
+        .match_kind(MatchKind::LeftmostLongest)
+        .kind(Some(aho_corasick::AhoCorasickKind::DFA))
+        .build(names)
+        .ok()
+});
+
 fn is_upper(byte: u8) -> bool {
     byte.is_ascii_uppercase() || byte.is_ascii_digit()
 }
@@ -98,34 +111,56 @@ fn is_path(byte: u8) -> bool {
     is_plain(byte) || byte == b'/'
 }
 
-/// Returns a text with `*` for each byte of a key behind what it begins with; lines and places stay what they are.
-pub fn without_secrets(text: &str) -> Cow<'_, str> {
-    let Some(openings) = OPENINGS.as_ref() else { return Cow::Borrowed(text) };
+/// Returns a text of a file with `*` for each byte of a key behind what it begins with, and of a secret behind its name; lines
+/// and places stay what they are.
+pub fn without_secrets<'t>(path: &str, text: &'t str) -> Cow<'t, str> {
+    let mut hidden = Hidden { text, bytes: None, done: 0 };
     let bytes = text.as_bytes();
-    let mut hidden: Option<Vec<u8>> = None;
-    let mut done = 0;
-    for found in openings.find_iter(text) {
-        if found.start() < done {
-            continue;
+    for found in OPENINGS.iter().flat_map(|openings| openings.find_iter(text)) {
+        if found.start() >= hidden.done {
+            let parts = match FORMS.get(found.pattern().as_usize()) {
+                Some(form) => of_form(bytes, found.start(), form),
+                None => of_its_own(bytes, found.start(), found.end()),
+            };
+            parts.into_iter().for_each(|part| hidden.hide(part));
         }
-        let parts = match FORMS.get(found.pattern().as_usize()) {
-            Some(form) => of_form(bytes, found.start(), form),
-            None => of_its_own(bytes, found.start(), found.end()),
-        };
-        for (start, end) in parts {
-            done = end;
-            let bytes = hidden.get_or_insert_with(|| bytes.to_vec());
-            for byte in bytes.get_mut(start..end).into_iter().flatten() {
-                if !byte.is_ascii_whitespace() {
-                    *byte = b'*';
-                }
+    }
+    hidden.done = 0;
+    let is_of_settings = named::is_of_settings(path);
+    for found in NAMES.iter().flat_map(|names| names.find_iter(text)) {
+        let Some((_, kind)) = named::NAMES.get(found.pattern().as_usize()) else { continue };
+        if found.start() >= hidden.done {
+            let part = named::value(bytes, found.start(), found.end(), *kind, is_of_settings);
+            part.into_iter().for_each(|part| hidden.hide(part));
+        }
+    }
+    hidden.finish()
+}
+
+/// A text of which parts are hidden, in order.
+struct Hidden<'t> {
+    text: &'t str,
+    bytes: Option<Vec<u8>>,
+    done: usize,
+}
+
+impl<'t> Hidden<'t> {
+    fn hide(&mut self, (start, end): (usize, usize)) {
+        self.done = end;
+        let bytes = self.bytes.get_or_insert_with(|| self.text.as_bytes().to_vec());
+        for byte in bytes.get_mut(start..end).into_iter().flatten() {
+            if !byte.is_ascii_whitespace() {
+                *byte = b'*';
             }
         }
     }
-    // All that was changed were letters of one byte.
-    match hidden.map(String::from_utf8) {
-        Some(Ok(text)) => Cow::Owned(text),
-        _ => Cow::Borrowed(text),
+
+    fn finish(self) -> Cow<'t, str> {
+        // All that was changed were letters of one byte, or all letters of a private key.
+        match self.bytes.map(String::from_utf8) {
+            Some(Ok(text)) => Cow::Owned(text),
+            _ => Cow::Borrowed(self.text),
+        }
     }
 }
 
@@ -170,7 +205,9 @@ fn private_key(bytes: &[u8], from: usize) -> Option<(usize, usize)> {
     let is_private = rest.get(..head)?.ends_with(b"PRIVATE KEY");
     let body = from + run(rest, head, |byte| byte == b'-');
     let end = memchr::memmem::find(bytes.get(body..from + rest.len())?, b"-----END ")?;
-    is_private.then_some((body, body + end))
+    // Code that writes or reads keys has both lines, too.
+    let is_code = bytes.get(body..body + end)?.contains(&b'(');
+    (is_private && !is_code).then_some((body, body + end))
 }
 
 /// `eyJhbGciOi….eyJzdWIiOi….SflKxwRJ…`.
@@ -193,7 +230,7 @@ fn bot_token(bytes: &[u8], start: usize, from: usize) -> Option<(usize, usize)> 
 /// `postgres://admin:hunter2secret@host`: a password that is none of the words and marks that stand for one.
 fn password(bytes: &[u8], from: usize) -> Option<(usize, usize)> {
     let rest = bytes.get(from..bytes.len().min(from + MOST_ADDRESS))?;
-    let is_part = |byte: u8| byte.is_ascii_graphic() && !b"/@\"'`<>{}$%\\".contains(&byte);
+    let is_part = |byte: u8| byte.is_ascii_graphic() && !b"/@\"'`<>{}$\\".contains(&byte);
     let colon = rest.iter().position(|byte| *byte == b':' || !is_part(*byte))?;
     let end = colon + 1 + rest.get(colon + 1..)?.iter().position(|byte| !is_part(*byte))?;
     let word = rest.get(colon + 1..end)?;
@@ -202,8 +239,14 @@ fn password(bytes: &[u8], from: usize) -> Option<(usize, usize)> {
         && rest.get(end) == Some(&b'@')
         && word.len() >= 8
         && has(u8::is_ascii_digit)
-        && has(u8::is_ascii_alphabetic);
+        && has(u8::is_ascii_alphabetic)
+        && word.split(|byte| *byte == b'%').skip(1).all(is_escaped);
     is_password.then_some((from + colon + 1, from + end))
+}
+
+/// Tells whether what follows a `%` is a byte's number, as in addresses; `%s` is filled in later.
+fn is_escaped(behind: &[u8]) -> bool {
+    behind.get(..2).is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
 }
 
 #[cfg(test)]
@@ -226,7 +269,7 @@ mod tests {
             (format!("eyJhbGciOiJIUzI1NiJ9.eyJ{long}.{long}"), "eyJ"),
         ] {
             let text = format!("let key = \"{text}\"; // é\nnext()");
-            let shown = without_secrets(&text);
+            let shown = without_secrets("a.rs", &text);
             assert!(shown.starts_with(&format!("let key = \"{opening}**")), "{shown}");
             assert!(shown.ends_with("**\"; // é\nnext()"), "{shown}");
             assert_eq!(shown.len(), text.len());
@@ -234,27 +277,28 @@ mod tests {
         let key = "-----BEGIN RSA PRIVATE KEY-----\nMIIEP0i3j\n AbC\n-----END RSA PRIVATE KEY-----";
         let hidden =
             "-----BEGIN RSA PRIVATE KEY-----\n*********\n ***\n-----END RSA PRIVATE KEY-----";
-        assert_eq!(without_secrets(key), hidden);
+        assert_eq!(without_secrets("a.rs", key), hidden);
         assert_eq!(
-            without_secrets("postgres://admin:hunter2secret@db/prod"),
-            "postgres://admin:*************@db/prod"
+            without_secrets("a.rs", "postgres://admin:hunter2secret@db redis://:p%40ssw0rd1@db"),
+            "postgres://admin:*************@db redis://:***********@db"
         );
         for plain in [
             "sk-chase-dot-animation-delay-container-wrapper {}",
-            "https://user:password@host https://{user}:{pass1word}@host http://a.b:8080/@x",
+            "https://user:password@host https://{user}:{pass1word}@host https://u:pass1%sword@host http://a.b:8080/@x",
             "task-0123456789abcdefghijklmnopqrstuvwxyz",
             "-----BEGIN CERTIFICATE-----\nMIIEP0\n-----END CERTIFICATE-----",
             "npm_config_registry_of_the_company_that_is_long",
             "MAKIAPIX6EA6QOM66ZJOJ eyJ a:AA",
+            "w(\"-----BEGIN PRIVATE KEY-----\"); w(body); w(\"-----END PRIVATE KEY-----\");",
         ] {
-            assert_eq!(without_secrets(plain), plain);
+            assert_eq!(without_secrets("a.rs", plain), plain);
         }
     }
 
     proptest! {
         #[test]
-        fn lines_and_places_stay(text in "(\\PC|\n|sk-|://|eyJ|-----BEGIN |PRIVATE KEY-----|:AA|AKIA){0,60}") {
-            let shown = without_secrets(&text);
+        fn lines_and_places_stay(text in "(\\PC|\n|sk-|://|eyJ|-----BEGIN |PRIVATE KEY-----|:AA|AKIA|password|api_key|[:=\"]|value){0,60}") {
+            let shown = without_secrets("a.yaml", &text);
             prop_assert_eq!(shown.len(), text.len());
             prop_assert_eq!(shown.lines().count(), text.lines().count());
         }

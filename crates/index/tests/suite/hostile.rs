@@ -50,13 +50,18 @@ fn secrets_are_not_in_it() {
     project.write("deploy/id_rsa", "PRIVATE hunter2hunter\n");
     let key = "ghp_16C7e42F292c6912E7710c838347Ae178B4a";
     project.write("config.py", format!("TOKEN = '{key}'\n"));
+    let password = "tr0ub4dorhorse";
+    project.write("app.yaml", format!("db_password: {password}\n"));
     project.snapshot();
+    assert_eq!(project.found("db_password").len(), 1);
+    assert_eq!(project.found(password), [""; 0]);
     assert_eq!(project.found("hunter2hunter"), [""; 0]);
     assert_eq!(project.found(key), [""; 0]);
     for entry in fs::read_dir(project.index().folder()).unwrap() {
         let bytes = fs::read(entry.unwrap().path()).unwrap();
         let holds = |text: &str| bytes.windows(text.len()).any(|window| window == text.as_bytes());
         assert!(!holds(key) && !holds("hunter2hunter") && !holds(key.trim_start_matches("ghp_")));
+        assert!(!holds(password));
     }
 }
 
