@@ -3,8 +3,18 @@
 /// Returns the known names that differ from `name` in at most a third of its letters (one at least), at most `most` of them:
 /// the nearest first, then those of the same length, then by the alphabet.
 pub fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>, most: usize) -> Vec<&'a str> {
+    nearest_within(usize::MAX, name, known, most)
+}
+
+/// Does as [`nearest`], with names that differ in at most `farthest` letters.
+pub fn nearest_within<'a>(
+    farthest: usize,
+    name: &str,
+    known: impl Iterator<Item = &'a str>,
+    most: usize,
+) -> Vec<&'a str> {
     let letters = name.chars().count();
-    let farthest = (letters / 3).max(1);
+    let farthest = (letters / 3).max(1).min(farthest);
     let mut near: Vec<(usize, usize, &str)> = known
         .map(|candidate| (candidate.chars().count().abs_diff(letters), candidate))
         .filter(|(longer, _)| *longer <= farthest)
@@ -53,6 +63,9 @@ mod tests {
         assert_eq!(nearest("modle", known(), 1), ["model"]);
         assert_eq!(nearest("moddel", known(), 2), ["model", "mode"]);
         assert!(nearest("colour", known(), 3).is_empty());
+        assert_eq!(nearest("max_turn_count", ["max_turns"].into_iter(), 1), [""; 0]);
+        assert_eq!(nearest("max_turncoat", ["max_turns"].into_iter(), 1), ["max_turns"]);
+        assert_eq!(nearest_within(2, "max_turncoat", ["max_turns"].into_iter(), 1), [""; 0]);
         assert_eq!(distance("kitten", "sitting"), 3);
         assert_eq!(distance("price", "prcie"), 1);
         assert_eq!(distance("", "ab") + distance("ab", ""), 4);

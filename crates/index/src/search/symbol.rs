@@ -1,14 +1,15 @@
 //! Searching the names of definitions.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use distiq_base::nearest::nearest;
+use distiq_base::nearest::nearest_within;
+use distiq_ml::words::is_stop;
 
 use super::{Hit, Lexical, Query, Tests, Weights, is_test, lexical};
 use crate::error::IndexError;
 use crate::segment::{NAME, Postings};
 use crate::snapshot::Snapshot;
-use crate::words::Analyzer;
+use crate::words::{Analyzer, parts, tokens};
 
 /// Most names that begin like the one that is searched.
 const MAX_PREFIXED: usize = 500;
@@ -16,6 +17,10 @@ const MAX_PREFIXED: usize = 500;
 const SAME: f32 = 100.0;
 const PREFIX: f32 = 50.0;
 const NEAR: f32 = 25.0;
+/// Letters by which a name is taken for the searched one though others hold some of its words.
+const SLIPS: usize = 2;
+/// So many of the best names by words are looked at for all of them.
+const LOOKED_AT: usize = 20;
 /// Most names that are nearly the searched one.
 const MAX_NEAR: usize = 8;
 /// What stands before a name where it is defined.
@@ -69,17 +74,21 @@ pub(super) fn search(
     }
     let terms = lexical::terms(&Analyzer::default(), name);
     let lexical = Lexical::read(snapshot, &terms, &NAMES)?;
-    for (number, score) in lexical.best(snapshot, 4 * limit) {
-        if score > 0.0 && !found.iter().any(|(other, ..)| *other == number) {
-            found.push((number, score, "words of its name"));
-        }
-    }
-    if found.is_empty() {
-        for near in nearly(snapshot, &last.to_lowercase())? {
+    let mut by_words = lexical.best(snapshot, 4 * limit);
+    by_words
+        .retain(|(number, score)| *score > 0.0 && !found.iter().any(|(other, ..)| other == number));
+    if found.is_empty() && !holds_all(snapshot, name, &by_words)? {
+        // Beside names that hold some of its words only a slip or two are forgiven.
+        let farthest = if by_words.is_empty() { usize::MAX } else { SLIPS };
+        for near in nearly(snapshot, &last.to_lowercase(), farthest)? {
             let same = named(snapshot, &near)?.into_iter().filter(|(_, is_same)| *is_same);
             found.extend(same.map(|(number, _)| (number, NEAR, "its name is nearly so")));
         }
+        by_words.retain(|(number, _)| !found.iter().any(|(other, ..)| other == number));
     }
+    // The more words, the more they are worth, but never as much as the name.
+    let words = |score: f32| NEAR * score / (NEAR + score);
+    found.extend(by_words.iter().map(|(at, score)| (*at, words(*score), "words of its name")));
     let mut hits = Vec::new();
     for (number, score, reason) in found {
         let mut hit = snapshot.hit(number, score, vec![reason.to_owned()])?;
@@ -115,8 +124,26 @@ fn bare(text: &str) -> &str {
     rest.get(..end).unwrap_or(rest).trim_end()
 }
 
-/// Returns names that are nearly one in lower case, the nearest first.
-fn nearly(snapshot: &Snapshot, name: &str) -> Result<Vec<String>, IndexError> {
+/// Tells whether a chunk has all words of a name in its own name or that of its class: then they are meant as they are.
+fn holds_all(snapshot: &Snapshot, name: &str, chunks: &[(u32, f32)]) -> Result<bool, IndexError> {
+    let analyzer = Analyzer::default();
+    let words = |text: &str| -> BTreeSet<String> {
+        let parts = tokens(text).flat_map(parts).map(str::to_lowercase);
+        parts.filter(|part| !is_stop(part)).map(|part| analyzer.stem(&part)).collect()
+    };
+    let asked = words(name);
+    for (number, _) in chunks.iter().take(LOOKED_AT) {
+        let chunk = snapshot.chunk(*number)?;
+        let held = words(&format!("{} {}", chunk.name, chunk.class));
+        if asked.is_subset(&held) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Returns names that are nearly one in lower case, the nearest first, of those that differ in at most `farthest` letters.
+fn nearly(snapshot: &Snapshot, name: &str, farthest: usize) -> Result<Vec<String>, IndexError> {
     let prefix = NAME.to_string();
     let mut known = Vec::new();
     for part in snapshot.parts() {
@@ -125,7 +152,8 @@ fn nearly(snapshot: &Snapshot, name: &str) -> Result<Vec<String>, IndexError> {
         }
     }
     let names = known.iter().filter_map(|term| term.strip_prefix(NAME));
-    Ok(nearest(name, names, MAX_NEAR).into_iter().map(str::to_owned).collect())
+    let near = nearest_within(farthest, name, names, MAX_NEAR);
+    Ok(near.into_iter().map(str::to_owned).collect())
 }
 
 /// Returns the chunks whose name is, or begins with, `name` in lower case, and which of both.

@@ -143,6 +143,16 @@ fn names_are_found_as_code_has_them_and_misspelt() {
         (hits[0].name.as_str(), hits[0].reasons[0].as_str()),
         ("Price", "its name is nearly so")
     );
+    // Words of the name that are right do not hide it; a name that has all words is meant as it is.
+    project.write("shop/parse.py", "def parse_header_line(): pass\ndef parse_heading_list(): pass\ndef reader(): pass\ndef FileHeader(): pass\n");
+    for (query, first, reason) in [
+        ("parse_haeder_line", "parse_header_line", "its name is nearly so"),
+        ("header", "FileHeader", "words of its name"),
+    ] {
+        let hits = project.find(query, Mode::Symbol);
+        assert_eq!((hits[0].name.as_str(), hits[0].reasons[0].as_str()), (first, reason));
+        assert!(hits.is_sorted_by(|a, b| a.score >= b.score));
+    }
     assert!(project.find("zebra", Mode::Symbol).is_empty());
     assert!(project.find("class", Mode::Symbol).is_empty());
 }
