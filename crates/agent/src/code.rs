@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use distiq_base::paths::one_line;
 use distiq_base::{CodeIndex, CodeView, Embed, Rerank};
 use distiq_index::graph::{Direction, EdgeKind, Graph, MapRequest, Seeds, map};
 use distiq_index::{Control, Hit, Index, IndexError, Mention, Mode, Query, Snapshot};
@@ -281,8 +282,9 @@ fn impact(
         if accepts(path) {
             let tie = at.edge.kind.name();
             page.add(&format!(
-                "{}{path}:{line} {what} ({tie})\n",
-                "  ".repeat(place(at.depth - 1))
+                "{}{}:{line} {what} ({tie})\n",
+                "  ".repeat(place(at.depth - 1)),
+                one_line(path)
             ));
         }
     }

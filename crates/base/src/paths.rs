@@ -1,6 +1,20 @@
 //! Where things are kept.
 
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
+
+/// Makes a path, or another name that a file system may hold, fit to be shown in one line: what ends lines or steers a terminal is
+/// written as in code (`\\n`, `\\u{1b}`).
+pub fn one_line(name: &str) -> Cow<'_, str> {
+    if !name.contains(char::is_control) {
+        return Cow::Borrowed(name);
+    }
+    let mut shown = String::with_capacity(name.len() + 8);
+    for c in name.chars() {
+        if c.is_control() { shown.extend(c.escape_default()) } else { shown.push(c) }
+    }
+    Cow::Owned(shown)
+}
 
 /// The user's folders: config, data and cache.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -102,6 +116,12 @@ pub fn project_root(start: &Path) -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_are_shown_in_one_line() {
+        assert!(matches!(one_line("src/größe 漢.rs"), Cow::Borrowed("src/größe 漢.rs")));
+        assert_eq!(one_line("a\nb\t\u{1b}[2J\u{9b}"), "a\\nb\\t\\u{1b}[2J\\u{9b}");
+    }
 
     #[test]
     fn distiq_home_wins_over_xdg_and_relative_xdg_is_ignored() {

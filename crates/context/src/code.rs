@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use distiq_base::paths::one_line;
 use distiq_index::{Hit, IndexError, Retrieved, Snapshot, is_test};
 
 use crate::lines::Lines;
@@ -81,9 +82,9 @@ fn again(
     pack: &Pack<'_>,
 ) -> Option<Chosen> {
     let hit = found.hits.get(filler.place)?;
-    let unit = lines.get(&hit.path, filler.item.start_line, filler.item.end_line)?;
+    let unit = lines.get(&hit.path, hit.start_line, hit.end_line)?;
     let fitting = fitting(hit, &unit, most.saturating_sub(pack.used()), pack);
-    let (item, text) = block(hit, unit.get(..fitting).unwrap_or_default());
+    let (item, text) = block(hit, &unit, fitting);
     let tokens = pack.count(&text);
     (fitting >= FEWEST_LINES).then_some(Chosen { item, text, tokens, ..filler })
 }
@@ -114,7 +115,7 @@ fn choose(found: &Retrieved, most: u64, lines: &mut Lines, pack: &Pack<'_>) -> V
         if fitting == 0 || (fitting < unit.len() && fitting < FEWEST_LINES) {
             continue;
         }
-        let (item, text) = block(hit, unit.get(..fitting).unwrap_or_default());
+        let (item, text) = block(hit, &unit, fitting);
         let tokens = pack.count(&text);
         if used.saturating_add(tokens) <= most {
             used = used.saturating_add(tokens);
@@ -167,8 +168,7 @@ fn order(found: &Retrieved, lines: &mut Lines) -> Vec<usize> {
 
 /// Returns how many lines of a unit stay within `most` tokens with its head line.
 fn fitting(hit: &Hit, unit: &[&str], most: u64, pack: &Pack<'_>) -> usize {
-    let fits =
-        |count: usize| pack.count(&block(hit, unit.get(..count).unwrap_or_default()).1) <= most;
+    let fits = |count: usize| pack.count(&block(hit, unit, count).1) <= most;
     if fits(unit.len()) {
         return unit.len();
     }
@@ -180,12 +180,20 @@ fn fitting(hit: &Hit, unit: &[&str], most: u64, pack: &Pack<'_>) -> usize {
     low
 }
 
-fn block(hit: &Hit, unit: &[&str]) -> (Item, String) {
-    let count = u32::try_from(unit.len().saturating_sub(1)).unwrap_or(u32::MAX);
+/// Returns the first `shown` lines of a unit, and how they stand in the text: behind a head line, with a mark where the unit goes on.
+fn block(hit: &Hit, unit: &[&str], shown: usize) -> (Item, String) {
+    let (lines, rest) = unit.split_at(shown.min(unit.len()));
+    let count = u32::try_from(lines.len().saturating_sub(1)).unwrap_or(u32::MAX);
     let end_line = hit.start_line.saturating_add(count);
-    let mut text = unit.join("\n");
+    let mut text = lines.join("\n");
     text.push('\n');
-    let whole = format!("{}:{}-{end_line}\n{text}", hit.path, hit.start_line);
+    let path = one_line(&hit.path);
+    let mut whole = format!("{path}:{}-{end_line}\n{text}", hit.start_line);
+    if !rest.is_empty() {
+        // A line of a notebook may be several of a cell.
+        let rest: usize = rest.iter().map(|line| line.lines().count().max(1)).sum();
+        whole.push_str(&format!("[{rest} more lines]\n"));
+    }
     let item = Item {
         path: hit.path.clone(),
         start_line: hit.start_line,

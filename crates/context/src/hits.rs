@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use distiq_base::paths::one_line;
 use distiq_index::words::Analyzer;
 use distiq_index::{Hit, Retrieved, Snapshot};
 
@@ -55,7 +56,7 @@ pub(crate) fn shortlist(
         named.insert(path);
         let shown = if place < OPEN_FILES { HITS_A_FILE } else { 1 };
         let chars = if place < LONG_HEADS { MAX_CHARS } else { SHORT_CHARS };
-        let mut text = format!("{path}\n");
+        let mut text = format!("{}\n", one_line(path));
         let mut items = Vec::new();
         for hit in hits.iter().take(shown) {
             let telling = if told < TELLING { telling(hit, &terms, lines) } else { None };
@@ -68,7 +69,7 @@ pub(crate) fn shortlist(
             // A file may still be named where its heads are too long.
             let Some(hit) = hits.first() else { continue };
             let named = Item { text: String::new(), ..item(hit, None, chars, lines) };
-            if !pack.add(vec![named], format!("{path}\n"), most) {
+            if !pack.add(vec![named], format!("{}\n", one_line(path)), most) {
                 return;
             }
         }
@@ -114,7 +115,7 @@ fn add_path(path: &str, reason: &str, most: u64, pack: &mut Pack<'_>) -> bool {
         text: String::new(),
         reasons: vec![reason.to_owned()],
     };
-    pack.add(vec![item], format!("{path}\n"), most)
+    pack.add(vec![item], format!("{}\n", one_line(path)), most)
 }
 
 fn item(hit: &Hit, telling: Option<(u32, String)>, chars: usize, lines: &mut Lines) -> Item {

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use distiq_base::paths::one_line;
 use distiq_index::{EdgeKind, Hit, IndexError, Need, Retrieved, Snapshot, Span};
 
 use crate::hits::cut;
@@ -55,7 +56,7 @@ pub(crate) fn heads(
         // As many as fit.
         while !heads.is_empty() {
             let lines: String = heads.iter().map(|head| head.text.as_str()).collect();
-            let text = format!("{path}\n{lines}");
+            let text = format!("{}\n{lines}", one_line(&path));
             let count = pack.count(&text);
             if count <= left {
                 left -= count;

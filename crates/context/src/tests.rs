@@ -68,6 +68,9 @@ fn shapes_show_what_they_say() {
     let first = code.items.first().unwrap();
     assert_eq!((first.path.as_str(), first.start_line), ("src/weigh.py", 1));
     assert!(first.end_line < 303, "a unit that would take all shows its beginning");
+    let mark = format!("\n[{} more lines]\n", 303 - first.end_line);
+    assert!(code.text.contains(&mark), "and says so: {}", code.text);
+    assert_eq!(code.text.matches(" more lines]").count(), 1);
     let mixed = check(Shape::Mixed, 1_000);
     let shapes: Vec<Shape> = mixed.items.iter().map(|item| item.shape).collect();
     assert!(shapes.contains(&Shape::Hits) && shapes.contains(&Shape::Code), "{shapes:?}");

@@ -71,12 +71,27 @@ pub fn answer_long(
 
 fn parse(bytes: &[u8]) -> Result<Row, (Value, String)> {
     let value: Value = serde_json::from_slice(bytes)
-        .map_err(|error| (Value::Null, format!("not JSON: {error}")))?;
+        .map_err(|error| (id_of(bytes), format!("not JSON: {error}")))?;
     let id = value.get("id").cloned().unwrap_or(Value::Null);
-    match id.is_string() || id.is_number() {
+    match is_id(&id) {
         true => Ok(Row { id, value }),
         false => Err((Value::Null, "no `id` that is a text or a number".to_owned())),
     }
+}
+
+fn is_id(value: &Value) -> bool {
+    value.is_string() || value.is_number()
+}
+
+/// Returns the `id` of a row whose other fields cannot be read: half a character (`\\ud83d`), or bytes that are no text. Null where it
+/// cannot be read either.
+fn id_of(bytes: &[u8]) -> Value {
+    #[derive(serde::Deserialize)]
+    struct Named {
+        id: Value,
+    }
+    let named = serde_json::from_slice::<Named>(bytes).map(|named| named.id);
+    named.ok().filter(is_id).unwrap_or(Value::Null)
 }
 
 /// Reads a row without its line end; tells whether it is whole, or `None` at the end. What is
@@ -109,6 +124,17 @@ fn read_row(input: &mut impl BufRead, row: &mut Vec<u8>, most: usize) -> io::Res
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_row_that_cannot_be_read_keeps_its_id_where_that_can_be() {
+        let id = |row: &[u8]| parse(row).err().map(|(id, _)| id);
+        assert_eq!(id(br#"{"query": "\ud83d", "id": 7}"#), Some(json!(7)));
+        assert_eq!(id(b"{\"id\": \"a\", \"query\": \"\xff\"}"), Some(json!("a")));
+        for row in [&br#"{"id": "\ud83d", "query": ""}"#[..], b"{\"id\": 7", b"{\"id\": [7]}", b"7"]
+        {
+            assert_eq!(id(row), Some(Value::Null), "{}", String::from_utf8_lossy(row));
+        }
+    }
 
     #[test]
     fn a_row_over_the_bound_does_not_hide_the_next() {

@@ -133,11 +133,7 @@ pub(crate) fn is_git_folder(part: &OsStr) -> bool {
 
 /// Makes a path fit to be shown in one line.
 pub(crate) fn show(path: &str) -> String {
-    let mut shown = String::with_capacity(path.len());
-    for c in path.chars() {
-        if c.is_control() { shown.extend(c.escape_default()) } else { shown.push(c) }
-    }
-    shown
+    distiq_base::paths::one_line(path).into_owned()
 }
 
 /// Resolves links and `..` as the kernel would, going on where nothing exists any more.

@@ -104,12 +104,7 @@ impl RawText {
 
     /// Returns it fit to be shown in one line.
     pub fn shown(&self) -> String {
-        let text = String::from_utf8_lossy(&self.0);
-        let mut shown = String::with_capacity(text.len());
-        for c in text.chars() {
-            if c.is_control() { shown.extend(c.escape_default()) } else { shown.push(c) }
-        }
-        shown
+        distiq_base::paths::one_line(&String::from_utf8_lossy(&self.0)).into_owned()
     }
 }
 

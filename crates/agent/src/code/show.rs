@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::fmt::Write as _;
 
+use distiq_base::paths::one_line;
 use distiq_index::{Hit, Snapshot};
 
 /// Most lines of one hit's code.
@@ -39,10 +40,11 @@ impl<'a> Page<'a> {
         for (at, hit) in hits.iter().enumerate() {
             let code = if at < with_code { self.code(hit) } else { None };
             let is_same_file = last == hit.path;
+            let path = one_line(&hit.path);
             let text = match code {
-                Some(code) => format!("{}:{}-{}\n{code}", hit.path, hit.start_line, hit.end_line),
+                Some(code) => format!("{path}:{}-{}\n{code}", hit.start_line, hit.end_line),
                 None if is_same_file => head(hit),
-                None => format!("{}\n{}", hit.path, head(hit)),
+                None => format!("{path}\n{}", head(hit)),
             };
             last = if at < with_code { "" } else { &hit.path };
             self.add(&text);
@@ -55,7 +57,7 @@ impl<'a> Page<'a> {
             return;
         }
         let Some(all) = self.file(path) else { return };
-        let mut shown = format!("{path}\n");
+        let mut shown = format!("{}\n", one_line(path));
         for number in numbers {
             let at = usize::try_from(*number).unwrap_or(0).wrapping_sub(1);
             let line =

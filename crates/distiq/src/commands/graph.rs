@@ -7,6 +7,7 @@ pub use named::of_root;
 use std::collections::HashMap;
 
 use distiq_base::ErrorKind;
+use distiq_base::paths::one_line;
 use distiq_index::Snapshot;
 use distiq_index::graph::{Direction, Edge, EdgeKind, Graph, Reached, SymbolId, Target};
 use serde_json::{Value, json};
@@ -275,13 +276,13 @@ fn node_row(graph: &Graph, node: u32, more: Value) -> Row {
     let text = match graph.symbol(node) {
         Some(symbol) => format!(
             "{}:{}-{} {} {}",
-            graph.path_of(symbol),
+            one_line(graph.path_of(symbol)),
             symbol.start_line,
             symbol.end_line,
             symbol.kind,
             graph.qualified(node)
         ),
-        None => graph.label(node),
+        None => one_line(&graph.label(node)).into_owned(),
     };
     Row { json, text, edges: Vec::new() }
 }
@@ -327,7 +328,7 @@ fn reached_row(graph: &Graph, at: &Reached, from: Option<(Direction, u32)>) -> R
 fn short(graph: &Graph, node: u32) -> String {
     match graph.symbol(node) {
         Some(_) => graph.qualified(node),
-        None => graph.label(node),
+        None => one_line(&graph.label(node)).into_owned(),
     }
 }
 
@@ -370,7 +371,7 @@ fn meant(graph: &Graph, name: &str, path: &str, line: u32) -> Vec<Row> {
         }
         Target::Local(_, line) => Row {
             json: json!({ "path": path, "name": name, "kind": "local", "start_line": line, "end_line": line, "weight": weight }),
-            text: format!("{path}:{line} local {name}"),
+            text: format!("{}:{line} local {name}", one_line(path)),
             edges: Vec::new(),
         },
     };
@@ -395,7 +396,7 @@ fn references(graph: &Graph, ids: &[SymbolId], snapshot: Option<&Snapshot>) -> V
             let text = text.lines().find(|line| line.contains(name)).unwrap_or(text);
             let text: String = text.trim().chars().take(LINE_CHARS).collect();
             rows.push(Row {
-                text: format!("{path}:{line}  {text}").trim_end().to_owned(),
+                text: format!("{}:{line}  {text}", one_line(&path)).trim_end().to_owned(),
                 json: json!({ "path": path, "line": line, "of": of, "weight": weight }),
                 edges: Vec::new(),
             });
@@ -428,7 +429,11 @@ fn cycles(graph: &Graph, kind: EdgeKind) -> Vec<Row> {
             let edges =
                 group.iter().flat_map(|node| graph.outgoing(*node).iter().filter(is_inside));
             let edges = edges.copied().collect();
-            Row { json: json!({ "cycle": labels }), text: labels.join(" "), edges }
+            Row {
+                json: json!({ "cycle": labels }),
+                text: one_line(&labels.join(" ")).into_owned(),
+                edges,
+            }
         })
         .collect()
 }

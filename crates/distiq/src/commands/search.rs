@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use distiq_base::ErrorKind;
+use distiq_base::paths::one_line;
 use distiq_index::search::MAX_HITS;
 use distiq_index::{Hit, IndexError, Mode, Query, Snapshot, Tests, Vectors};
 use serde_json::{Value, json};
@@ -180,5 +181,5 @@ fn row(hit: &Hit) -> Value {
 fn shown(hit: &Hit) -> String {
     let head = if hit.signature.is_empty() { hit.kind.as_str() } else { hit.signature.as_str() };
     let why = terminal::faint(&format!("    {}", hit.reasons.join(", ")));
-    format!("{}:{}-{}  {head}\n{why}", hit.path, hit.start_line, hit.end_line)
+    format!("{}:{}-{}  {head}\n{why}", one_line(&hit.path), hit.start_line, hit.end_line)
 }

@@ -22,6 +22,36 @@ fn rows(text: &str) -> Vec<Value> {
 }
 
 #[test]
+fn names_of_files_end_no_line_and_steer_no_terminal() {
+    let place = Place::new();
+    let path = "src/we\nsrc/forged.py:1-1\u{1b}[2J.py";
+    place.write(
+        path,
+        "def weigh_all(items):\n    return carry(items)\n\ndef carry(items):\n    return items\n",
+    );
+    let shown = "src/we\\nsrc/forged.py:1-1\\u{1b}[2J.py";
+    for arguments in [
+        &["search", "weigh all items"][..],
+        &["context", "weigh all items"],
+        &["context", "--shape", "code", "weigh all items"],
+        &["graph", "definition", "weigh_all"],
+        &["graph", "references", "carry"],
+        &["graph", "callers", "carry"],
+        &["graph", "--dot", "callers", "carry"],
+        &["map"],
+        &["ask", "--local", "weigh all items"],
+    ] {
+        let ran = place.run(arguments);
+        let shown =
+            if arguments.contains(&"--dot") { shown.replace('\\', "\\\\") } else { shown.into() };
+        assert!(ran.out.contains(&shown), "{arguments:?}: {} {}", ran.out, ran.err);
+        assert!(!ran.out.contains("\nsrc/forged"), "{arguments:?}: {}", ran.out);
+    }
+    let hits = rows(&place.run(&["search", "--json", "weigh all items"]).out);
+    assert_eq!(hits[0]["path"], path);
+}
+
+#[test]
 fn search_builds_the_index_and_prints_rows() {
     let place = place();
     let ran = place.run(&["search", "--json", "--", "parse cookies of a header"]);

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use distiq_base::paths::one_line;
 use serde_json::{Value, json};
 
 use super::{Edge, Graph};
@@ -56,7 +57,7 @@ impl Graph {
     pub fn to_dot(&self, edges: &[Edge]) -> String {
         let mut dot = String::from("digraph code {\n  rankdir=LR;\n  node [shape=box];\n");
         for node in nodes(edges) {
-            let _ = writeln!(dot, "  n{node} [label={}];", quoted(&self.label(node)));
+            let _ = writeln!(dot, "  n{node} [label={}];", quoted(&one_line(&self.label(node))));
         }
         for edge in edges {
             let _ = writeln!(

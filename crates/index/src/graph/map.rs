@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
+use distiq_base::paths::one_line;
+
 use super::{Graph, Seeds, SymbolId, offset};
 
 /// The longest signature in a map, in characters.
@@ -89,7 +91,7 @@ fn render(graph: &Graph, ids: &[SymbolId]) -> String {
     for file in files {
         let Some(of) = graph.files.get(file as usize) else { continue };
         let end = of.first + offset(of.facts.units.len());
-        let _ = writeln!(text, "{}:", of.path);
+        let _ = writeln!(text, "{}:", one_line(&of.path));
         for id in shown.range(of.first..end) {
             let Some(symbol) = graph.symbol(*id) else { continue };
             let mut depth = 1;

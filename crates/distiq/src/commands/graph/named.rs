@@ -3,6 +3,7 @@
 use std::path::{Component, Path, PathBuf};
 
 use distiq_base::ErrorKind;
+use distiq_base::paths::one_line;
 use distiq_index::graph::{Graph, Lost, SymbolId};
 
 use crate::failure::Failure;
@@ -71,7 +72,7 @@ pub fn tell_several(graph: &Graph, text: &str, ids: &[SymbolId]) {
     }
     let more = if ids.len() > MEANINGS { ", …" } else { "" };
     let labels: Vec<String> =
-        ids.iter().take(MEANINGS).map(|id| format!("`{}`", graph.label(*id))).collect();
+        ids.iter().take(MEANINGS).map(|id| format!("`{}`", one_line(&graph.label(*id)))).collect();
     terminal::say(&format!(
         "note: `{text}` means {} symbols, answered as one: {}{more}",
         ids.len(),
@@ -113,20 +114,20 @@ fn nothing(text: &str, lost: Lost) -> Failure {
             (format!("No symbol `{text}`"), or(&near, &format!("Name it as {FORMS}")))
         }
     };
-    Failure::new(ErrorKind::Usage, message).with_hint(hint)
+    Failure::new(ErrorKind::User, message).with_hint(hint)
 }
 
 /// Returns the failure of a path that means no file, or several.
 pub fn no_file(graph: &Graph, path: &str) -> Failure {
     match graph.lost(&format!("{path}:1")) {
         Lost::NoFile { near } => unknown_file(path, &near),
-        _ => Failure::new(ErrorKind::Usage, format!("Several files end with `{path}`"))
+        _ => Failure::new(ErrorKind::User, format!("Several files end with `{path}`"))
             .with_hint("Give the path from the project's root"),
     }
 }
 
 fn unknown_file(path: &str, near: &[String]) -> Failure {
-    Failure::new(ErrorKind::Usage, format!("No file of the index is meant by `{path}`"))
+    Failure::new(ErrorKind::User, format!("No file of the index is meant by `{path}`"))
         .with_hint(or(near, "`distiq index-stats` tells what was not read"))
 }
 
