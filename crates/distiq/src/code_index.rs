@@ -6,8 +6,9 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use distiq_base::ErrorKind;
+use distiq_base::paths::one_line;
 use distiq_index::{
-    Control, Index, IndexError, Progress, Refreshed, Snapshot, Vectors, has_more_files,
+    Control, Index, IndexError, Progress, Refreshed, Snapshot, Unreadable, Vectors, has_more_files,
 };
 
 use crate::failure::Failure;
@@ -212,8 +213,9 @@ fn try_with<T>(
         Some(snapshot) => snapshot,
         None => {
             match self::refresh(index) {
+                Ok(refreshed) => tell_unreadable(&refreshed.unreadable),
                 // What another process reads at this moment is fresh enough.
-                Ok(_) | Err(IndexError::Busy) => {}
+                Err(IndexError::Busy) => {}
                 Err(error) => return Err(error),
             }
             index.snapshot()?
@@ -225,6 +227,27 @@ fn try_with<T>(
 /// Brings the index up to date, telling on a terminal how far it is.
 pub fn refresh(index: &Index) -> Result<Refreshed, IndexError> {
     telling("indexing", "files", |control| index.refresh(control))
+}
+
+/// Says which files and folders could not be read, where there are any.
+pub fn tell_unreadable(unreadable: &Unreadable) {
+    if unreadable.count > 0 {
+        terminal::say(&format!(
+            "note: not in the index, since reading failed: {}",
+            named(unreadable)
+        ));
+    }
+}
+
+/// Returns the paths that are told, and how many more there are.
+pub fn named(unreadable: &Unreadable) -> String {
+    let mut text = one_line(&unreadable.paths.join(", ")).into_owned();
+    let told = u64::try_from(unreadable.paths.len()).unwrap_or(u64::MAX);
+    let more = unreadable.count.saturating_sub(told);
+    if more > 0 {
+        text.push_str(&format!(" and {more} more"));
+    }
+    text
 }
 
 /// Reads the whole past that ranking may use, however long it takes.

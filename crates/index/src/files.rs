@@ -15,6 +15,10 @@ const LONG_LINES: usize = 1_000;
 /// From which size that is looked at.
 const LOOK_FROM: usize = 32 * 1024;
 
+/// The reasons of what the user may mend: of a file, and of a folder.
+pub(crate) const UNREADABLE: &str = "unreadable";
+pub(crate) const FOLDER: &str = "unreadable folder";
+
 /// Why a file's text is not in the index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Skip {
@@ -23,6 +27,8 @@ pub(crate) enum Skip {
     /// Made by a tool from other files.
     Generated,
     Unreadable,
+    /// A folder that may not be looked into.
+    Folder,
     /// A document that takes a password.
     Locked,
     /// A document that its reader cannot make out.
@@ -37,7 +43,8 @@ impl Skip {
             Skip::Large => "large",
             Skip::Binary => "binary",
             Skip::Generated => "generated",
-            Skip::Unreadable => "unreadable",
+            Skip::Unreadable => UNREADABLE,
+            Skip::Folder => FOLDER,
             Skip::Locked => "locked by a password",
             Skip::Broken => "broken",
             Skip::NoText => "without text",

@@ -17,6 +17,7 @@ use distiq_store::Database;
 
 use crate::documents::{self, Documents};
 use crate::error::IndexError;
+use crate::files;
 use crate::history::Record;
 use crate::place::Place;
 use crate::segment::{Damaged, Segment};
@@ -34,6 +35,8 @@ const BATCH_BYTES: u64 = 64 << 20;
 const BATCH_FILES: usize = 20_000;
 /// The folder of the index of the code.
 const CODE: &str = "index";
+/// Why something could not be read that the user may mend.
+const REASONS: [&str; 2] = [files::UNREADABLE, files::FOLDER];
 /// How long a refresh that has read the files goes on with the project's past.
 const GRACE: Duration = Duration::from_millis(250);
 /// How often a reader looks again whose segment went away meanwhile.
@@ -94,6 +97,27 @@ pub struct Progress {
     pub total: u64,
 }
 
+/// Files and folders that the user has no permission to read, or that failed to be read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Unreadable {
+    /// How many.
+    pub count: u64,
+    /// The first of them by their paths, at most [`Unreadable::MOST`]; those of folders end with `/`.
+    pub paths: Vec<String>,
+}
+
+impl Unreadable {
+    /// Most paths that are told.
+    pub const MOST: usize = 5;
+
+    fn add(&mut self, path: &str) {
+        self.count += 1;
+        self.paths.push(path.to_owned());
+        self.paths.sort();
+        self.paths.truncate(Self::MOST);
+    }
+}
+
 /// What a refresh did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Refreshed {
@@ -103,8 +127,10 @@ pub struct Refreshed {
     pub read: u64,
     /// Files that are gone.
     pub removed: u64,
-    /// Files that were left out, since their names are no text.
+    /// Files and folders that were left out, since their names are no text or hold a key.
     pub left_out: u64,
+    /// Files and folders that were found to be unreadable, and were not known to be.
+    pub unreadable: Unreadable,
     /// Whether there are more files than [`MAX_FILES`](crate::MAX_FILES); the others are left out, and nobody counted them.
     pub is_full: bool,
 }
@@ -133,6 +159,18 @@ impl Index {
     /// When the table cannot be read.
     pub fn skipped(&self) -> Result<Vec<(String, u64)>, IndexError> {
         self.explained(self.db.read(table::notes).map_err(IndexError::Store))
+    }
+
+    /// Returns what of the project could not be read.
+    ///
+    /// # Errors
+    /// When the table cannot be read.
+    pub fn unreadable(&self) -> Result<Unreadable, IndexError> {
+        let most = i64::try_from(Unreadable::MOST).unwrap_or(i64::MAX);
+        let read = self.db.read(|tx| Ok((table::noted_as(tx, &REASONS, most)?, table::notes(tx)?)));
+        let (paths, notes) = self.explained(read.map_err(IndexError::Store))?;
+        let count = notes.iter().filter(|(note, _)| REASONS.contains(&note.as_str()));
+        Ok(Unreadable { count: count.map(|(_, files)| files).sum(), paths })
     }
 
     /// Returns why it was emptied when it was opened, where it was.
@@ -229,6 +267,9 @@ impl Index {
             let walked = walk(&self.root, &|| control.is_cancelled());
             known.join().map(|known| (walked, known)).map_err(|_| IndexError::Damaged)
         })?;
+        // A folder has a row like a file's: it goes when the folder does, or may be read.
+        let closed = walked.closed.into_iter();
+        walked.files.extend(closed.map(|path| Found { path, bytes: 0, modified_ns: 0 }));
         if self.documents.is_some() {
             walked.files.retain(|file| documents::is_document(&file.path));
         }
@@ -238,7 +279,7 @@ impl Index {
         // Where they are gone, what the walk did not find is not gone from the project.
         self.check_place()?;
         let mut refreshed = Refreshed {
-            files: u64::try_from(walked.files.len()).unwrap_or(u64::MAX),
+            files: files_of(walked.files.iter().map(|file| &file.path)),
             left_out: u64::try_from(walked.left_out).unwrap_or(u64::MAX),
             is_full: walked.is_full,
             ..Refreshed::default()
@@ -247,7 +288,7 @@ impl Index {
         let texts = self.db.read(|tx| table::texts(tx, known))?;
         if !removed.is_empty() {
             self.db.write(|tx| removed.iter().try_for_each(|path| table::remove(tx, path)))?;
-            refreshed.removed = u64::try_from(removed.len()).unwrap_or(u64::MAX);
+            refreshed.removed = files_of(removed.iter());
         }
         let total = u64::try_from(changed.len()).unwrap_or(u64::MAX);
         let mut looked_at = 0;
@@ -258,7 +299,8 @@ impl Index {
                     progress(Progress { done, total });
                 }
             };
-            refreshed.read += self.read_batch(batch, &texts, control, &report)?;
+            refreshed.read +=
+                self.read_batch(batch, &texts, control, &report, &mut refreshed.unreadable)?;
             looked_at += u64::try_from(batch.len()).unwrap_or(0);
         }
         if refreshed.read > 0 || refreshed.removed > 0 {
@@ -274,6 +316,7 @@ impl Index {
         texts: &HashMap<String, Text>,
         control: &Control<'_>,
         report: &(dyn Fn(usize) + Sync),
+        unreadable: &mut Unreadable,
     ) -> Result<u64, IndexError> {
         let root = File::open(&self.root).map_err(|error| IndexError::io(&self.root, error))?;
         let now_ns = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_nanos());
@@ -294,7 +337,13 @@ impl Index {
                 true => None,
                 false => Some(self.write_segment(&part.image)?),
             };
-            rows += u64::try_from(part.rows.len()).unwrap_or(0);
+            rows += files_of(part.rows.iter().map(|row| &row.path));
+            let is_new = |path: &str| texts.get(path).is_none_or(|text| !text.hash.is_empty());
+            for row in part.rows.iter().filter(|row| {
+                row.note.is_some_and(|note| REASONS.contains(&note)) && is_new(&row.path)
+            }) {
+                unreadable.add(&row.path);
+            }
             named.push((name, part.rows));
         }
         self.db.write(|tx| {
@@ -373,4 +422,9 @@ fn batches(mut files: &[Found]) -> impl Iterator<Item = &[Found]> {
         files = rest;
         Some(batch)
     })
+}
+
+/// Counts the paths that are not those of folders.
+fn files_of<'a>(paths: impl Iterator<Item = &'a String>) -> u64 {
+    u64::try_from(paths.filter(|path| !path.ends_with('/')).count()).unwrap_or(u64::MAX)
 }

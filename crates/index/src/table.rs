@@ -188,6 +188,16 @@ pub(crate) fn noted(tx: &Tx<'_>) -> Result<Vec<(String, String)>, StoreError> {
     tx.all(sql, params![], |row| Ok((row.get(0)?, row.get(1)?)))
 }
 
+/// Returns the first `most` paths of files that were not read for one of two reasons.
+pub(crate) fn noted_as(
+    tx: &Tx<'_>,
+    [one, other]: &[&str; 2],
+    most: i64,
+) -> Result<Vec<String>, StoreError> {
+    let sql = "SELECT path FROM file WHERE note IN (?1, ?2) ORDER BY path LIMIT ?3";
+    tx.all(sql, params![one, other, most], |row| row.get(0))
+}
+
 /// Returns why files were not read, each reason with its count.
 pub(crate) fn notes(tx: &Tx<'_>) -> Result<Vec<(String, u64)>, StoreError> {
     let sql = "SELECT note, count(*) FROM file WHERE note IS NOT NULL GROUP BY note ORDER BY note";

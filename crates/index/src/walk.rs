@@ -15,8 +15,10 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use distiq_base::secret_files::SecretFolder;
 use rustix::fd::OwnedFd;
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, statat};
+use rustix::io::Errno;
 
 use crate::place::FOLDER;
+use crate::words;
 use folder::Entries;
 use rules::Rules;
 
@@ -26,6 +28,8 @@ pub const MAX_FILES: usize = 400_000;
 pub(crate) const MAX_BYTES: u64 = 4 << 20;
 /// Deepest nesting of folders.
 const MAX_DEPTH: usize = 256;
+/// Shorter names hold no key.
+const SHORTEST_KEY: usize = 20;
 /// Folders still to be read from which on others help.
 const MANY: usize = 16;
 
@@ -51,6 +55,8 @@ pub(crate) struct Found {
 #[derive(Debug, Default)]
 pub(crate) struct Walked {
     pub files: Vec<Found>,
+    /// Folders that may not be looked into, as paths that end with `/`.
+    pub closed: Vec<String>,
     /// How many were left out because of their names.
     pub left_out: usize,
     /// Whether there were more than the most.
@@ -98,6 +104,7 @@ fn walk_most(root: &Path, most: usize, is_cancelled: &(dyn Fn() -> bool + Sync))
             match other.join() {
                 Ok(other) => {
                     walked.files.extend(other.files);
+                    walked.closed.extend(other.closed);
                     walked.left_out += other.left_out;
                     walked.is_full |= other.is_full;
                 }
@@ -209,7 +216,13 @@ impl<'a> Worker<'a> {
     }
 
     fn read(&mut self, task: &Folder) -> Option<()> {
-        let opened = folder::open(self.walk.root.as_fd(), &task.path)?;
+        let opened = match folder::open(self.walk.root.as_fd(), &task.path) {
+            Ok(opened) => opened,
+            Err(error) => {
+                note_closed(&mut self.walked, task, error);
+                return None;
+            }
+        };
         let folder = opened.as_fd();
         self.entries.read(folder);
         let is_marked = task.depth > 0 && self.entries.has(CACHE_MARK);
@@ -233,10 +246,12 @@ impl<'a> Worker<'a> {
             self.path.extend_from_slice(name);
             if kind == FileType::Directory {
                 let is_read = task.depth + 1 < MAX_DEPTH && is_open(name);
-                if is_read
-                    && !rules.ignore(&self.path, true)
-                    && let Ok(path) = str::from_utf8(&self.path)
-                {
+                if !is_read || rules.ignore(&self.path, true) {
+                    continue;
+                }
+                if holds_key(name) {
+                    self.walked.left_out += 1;
+                } else if let Ok(path) = str::from_utf8(&self.path) {
                     let (path, rules) = (path.to_owned(), Arc::clone(&rules));
                     self.below.push(Folder { path, depth: task.depth + 1, rules });
                 }
@@ -250,11 +265,19 @@ impl<'a> Worker<'a> {
             if secrets.holds(OsStr::from_bytes(name)) {
                 continue;
             }
-            let Ok(path) = str::from_utf8(&self.path) else {
+            let Some(path) = str::from_utf8(&self.path).ok().filter(|_| !holds_key(name)) else {
                 self.walked.left_out += 1;
                 continue;
             };
-            let Some((bytes, modified_ns)) = folder::stat(folder, name) else { continue };
+            let (bytes, modified_ns) = match folder::stat(folder, name) {
+                Ok(Some(found)) => found,
+                Ok(None) => continue,
+                Err(error) => {
+                    // Its names may be read, and nothing else.
+                    note_closed(&mut self.walked, task, error);
+                    return None;
+                }
+            };
             if self.walk.count.fetch_add(1, Ordering::Relaxed) >= self.walk.most {
                 self.walked.is_full = true;
                 self.walk.is_over.store(true, Ordering::Relaxed);
@@ -264,6 +287,18 @@ impl<'a> Worker<'a> {
         }
         Some(())
     }
+}
+
+/// Notes a folder where the user lacks the permission to look into it; one that has just gone is no news.
+fn note_closed(walked: &mut Walked, folder: &Folder, error: Errno) {
+    if matches!(error, Errno::ACCESS | Errno::PERM) && !folder.path.is_empty() {
+        walked.closed.push(format!("{}/", folder.path));
+    }
+}
+
+/// Tells whether a name has a key in it, which would be shown wherever the name is.
+fn holds_key(name: &[u8]) -> bool {
+    name.len() >= SHORTEST_KEY && str::from_utf8(name).is_ok_and(words::holds_key)
 }
 
 impl Drop for Worker<'_> {

@@ -14,6 +14,7 @@ use distiq_ml::words::{Stems, is_stop};
 
 pub use distiq_ml::words::{parts, tokens};
 pub(crate) use key_like::{is_key_like, without_keys};
+pub(crate) use secrets::holds_key;
 pub use secrets::without_secrets;
 
 /// Most parts of one token that are looked at.

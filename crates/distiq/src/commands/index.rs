@@ -48,7 +48,8 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
 
 /// Says how many files are in the project whose text is not in the index.
 fn tell_not_read(index: &Index) -> Result<(), Failure> {
-    let reasons = index.skipped()?;
+    let mut reasons = index.skipped()?;
+    reasons.retain(|(reason, _)| !reason.starts_with("unreadable"));
     if !reasons.is_empty() {
         let files: u64 = reasons.iter().map(|(_, files)| files).sum();
         let each: Vec<String> =
@@ -58,6 +59,7 @@ fn tell_not_read(index: &Index) -> Result<(), Failure> {
             each.join(", ")
         ));
     }
+    code_index::tell_unreadable(&index.unreadable()?);
     Ok(())
 }
 
@@ -112,7 +114,7 @@ fn say(failure: &Failure) {
 }
 
 fn tell(index: &Index, args: &Args, refreshed: &Refreshed, took: Duration) -> Result<(), Failure> {
-    let Refreshed { files, read, removed, left_out, is_full } = *refreshed;
+    let Refreshed { files, read, removed, left_out, is_full, .. } = *refreshed;
     let snapshot = index.snapshot()?;
     let (stats, vectors) = (snapshot.stats(), snapshot.vectors()?);
     let ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
@@ -122,6 +124,7 @@ fn tell(index: &Index, args: &Args, refreshed: &Refreshed, took: Duration) -> Re
             "read": read,
             "removed": removed,
             "left_out": left_out,
+            "unreadable": index.unreadable()?.paths,
             "is_full": is_full,
             "chunks": stats.chunks,
             "lines": stats.lines,
@@ -135,7 +138,9 @@ fn tell(index: &Index, args: &Args, refreshed: &Refreshed, took: Duration) -> Re
         stats.chunks, stats.lines
     ));
     if left_out > 0 {
-        output::text(&format!("{left_out} files left out: their names are no text"));
+        output::text(&format!(
+            "{left_out} files or folders left out: their names are no text or hold a key"
+        ));
     }
     if is_full {
         output::text(&format!(

@@ -40,6 +40,7 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
             "vectors": vectors.made,
             "commits": snapshot.commits(),
             "disk_bytes": disk,
+            "unreadable": index.unreadable()?.paths,
             "skipped": reasons.iter().map(skipped).collect::<Vec<_>>(),
         }));
         return Ok(());
@@ -58,7 +59,12 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
         output::text(&format!("{name:15} {value}"));
     }
     for (reason, files) in &reasons {
-        output::text(&format!("{:15} {files} files", format!("not read, {reason}")));
+        let what = if reason.ends_with("folder") { "folders" } else { "files" };
+        output::text(&format!("{:15} {files} {what}", format!("not read, {reason}")));
+    }
+    let unreadable = index.unreadable()?;
+    if unreadable.count > 0 {
+        output::text(&format!("{:15} {}", "unreadable", code_index::named(&unreadable)));
     }
     Ok(())
 }

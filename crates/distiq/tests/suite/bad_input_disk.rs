@@ -339,6 +339,40 @@ fn a_read_only_file_system_and_a_limit_of_a_files_size_are_told() {
 }
 
 #[test]
+fn what_may_not_be_read_is_told_once_and_named() {
+    let desk = Desk::saying([Answer::text("ok")]);
+    desk.place.write("src/a.py", "def weigh(): pass\n");
+    let file = desk.place.write("src/b.py", "def weigh_too(): pass\n");
+    let inner = desk.place.write("closed/c.py", "def weigh_it(): pass\n");
+    let listed = desk.place.write("listed/d.py", "def weigh_them(): pass\n");
+    let (closed, listed) = (inner.parent().unwrap(), listed.parent().unwrap());
+    set_mode(&file, 0o000);
+    set_mode(closed, 0o000);
+    set_mode(listed, 0o444);
+    let run = |arguments: &[&str]| Ran::of(command(&desk, arguments).output().unwrap());
+    let told = "note: not in the index, since reading failed: closed/, listed/, src/b.py\n";
+    let ran = run(&["search", "weigh"]);
+    assert!(ran.out.contains("src/a.py:1-1") && ran.err.contains(told), "{}{}", ran.out, ran.err);
+    let ran = run(&["search", "weigh"]);
+    assert!(!ran.err.contains("reading failed"), "it is known by now: {}", ran.err);
+    let ran = run(&["index"]);
+    assert!(ran.out.starts_with("2 files, ") && ran.err.contains(told), "{}{}", ran.out, ran.err);
+    let ran = run(&["index-stats"]);
+    assert!(ran.out.contains("unreadable      closed/, listed/, src/b.py\n"), "{}", ran.out);
+    let named = json!(["closed/", "listed/", "src/b.py"]);
+    for arguments in [["index", "--json"], ["index-stats", "--json"]] {
+        let answer: serde_json::Value = serde_json::from_str(&run(&arguments).out).unwrap();
+        assert_eq!(answer["unreadable"], named, "{arguments:?}");
+    }
+    set_mode(closed, 0o755);
+    set_mode(listed, 0o755);
+    set_mode(&file, 0o644);
+    let ran = run(&["index"]);
+    assert!(ran.out.starts_with("4 files, 3 read, 0 gone; "), "{}", ran.out);
+    assert!(!run(&["index-stats"]).out.contains("unreadable"));
+}
+
+#[test]
 fn rights_are_kept_and_their_lack_is_told() {
     let desk = Desk::saying([Answer::text("ok")]);
     let file = |path: &str, mode: u32| {

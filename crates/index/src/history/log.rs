@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
+use crate::words::holds_key;
+
 /// Most bytes of git's answer that are read; the newest commits come first.
 const MOST_BYTES: u64 = 64 << 20;
 /// How often a reading is asked whether to end.
@@ -271,6 +273,9 @@ fn parse(bytes: &[u8], is_cut: bool) -> Vec<Commit> {
             }
             status = parts.peek().copied().filter(|part| !part.is_empty());
         }
+        // A name with a key in it is not kept.
+        commit.files.retain(|path| !holds_key(path));
+        commit.moved.retain(|(old, new)| !holds_key(old) && !holds_key(new));
         commits.push(commit);
     }
     if is_cut {

@@ -17,6 +17,8 @@ use crate::vector::Meaning;
 
 /// Most bytes of changes that stay beside the table when it closes.
 const MOST_LOG: u64 = 400 << 10;
+/// Why an index is made anew whose form this version does not know yet.
+const NEWER: &str = "a newer version made it";
 
 impl Index {
     /// Opens a project's index, making it where there is none; it lies in `.distiq/` of the root, in a folder of a name that is
@@ -74,14 +76,16 @@ impl Index {
             Ok((db, version)) => {
                 // 0 is a new one.
                 drop(db);
-                let why = (version != 0).then_some("another version made it");
+                let why = match version {
+                    0 => None,
+                    later if later > VERSION => Some(NEWER),
+                    _ => Some("an older version made it"),
+                };
                 Self::anew(root, place, why)
             }
+            Err(StoreError::Newer { .. }) => Self::anew(root, place, Some(NEWER)),
             Err(
-                StoreError::Corrupt { .. }
-                | StoreError::Foreign { .. }
-                | StoreError::Newer { .. }
-                | StoreError::Sql { .. },
+                StoreError::Corrupt { .. } | StoreError::Foreign { .. } | StoreError::Sql { .. },
             ) => Self::anew(root, place, Some("it was damaged")),
             Err(error) => Err(error.into()),
         }
@@ -222,4 +226,40 @@ fn clear(folder: &Path) -> Result<(), IndexError> {
 pub(crate) fn file_id(path: &Path) -> Option<FileId> {
     use std::os::unix::fs::MetadataExt;
     fs::metadata(path).ok().map(|data| (data.dev(), data.ino()))
+}
+
+#[cfg(test)]
+mod tests {
+    use distiq_store::Schema;
+
+    use super::*;
+
+    #[test]
+    fn why_an_index_is_made_anew_is_told() {
+        static LATER: Schema = Schema {
+            name: "index",
+            steps: &["CREATE TABLE file(path TEXT) STRICT;", "CREATE TABLE later(x TEXT) STRICT;"],
+        };
+        let folder = tempfile::tempdir().unwrap();
+        let (root, cache) = (folder.path(), folder.path().join("cache"));
+        let why = |change: &dyn Fn(&Path)| {
+            let index = Index::open(root, &cache).unwrap();
+            let path = index.place.database();
+            drop(index);
+            change(&path);
+            let index = Index::open(root, &cache).unwrap();
+            assert_eq!(Index::open(root, &cache).unwrap().was_rebuilt(), None);
+            index.was_rebuilt()
+        };
+        let of_version = |version: i64| {
+            move |path: &Path| {
+                let db = Database::open(path, &table::INDEX).unwrap();
+                db.write(|tx| table::set_fact(tx, "version", version)).unwrap();
+            }
+        };
+        assert_eq!(why(&|_| {}), None);
+        assert_eq!(why(&of_version(VERSION + 1)), Some(NEWER));
+        assert_eq!(why(&of_version(VERSION - 1)), Some("an older version made it"));
+        assert_eq!(why(&|path| drop(Database::open(path, &LATER).unwrap())), Some(NEWER));
+    }
 }

@@ -111,6 +111,7 @@ impl Work<'_> {
             note: None,
         };
         let text = match (self.documents, files::skip_by_name(&file.path, file.bytes)) {
+            _ if file.path.ends_with('/') => Err(Skip::Folder),
             (Some(documents), _) => documents.read(self.root, &file.path),
             (None, Some(skip)) => Err(skip),
             (None, None) => files::read(self.root, &file.path),

@@ -4,6 +4,7 @@ use std::os::fd::BorrowedFd;
 
 use rustix::fd::OwnedFd;
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat, openat, statat};
+use rustix::io::Errno;
 
 /// The entries of a folder; read again and again, so that its room is made once.
 #[derive(Debug, Default)]
@@ -76,22 +77,20 @@ fn list(folder: BorrowedFd<'_>, _: &mut Vec<u8>, mut each: impl FnMut(&[u8], Fil
 /// Opens a folder by its path, relative to the root; no link in the path is followed, also one that was a folder a
 /// moment ago.
 #[cfg(target_os = "linux")]
-pub(super) fn open(root: BorrowedFd<'_>, path: &str) -> Option<OwnedFd> {
+pub(super) fn open(root: BorrowedFd<'_>, path: &str) -> Result<OwnedFd, Errno> {
     use rustix::fs::{ResolveFlags, openat2};
-    use rustix::io::Errno;
-
     let whole = if path.is_empty() { "." } else { path };
     let within = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS;
     match openat2(root, whole, FLAGS, Mode::empty(), within) {
         // Kernels before 5.6, and sandboxes that do not know it.
         Err(Errno::NOSYS | Errno::PERM) => step_by_step(root, path),
-        opened => opened.ok(),
+        opened => opened,
     }
 }
 
 /// Opens a folder by its path, relative to the root; no link in the path is followed.
 #[cfg(not(target_os = "linux"))]
-pub(super) fn open(root: BorrowedFd<'_>, path: &str) -> Option<OwnedFd> {
+pub(super) fn open(root: BorrowedFd<'_>, path: &str) -> Result<OwnedFd, Errno> {
     step_by_step(root, path)
 }
 
@@ -99,26 +98,30 @@ const FLAGS: OFlags =
     OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 
 /// Opens one folder after the other.
-pub(super) fn step_by_step(root: BorrowedFd<'_>, path: &str) -> Option<OwnedFd> {
-    let mut opened = openat(root, ".", FLAGS, Mode::empty()).ok()?;
+pub(super) fn step_by_step(root: BorrowedFd<'_>, path: &str) -> Result<OwnedFd, Errno> {
+    let mut opened = openat(root, ".", FLAGS, Mode::empty())?;
     for part in path.split('/').filter(|part| !part.is_empty() && *part != ".") {
         if part == ".." {
-            return None;
+            return Err(Errno::NOENT);
         }
-        opened = openat(&opened, part, FLAGS, Mode::empty()).ok()?;
+        opened = openat(&opened, part, FLAGS, Mode::empty())?;
     }
-    Some(opened)
+    Ok(opened)
 }
 
 /// Returns a file's length and when it was last written or given its place, in nanoseconds; `None` where it is no file any
 /// more. Programs set the time of writing as they like (archives, `touch -r`, `cp -p`), but not the other.
-pub(super) fn stat(folder: BorrowedFd<'_>, name: &[u8]) -> Option<(u64, i64)> {
-    let stat: Stat = statat(folder, name, AtFlags::SYMLINK_NOFOLLOW).ok()?;
+pub(super) fn stat(folder: BorrowedFd<'_>, name: &[u8]) -> Result<Option<(u64, i64)>, Errno> {
+    let stat: Stat = match statat(folder, name, AtFlags::SYMLINK_NOFOLLOW) {
+        Ok(stat) => stat,
+        Err(Errno::NOENT) => return Ok(None),
+        Err(error) => return Err(error),
+    };
     if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
-        return None;
+        return Ok(None);
     }
     let written = (i128::from(stat.st_mtime), i128::from(stat.st_mtime_nsec));
     let (seconds, nanoseconds) = written.max((stat.st_ctime.into(), stat.st_ctime_nsec.into()));
     let changed_ns = i64::try_from(seconds * 1_000_000_000 + nanoseconds).unwrap_or(0);
-    Some((u64::try_from(stat.st_size).unwrap_or(0), changed_ns.max(0)))
+    Ok(Some((u64::try_from(stat.st_size).unwrap_or(0), changed_ns.max(0))))
 }

@@ -118,11 +118,7 @@ pub fn without_secrets<'t>(path: &str, text: &'t str) -> Cow<'t, str> {
     let bytes = text.as_bytes();
     for found in OPENINGS.iter().flat_map(|openings| openings.find_iter(text)) {
         if found.start() >= hidden.done {
-            let parts = match FORMS.get(found.pattern().as_usize()) {
-                Some(form) => of_form(bytes, found.start(), form),
-                None => of_its_own(bytes, found.start(), found.end()),
-            };
-            parts.into_iter().for_each(|part| hidden.hide(part));
+            parts_of(bytes, &found).into_iter().for_each(|part| hidden.hide(part));
         }
     }
     hidden.done = 0;
@@ -135,6 +131,20 @@ pub fn without_secrets<'t>(path: &str, text: &'t str) -> Cow<'t, str> {
         }
     }
     hidden.finish()
+}
+
+/// Tells whether a name holds a key of a known form.
+pub(crate) fn holds_key(name: &str) -> bool {
+    let Some(openings) = OPENINGS.as_ref() else { return false };
+    openings.find_iter(name).any(|found| !parts_of(name.as_bytes(), &found).is_empty())
+}
+
+/// Returns what is to be hidden where the opening of a form was found.
+fn parts_of(bytes: &[u8], found: &aho_corasick::Match) -> Parts {
+    match FORMS.get(found.pattern().as_usize()) {
+        Some(form) => of_form(bytes, found.start(), form),
+        None => of_its_own(bytes, found.start(), found.end()),
+    }
 }
 
 /// A text of which parts are hidden, in order.

@@ -66,6 +66,20 @@ fn secrets_are_not_in_it() {
 }
 
 #[test]
+fn a_name_with_a_key_in_it_is_left_out() {
+    let project = Project::new(SHOP);
+    let key = "ghp_16C7e42F292c6912E7710c838347Ae178B4a";
+    project.write(&format!("backup-{key}.py"), "def weigh_it(): pass\n");
+    project.write(&format!("{key}/b.py"), "def weigh_it(): pass\n");
+    project.write("sk-chase-dot-animation-delay-container.py", "def weigh_them(): pass\n");
+    assert_eq!(project.refresh().left_out, 2);
+    assert_eq!(
+        project.found("weigh them"),
+        ["sk-chase-dot-animation-delay-container.py:1 weigh_them"]
+    );
+}
+
+#[test]
 fn what_is_ignored_is_not_in_it() {
     let project = Project::new(SHOP);
     project.write(".gitignore", "build/\n*.gen.py\n");
