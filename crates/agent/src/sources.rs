@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, HashSet};
 use std::fmt::Write as _;
 
+use distiq_base::paths::one_line;
 use distiq_base::{Content, Message, Request, Role, SystemBlock};
 use distiq_index::words::Analyzer;
 use distiq_index::{IndexError, Query, Snapshot, is_document};
@@ -32,6 +33,9 @@ pub struct Passage {
     /// Of a document with pages, such as PDF, the 1-based page that it begins on; its lines are those of the document's text.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub page: Option<u32>,
+    /// The 1-based page that it ends on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub end_page: Option<u32>,
     /// The lines behind the first at which a new page begins, one for each page.
     #[serde(skip)]
     pub breaks: Vec<u32>,
@@ -97,7 +101,16 @@ pub fn passages(
         }
         left -= bytes;
         let end_line = from.saturating_add(u32::try_from(lines.len() - 1).unwrap_or(0));
-        passages.push(Passage { path: hit.path, start_line: from, end_line, page, breaks, text });
+        let behind = u32::try_from(breaks.len()).unwrap_or(u32::MAX);
+        passages.push(Passage {
+            path: hit.path,
+            start_line: from,
+            end_line,
+            page,
+            end_page: page.map(|page| page.saturating_add(behind)),
+            breaks,
+            text,
+        });
         if passages.len() == MAX_PASSAGES {
             break;
         }
@@ -131,7 +144,7 @@ fn cut(line: &str) -> &str {
 pub fn request(question: &str, passages: &[Passage]) -> Request {
     let mut text = String::from("Sources:\n");
     for passage in passages {
-        let _ = writeln!(text, "\n{}", passage.path);
+        let _ = writeln!(text, "\n{}", one_line(&passage.path));
         let mut page = None;
         for (number, line) in (passage.start_line..).zip(passage.text.lines()) {
             if passage.page_at(number) != page {
@@ -162,6 +175,9 @@ pub struct Citation {
     /// Of a document with pages, the 1-based page that it begins on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub page: Option<u32>,
+    /// The 1-based page that it ends on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub end_page: Option<u32>,
     /// Why it does not hold; `None` where it does.
     pub fault: Option<&'static str>,
 }
@@ -180,12 +196,17 @@ pub fn citations(answer: &str, passages: &[Passage]) -> Vec<Citation> {
         let sentence = before.rsplit(['.', '\n', ';']).find(|part| !part.trim().is_empty());
         let fault =
             fault((path, start_line, end_line), sentence.unwrap_or_default(), passages, &analyzer);
-        let page = passages
-            .iter()
-            .find(|it| it.path == path && (it.start_line..=it.end_line).contains(&start_line))
-            .and_then(|passage| passage.page_at(start_line));
+        let page_of = |line: u32| {
+            let mut passages = passages.iter();
+            let holds = |it: &&Passage| {
+                one_line(&it.path) == path && (it.start_line..=it.end_line).contains(&line)
+            };
+            passages.find(holds).and_then(|passage| passage.page_at(line))
+        };
+        let (page, end_page) = (page_of(start_line), page_of(end_line).or(page_of(start_line)));
         from = at + 1 + inside.0.len() + 1;
-        let citation = Citation { path: path.to_owned(), start_line, end_line, page, fault };
+        let citation =
+            Citation { path: path.to_owned(), start_line, end_line, page, end_page, fault };
         let is_same = |other: &&mut Citation| {
             (&other.path, other.start_line, other.end_line)
                 == (&citation.path, start_line, end_line)
@@ -215,7 +236,7 @@ fn fault(
     passages: &[Passage],
     analyzer: &Analyzer,
 ) -> Option<&'static str> {
-    let mut of_file = passages.iter().filter(|passage| passage.path == path).peekable();
+    let mut of_file = passages.iter().filter(|passage| one_line(&passage.path) == path).peekable();
     if of_file.peek().is_none() {
         return Some("no such source");
     }
@@ -243,6 +264,7 @@ mod tests {
             start_line: 10,
             end_line: 12,
             page: None,
+            end_page: None,
             breaks: Vec::new(),
             text:
                 "def total(self):\n    \"\"\"Adds the prices.\"\"\"\n    return sum(self.prices)\n"
@@ -282,14 +304,19 @@ mod tests {
             start_line: 2,
             end_line: 5,
             page: Some(page_of(text, 1)),
+            end_page: Some(4),
             breaks: breaks(2, &lines),
             text: "two\nthree\nfour\nfive\n".into(),
         };
-        let pages = |answer: &str| citations(answer, std::slice::from_ref(&passage))[0].page;
-        assert_eq!(pages("two [a.pdf:2]"), Some(1));
-        assert_eq!(pages("four [a.pdf:4-5]"), Some(2));
-        assert_eq!(pages("five [a.pdf:5]"), Some(4));
-        assert_eq!(pages("nine [a.pdf:9]"), None);
+        let pages = |answer: &str| {
+            let citation = citations(answer, std::slice::from_ref(&passage)).remove(0);
+            (citation.page, citation.end_page)
+        };
+        assert_eq!(pages("two [a.pdf:2]"), (Some(1), Some(1)));
+        assert_eq!(pages("four [a.pdf:4-5]"), (Some(2), Some(4)));
+        assert_eq!(pages("five [a.pdf:5]"), (Some(4), Some(4)));
+        assert_eq!(pages("four [a.pdf:4-9]"), (Some(2), Some(2)));
+        assert_eq!(pages("nine [a.pdf:9]"), (None, None));
         let request = request("what?", &[passage]);
         let [Content::Text { text }] = request.messages[0].content.as_slice() else { panic!() };
         let told = "a.pdf\n(page 1)\n2: two\n(page 2)\n3: three\n4: four\n(page 4)\n5: five\n";

@@ -9,10 +9,12 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use distiq_base::paths::one_line;
 use distiq_base::{DocumentError, ReadDocument};
 use distiq_index::{Control, Index, IndexError, Snapshot};
 use distiq_pdf::{EXTRACT, MAX_FILE_BYTES, MAX_TEXT_BYTES, PdfError, text};
 use nix::sys::resource::{Resource, setrlimit};
+use serde::Serialize;
 
 use crate::code_index;
 use crate::failure::Failure;
@@ -26,6 +28,9 @@ const MEMORY_BYTES: u64 = 1 << 30;
 const LOOK_EVERY: Duration = Duration::from_millis(2);
 /// How deeply nested a document may be for the reader's stack.
 const STACK_BYTES: usize = 64 << 20;
+/// Most documents that could not be read that are told, and most of them in words.
+const MOST_UNREAD: usize = 100;
+const MOST_NAMED: usize = 5;
 /// How long a question waits for documents that were never read; the others are read with the next.
 const QUESTION_PATIENCE: Duration = Duration::from_secs(60);
 
@@ -117,22 +122,30 @@ fn ended(child: &mut Child) -> Option<ExitStatus> {
     }
 }
 
-/// Does `work` on the project's code and documents together; reads the documents that changed first.
+/// A document whose text is not known.
+#[derive(Clone, Debug, Serialize)]
+pub struct Unread {
+    path: String,
+    reason: String,
+}
+
+/// Does `work` on the project's code and documents together; reads the documents that changed first. Returns what came of it, and which
+/// documents could not be read, at most [`MOST_UNREAD`].
 pub fn with<T>(
     world: &World,
     work: impl Fn(&Snapshot) -> Result<T, IndexError>,
-) -> Result<T, Failure> {
+) -> Result<(T, Vec<Unread>), Failure> {
     code_index::with(world, code_index::Refresh::Yes, |index, code| {
         let Some(program) = toolbox::launcher().filter(|_| index.has_documents().unwrap_or(false))
         else {
-            return work(code);
+            return Ok((work(code)?, Vec::new()));
         };
         let reader: Arc<dyn ReadDocument> = Arc::new(OwnProcess { program });
         let once = || {
             let documents =
                 Index::open_documents(&world.root, &world.home.cache, Arc::clone(&reader))?;
-            refresh(&documents)?;
-            work(&code.with_documents(&documents.snapshot()?)?)
+            let unread = refresh(&documents)?;
+            Ok((work(&code.with_documents(&documents.snapshot()?)?)?, unread))
         };
         match once() {
             // Where it is the code's that is damaged, the caller builds that anew, and comes back.
@@ -145,7 +158,7 @@ pub fn with<T>(
     })
 }
 
-fn refresh(documents: &Index) -> Result<(), IndexError> {
+fn refresh(documents: &Index) -> Result<Vec<Unread>, IndexError> {
     let begin = Instant::now();
     let is_over = || begin.elapsed() > QUESTION_PATIENCE;
     let read = code_index::telling("reading", "documents", |control| {
@@ -158,13 +171,29 @@ fn refresh(documents: &Index) -> Result<(), IndexError> {
         }
         Err(error) => return Err(error),
     }
-    let left_out = documents.left_out()?;
-    if let Some((path, why)) = left_out.first() {
-        let rest = match left_out.len() - 1 {
-            0 => String::new(),
-            more => format!(", and {more} more"),
-        };
-        terminal::say(&format!("note: {path} was not read: {why}{rest}"));
+    let mut left_out = documents.left_out()?;
+    let count = left_out.len();
+    left_out.truncate(MOST_UNREAD);
+    let unread: Vec<Unread> =
+        left_out.into_iter().map(|(path, reason)| Unread { path, reason }).collect();
+    tell_unread(&unread, count);
+    Ok(unread)
+}
+
+/// Says which documents could not be read, and why; `count` is how many they are.
+fn tell_unread(unread: &[Unread], count: usize) {
+    let named = |it: &Unread| format!("{}: {}", one_line(&it.path), it.reason);
+    match unread {
+        [] => {}
+        [one] => {
+            terminal::say(&format!("note: {} was not read: {}", one_line(&one.path), one.reason));
+        }
+        several => {
+            let told: Vec<String> = several.iter().take(MOST_NAMED).map(named).collect();
+            let more = count.saturating_sub(told.len());
+            let more = if more > 0 { format!("; and {more} more") } else { String::new() };
+            let told = told.join("; ");
+            terminal::say(&format!("note: {count} documents were not read: {told}{more}"));
+        }
     }
-    Ok(())
 }

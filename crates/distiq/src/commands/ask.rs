@@ -4,6 +4,7 @@ mod history;
 mod model;
 
 use distiq_agent::sources::{self, Citation, Extent, Passage};
+use distiq_base::paths::one_line;
 use distiq_base::{ErrorKind, Money};
 use distiq_index::{Mode, Query};
 use jiff::Timestamp;
@@ -11,7 +12,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::cli::Global;
-use crate::documents;
+use crate::documents::{self, Unread};
 use crate::failure::Failure;
 use crate::world::{Flag, World};
 use crate::{output, providers, terminal};
@@ -33,7 +34,7 @@ const ANSWER_TOKENS: u64 = 2_000;
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// What to answer
-    #[arg(value_name = "QUESTION", required_unless_present = "history")]
+    #[arg(value_name = "QUESTION", required_unless_present_any = ["history", "clear_history"])]
     question: Vec<String>,
     /// Show the best passages; ask no model
     #[arg(long)]
@@ -68,6 +69,9 @@ pub struct Args {
     /// Show earlier questions and answers of this project, newest last; with --json, all that is kept of them
     #[arg(long, conflicts_with_all = ["question", "local"])]
     history: bool,
+    /// Remove the questions and answers of this project that are kept; with --json, print `{removed}`
+    #[arg(long, conflicts_with_all = ["question", "local", "history"])]
+    clear_history: bool,
     /// Print one JSON object; `distiq schema ask` prints its shape
     #[arg(long)]
     json: bool,
@@ -91,6 +95,8 @@ struct Answered {
     /// `None` where no model was asked.
     answer: Option<String>,
     sources: Vec<Passage>,
+    /// Documents that could not be read.
+    unread: Vec<Unread>,
     citations: Vec<Citation>,
     provider: Option<String>,
     model: Option<String>,
@@ -109,15 +115,19 @@ pub fn run(global: &Global, args: Args) -> Result<(), Failure> {
     if args.history {
         return history::show(&world, args.json);
     }
+    if args.clear_history {
+        return history::clear(&world, args.json);
+    }
     let question = args.question.join(" ");
     check(&args, &question)?;
-    let passages = find(&world, &args, &question)?;
+    let (passages, unread) = find(&world, &args, &question)?;
     let mut answered = Answered {
         at: Timestamp::now(),
         root: world.root.display().to_string(),
         question,
         answer: None,
         sources: passages,
+        unread,
         citations: Vec::new(),
         provider: None,
         model: None,
@@ -156,7 +166,11 @@ fn check(args: &Args, question: &str) -> Result<(), Failure> {
     Ok(())
 }
 
-fn find(world: &World, args: &Args, question: &str) -> Result<Vec<Passage>, Failure> {
+fn find(
+    world: &World,
+    args: &Args,
+    question: &str,
+) -> Result<(Vec<Passage>, Vec<Unread>), Failure> {
     let mode = match args.mode {
         How::Hybrid => Mode::Hybrid,
         How::Text => Mode::Text,
@@ -177,18 +191,27 @@ fn can_ask(world: &World) -> Result<bool, Failure> {
     Ok(false)
 }
 
-/// Returns how a place is shown: `docs/manual.pdf:120-131 (page 4)`.
-fn place(path: &str, start_line: u32, end_line: u32, page: Option<u32>) -> String {
-    let page = page.map(|page| format!(" (page {page})")).unwrap_or_default();
-    format!("{path}:{start_line}-{end_line}{page}")
+/// The first and the last page of a place in a document that has pages.
+type Pages = (Option<u32>, Option<u32>);
+
+/// Returns how a place is shown: `docs/manual.pdf:120-131 (pages 4-5)`.
+fn place(path: &str, start_line: u32, end_line: u32, pages: Pages) -> String {
+    let pages = match pages {
+        (Some(first), Some(last)) if last > first => format!(" (pages {first}-{last})"),
+        (Some(page), _) => format!(" (page {page})"),
+        (None, _) => String::new(),
+    };
+    format!("{}:{start_line}-{end_line}{pages}", one_line(path))
 }
 
 fn show_passages(passages: &[Passage]) {
     if passages.is_empty() {
         terminal::say("The sources do not tell: nothing in the project fits the question");
     }
-    for Passage { path, start_line, end_line, page, text, .. } in passages.iter().take(SHOWN) {
-        output::text(&place(path, *start_line, *end_line, *page));
+    for Passage { path, start_line, end_line, page, end_page, text, .. } in
+        passages.iter().take(SHOWN)
+    {
+        output::text(&place(path, *start_line, *end_line, (*page, *end_page)));
         output::text(text);
     }
     let rest = passages.len().saturating_sub(SHOWN);
@@ -201,7 +224,8 @@ fn show_end(args: &Args, answered: &Answered) {
     for Citation { path, start_line, end_line, fault, .. } in &answered.citations {
         if let Some(fault) = fault {
             terminal::say(&format!(
-                "note: [{path}:{start_line}-{end_line}] does not hold: {fault}"
+                "note: [{}:{start_line}-{end_line}] does not hold: {fault}",
+                one_line(path)
             ));
         }
     }
@@ -213,8 +237,8 @@ fn show_end(args: &Args, answered: &Answered) {
     }
     output::text("\nSources:");
     let cited: Vec<&Citation> = answered.citations.iter().filter(|it| it.fault.is_none()).collect();
-    for Citation { path, start_line, end_line, page, .. } in &cited {
-        output::text(&format!("  {}", place(path, *start_line, *end_line, *page)));
+    for Citation { path, start_line, end_line, page, end_page, .. } in &cited {
+        output::text(&format!("  {}", place(path, *start_line, *end_line, (*page, *end_page))));
     }
     if cited.is_empty() {
         output::text("  none that the answer names");

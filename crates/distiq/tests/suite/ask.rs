@@ -62,6 +62,29 @@ fn a_model_answers_from_the_sources_and_its_citations_are_checked() {
 }
 
 #[test]
+fn the_questions_of_a_project_are_removed_and_no_others() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let desk = Desk::saying("It is split [src/http.py:1-3].");
+    desk.place.write("other/a.md", "# Cookies of a header\n");
+    let other = desk.place.project().join("other").display().to_string();
+    for arguments in [&[][..], &["--root", &other]] {
+        assert_eq!(desk.ask(&[arguments, &["cookies of a header"]].concat()).code, 0);
+    }
+    let ran = desk.ask(&["--clear-history"]);
+    assert_eq!((ran.code, ran.out.as_str()), (0, "1 questions removed\n"), "{}", ran.err);
+    assert_eq!(desk.ask(&["--history"]).out, "");
+    assert!(desk.ask(&["--history", "--root", &other]).out.contains("cookies of a header"));
+    let kept = desk.place.home().join("data/questions.jsonl");
+    assert_eq!(std::fs::metadata(&kept).unwrap().permissions().mode() & 0o777, 0o600);
+    let ran = desk.ask(&["--clear-history", "--json", "--root", &other]);
+    assert_eq!(ran.out, "{\"removed\":1}\n");
+    assert!(!kept.exists());
+    assert_eq!(desk.ask(&["--clear-history"]).out, "0 questions removed\n");
+    assert_eq!(desk.ask(&["--clear-history", "cookies"]).code, 2);
+}
+
+#[test]
 fn documents_are_sources_too() {
     let desk = Desk::saying("After twenty minutes [docs/guide.md:5].");
     let ran = desk.ask(&["--json", "--no-save", "when does a session end"]);

@@ -45,9 +45,10 @@ fn local(place: &Place, question: &str) -> Ran {
 fn a_pdf_is_a_source_with_lines_and_pages() {
     let place = place();
     let ran = place.run(&["ask", "--local", "when does a session end"]);
-    assert!(ran.out.starts_with("docs/manual.pdf:1-7 (page 1)\nThe manual\n"), "{}", ran.out);
+    assert!(ran.out.starts_with("docs/manual.pdf:1-7 (pages 1-3)\nThe manual\n"), "{}", ran.out);
     let first = row(&local(&place, "when does a session end").out)["sources"][0].clone();
     assert_eq!((&first["path"], &first["page"]), (&"docs/manual.pdf".into(), &1.into()));
+    assert_eq!(first["end_page"], 3);
     // Code is found beside it, and nothing of it by those who look for code.
     let sources = row(&local(&place, "parse cookie header").out)["sources"].clone();
     assert_eq!(sources[0]["path"], "src/http.py");
@@ -57,7 +58,7 @@ fn a_pdf_is_a_source_with_lines_and_pages() {
 #[test]
 fn a_model_sees_pages_and_its_citations_name_them() {
     let place = place();
-    let said = "After twenty minutes [docs/manual.pdf:4]. In guilders [docs/manual.pdf:7]. Of zebras [docs/manual.pdf:7].";
+    let said = "After twenty minutes [docs/manual.pdf:4]. In guilders [docs/manual.pdf:7]. Of zebras [docs/manual.pdf:7]. A session, and a debt [docs/manual.pdf:4-7].";
     let model = ScriptedModel::start(Script::by_turn([Answer::text(said)])).unwrap();
     let mut command = place.command(&["ask", "when does a session end"]);
     command.env("ANTHROPIC_BASE_URL", model.base_url_anthropic()).env("DISTIQ_MODEL", "scripted-1");
@@ -67,7 +68,7 @@ fn a_model_sees_pages_and_its_citations_name_them() {
     let heard = request.messages[0].text();
     let told = "docs/manual.pdf\n(page 1)\n1: The manual\n2: How it is set up.\n(page 2)\n3: Sessions\n4: A session ends";
     assert!(heard.contains(told), "{heard}");
-    let listed = "Sources:\n  docs/manual.pdf:4-4 (page 2)\n  docs/manual.pdf:7-7 (page 3)\n";
+    let listed = "Sources:\n  docs/manual.pdf:4-4 (page 2)\n  docs/manual.pdf:7-7 (page 3)\n  docs/manual.pdf:4-7 (pages 2-3)\n";
     assert!(ran.out.ends_with(listed), "{}", ran.out);
     model.check();
 }
@@ -112,7 +113,18 @@ fn what_cannot_be_read_is_said_and_harms_nobody() {
     write(&place, "c-broken.pdf", "%PDF-1.7\nno more");
     write(&place, "d-empty.pdf", "");
     let ran = local(&place, "when does a session end");
-    assert!(ran.err.contains("a-scan.pdf was not read: without text, and 3 more\n"), "{}", ran.err);
+    let told = "note: 4 documents were not read: a-scan.pdf: without text; b-bomb.pdf: broken; c-broken.pdf: broken; d-empty.pdf: broken\n";
+    assert!(ran.err.contains(told), "{}", ran.err);
+    let unread = row(&ran.out)["unread"].clone();
+    let first = serde_json::json!({ "path": "a-scan.pdf", "reason": "without text" });
+    assert_eq!((unread.as_array().unwrap().len(), &unread[0]), (4, &first));
+    for more in ["e", "f", "g"] {
+        write(&place, &format!("{more}.pdf"), "");
+    }
+    let ran = local(&place, "when does a session end");
+    let told = "d-empty.pdf: broken; e.pdf: broken; and 2 more\n";
+    assert!(ran.err.contains("note: 7 documents") && ran.err.contains(told), "{}", ran.err);
+    assert_eq!(row(&ran.out)["unread"].as_array().unwrap().len(), 7);
     assert_eq!(row(&ran.out)["sources"][0]["path"], "docs/manual.pdf");
 }
 

@@ -1,11 +1,12 @@
 //! Earlier questions and their answers.
 
 use std::fs::{self, OpenOptions};
-use std::io::{BufRead, BufReader, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::io::{self, BufRead, BufReader, Write};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
 
-use distiq_base::ErrorKind;
-use serde_json::Value;
+use distiq_base::{ErrorKind, atomic};
+use serde_json::{Value, json};
 
 use crate::failure::Failure;
 use crate::world::World;
@@ -13,6 +14,8 @@ use crate::{output, terminal};
 
 /// From which size on the older half of the file goes.
 const MAX_BYTES: u64 = 32 << 20;
+/// Only their owner reads them.
+const PRIVATE: u32 = 0o600;
 
 /// Keeps what came of a question; losing it loses no more than that.
 pub fn keep(world: &World, answered: &Value) {
@@ -20,11 +23,15 @@ pub fn keep(world: &World, answered: &Value) {
     let mut line = answered.to_string();
     line.push('\n');
     if fs::metadata(&path).is_ok_and(|data| data.len() > MAX_BYTES) {
-        let _ = fs::rename(&path, path.with_extension("old.jsonl"));
+        let _ = fs::rename(&path, older(&path));
     }
+    let private = |file: &fs::File| file.set_permissions(fs::Permissions::from_mode(PRIVATE));
     let mut options = OpenOptions::new();
-    let file = options.append(true).create(true).mode(0o600).open(&path);
-    if let Err(error) = file.and_then(|mut file| file.write_all(line.as_bytes())) {
+    let file = options.append(true).create(true).mode(PRIVATE).open(&path);
+    // An older one may have come with the permissions of a copy.
+    let written =
+        file.and_then(|mut file| private(&file).and_then(|()| file.write_all(line.as_bytes())));
+    if let Err(error) = written {
         terminal::say(&format!("note: the question was not kept: {error}"));
     }
 }
@@ -61,6 +68,51 @@ pub fn show(world: &World, is_json: bool) -> Result<(), Failure> {
         tell_none(is_json);
     }
     Ok(())
+}
+
+/// Removes what was asked in this project; what is kept of others stays.
+pub fn clear(world: &World, is_json: bool) -> Result<(), Failure> {
+    let path = world.home.questions();
+    let root = world.root.display().to_string();
+    let removed = without(&older(&path), &root)? + without(&path, &root)?;
+    if is_json {
+        output::json_line(&json!({ "removed": removed }));
+    } else {
+        output::text(&format!("{removed} questions removed"));
+    }
+    Ok(())
+}
+
+/// Returns where the older half is kept.
+fn older(path: &Path) -> PathBuf {
+    path.with_extension("old.jsonl")
+}
+
+/// Writes a file of questions without those of a project, and returns how many they were. Nothing is kept of a line that cannot be
+/// read, since nobody knows whose it is.
+fn without(path: &Path, root: &str) -> Result<usize, Failure> {
+    let failed = |error: &io::Error| Failure::io(format!("Cannot clear {}", path.display()), error);
+    let file = match fs::File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
+        Err(error) => return Err(failed(&error)),
+    };
+    let (mut kept, mut removed) = (Vec::new(), 0);
+    for line in BufReader::new(file).split(b'\n') {
+        let line = line.map_err(|error| failed(&error))?;
+        let Ok(row) = serde_json::from_slice::<Value>(&line) else { continue };
+        if row.get("root").and_then(Value::as_str) == Some(root) {
+            removed += 1;
+        } else {
+            kept.extend_from_slice(&line);
+            kept.push(b'\n');
+        }
+    }
+    match kept.is_empty() {
+        true => fs::remove_file(path).map_err(|error| failed(&error))?,
+        false => atomic::write(path, &kept, None).map_err(|error| failed(&error))?,
+    }
+    Ok(removed)
 }
 
 /// Says why nothing is shown.
