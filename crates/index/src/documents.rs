@@ -12,7 +12,7 @@ use distiq_base::{DocumentError, ReadDocument, atomic};
 use crate::files::{self, Skip};
 use crate::place;
 use crate::walk::MAX_BYTES;
-use crate::words::without_keys;
+use crate::words::{without_keys, without_secrets};
 
 /// The folder of the index.
 pub(crate) const FOLDER: &str = "documents";
@@ -35,7 +35,7 @@ pub(crate) struct Documents {
 }
 
 impl Documents {
-    /// Reads a document of the project and keeps its text, without what looks like a key.
+    /// Reads a document of the project and keeps its text, without what looks like a key or a secret.
     pub fn read(&self, root: &File, path: &str) -> Result<String, Skip> {
         let file = files::open(root, path).map_err(|_| Skip::Unreadable)?;
         if !file.metadata().is_ok_and(|data| data.is_file()) {
@@ -51,8 +51,8 @@ impl Documents {
             return Err(Skip::NoText);
         }
         let end = text.floor_char_boundary(usize::try_from(MAX_BYTES).unwrap_or(usize::MAX));
-        let text: String =
-            text.get(..end).unwrap_or_default().split_inclusive('\n').map(without_keys).collect();
+        let text = without_secrets(path, text.get(..end).unwrap_or_default());
+        let text: String = text.split_inclusive('\n').map(without_keys).collect();
         let kept = self.folder.join(file_name(path));
         atomic::write(&kept, text.as_bytes(), None).map_err(|_| Skip::Unreadable)?;
         Ok(text)

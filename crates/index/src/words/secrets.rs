@@ -122,11 +122,11 @@ pub fn without_secrets<'t>(path: &str, text: &'t str) -> Cow<'t, str> {
         }
     }
     hidden.done = 0;
-    let is_of_settings = named::is_of_settings(path);
+    let is_bare = named::has_bare_values(path);
     for found in NAMES.iter().flat_map(|names| names.find_iter(text)) {
         let Some((_, kind)) = named::NAMES.get(found.pattern().as_usize()) else { continue };
         if found.start() >= hidden.done {
-            let part = named::value(bytes, found.start(), found.end(), *kind, is_of_settings);
+            let part = named::value(bytes, found.start(), found.end(), *kind, is_bare);
             part.into_iter().for_each(|part| hidden.hide(part));
         }
     }

@@ -80,6 +80,17 @@ impl Shelf {
 }
 
 #[test]
+fn secrets_of_documents_are_not_kept() {
+    let shelf = Shelf::new("--- a.py\ndef anchor(): pass\n");
+    shelf.write("a.pdf", "%PDF The anchor is sold.\nPassword: tr0ub4dorhorse\n");
+    let joined = shelf.joined();
+    let text = joined.text("a.pdf").unwrap();
+    assert_eq!(text, "The anchor is sold.\nPassword: **************\n");
+    let query = Query { mode: Mode::Text, ..Query::new("tr0ub4dorhorse") };
+    assert!(joined.search(&query).unwrap().is_empty());
+}
+
+#[test]
 fn documents_are_found_beside_code_by_who_asks_for_them() {
     let shelf = Shelf::new("--- a.py\ndef moor(vessel):\n    return vessel.ropes\n");
     shelf.write("b.PDF", "%PDF A vessel is moored with two ropes.\n\u{c}Dogs stay away.\n");

@@ -94,8 +94,8 @@ const MOST_TYPE: usize = 40;
 /// Most blanks between a name and its value.
 const MOST_BLANK: usize = 80;
 
-/// Files of settings, in which values stand without quotes.
-const SETTINGS: &[&str] = &[
+/// How files of settings and documents end, in which values stand without quotes.
+const BARE: &[&str] = &[
     "yaml",
     "yml",
     "toml",
@@ -112,6 +112,13 @@ const SETTINGS: &[&str] = &[
     "fish",
     "service",
     "dockerfile",
+    "makefile",
+    "mk",
+    "md",
+    "txt",
+    "rst",
+    "adoc",
+    "pdf",
     "containerfile",
     "example",
     "sample",
@@ -120,10 +127,10 @@ const SETTINGS: &[&str] = &[
 ];
 
 /// Tells by its path whether a file's values may stand without quotes.
-pub(super) fn is_of_settings(path: &str) -> bool {
+pub(super) fn has_bare_values(path: &str) -> bool {
     let name = path.rsplit('/').next().unwrap_or(path);
     let ending = name.rsplit('.').next().unwrap_or_default();
-    SETTINGS.iter().any(|known| ending.eq_ignore_ascii_case(known)) || name.starts_with(".env")
+    BARE.iter().any(|known| ending.eq_ignore_ascii_case(known)) || name.starts_with(".env")
 }
 
 /// Returns where the secret value stands whose name holds the word that ends at `from`.
@@ -132,12 +139,13 @@ pub(super) fn value(
     start: usize,
     from: usize,
     kind: Kind,
-    is_of_settings: bool,
+    is_bare: bool,
 ) -> Option<(usize, usize)> {
     let named = name_end(bytes, start, from)?;
     let mut at = Cursor { bytes, at: named };
     at.closing_quote();
-    if let Some(found) = at.clone().element(kind).or_else(|| at.clone().pair(kind)) {
+    let shapes = || at.clone().element(kind).or_else(|| at.clone().pair(kind));
+    if let Some(found) = shapes().or_else(|| at.clone().argument(kind)) {
         return Some(found);
     }
     let before = at.at;
@@ -166,7 +174,7 @@ pub(super) fn value(
     // `export TOKEN=…` stands in documents, too.
     let is_assigned = is_close && !is_colon && kind == Kind::Token;
     bare.blank(false);
-    if is_of_settings || is_assigned { bare.line(kind) } else { None }
+    if is_bare || is_assigned { bare.line(kind) } else { None }
 }
 
 /// Returns where a name ends; `None` where it names something else.
@@ -189,7 +197,9 @@ fn name_end(bytes: &[u8], start: usize, from: usize) -> Option<usize> {
         return None;
     }
     let rest = std::str::from_utf8(rest).ok()?;
-    let is_other = distiq_ml::words::parts(rest)
+    let words = rest.split(|c: char| !c.is_ascii_alphanumeric());
+    let is_other = words
+        .flat_map(distiq_ml::words::parts)
         .any(|part| NOT_ITSELF.iter().any(|other| part.eq_ignore_ascii_case(other)));
     (!is_other).then_some(end)
 }
@@ -321,6 +331,13 @@ impl Cursor<'_> {
         }
     }
 
+    /// `withPassword("…")`.
+    fn argument(&mut self, kind: Kind) -> Option<(usize, usize)> {
+        let found = if self.take(b'(') { self.quoted(kind)? } else { return None };
+        let behind = self.bytes.get(found.1..)?;
+        matches!(behind, [_, b')', ..]).then_some(found)
+    }
+
     /// `name: PASSWORD` with `value: …` behind it, as settings of containers and XML have it.
     fn pair(&mut self, kind: Kind) -> Option<(usize, usize)> {
         self.take(b',');
@@ -410,6 +427,7 @@ mod tests {
             "<add name=\"ClientSecret\" value=\"@\" />",
             "say \"{\\\"access_token\\\": \\\"@\\\"}\"",
             "if credentials == `@` {",
+            "client.withSecretKey(\"@\")",
         ];
         for text in texts {
             check("a.rs", &[(&text.replace('@', KEY), KEY)], &[]);
@@ -445,6 +463,7 @@ mod tests {
                 "token = \"errors.token.expired.v2\"; secret: 'CreateDelegationToken'",
                 "token_url = \"https://example.com/oauth2/v4/a1B2c3D4\"",
                 "token = \"https://example.com/a1B2c3D4e5F6g7H8\"",
+                "password-field = \"a1B2c3D4e5\"; connect(password, \"a1B2c3D4e5\")",
                 "password_field = \"a1B2c3D4e5\"; tokenize = \"gpt2a1B2c3D4e5F6\"",
                 "TOKENIZERS = \"a1B2c3D4e5F6g7H8\"; secretary = \"a1B2c3D4e5F6g7H8\"",
                 "api_key = OPENAI_API_KEY_2",
