@@ -9,6 +9,9 @@ use serde::Serialize;
 
 use crate::terminal;
 
+/// So many bytes of a long text are written at once.
+const ROOM: usize = 64 << 10;
+
 /// The exit code after SIGPIPE.
 pub const SIGPIPE_CODE: u8 = 141;
 
@@ -32,6 +35,30 @@ pub fn json_line<T: Serialize>(value: &T) {
     if let Ok(json) = serde_json::to_string(value) {
         write(&format!("{}\n", escaped(&json)));
     }
+}
+
+/// Prints pieces of a text one after the other, as they are made.
+pub fn pieces(pieces: impl Iterator<Item = String>) {
+    stream(pieces.map(|piece| terminal::safe(&piece).to_string()));
+}
+
+/// Prints the pieces of one JSON text as they are made, and a line end.
+pub fn json_pieces(pieces: impl Iterator<Item = String>) {
+    let end = std::iter::once("\n".to_owned());
+    stream(pieces.map(|piece| escaped(&piece)).chain(end));
+}
+
+/// Writes pieces as soon as there are some to write.
+fn stream(pieces: impl Iterator<Item = String>) {
+    let mut ready = String::with_capacity(2 * ROOM);
+    for piece in pieces {
+        ready.push_str(&piece);
+        if ready.len() >= ROOM {
+            write(&ready);
+            ready.clear();
+        }
+    }
+    write(&ready);
 }
 
 /// Escapes what JSON allows verbatim but a terminal obeys; it can only stand inside strings.

@@ -132,9 +132,9 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
     }
     if let Question::Export = &args.question {
         if args.dot {
-            output::piece(&graph.to_dot(graph.edges()));
+            output::pieces(graph.dot_pieces(graph.edges()));
         } else {
-            output::json_line(&graph.to_json(graph.edges()));
+            output::json_pieces(graph.json_pieces(graph.edges()));
         }
         return Ok(());
     }
@@ -243,7 +243,7 @@ fn no_place(place: &str) -> Failure {
 fn show(args: &Args, graph: &Graph, rows: Vec<Row>) {
     if args.dot {
         let edges: Vec<Edge> = rows.into_iter().flat_map(|row| row.edges).collect();
-        return output::piece(&graph.to_dot(&edges));
+        return output::pieces(graph.dot_pieces(&edges));
     }
     if rows.is_empty() && !args.json {
         match &args.question {

@@ -1,6 +1,6 @@
 //! The graph for other programs.
 
-use std::fmt::Write as _;
+use std::rc::Rc;
 
 use distiq_base::paths::one_line;
 use serde_json::{Value, json};
@@ -37,47 +37,58 @@ impl Graph {
         }
     }
 
-    /// Returns ties as JSON: `nodes`, and `edges` that name them by their places.
-    pub fn to_json(&self, edges: &[Edge]) -> Value {
-        let nodes = nodes(edges);
-        let place = |node: u32| nodes.binary_search(&node).unwrap_or(0);
-        json!({
-            "nodes": nodes.iter().map(|node| self.node_json(*node)).collect::<Vec<_>>(),
-            "edges": edges.iter().map(|edge| json!({
+    /// Returns ties as pieces of one JSON text: `nodes`, and `edges` that name them by their places.
+    pub fn json_pieces<'a>(&'a self, edges: &'a [Edge]) -> impl Iterator<Item = String> + 'a {
+        let nodes = Rc::new(self.nodes(edges));
+        let of_nodes = {
+            let nodes = Rc::clone(&nodes);
+            (0..nodes.len()).filter_map(move |at| Some(self.node_json(*nodes.get(at)?)))
+        };
+        let place = move |node: u32| nodes.binary_search(&node).unwrap_or(0);
+        let of_edges = edges.iter().map(move |edge| {
+            json!({
                 "from": place(edge.from),
                 "to": place(edge.to),
                 "kind": edge.kind.name(),
                 "weight": edge.weight,
                 "line": edge.line,
-            })).collect::<Vec<_>>(),
-        })
+            })
+        });
+        let once = |piece: &str| std::iter::once(piece.to_owned());
+        once("{\"nodes\":[")
+            .chain(listed(of_nodes))
+            .chain(once("],\"edges\":["))
+            .chain(listed(of_edges))
+            .chain(once("]}"))
     }
 
-    /// Returns ties in the language of Graphviz.
-    pub fn to_dot(&self, edges: &[Edge]) -> String {
-        let mut dot = String::from("digraph code {\n  rankdir=LR;\n  node [shape=box];\n");
-        for node in nodes(edges) {
-            let _ = writeln!(dot, "  n{node} [label={}];", quoted(&one_line(&self.label(node))));
+    /// Returns ties as pieces of a text in the language of Graphviz.
+    pub fn dot_pieces<'a>(&'a self, edges: &'a [Edge]) -> impl Iterator<Item = String> + 'a {
+        let head = "digraph code {\n  rankdir=LR;\n  node [shape=box];\n";
+        let node = |node: u32| format!("  n{node} [label={}];\n", quoted(&one_line(&self.label(node))));
+        let edge = |edge: &Edge| {
+            let kind = quoted(edge.kind.name());
+            format!("  n{} -> n{} [label={kind}];\n", edge.from, edge.to)
+        };
+        std::iter::once(head.to_owned())
+            .chain(self.nodes(edges).into_iter().map(node))
+            .chain(edges.iter().map(edge))
+            .chain(std::iter::once("}\n".to_owned()))
+    }
+
+    /// Returns the nodes at the ends of ties, rising.
+    fn nodes(&self, edges: &[Edge]) -> Vec<u32> {
+        let mut is_end = vec![false; self.symbols.len() + self.files.len()];
+        for node in edges.iter().flat_map(|edge| [edge.from, edge.to]) {
+            is_end.get_mut(node as usize).into_iter().for_each(|is_end| *is_end = true);
         }
-        for edge in edges {
-            let _ = writeln!(
-                dot,
-                "  n{} -> n{} [label={}];",
-                edge.from,
-                edge.to,
-                quoted(edge.kind.name())
-            );
-        }
-        dot.push_str("}\n");
-        dot
+        (0..).zip(is_end).filter(|(_, is_end)| *is_end).map(|(node, _)| node).collect()
     }
 }
 
-fn nodes(edges: &[Edge]) -> Vec<u32> {
-    let mut nodes: Vec<u32> = edges.iter().flat_map(|edge| [edge.from, edge.to]).collect();
-    nodes.sort_unstable();
-    nodes.dedup();
-    nodes
+/// Returns the items of a JSON list, with the commas between them.
+fn listed(items: impl Iterator<Item = Value>) -> impl Iterator<Item = String> {
+    items.enumerate().map(|(at, item)| if at == 0 { item.to_string() } else { format!(",{item}") })
 }
 
 fn quoted(text: &str) -> String {

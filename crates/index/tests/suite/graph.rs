@@ -283,8 +283,15 @@ fn questions_follow_ties() {
     assert_eq!(cycles[0].len(), 3);
     let lines: Vec<u32> = graph.references(id("two")).iter().map(|(_, line, _)| *line).collect();
     assert_eq!(lines, [1, 3]);
-    assert!(graph.to_dot(&way).contains("-> n"));
-    assert_eq!(graph.to_json(&way)["edges"].as_array().unwrap().len(), 2);
+    assert!(graph.dot_pieces(&way).collect::<String>().contains("-> n"));
+    let json = graph.json_pieces(&way).collect::<String>();
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json["edges"].as_array().unwrap().len(), 2);
+    let nodes = json["nodes"].as_array().unwrap();
+    assert!(json["edges"].as_array().unwrap().iter().all(|edge| {
+        ["from", "to"].iter().all(|end| edge[*end].as_u64().unwrap() < nodes.len() as u64)
+    }));
+    assert_eq!(graph.json_pieces(&[]).collect::<String>(), r#"{"nodes":[],"edges":[]}"#);
 }
 
 #[test]
