@@ -4,16 +4,17 @@
 //! and its bases, the file, what it imports, its package; then by the name alone, where the weight of an edge
 //! tells how sure that is.
 
-use std::collections::{HashMap, HashSet};
-use std::path::Path;
+use std::collections::HashMap;
 
-use distiq_lang::{Language, Role, language_inside, language_of};
+use distiq_lang::Language;
 
 use crate::error::IndexError;
 use crate::segment::FileFacts;
-use crate::snapshot::Snapshot;
+use crate::snapshot::{FileView, Snapshot};
 
+mod building;
 mod export;
+mod facts;
 mod find;
 mod guess;
 pub(crate) mod hints;
@@ -27,6 +28,7 @@ mod rank;
 mod resolve;
 mod shared;
 mod ties;
+mod word;
 
 pub use distiq_lang::Told;
 pub use find::Lost;
@@ -36,6 +38,10 @@ pub use needs::{Need, Span};
 pub use query::{Direction, Reached};
 pub use rank::Seeds;
 pub use resolve::Target;
+pub use word::Word;
+
+use building::Building;
+use facts::{Facts, FileSet, Imported, Locals, Members};
 
 /// The number of a symbol.
 pub type SymbolId = u32;
@@ -45,10 +51,13 @@ pub type SymbolId = u32;
 pub struct Graph {
     pub(crate) files: Vec<File>,
     pub(crate) symbols: Vec<Symbol>,
-    by_path: HashMap<String, u32>,
-    by_name: HashMap<String, Vec<SymbolId>>,
-    /// By class, its members by name.
-    members: HashMap<SymbolId, HashMap<String, Vec<SymbolId>>>,
+    by_path: HashMap<Word, u32>,
+    /// By name, where those of the symbols begin and end in the list of them.
+    by_name: HashMap<Word, (u32, u32)>,
+    named: Vec<SymbolId>,
+    /// Lists of files that imports mean, each once.
+    lists: Vec<Box<[u32]>>,
+    members: Members,
     /// By class, what it inherits.
     bases: HashMap<SymbolId, Vec<SymbolId>>,
     /// By `impl` block and the like, the type that it is of.
@@ -57,41 +66,33 @@ pub struct Graph {
     definitions: HashMap<SymbolId, SymbolId>,
     paths: imports::Paths,
     edges: Vec<Edge>,
-    /// Where the edges of a symbol begin, by their number; they are sorted.
-    outgoing: Vec<usize>,
-    incoming: Vec<Vec<u32>>,
+    /// Where the edges of a node begin, by its number; they are sorted.
+    outgoing: Vec<u32>,
+    /// Where the numbers of the edges begin that end at a node, and these.
+    incoming: (Vec<u32>, Vec<u32>),
 }
 
 /// A file with its scopes.
 #[derive(Debug, Default)]
 pub(crate) struct File {
-    pub path: String,
-    pub facts: FileFacts,
+    pub path: Word,
+    pub facts: Facts,
     pub language: Option<Language>,
-    /// The symbols of its units, in their order.
+    /// Its first symbol, and the first one behind it; those of its units come first, in their order.
     pub first: SymbolId,
-    /// The innermost unit around each mention.
-    pub units: Vec<Option<u32>>,
-    /// By unit and name, the mention that defines a local.
-    pub locals: HashMap<(Option<u32>, u32), Vec<u32>>,
-    /// Names at the top.
-    pub top: HashMap<String, Vec<SymbolId>>,
-    /// By mention, what the text tells of its type.
-    pub hints: HashMap<u32, usize>,
-    /// By mention, what it means itself.
-    pub meant: HashMap<u32, usize>,
-    /// Names' places in the facts.
-    pub ids: HashMap<String, u32>,
-    /// By import, the files it means.
-    pub imports: Vec<Vec<u32>>,
+    pub end: SymbolId,
+    pub locals: Locals,
+    /// Names at the top: the symbols, sorted by their names.
+    pub top: Vec<SymbolId>,
+    /// By import, the number of the list of the files that it means.
+    pub imports: Vec<u32>,
+    /// Which imports take all that a module exports.
+    pub wildcards: Vec<u32>,
     /// All files that it includes, those of the included ones too; of C and C++ alone.
-    pub included: HashSet<u32>,
-    /// By local name, the import and the place of the name in it; `None` for the module as a whole.
-    pub imported: HashMap<String, Vec<(usize, Option<usize>)>>,
-    /// By unit, the mention that names it.
-    pub names: HashMap<u32, u32>,
-    /// By mention, the unit that it names.
-    pub named_by: HashMap<u32, u32>,
+    pub included: FileSet,
+    pub imported: Imported,
+    /// Mentions that name units, each with the unit, by the mentions' order.
+    pub named_by: Vec<(u32, u32)>,
 }
 
 /// Something that is defined.
@@ -102,9 +103,9 @@ pub struct Symbol {
     /// Its unit's place in the file's facts; `None` for a field, a variant or a variable.
     pub unit: Option<u32>,
     /// The unit's kind; `field` for what is no unit.
-    pub kind: String,
+    pub kind: Word,
     /// Its own name.
-    pub name: String,
+    pub name: Word,
     /// What it is a member of.
     pub parent: Option<SymbolId>,
     /// The 1-based line of its name.
@@ -114,7 +115,7 @@ pub struct Symbol {
     /// 1-based last line.
     pub end_line: u32,
     /// Its head on one line.
-    pub signature: String,
+    pub signature: Box<str>,
     /// Whether other files see it, as far as one file tells.
     pub is_exported: bool,
     /// The mention that names it.
@@ -173,17 +174,20 @@ impl Graph {
     /// # Errors
     /// When the index is damaged.
     pub fn of(snapshot: &Snapshot) -> Result<Self, IndexError> {
-        let mut files = Vec::new();
-        for view in snapshot.files() {
-            files.push((view.path.to_owned(), view.facts()?));
-        }
-        let mut manifests: Vec<(String, String)> = files
-            .iter()
-            .filter(|(path, _)| imports::is_manifest(path))
-            .filter_map(|(path, _)| Some((path.clone(), snapshot.text(path)?)))
+        let mut views: Vec<FileView<'_>> = snapshot.files().collect();
+        views.sort_by_key(|view| view.path);
+        let manifests = views.iter().filter(|view| imports::is_manifest(view.path));
+        let manifests: Vec<(String, String)> = manifests
+            .filter_map(|view| Some((view.path.to_owned(), snapshot.text(view.path)?)))
             .collect();
-        manifests.sort_unstable();
-        Ok(Self::new(files, &manifests))
+        let mut building = Building::default();
+        for view in views {
+            // Read one by one: what a graph keeps of them takes a third of the room.
+            building.add(view.path, view.facts()?);
+        }
+        let mut graph = building.finish(&manifests);
+        graph.tie();
+        Ok(graph)
     }
 
     /// Makes the graph of files' facts; `manifests` are the texts of what tells of packages.
@@ -196,133 +200,49 @@ impl Graph {
     /// Makes a graph whose names can be resolved; it has no edges.
     fn without_ties(mut files: Vec<(String, FileFacts)>, manifests: &[(String, String)]) -> Self {
         files.sort_by(|(one, _), (other, _)| one.cmp(other));
-        let mut graph = Self::default();
+        let mut building = Building::default();
         for (path, facts) in files {
-            graph.add(path, facts);
+            building.add(&path, facts);
         }
-        graph.paths = imports::Paths::new(&graph.files, manifests);
-        graph.resolve_imports();
-        graph.attach_members();
-        graph
+        building.finish(manifests)
     }
 
-    fn add(&mut self, path: String, facts: FileFacts) {
-        let number = offset(self.files.len());
-        self.by_path.insert(path.clone(), number);
-        let file_path = Path::new(&path);
-        let inside = language_inside(file_path).filter(|inside| inside.name() == facts.language);
-        let language =
-            inside.or_else(|| language_of(file_path)).filter(|_| !facts.language.is_empty());
-        let mut file = File {
-            first: offset(self.symbols.len()),
-            language: language.map(|language| match facts.language.as_str() {
-                "C++" => Language::Cpp,
-                _ => language,
-            }),
-            units: facts.units_around(),
-            path,
-            ..File::default()
-        };
-        file.hints = facts.hints.iter().enumerate().map(|(at, hint)| (hint.mention, at)).collect();
-        file.meant = facts.meant.iter().enumerate().map(|(at, hint)| (hint.mention, at)).collect();
-        for unit in &facts.units {
-            self.symbols.push(Symbol {
-                file: number,
-                unit: Some(offset(self.symbols.len()) - file.first),
-                kind: unit.kind.clone(),
-                name: unit.name.clone(),
-                parent: unit.parent.map(|parent| file.first + parent),
-                line: unit.start_line,
-                start_line: unit.start_line,
-                end_line: unit.end_line,
-                signature: unit.signature.clone(),
-                is_exported: unit.is_exported,
-                mention: None,
-            });
-        }
-        file.ids = facts.names.iter().zip(0..).map(|(name, at)| (name.clone(), at)).collect();
-        file.facts = facts;
-        if !file.is_data() {
-            self.add_names(&mut file, number);
-        }
-        for (at, import) in file.facts.imports.iter().enumerate() {
-            let whole = import.alias.as_deref().or_else(|| file.default_alias(at));
-            if let Some(name) = whole.filter(|_| import.names.is_empty() || import.alias.is_some())
-            {
-                file.imported.entry(name.to_owned()).or_default().push((at, None));
-            }
-            for (place, (name, alias)) in import.names.iter().enumerate() {
-                let local = alias.as_ref().unwrap_or(name).clone();
-                file.imported.entry(local).or_default().push((at, Some(place)));
-            }
-        }
-        self.files.push(file);
+    /// Returns the symbols of a name, rising.
+    fn called(&self, name: &str) -> &[SymbolId] {
+        let (from, to) = self.by_name.get(name).copied().unwrap_or_default();
+        self.named.get(from as usize..to as usize).unwrap_or_default()
     }
 
-    /// Ties mentions that define to units, and makes symbols of the rest.
-    fn add_names(&mut self, file: &mut File, number: u32) {
-        let mut fields: HashMap<(Option<u32>, u32), SymbolId> = HashMap::new();
-        let named: HashSet<(Option<u32>, &str)> =
-            file.facts.units.iter().map(|unit| (unit.parent, unit.name.as_str())).collect();
-        for (at, mention) in file.facts.mentions.iter().enumerate() {
-            let at32 = offset(at);
-            let Some(name) = file.facts.names.get(mention.name as usize) else { continue };
-            match mention.role() {
-                Role::Local => {
-                    let unit = file.units.get(at).copied().flatten();
-                    file.locals.entry((unit, mention.name)).or_default().push(at32);
-                }
-                Role::Definition => {
-                    let unit = file.named_unit(at, name);
-                    if let Some(unit) = unit.filter(|unit| !file.names.contains_key(unit)) {
-                        file.names.insert(unit, at32);
-                        file.named_by.insert(at32, unit);
-                        if let Some(symbol) = self.symbols.get_mut((file.first + unit) as usize) {
-                            (symbol.mention, symbol.line) = (Some(at32), mention.line);
-                        }
-                        continue;
-                    }
-                    let owner =
-                        file.class_around(file.units.get(at).copied().flatten(), mention.owner);
-                    // `exports.f = f` is the function's name again.
-                    let is_again = file.is_script()
-                        && mention.owner == Owner::None
-                        && file.is_exported_again(name, mention.line);
-                    if is_again || owner.is_some() && named.contains(&(owner, name.as_str())) {
-                        continue;
-                    }
-                    let count = self.symbols.len();
-                    let symbol = *fields.entry((owner, mention.name)).or_insert(offset(count));
-                    if (symbol as usize) == count {
-                        self.symbols.push(Symbol {
-                            file: number,
-                            unit: None,
-                            kind: "field".to_owned(),
-                            name: name.clone(),
-                            parent: owner.map(|owner| file.first + owner),
-                            line: mention.line,
-                            start_line: mention.line,
-                            end_line: mention.line,
-                            is_exported: true,
-                            mention: Some(at32),
-                            ..Symbol::default()
-                        });
-                    }
-                }
-                _ => {}
-            }
-        }
-        for id in file.first..offset(self.symbols.len()) {
-            let Some(symbol) = self.symbols.get(id as usize) else { continue };
-            if matches!(symbol.kind.as_str(), "impl" | "section" | "test" | "key") {
-                continue;
-            }
-            self.by_name.entry(symbol.name.clone()).or_default().push(id);
-            let in_test = symbol.parent.and_then(|parent| self.symbol(parent));
-            if self.is_top(file, symbol) && in_test.is_none_or(|parent| parent.kind != "test") {
-                file.top.entry(symbol.name.clone()).or_default().push(id);
-            }
-        }
+    /// Returns the symbols of a name in a file, rising.
+    fn called_in(&self, file: &File, name: &str) -> &[SymbolId] {
+        let all = self.called(name);
+        let from = all.partition_point(|id| *id < file.first);
+        let rest = all.get(from..).unwrap_or_default();
+        rest.get(..rest.partition_point(|id| *id < file.end)).unwrap_or_default()
+    }
+
+    /// Returns a symbol's name; empty where there is none of the number.
+    fn name_of(&self, id: SymbolId) -> &str {
+        self.symbol(id).map_or("", |symbol| symbol.name.as_str())
+    }
+
+    /// Returns the symbols of a name at the top of a file.
+    fn top<'a>(&self, file: &'a File, name: &str) -> &'a [SymbolId] {
+        let from = file.top.partition_point(|id| self.name_of(*id) < name);
+        let rest = file.top.get(from..).unwrap_or_default();
+        let count = rest.partition_point(|id| self.name_of(*id) == name);
+        rest.get(..count).unwrap_or_default()
+    }
+
+    /// Returns the files that an import of a file means.
+    fn files_of_import(&self, file: &File, import: usize) -> Option<&[u32]> {
+        let list = *file.imports.get(import)? as usize;
+        self.lists.get(list).map(|files| &**files)
+    }
+
+    /// Returns a class's own members of a name.
+    fn own_members(&self, class: SymbolId, name: &str) -> impl Iterator<Item = SymbolId> {
+        self.members.called(class, name, |id| self.name_of(id))
     }
 
     /// Tells whether a file's bare names may mean a symbol of it.
@@ -381,7 +301,7 @@ impl Graph {
 
     /// Returns the path of a symbol's file.
     pub fn path_of(&self, symbol: &Symbol) -> &str {
-        self.files.get(symbol.file as usize).map_or("", |file| &file.path)
+        self.files.get(symbol.file as usize).map_or("", |file| file.path.as_str())
     }
 
     /// Returns all ties.
@@ -394,10 +314,10 @@ impl Graph {
         let mut parts = Vec::new();
         let mut next = Some(id);
         while let Some(symbol) = next.and_then(|id| self.symbol(id)).filter(|_| parts.len() < 32) {
-            parts.push(symbol.name.clone());
+            parts.push(symbol.name.as_str());
             let class = symbol.unit.and_then(|unit| {
                 let file = self.files.get(symbol.file as usize)?;
-                file.facts.units.get(unit as usize)?.class.clone()
+                file.facts.units.get(unit as usize)?.class.as_deref()
             });
             parts.extend(class);
             next = symbol.parent;
@@ -414,7 +334,22 @@ impl File {
 
     pub(crate) fn name(&self, mention: usize) -> Option<&str> {
         let mention = self.facts.mentions.get(mention)?;
-        self.facts.names.get(mention.name as usize).map(String::as_str)
+        self.facts.names.get(mention.name as usize)
+    }
+
+    /// Returns the imports that bind a name, each with the place of the name in it; `None` for the module as a whole.
+    pub(crate) fn imported(&self, name: &str) -> impl Iterator<Item = (usize, Option<usize>)> {
+        self.imported.get(name, |import, place| self.bound(import, place))
+    }
+
+    /// Returns the name that an import binds for one of its names, or as a whole.
+    fn bound(&self, import: usize, place: Option<usize>) -> Option<&str> {
+        let of = self.facts.imports.get(import)?;
+        let Some(place) = place else {
+            return of.alias.as_deref().or_else(|| self.default_alias(import));
+        };
+        let (name, alias) = of.names.get(place)?;
+        Some(alias.as_deref().unwrap_or(name))
     }
 
     /// Returns what an import binds where it names nothing: the first part of the path in Python,
@@ -439,7 +374,7 @@ impl File {
     /// Returns the unit that a mention names: the innermost around it that is called so.
     fn named_unit(&self, mention: usize, name: &str) -> Option<u32> {
         let line = self.facts.mentions.get(mention)?.line;
-        let mut next = self.units.get(mention).copied().flatten();
+        let mut next = self.facts.unit_around(mention);
         for _ in 0..3 {
             let unit = self.facts.units.get(next? as usize)?;
             let has_name = !matches!(unit.kind.as_str(), "impl" | "test");

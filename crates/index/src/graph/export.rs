@@ -15,7 +15,7 @@ impl Graph {
             None => {
                 let file = (node as usize).checked_sub(self.symbols.len());
                 let file = file.and_then(|file| self.files.get(file));
-                file.map_or_else(String::new, |file| file.path.clone())
+                file.map_or_else(String::new, |file| file.path.to_string())
             }
         }
     }

@@ -50,7 +50,7 @@ impl Graph {
         }
         let parts = parts(text);
         let Some((own, around)) = parts.split_last() else { return Vec::new() };
-        let named = self.by_name.get(*own).cloned().unwrap_or_default();
+        let named = self.called(own).to_vec();
         if around.is_empty() {
             return named;
         }
@@ -82,7 +82,7 @@ impl Graph {
             };
         }
         if let Some(file) = self.files_at(text).first() {
-            let ids = self.files.get(*file as usize).map(|file| file.top.values().flatten());
+            let ids = self.files.get(*file as usize).map(|file| &file.top);
             let mut ids: Vec<SymbolId> = ids.into_iter().flatten().copied().collect();
             ids.sort_unstable();
             let names = ids.iter().map(|id| self.qualified(*id)).take(MAX_NEAR).collect();
@@ -127,7 +127,7 @@ impl Graph {
         let Some(line) = line_of(what) else {
             let name = parts(what).join(".");
             let is_it = |id: &SymbolId| {
-                self.qualified(*id) == name || self.symbol(*id).is_some_and(|s| s.name == name)
+                self.qualified(*id) == name || self.name_of(*id) == name
             };
             return all.filter(is_it).collect();
         };
@@ -200,7 +200,7 @@ impl Graph {
                 let full = self.qualified(*id);
                 let class = around.last().copied().unwrap_or_default();
                 let is_within = full.split('.').rev().skip(1).any(|part| part == class);
-                let told = if around.is_empty() { self.symbol(*id)?.name.clone() } else { full };
+                let told = if around.is_empty() { self.symbol(*id)?.name.to_string() } else { full };
                 Some((!is_within, rank, told))
             })
             .collect();
@@ -217,7 +217,7 @@ impl Graph {
         let near = nearest(&wanted, known.iter().map(String::as_str), MAX_NEAR);
         let of = |near: &&str| {
             let files = self.files.iter().zip(&known).filter(move |(_, name)| name == near);
-            files.map(|(file, _)| file.path.clone()).collect::<Vec<String>>()
+            files.map(|(file, _)| file.path.to_string()).collect::<Vec<String>>()
         };
         near.iter().flat_map(of).take(MAX_NEAR).collect()
     }

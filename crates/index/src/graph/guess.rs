@@ -1,7 +1,12 @@
 //! Whom a name may mean where no scope tells.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
+
 use distiq_lang::Language;
 
+use super::resolve::Resolver;
 use super::{File, Graph, SymbolId, Target, imports, is_class};
 
 /// The most definitions that a name alone may mean.
@@ -158,26 +163,50 @@ const COMMON: &[&str] = &[
     "sum",
 ];
 
-impl Graph {
+/// The first definitions that a name alone may mean, by the first of all that are called so, by the language of who asks, and
+/// by whether members are meant.
+#[derive(Default)]
+pub(super) struct Guesses(RefCell<HashMap<(SymbolId, Option<Language>, bool), Rc<[SymbolId]>>>);
+
+impl Guesses {
+    /// Returns the first of all that are called so and fit: one more than a name may mean.
+    fn first(
+        &self,
+        named: &[SymbolId],
+        of: &File,
+        are_members: bool,
+        fits: impl Fn(&SymbolId) -> bool,
+    ) -> Rc<[SymbolId]> {
+        let Some(first) = named.first() else { return Rc::default() };
+        let key = (*first, of.language, are_members);
+        if let Some(known) = self.0.borrow().get(&key) {
+            return Rc::clone(known);
+        }
+        let found: Rc<[SymbolId]> =
+            named.iter().copied().filter(fits).take(MAX_NAMED + 1).collect();
+        self.0.borrow_mut().insert(key, Rc::clone(&found));
+        found
+    }
+}
+
+impl Resolver<'_> {
     /// Returns the members that are called so, where few are.
     pub(super) fn by_member_name(&self, of: &File, name: &str) -> Vec<(Target, f32)> {
         if COMMON.contains(&name) {
             return Vec::new();
         }
+        let graph = self.graph;
         let is_member = |id: &SymbolId| {
-            self.symbol(*id).is_some_and(|symbol| {
-                let owner = symbol.parent.map(|parent| self.owner_of(parent));
-                let owner = owner.and_then(|owner| self.symbol(owner));
-                let other = self.files.get(symbol.file as usize);
+            graph.symbol(*id).is_some_and(|symbol| {
+                let owner = symbol.parent.map(|parent| graph.owner_of(parent));
+                let owner = owner.and_then(|owner| graph.symbol(owner));
+                let other = graph.files.get(symbol.file as usize);
                 (owner.is_some_and(|owner| is_class(&owner.kind)) || symbol.kind == "method")
                     && other.is_some_and(|other| imports::are_kin(other.language, of.language))
             })
         };
-        self.weighted(
-            of,
-            self.by_name.get(name).into_iter().flatten().copied().filter(is_member),
-            0.6,
-        )
+        let found = self.guesses.first(graph.called(name), of, true, is_member);
+        graph.weighted(of, found.to_vec(), 0.6)
     }
 
     /// Returns the definitions that are called so, in languages without imports of names.
@@ -201,35 +230,44 @@ impl Graph {
         if !is_open {
             return Vec::new();
         }
+        let graph = self.graph;
         let is_top = |id: &SymbolId| {
-            self.symbol(*id).is_some_and(|symbol| {
-                let other = self.files.get(symbol.file as usize);
-                (symbol.parent.is_none_or(|parent| self.is_module(parent))
+            graph.symbol(*id).is_some_and(|symbol| {
+                let other = graph.files.get(symbol.file as usize);
+                (symbol.parent.is_none_or(|parent| graph.is_module(parent))
                     || is_class(&symbol.kind)
-                    || other.is_some_and(|other| self.is_top(other, symbol)))
+                    || other.is_some_and(|other| graph.is_top(other, symbol)))
                     && other.is_some_and(|other| imports::are_kin(other.language, of.language))
-                    && (symbol.is_exported || other.is_some_and(|other| other.path == of.path))
             })
         };
-        self.weighted(of, self.by_name.get(name).into_iter().flatten().copied().filter(is_top), 0.8)
+        let is_exported = |id: &SymbolId| graph.symbol(*id).is_some_and(|s| s.is_exported);
+        let others = |id: &SymbolId| is_exported(id) && is_top(id);
+        let others = self.guesses.first(graph.called(name), of, false, others);
+        // What is not exported may be meant in its own file.
+        let own = graph.called_in(of, name).iter().copied();
+        let own = own.filter(|id| !is_exported(id) && is_top(id)).take(MAX_NAMED + 1);
+        let mut found: Vec<SymbolId> = others.iter().copied().chain(own).collect();
+        found.sort_unstable();
+        graph.weighted(of, found, 0.8)
     }
+}
 
+impl Graph {
     /// Shares a weight among candidates, those near the file first; none where they are too many.
     #[allow(clippy::cast_precision_loss)]
     fn weighted(
         &self,
         of: &File,
-        ids: impl Iterator<Item = SymbolId>,
+        mut found: Vec<SymbolId>,
         sure: f32,
     ) -> Vec<(Target, f32)> {
-        let mut found: Vec<SymbolId> = ids.take(MAX_NAMED + 1).collect();
         if found.len() > MAX_NAMED {
             return Vec::new();
         }
         found.sort_by_key(|id| {
             let path = self.symbol(*id).map_or("", |symbol| self.path_of(symbol));
             (
-                path != of.path,
+                *path != *of.path,
                 imports::is_header(path),
                 imports::folder(path) != imports::folder(&of.path),
                 *id,

@@ -1,10 +1,11 @@
 //! Imports resolved to files, by each language's rules.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use distiq_lang::Language;
 
-use super::{File, Graph, offset};
+use super::facts::{FileSet, Import};
+use super::{File, Graph, Word, offset};
 
 mod rust;
 mod script;
@@ -15,9 +16,9 @@ const MAX_INCLUDED: usize = 2_000;
 /// What tells of packages and where their modules are.
 #[derive(Debug, Default)]
 pub(crate) struct Paths {
-    by_path: HashMap<String, u32>,
+    by_path: HashMap<Word, u32>,
     /// Paths by the files' numbers.
-    numbered: Vec<String>,
+    numbered: Vec<Word>,
     /// By folder, the files in it.
     pub(crate) folders: HashMap<String, Vec<u32>>,
     /// By a path's last part.
@@ -124,7 +125,7 @@ impl Paths {
             let folder = parts.get(..length).unwrap_or(&[]).join("/");
             ["py", "pyi"]
                 .iter()
-                .any(|end| self.by_path.contains_key(&format!("{folder}/__init__.{end}")))
+                .any(|end| self.file(&format!("{folder}/__init__.{end}")).is_some())
         };
         let mut start = parts.len().saturating_sub(1);
         while start > 0 && is_package(start) {
@@ -220,11 +221,11 @@ impl Paths {
     }
 
     fn by_number(&self, at: u32) -> Option<&str> {
-        self.numbered.get(at as usize).map(String::as_str)
+        self.numbered.get(at as usize).map(Word::as_str)
     }
 
     /// Returns the files of a class's package, where a class of the name may be.
-    fn package(&self, from: &str, names: &[(String, Option<String>)]) -> Vec<u32> {
+    fn package(&self, from: &str, is_whole: bool) -> Vec<u32> {
         let from = from.replace('\\', ".");
         if let Some(found) = self.packages.get(&from) {
             return found.clone();
@@ -232,18 +233,19 @@ impl Paths {
         // `import static a.b.C.f`, and members of an object.
         let (package, class) = from.rsplit_once('.').unwrap_or(("", &from));
         let found = self.packages.get(package).cloned().unwrap_or_default();
-        if names.is_empty() && class.is_empty() { Vec::new() } else { found }
+        if is_whole && class.is_empty() { Vec::new() } else { found }
     }
 }
 
 impl Graph {
     /// Finds the files of all imports.
     pub(super) fn resolve_imports(&mut self) {
-        let mut resolved: Vec<Vec<Vec<u32>>> = Vec::with_capacity(self.files.len());
+        let mut resolved: Vec<Vec<u32>> = Vec::with_capacity(self.files.len());
+        let mut lists = Lists::default();
         for (number, file) in self.files.iter().enumerate() {
             let paths = &self.paths;
-            let of = |import: &crate::segment::ImportFact| -> Vec<u32> {
-                let from = import.from.as_str();
+            let of = |import: &Import| -> Vec<u32> {
+                let from = &*import.from;
                 match file.language {
                     Some(Language::Python) => paths.python(&file.path, from),
                     Some(Language::JavaScript | Language::TypeScript | Language::Tsx) => {
@@ -268,34 +270,72 @@ impl Graph {
                         paths.include(&file.path, &format!("{path}{end}"))
                     }
                     Some(Language::Php) if from.starts_with('.') => paths.include(&file.path, from),
-                    Some(_) => paths.package(from, &import.names),
+                    Some(_) => paths.package(from, import.names.is_empty()),
                     None => Vec::new(),
                 }
             };
-            resolved.push(file.facts.imports.iter().map(of).collect());
+            let imports = file.facts.imports.iter();
+            resolved.push(imports.map(|import| lists.number(of(import))).collect());
         }
-        let included: Vec<HashSet<u32>> =
-            (0..resolved.len()).map(|file| self.included(file, &resolved)).collect();
-        for ((file, imports), included) in self.files.iter_mut().zip(resolved).zip(included) {
-            (file.imports, file.included) = (imports, included);
+        let lists = lists.finish();
+        let mut seen = vec![u32::MAX; resolved.len()];
+        for file in 0..resolved.len() {
+            let included = self.included(file, &resolved, &lists, &mut seen);
+            if let Some(file) = self.files.get_mut(file) {
+                file.included = FileSet::new(&included);
+            }
         }
+        for (file, imports) in self.files.iter_mut().zip(resolved) {
+            file.imports = imports;
+        }
+        self.lists = lists;
     }
 
-    /// Returns what a file of C or C++ includes, directly or not.
-    fn included(&self, file: usize, imports: &[Vec<Vec<u32>>]) -> HashSet<u32> {
-        let mut seen = HashSet::new();
+    /// Returns what a file of C or C++ includes, directly or not, rising. `imports` are by file the numbers of
+    /// lists of files, `lists_of` these; `seen` tells by file who met it last.
+    fn included(
+        &self,
+        file: usize,
+        imports: &[Vec<u32>],
+        lists_of: &[Box<[u32]>],
+        seen: &mut [u32],
+    ) -> Vec<u32> {
+        let mut included = Vec::new();
         let language = self.files.get(file).and_then(|file| file.language);
         if !matches!(language, Some(Language::C | Language::Cpp)) {
-            return seen;
+            return included;
         }
         let mut open = vec![offset(file)];
-        while let Some(next) = open.pop().filter(|_| seen.len() < MAX_INCLUDED) {
-            for inner in imports.get(next as usize).into_iter().flatten().flatten() {
-                if seen.insert(*inner) {
+        while let Some(next) = open.pop().filter(|_| included.len() < MAX_INCLUDED) {
+            let lists = imports.get(next as usize).into_iter().flatten();
+            for inner in lists.filter_map(|list| lists_of.get(*list as usize)).flatten() {
+                let Some(last) = seen.get_mut(*inner as usize) else { continue };
+                if std::mem::replace(last, offset(file)) != offset(file) {
+                    included.push(*inner);
                     open.push(*inner);
                 }
             }
         }
-        seen
+        included.sort_unstable();
+        included
+    }
+}
+
+/// Lists of files, each kept once: all imports of a package mean the same.
+#[derive(Default)]
+struct Lists {
+    numbers: HashMap<Box<[u32]>, u32>,
+}
+
+impl Lists {
+    fn number(&mut self, list: Vec<u32>) -> u32 {
+        let next = offset(self.numbers.len());
+        *self.numbers.entry(list.into_boxed_slice()).or_insert(next)
+    }
+
+    fn finish(self) -> Vec<Box<[u32]>> {
+        let mut lists: Vec<(Box<[u32]>, u32)> = self.numbers.into_iter().collect();
+        lists.sort_unstable_by_key(|(_, number)| *number);
+        lists.into_iter().map(|(list, _)| list).collect()
     }
 }

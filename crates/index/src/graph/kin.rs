@@ -126,18 +126,18 @@ impl Graph {
     }
 
     fn named(&self, symbol: &Symbol) -> impl Iterator<Item = SymbolId> {
-        self.by_name.get(&symbol.name).into_iter().flatten().copied()
+        self.called(&symbol.name).iter().copied()
     }
 
     /// Returns the members of JavaScript that a member overrides, and those that override the same.
     fn overridden(&self, symbol: &Symbol) -> Vec<SymbolId> {
-        let Some(class) = symbol.parent.filter(|class| self.members.contains_key(class)) else {
+        let Some(class) = symbol.parent.filter(|class| self.members.has(*class)) else {
             return Vec::new();
         };
         let roots = |class: SymbolId| -> Vec<SymbolId> {
             let above = self.family_above(class).into_iter();
             above
-                .filter(|c| self.members.get(c).is_some_and(|m| m.contains_key(&symbol.name)))
+                .filter(|c| self.own_members(*c, &symbol.name).next().is_some())
                 .collect()
         };
         let own = roots(class);
@@ -223,8 +223,8 @@ impl Graph {
     /// Returns the names of the methods that an interface asks for; `None` of another type.
     fn asked(&self, id: SymbolId, resolver: &Resolver<'_>) -> Option<HashSet<&str>> {
         self.is_interface(id).then(|| {
-            let all = self.family_above(id).into_iter().filter_map(|id| self.members.get(&id));
-            let own = all.flat_map(|members| members.keys().map(String::as_str));
+            let all = self.family_above(id).into_iter().flat_map(|id| self.members.of(id));
+            let own = all.map(|(_, member)| self.name_of(*member));
             own.chain(self.embedded(id, resolver)).collect()
         })
     }
@@ -262,7 +262,7 @@ impl Graph {
     /// Finds the functions that declarations of C declare: the last in the file, or the one in a file that includes it.
     pub(super) fn found_definitions(&self) -> HashMap<SymbolId, SymbolId> {
         let mut found = HashMap::new();
-        for named in self.by_name.values().filter(|named| named.len() > 1) {
+        for named in self.by_name.keys().map(|name| self.called(name)).filter(|named| named.len() > 1) {
             let functions: Vec<(SymbolId, &Symbol)> = named
                 .iter()
                 .filter_map(|id| Some((*id, self.symbol(*id)?)))
@@ -284,7 +284,7 @@ impl Graph {
             for (id, symbol) in &functions {
                 let includes = |source: &&&Symbol| {
                     let file = self.files.get(source.file as usize);
-                    file.is_some_and(|file| file.included.contains(&symbol.file))
+                    file.is_some_and(|file| file.included.contains(symbol.file))
                 };
                 let may_be_elsewhere = symbol.is_exported && is_header(symbol);
                 let source = sources.iter().find(|source| may_be_elsewhere && includes(source));

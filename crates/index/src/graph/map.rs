@@ -101,7 +101,7 @@ fn render(graph: &Graph, ids: &[SymbolId]) -> String {
                 parent = above.parent;
             }
             let head = symbol.signature.char_indices().nth(MAX_SIGNATURE);
-            let head = head.map_or(symbol.signature.as_str(), |(end, _)| {
+            let head = head.map_or(&*symbol.signature, |(end, _)| {
                 symbol.signature.get(..end).unwrap_or(&symbol.signature)
             });
             let _ = writeln!(text, "{}{}: {head}", " ".repeat(depth), symbol.start_line);

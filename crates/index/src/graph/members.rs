@@ -1,8 +1,9 @@
 //! Classes, their members and what they inherit.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
-use super::resolve::Resolver;
+use super::facts::Members;
+use super::resolve::{MAX_MEANT, Resolver};
 use super::{Graph, SymbolId, offset};
 
 /// How far bases are followed.
@@ -13,9 +14,7 @@ impl Graph {
     pub(super) fn attach_members(&mut self) {
         // Blocks of members first, so that what is in them goes to their type.
         self.owners = self.found_owners();
-        for (owner, name, id) in self.found_members() {
-            self.members.entry(owner).or_default().entry(name).or_default().push(id);
-        }
+        self.members = Members::new(self.found_members(), &|id| self.name_of(id));
         self.hide_implemented();
         self.bases = self.found_bases();
         self.definitions = self.found_definitions();
@@ -38,7 +37,7 @@ impl Graph {
         self.ids().filter_map(owner).collect()
     }
 
-    fn found_members(&self) -> Vec<(SymbolId, String, SymbolId)> {
+    fn found_members(&self) -> Vec<(SymbolId, SymbolId)> {
         let resolver = Resolver::new(self);
         let member = |id: SymbolId| {
             // A test's title is no name that code can mean.
@@ -52,27 +51,28 @@ impl Graph {
                 (_, Some(class)) => resolver.class_of(symbol.file, None, class, None).or(parent),
                 (parent, None) => parent.map(|parent| self.owner_of(parent)),
             };
-            Some((owner?, symbol.name.clone(), id))
+            Some((owner?, id))
         };
         self.ids().filter_map(member).collect()
     }
 
     /// Leaves out what a type of Rust has by a trait where it has the same of its own.
     fn hide_implemented(&mut self) {
-        let mut members = std::mem::take(&mut self.members);
-        for ids in members.values_mut().flat_map(HashMap::values_mut).filter(|ids| ids.len() > 1) {
+        let mut hidden = HashSet::new();
+        let groups = self.members.groups(|id| self.name_of(id));
+        for group in groups.filter(|group| group.len() > 1) {
             // Whether it stands in a block, and whether that implements a trait.
-            let is_implemented = |id: &SymbolId| {
+            let is_implemented = |(_, id): &(SymbolId, SymbolId)| {
                 let parent = self.symbol(*id).and_then(|symbol| self.symbol(symbol.parent?))?;
                 let file = self.files.get(parent.file as usize)?;
                 let unit = file.facts.units.get(parent.unit? as usize)?;
                 (parent.kind == "impl").then_some(!unit.bases.is_empty())
             };
-            if ids.iter().any(|id| is_implemented(id) == Some(false)) {
-                ids.retain(|id| is_implemented(id) != Some(true));
+            if group.iter().any(|member| is_implemented(member) == Some(false)) {
+                hidden.extend(group.iter().filter(|member| is_implemented(member) == Some(true)));
             }
         }
-        self.members = members;
+        self.members.hide(&hidden);
     }
 
     fn found_bases(&self) -> HashMap<SymbolId, Vec<SymbolId>> {
@@ -119,9 +119,10 @@ impl Graph {
 
     /// Returns a class's members of a name, its own before those of its bases.
     pub(super) fn member(&self, class: SymbolId, name: &str) -> Vec<SymbolId> {
-        let mut classes = self.family_above(class).into_iter();
-        let found = classes.find_map(|class| self.members.get(&class)?.get(name));
-        found.cloned().unwrap_or_default()
+        let classes = self.family_above(class).into_iter();
+        let first = |class| self.own_members(class, name).take(MAX_MEANT).collect::<Vec<_>>();
+        let found = classes.map(first);
+        found.into_iter().find(|found| !found.is_empty()).unwrap_or_default()
     }
 
     /// Returns the members of a name that a class inherits.

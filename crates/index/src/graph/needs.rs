@@ -155,7 +155,7 @@ impl Graph {
         let mut needs: Vec<(usize, bool, u32, Need)> = Vec::new();
         let mut seen = HashSet::new();
         for (at, span) in spans.iter().enumerate() {
-            let Some(number) = self.by_path.get(&span.path).copied() else { continue };
+            let Some(number) = self.by_path.get(span.path.as_str()).copied() else { continue };
             let Some(file) = self.files.get(number as usize) else { continue };
             for (place, mention) in file.facts.mentions.iter().enumerate() {
                 let is_inside = (span.start_line..=span.end_line).contains(&mention.line);
@@ -182,7 +182,7 @@ impl Graph {
                         path: path.to_owned(),
                         start_line: symbol.start_line,
                         end_line: symbol.end_line,
-                        signature: symbol.signature.clone(),
+                        signature: symbol.signature.to_string(),
                     };
                     needs.push((at, kind == EdgeKind::Use, mention.line, need));
                 }

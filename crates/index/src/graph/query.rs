@@ -56,7 +56,7 @@ impl Graph {
         let resolver = Resolver::new(self);
         let mut found = Vec::new();
         for (number, file) in self.files.iter().enumerate().filter(|(_, file)| !file.is_data()) {
-            let Some(name) = file.ids.get(&symbol.name).copied() else {
+            let Some(name) = file.facts.names.place(&symbol.name) else {
                 // A name may be used under another one here.
                 self.aliased(id, &group, number, &resolver, &mut found);
                 continue;
@@ -101,18 +101,16 @@ impl Graph {
         let whole = modules
             .filter(|(_, import)| import.names.is_empty() && !import.is_reexport)
             .filter_map(|(at, import)| Some((at, import.alias.as_deref()?)))
-            .filter(|(at, alias)| file.ids.contains_key(*alias) && binds(*at))
+            .filter(|(at, alias)| file.facts.names.place(alias).is_some() && binds(*at))
             .map(|(_, alias)| alias);
         let mut aliases: Vec<&str> =
-            named.chain(whole).filter(|alias| *alias != symbol.name).collect();
+            named.chain(whole).filter(|alias| symbol.name != **alias).collect();
         aliases.sort_unstable();
         aliases.dedup();
         for alias in aliases {
-            let Some(name) = file.facts.names.iter().position(|name| name == alias) else {
-                continue;
-            };
+            let Some(name) = file.facts.names.place(alias) else { continue };
             for (at, mention) in file.facts.mentions.iter().enumerate() {
-                if mention.name == offset(name) {
+                if mention.name == name {
                     let targets = resolver.resolve(offset(number), at);
                     let meant = targets.iter().find(|(target, _)| is_meant(target, group));
                     found.extend(meant.map(|(_, weight)| (offset(number), mention.line, *weight)));
@@ -123,15 +121,14 @@ impl Graph {
 
     /// Returns the ties that leave a node.
     pub fn outgoing(&self, node: u32) -> &[Edge] {
-        let from = self.outgoing.get(node as usize).copied().unwrap_or(0);
-        let to = self.outgoing.get(node as usize + 1).copied().unwrap_or(from);
-        self.edges.get(from..to).unwrap_or(&[])
+        self.edges.get(part(&self.outgoing, node)).unwrap_or(&[])
     }
 
     /// Returns the ties that end at a node.
     pub fn incoming(&self, node: u32) -> impl Iterator<Item = &Edge> {
-        let list = self.incoming.get(node as usize).into_iter().flatten();
-        list.filter_map(|at| self.edges.get(*at as usize))
+        let (starts, list) = &self.incoming;
+        let list = list.get(part(starts, node)).unwrap_or_default();
+        list.iter().filter_map(|at| self.edges.get(*at as usize))
     }
 
     /// Returns what is reached from nodes over ties of some kinds, nearest first.
@@ -264,6 +261,13 @@ impl Graph {
         found.sort_by_key(|group| (std::cmp::Reverse(group.len()), group.first().copied()));
         found
     }
+}
+
+/// Returns where the part of a node lies in a list; `starts` tells where each begins and the last one ends.
+fn part(starts: &[u32], node: u32) -> std::ops::Range<usize> {
+    let from = starts.get(node as usize).copied().unwrap_or(0);
+    let to = starts.get(node as usize + 1).copied().unwrap_or(from);
+    from as usize..to as usize
 }
 
 fn is_meant(target: &Target, group: &[SymbolId]) -> bool {

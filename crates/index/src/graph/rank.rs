@@ -72,14 +72,14 @@ impl Graph {
             start.get_mut(node as usize).into_iter().for_each(|at| *at += share);
         };
         for name in &seeds.names {
-            let named = self.by_name.get(name).map_or(&[][..], Vec::as_slice);
+            let named = self.called(name);
             for id in named.iter().take(50) {
                 add(*id, 1.0 / named.len().min(50) as f32);
             }
         }
         for (at, file) in self.files.iter().enumerate() {
             let is_named =
-                |path: &String| file.path == *path || file.path.ends_with(&format!("/{path}"));
+                |path: &String| file.path == **path || file.path.ends_with(&format!("/{path}"));
             if seeds.paths.iter().any(is_named) {
                 add(offset(self.symbols.len() + at), 1.0);
             }
@@ -112,7 +112,7 @@ impl Graph {
         if name.starts_with('_') {
             pull *= 0.2;
         }
-        if self.by_name.get(name).is_some_and(|named| named.len() > 5) {
+        if self.called(name).len() > 5 {
             pull *= 0.3;
         }
         pull

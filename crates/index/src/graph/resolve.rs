@@ -6,6 +6,7 @@ use std::rc::Rc;
 
 use distiq_lang::{Language, Role, Told};
 
+use super::guess::Guesses;
 use super::{Graph, Owner, SymbolId, offset};
 
 mod members;
@@ -23,6 +24,9 @@ const MAX_NESTED: u8 = 3;
 const MAX_STEPS: u32 = 3_000;
 /// The most things that a value may be.
 const MAX_THINGS: usize = 8;
+
+/// The most definitions of one scope that a name means: calls times overloads make as many ties.
+pub(super) const MAX_MEANT: usize = 64;
 
 /// What a mention means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -70,6 +74,7 @@ pub(super) struct Resolver<'g> {
     cuts: Cell<u32>,
     /// What symbols are, once known; `None` while that is being found.
     known: RefCell<HashMap<SymbolId, Option<Vec<Thing<'g>>>>>,
+    pub(super) guesses: Guesses,
 }
 
 impl<'g> Resolver<'g> {
@@ -80,6 +85,7 @@ impl<'g> Resolver<'g> {
             nested: Cell::new(0),
             cuts: Cell::new(0),
             known: RefCell::default(),
+            guesses: Guesses::default(),
         }
     }
 
@@ -112,11 +118,11 @@ impl<'g> Resolver<'g> {
         let Some(of) = self.graph.files.get(file as usize) else { return Vec::new() };
         let Some(found) = of.facts.mentions.get(mention) else { return Vec::new() };
         let name = of.name(mention).unwrap_or("");
-        let is_key = of.meant.contains_key(&offset(mention));
+        let is_key = of.facts.meant(offset(mention)).is_some();
         let own = self.meant(file, mention);
         if is_key && own.is_empty() && is_script(of.language) && is_open_key(found.role()) {
             // Nothing tells whose member the key is.
-            let mut targets = self.graph.by_member_name(of, name);
+            let mut targets = self.by_member_name(of, name);
             if found.role() == Role::Local {
                 targets.extend(self.target(Thing::Local(file, offset(mention))).map(|t| (t, 0.5)));
             }
@@ -137,7 +143,7 @@ impl<'g> Resolver<'g> {
             _ if found.is_joined || found.owner != Owner::None => {
                 match self.member_of_owner(file, mention, 0) {
                     Some(things) => things,
-                    None => return self.graph.by_member_name(of, name),
+                    None => return self.by_member_name(of, name),
                 }
             }
             _ => self.name_in(file, Some(mention), name, 0).into_iter().chain(own).collect(),
@@ -147,7 +153,7 @@ impl<'g> Resolver<'g> {
         dedup(&mut targets);
         let is_member = found.is_joined || found.owner != Owner::None;
         if targets.is_empty() && !is_member && found.role() != Role::Key {
-            return self.graph.by_name_alone(of, name);
+            return self.by_name_alone(of, name);
         }
         #[allow(clippy::cast_precision_loss)]
         let weight = 1.0 / targets.len().max(1) as f32;
@@ -178,12 +184,9 @@ impl<'g> Resolver<'g> {
     /// Returns the members that a key means, or a name that is a key as well.
     fn meant(&self, file: u32, mention: usize) -> Vec<Thing<'g>> {
         let Some(of) = self.graph.files.get(file as usize) else { return Vec::new() };
-        let Some(hint) = of.meant.get(&offset(mention)).and_then(|at| of.facts.meant.get(*at))
-        else {
-            return Vec::new();
-        };
+        let Some(meant) = of.facts.meant(offset(mention)) else { return Vec::new() };
         let spot = Spot { file, mention: Some(offset(mention)) };
-        let mut found = self.told(spot, &hint.of, 0);
+        let mut found = self.told(spot, meant, 0);
         found.retain(|thing| matches!(thing, Thing::Symbol(_)));
         found
     }
@@ -205,18 +208,19 @@ impl<'g> Resolver<'g> {
         let Some(of) = self.graph.files.get(file as usize) else { return Vec::new() };
         let name = of.name(mention).unwrap_or("");
         let at = offset(mention);
-        let unit = of.named_by.get(&at).map(|unit| of.first + unit);
+        let unit = of.named_by.binary_search_by_key(&at, |(mention, _)| *mention).ok();
+        let unit = unit.and_then(|at| of.named_by.get(at)).map(|(_, unit)| of.first + unit);
         let own = unit.or_else(|| {
             // A later definition of a field is the same symbol.
             let owner = of.class_around(
-                of.units.get(mention).copied().flatten(),
+                of.facts.unit_around(mention),
                 of.facts.mentions.get(mention)?.owner,
             );
             let parent = owner.map(|owner| of.first + owner);
             let is_own = |id: &SymbolId| {
                 self.graph.symbol(*id).is_some_and(|s| s.file == file && s.parent == parent)
             };
-            self.graph.by_name.get(name)?.iter().copied().find(is_own)
+            self.graph.called_in(of, name).iter().copied().find(is_own)
         });
         own.map(|id| (Target::Symbol(id), 1.0)).into_iter().collect()
     }
@@ -225,8 +229,7 @@ impl<'g> Resolver<'g> {
     fn imported_name(&self, file: u32, mention: usize, name: &str) -> Vec<Thing<'g>> {
         let Some(of) = self.graph.files.get(file as usize) else { return Vec::new() };
         let line = of.facts.mentions.get(mention).map_or(0, |mention| mention.line);
-        let meant = of.facts.imports.iter().enumerate().filter(|(_, import)| import.line <= line);
-        for (at, import) in meant.rev().take(64) {
+        for (at, import) in of.facts.imports_up_to(line).take(64) {
             let place = import
                 .names
                 .iter()

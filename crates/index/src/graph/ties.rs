@@ -5,108 +5,143 @@ use std::collections::HashMap;
 use distiq_lang::Role;
 
 use super::resolve::Resolver;
-use super::{Edge, EdgeKind, File, Graph, Owner, Target, offset};
+use super::{Edge, EdgeKind, File, Graph, Owner, SymbolId, Target, offset};
 
 /// What a mention means, with weights.
 type Targets = Vec<(Target, f32)>;
 
+/// Ties under construction: from whom, to whom and how, with weight and first line.
+type Found = HashMap<(u32, u32, EdgeKind), (f32, u32)>;
+
 impl Graph {
     /// Makes the edges.
     pub(super) fn tie(&mut self) {
-        let edges = self.ties();
-        self.edges = edges;
+        self.edges = self.ties();
         let nodes = self.symbols.len() + self.files.len();
-        self.edges.sort_by_key(|edge| (edge.from, edge.to, edge.kind));
-        let mut incoming = vec![Vec::new(); nodes];
-        let mut outgoing = vec![0_usize; nodes + 1];
-        for (at, edge) in self.edges.iter().enumerate() {
-            if let Some(list) = incoming.get_mut(edge.to as usize) {
-                list.push(offset(at));
+        self.outgoing = starts(nodes, self.edges.iter().map(|edge| edge.from));
+        let starts = starts(nodes, self.edges.iter().map(|edge| edge.to));
+        let mut next = starts.clone();
+        let mut list = vec![0; self.edges.len()];
+        for (edge, at) in self.edges.iter().zip(0..) {
+            let Some(next) = next.get_mut(edge.to as usize) else { continue };
+            if let Some(slot) = list.get_mut(*next as usize) {
+                *slot = at;
             }
-            if let Some(count) = outgoing.get_mut(edge.from as usize + 1) {
-                *count += 1;
-            }
+            *next += 1;
         }
-        for at in 1..outgoing.len() {
-            let before = outgoing.get(at - 1).copied().unwrap_or(0);
-            if let Some(count) = outgoing.get_mut(at) {
-                *count += before;
-            }
-        }
-        (self.incoming, self.outgoing) = (incoming, outgoing);
+        self.incoming = (starts, list);
     }
 
+    /// Returns the edges, sorted. What begins in a file is found when the file is looked at, so that no more than one file's
+    /// are put together at once.
     fn ties(&self) -> Vec<Edge> {
-        let mut found: HashMap<(u32, u32, EdgeKind), (f32, u32)> = HashMap::new();
-        let nodes = offset(self.symbols.len());
+        let mut bases: Vec<(u32, u32)> = self
+            .bases
+            .iter()
+            .flat_map(|(class, bases)| bases.iter().map(|base| (*class, *base)))
+            .collect();
+        bases.sort_unstable();
         let resolver = Resolver::new(self);
+        let nodes = offset(self.symbols.len());
+        let mut found = Found::new();
+        let (mut edges, mut of_files) = (Vec::new(), Vec::new());
+        for (file, number) in self.files.iter().zip(0..) {
+            if !file.is_data() {
+                self.tie_mentions(number, file, &resolver, &mut found);
+                self.tie_imports(number, file, &mut found);
+            }
+            let from = bases.partition_point(|(class, _)| *class < file.first);
+            let own = bases.get(from..).unwrap_or_default().iter();
+            for (class, base) in own.take_while(|(class, _)| *class < file.end) {
+                self.tie_base(*class, *base, &mut found);
+            }
+            if !file.is_data() {
+                self.tie_members(number, file, &mut found);
+            }
+            let own = found.drain();
+            let edge = |((from, to, kind), (weight, line))| Edge { from, to, kind, weight, line };
+            let mut own: Vec<Edge> = own.map(edge).collect();
+            own.sort_unstable_by_key(|edge| (edge.from, edge.to, edge.kind));
+            // The numbers of files come behind those of all symbols.
+            let (of_symbols, of_file) = own.split_at(own.partition_point(|e| e.from < nodes));
+            edges.extend_from_slice(of_symbols);
+            of_files.extend_from_slice(of_file);
+        }
+        edges.append(&mut of_files);
+        edges.shrink_to_fit();
+        edges
+    }
+
+    /// Adds what a file's mentions tie.
+    fn tie_mentions(&self, number: u32, file: &File, resolver: &Resolver<'_>, found: &mut Found) {
+        let nodes = offset(self.symbols.len());
         let mut known: HashMap<(Option<u32>, u32, bool), Targets> = HashMap::new();
-        for (number, file) in self.files.iter().enumerate().filter(|(_, file)| !file.is_data()) {
-            known.clear();
-            let number = offset(number);
-            for (at, mention) in file.facts.mentions.iter().enumerate() {
-                let role = mention.role();
-                if matches!(role, Role::Definition | Role::Local | Role::Key) {
+        for (at, mention) in file.facts.mentions.iter().enumerate() {
+            let role = mention.role();
+            if matches!(role, Role::Definition | Role::Local | Role::Key) {
+                continue;
+            }
+            let unit = file.facts.unit_around(at);
+            let is_bare = !mention.is_joined && mention.owner == Owner::None;
+            // Calls may mean macros.
+            let key = (unit, mention.name, role == Role::Call);
+            let targets = match known.get(&key).filter(|_| is_bare) {
+                Some(targets) => targets.clone(),
+                None => resolver.resolve(number, at),
+            };
+            if is_bare && role != Role::Import {
+                known.insert(key, targets.clone());
+            }
+            let from = unit.map_or(nodes + number, |unit| file.first + unit);
+            for (target, weight) in targets {
+                let to = match target {
+                    Target::Symbol(id) => id,
+                    Target::File(file) => nodes + file,
+                    Target::Local(..) => continue,
+                };
+                if to == from {
                     continue;
                 }
-                let unit = file.units.get(at).copied().flatten();
-                let is_bare = !mention.is_joined && mention.owner == Owner::None;
-                // Calls may mean macros.
-                let key = (unit, mention.name, role == Role::Call);
-                let targets = match known.get(&key).filter(|_| is_bare) {
-                    Some(targets) => targets.clone(),
-                    None => resolver.resolve(number, at),
-                };
-                if is_bare && role != Role::Import {
-                    known.insert(key, targets.clone());
-                }
-                let from = unit.map_or(nodes + number, |unit| file.first + unit);
-                for (target, weight) in targets {
-                    let to = match target {
-                        Target::Symbol(id) => id,
-                        Target::File(file) => nodes + file,
-                        Target::Local(..) => continue,
-                    };
-                    if to == from {
-                        continue;
-                    }
-                    let kind = self.edge_kind(role, to);
-                    let tie = found.entry((from, to, kind)).or_insert((0.0, mention.line));
-                    tie.0 += weight;
-                }
-            }
-            for (import, files) in file.facts.imports.iter().zip(&file.imports) {
-                for other in files.iter().filter(|other| **other != number).take(64) {
-                    let key = (nodes + number, nodes + other, EdgeKind::Import);
-                    found.entry(key).or_insert((1.0, import.line));
-                }
+                let kind = self.edge_kind(role, to);
+                let tie = found.entry((from, to, kind)).or_insert((0.0, mention.line));
+                tie.0 += weight;
             }
         }
-        for (class, bases) in &self.bases {
-            for base in bases {
-                let is_trait = self.symbol(*base).is_some_and(|base| {
-                    matches!(base.kind.as_str(), "trait" | "interface" | "protocol")
-                });
-                let is_class = self.symbol(*class).is_some_and(|s| {
-                    !matches!(s.kind.as_str(), "trait" | "interface" | "protocol")
-                });
-                let kind =
-                    if is_trait && is_class { EdgeKind::Implement } else { EdgeKind::Inherit };
-                let line = self.symbol(*class).map_or(0, |symbol| symbol.line);
-                found.insert((*class, *base, kind), (1.0, line));
+    }
+
+    /// Adds a file's imports.
+    fn tie_imports(&self, number: u32, file: &File, found: &mut Found) {
+        let nodes = offset(self.symbols.len());
+        for (at, import) in file.facts.imports.iter().enumerate() {
+            let files = self.files_of_import(file, at).unwrap_or_default();
+            for other in files.iter().filter(|other| **other != number).take(64) {
+                let key = (nodes + number, nodes + other, EdgeKind::Import);
+                found.entry(key).or_insert((1.0, import.line));
             }
         }
-        for (id, symbol) in self.symbols.iter().enumerate() {
-            let from = symbol.parent.unwrap_or(nodes + symbol.file);
-            let is_data = self.files.get(symbol.file as usize).is_none_or(File::is_data);
-            if !is_data {
-                found.insert((from, offset(id), EdgeKind::Define), (1.0, symbol.line));
-            }
+    }
+
+    /// Adds what a class inherits or implements.
+    fn tie_base(&self, class: SymbolId, base: SymbolId, found: &mut Found) {
+        let is_trait = |id| {
+            self.symbol(id).is_some_and(|symbol| {
+                matches!(symbol.kind.as_str(), "trait" | "interface" | "protocol")
+            })
+        };
+        let implements = is_trait(base) && self.symbol(class).is_some() && !is_trait(class);
+        let kind = if implements { EdgeKind::Implement } else { EdgeKind::Inherit };
+        let line = self.symbol(class).map_or(0, |symbol| symbol.line);
+        found.insert((class, base, kind), (1.0, line));
+    }
+
+    /// Adds what holds a file's symbols.
+    fn tie_members(&self, number: u32, file: &File, found: &mut Found) {
+        let nodes = offset(self.symbols.len());
+        for id in file.first..file.end {
+            let Some(symbol) = self.symbol(id) else { continue };
+            let from = symbol.parent.unwrap_or(nodes + number);
+            found.insert((from, id, EdgeKind::Define), (1.0, symbol.line));
         }
-        found
-            .into_iter()
-            .map(|((from, to, kind), (weight, line))| Edge { from, to, kind, weight, line })
-            .collect()
     }
 
     /// Tells how a mention ties to what it means.
@@ -122,4 +157,20 @@ impl Graph {
             _ => EdgeKind::Use,
         }
     }
+}
+
+/// Returns by node where its part of a list begins that is sorted by nodes, and where the last one ends.
+fn starts(nodes: usize, all: impl Iterator<Item = u32>) -> Vec<u32> {
+    let mut starts = vec![0; nodes + 1];
+    for node in all {
+        if let Some(count) = starts.get_mut(node as usize + 1) {
+            *count += 1;
+        }
+    }
+    let mut sum = 0;
+    for start in &mut starts {
+        sum += *start;
+        *start = sum;
+    }
+    starts
 }

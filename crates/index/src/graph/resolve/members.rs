@@ -115,7 +115,7 @@ impl<'g> Resolver<'g> {
                 Thing::Module(files, path) => self.of_module(files, path, name, depth, &mut found),
                 Thing::Outside => found.push(Thing::Outside),
                 Thing::Symbol(id)
-                    if self.is_function(*id) && !self.graph.members.contains_key(id) =>
+                    if self.is_function(*id) && !self.graph.members.has(*id) =>
                 {
                     // A property that is written as a function.
                     let inner = self.returned(*id, depth + 1);
@@ -266,7 +266,7 @@ impl<'g> Resolver<'g> {
     /// Returns the class around a mention.
     pub(super) fn own_class(&self, file: u32, mention: Option<usize>) -> Option<SymbolId> {
         let of = self.graph.files.get(file as usize)?;
-        self.class_around(file, of.units.get(mention?).copied().flatten())
+        self.class_around(file, of.facts.unit_around(mention?))
     }
 
     /// Returns the class that a unit is or is in.
@@ -285,7 +285,7 @@ impl<'g> Resolver<'g> {
             // An object that holds functions.
             if is_script(of.language)
                 && !is_function(&unit.kind)
-                && self.graph.members.contains_key(&(of.first + at))
+                && self.graph.members.has(of.first + at)
             {
                 return Some(of.first + at);
             }

@@ -1,9 +1,11 @@
 //! Names through imports: what modules export, and how.
 
+use std::borrow::Cow;
+
 use distiq_lang::{Language, WHOLE};
 
 use super::super::{File, SymbolId, offset};
-use super::{Resolver, Thing, is_packaged, is_script};
+use super::{MAX_MEANT, Resolver, Thing, is_packaged, is_script};
 
 impl<'g> Resolver<'g> {
     /// Returns what an import binds: a name of its module, or the module.
@@ -18,12 +20,12 @@ impl<'g> Resolver<'g> {
             return Vec::new();
         };
         let Some(import) = of.facts.imports.get(at) else { return Vec::new() };
-        let files = of.imports.get(at).cloned().unwrap_or_default();
+        let files = self.graph.files_of_import(of, at).unwrap_or_default();
         let path = match of.language {
             Some(Language::Python) => {
                 self.graph.paths.python_name(&of.path, &import.from).unwrap_or_default()
             }
-            _ => import.from.clone(),
+            _ => import.from.to_string(),
         };
         let Some(name) = place.and_then(|place| import.names.get(place)).map(|(name, _)| name)
         else {
@@ -34,7 +36,7 @@ impl<'g> Resolver<'g> {
                 let files = self.graph.paths.python_files(&of.path, &first);
                 return vec![Thing::Module(files, first)];
             }
-            let module = Thing::Module(files.clone(), path);
+            let module = Thing::Module(files.to_vec(), path);
             return if files.is_empty() { vec![Thing::Outside] } else { vec![module] };
         };
         if import.from.is_empty() && is_script(of.language) {
@@ -44,13 +46,13 @@ impl<'g> Resolver<'g> {
             let found = self.rust_path(file, &format!("{}::{name}", import.from), depth + 1);
             return if found.is_empty() { vec![Thing::Outside] } else { found };
         }
-        let found = self.in_modules(&files, &path, name, depth + 1);
+        let found = self.in_modules(files, &path, name, depth + 1);
         if !found.is_empty() {
             return found;
         }
         // A package of classes: `import a.b.C`, `import static a.b.C.f`.
         let class = import.from.rsplit(['.', '\\']).next().unwrap_or("");
-        let inner = self.in_modules(&files, "", class, depth + 1);
+        let inner = self.in_modules(files, "", class, depth + 1);
         let found: Vec<Thing<'g>> = inner
             .iter()
             .filter_map(|thing| match thing {
@@ -77,26 +79,35 @@ impl<'g> Resolver<'g> {
         let first = files.first().and_then(|file| self.language(*file));
         if is_packaged(first) {
             // What a file imports is not the package's.
-            return self.top_in(name, &|file| files.contains(&file));
+            let sorted = match files.is_sorted() {
+                true => Cow::Borrowed(files),
+                false => {
+                    let mut files = files.to_vec();
+                    files.sort_unstable();
+                    Cow::Owned(files)
+                }
+            };
+            return self.top_of(name, &sorted, &|_| true);
         }
         let mut found = Vec::new();
         for number in files {
             let Some(file) = self.graph.files.get(*number as usize) else { continue };
-            if let Some(symbols) = file.top.get(name) {
+            let symbols = self.graph.top(file, name);
+            if !symbols.is_empty() {
                 // `exports.a = b`: what is exported, and the member that holds it.
                 let is_member = |id: &SymbolId| {
                     self.graph.symbol(*id).is_some_and(|symbol| symbol.unit.is_none())
                 };
                 if is_script(file.language) && symbols.iter().all(is_member) {
-                    let exported = file.imported.get(name).into_iter().flatten();
+                    let exported = file.imported(name);
                     for (at, place) in exported.filter(|(at, _)| file.is_own_export(*at)) {
-                        found.extend(self.through_import(*number, *at, *place, depth + 1));
+                        found.extend(self.through_import(*number, at, place, depth + 1));
                     }
                 }
                 if symbols.iter().all(|id| self.is_inline_module(*id)) {
                     found.extend(self.imported_beside(file, *number, name, depth + 1));
                 }
-                found.extend(symbols.iter().map(|id| Thing::Symbol(*id)));
+                found.extend(symbols.iter().take(MAX_MEANT).map(|id| Thing::Symbol(*id)));
                 continue;
             }
             if name == "default" {
@@ -105,8 +116,8 @@ impl<'g> Resolver<'g> {
             if name == WHOLE {
                 found.extend(self.whole_of(file).map(Thing::Symbol));
             }
-            for (at, place) in file.imported.get(name).into_iter().flatten() {
-                found.extend(self.through_import(*number, *at, *place, depth + 1));
+            for (at, place) in file.imported(name) {
+                found.extend(self.through_import(*number, at, place, depth + 1));
             }
         }
         if found.iter().any(|thing| *thing != Thing::Outside) {
@@ -131,14 +142,13 @@ impl<'g> Resolver<'g> {
         }
         for number in files {
             let Some(file) = self.graph.files.get(*number as usize) else { continue };
-            for (at, import) in file.facts.imports.iter().enumerate() {
-                let passes = import.is_wildcard
-                    && (import.is_reexport
-                        || matches!(
-                            file.language,
-                            Some(Language::Python | Language::Cpp | Language::C)
-                        ));
-                let inner = file.imports.get(at).filter(|inner| passes && !inner.contains(number));
+            let passes_all =
+                matches!(file.language, Some(Language::Python | Language::Cpp | Language::C));
+            for at in file.wildcards.iter().map(|at| *at as usize) {
+                let Some(import) = file.facts.imports.get(at) else { continue };
+                let passes = import.is_reexport || passes_all;
+                let inner = self.graph.files_of_import(file, at);
+                let inner = inner.filter(|inner| passes && !inner.contains(number));
                 if let Some(inner) = inner {
                     let from = match file.language {
                         Some(Language::Python) => self
@@ -211,9 +221,8 @@ impl File {
 
     /// Tells whether a line exports a name of the file under the name that it has: `exports.f = f`.
     pub(crate) fn is_exported_again(&self, name: &str, line: u32) -> bool {
-        self.facts.imports.iter().any(|import| {
+        self.facts.imports_on(line).any(|import| {
             import.from.is_empty()
-                && import.line == line
                 && import.names.iter().any(|(own, alias)| own == name && alias.is_none())
         })
     }

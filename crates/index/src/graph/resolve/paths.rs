@@ -48,10 +48,10 @@ impl<'g> Resolver<'g> {
         name: &str,
         depth: u8,
     ) -> Vec<Thing<'g>> {
-        let imported = of.imported.get(name).into_iter().flatten();
+        let imported = of.imported(name);
         imported
             .filter(|(_, place)| place.is_some())
-            .flat_map(|(at, place)| self.through_import(file, *at, *place, depth))
+            .flat_map(|(at, place)| self.through_import(file, at, place, depth))
             .filter(|thing| *thing != Thing::Outside)
             .collect()
     }
@@ -59,7 +59,7 @@ impl<'g> Resolver<'g> {
     /// Returns what a path means that begins with `super`: of a module within the file, its own names.
     pub(super) fn above(&self, file: u32, mention: usize, name: &str, depth: u8) -> Vec<Thing<'g>> {
         let Some(of) = self.graph.files.get(file as usize) else { return Vec::new() };
-        let mut next = of.units.get(mention).copied().flatten();
+        let mut next = of.facts.unit_around(mention);
         while let Some(unit) = next.and_then(|unit| of.facts.units.get(unit as usize)) {
             if unit.kind == "module" {
                 let found = self.name_in(file, None, name, depth + 1);
@@ -94,9 +94,9 @@ impl<'g> Resolver<'g> {
                 symbol.start_line <= import.line && import.line <= symbol.end_line
             })
         };
-        let imported = of.imported.get(name).into_iter().flatten().filter(|(at, _)| is_in(*at));
+        let imported = of.imported(name).filter(|(at, _)| is_in(*at));
         let mut found: Vec<Thing<'g>> = imported
-            .flat_map(|(at, place)| self.through_import(symbol.file, *at, *place, depth + 1))
+            .flat_map(|(at, place)| self.through_import(symbol.file, at, place, depth + 1))
             .collect();
         if found.is_empty() {
             let globs = of.facts.imports.iter().enumerate();
@@ -122,7 +122,7 @@ impl<'g> Resolver<'g> {
             return Vec::new();
         };
         let globs = of.facts.imports.iter().enumerate().filter(|(_, import)| import.is_wildcard);
-        let files = globs.filter_map(|(at, _)| of.imports.get(at));
+        let files = globs.filter_map(|(at, _)| self.graph.files_of_import(of, at));
         // More than one has a name only where a build takes in one of them: `#[cfg(unix)]`.
         let mut found: Vec<Thing<'g>> = files
             .flat_map(|inner| {
@@ -225,7 +225,7 @@ impl<'g> Resolver<'g> {
         let own = path.rsplit('.').next().unwrap_or(&path);
         let language = self.language(file);
         let mut named =
-            self.graph.by_name.get(own)?.iter().copied().filter(is_meant).filter(|id| {
+            self.graph.called(own).iter().copied().filter(is_meant).filter(|id| {
                 let of = self.graph.symbol(*id).and_then(|symbol| self.language(symbol.file));
                 imports::are_kin(of, language)
             });

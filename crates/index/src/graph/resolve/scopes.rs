@@ -2,9 +2,12 @@
 
 use distiq_lang::{Language, Role, Told};
 
-use super::super::{File, SymbolId, imports, is_class, is_function};
-use super::{Resolver, Thing, is_packaged, is_script};
+use super::super::{File, SymbolId, Word, imports, is_class, is_function};
+use super::{MAX_MEANT, Resolver, Thing, is_packaged, is_script};
 use crate::segment::Mention;
+
+/// So many definitions of a name are looked at one by one, not by the files that they may be in.
+const FEW: usize = 200;
 
 impl<'g> Resolver<'g> {
     /// Returns what a bare name means at a mention, or at the top of the file.
@@ -18,37 +21,36 @@ impl<'g> Resolver<'g> {
         let Some(of) = self.graph.files.get(file as usize).filter(|_| self.step(depth)) else {
             return Vec::new();
         };
-        let unit = mention.and_then(|mention| of.units.get(mention).copied().flatten());
+        let unit = mention.and_then(|mention| of.facts.unit_around(mention));
         if let Some(found) = self.in_scopes(file, unit, mention, name) {
             return found;
         }
-        if let Some(symbols) = of.top.get(name) {
-            let mut found: Vec<Thing<'g>> = symbols.iter().map(|id| Thing::Symbol(*id)).collect();
+        let symbols = self.graph.top(of, name);
+        if !symbols.is_empty() {
+            let first = symbols.iter().take(MAX_MEANT);
+            let mut found: Vec<Thing<'g>> = first.map(|id| Thing::Symbol(*id)).collect();
             if symbols.iter().all(|id| self.is_inline_module(*id)) {
                 found.splice(..0, self.imported_beside(of, file, name, depth + 1));
             }
             return found;
         }
-        if let Some(imported) = of.imported.get(name) {
-            let found: Vec<Thing<'g>> = imported
-                .iter()
-                .filter(|(at, _)| !of.is_own_export(*at))
-                .flat_map(|(at, place)| self.through_import(file, *at, *place, depth + 1))
-                .collect();
-            if !found.is_empty() {
-                return found;
-            }
+        let imported = of.imported(name).filter(|(at, _)| !of.is_own_export(*at));
+        let found: Vec<Thing<'g>> = imported
+            .flat_map(|(at, place)| self.through_import(file, at, place, depth + 1))
+            .collect();
+        if !found.is_empty() {
+            return found;
         }
         if !of.included.is_empty() {
-            let found = self.top_in(name, &|file| of.included.contains(&file));
+            let found = self.top_in(name, of.included.iter(), &|file| of.included.contains(file));
             if !found.is_empty() {
                 return found;
             }
         }
-        for (at, import) in of.facts.imports.iter().enumerate() {
-            let is_done = matches!(of.language, Some(Language::C | Language::Cpp));
-            let files = of.imports.get(at).filter(|_| import.is_wildcard && !is_done);
-            let Some(files) = files else { continue };
+        let is_done = matches!(of.language, Some(Language::C | Language::Cpp));
+        for at in of.wildcards.iter().filter(|_| !is_done).map(|at| *at as usize) {
+            let Some(import) = of.facts.imports.get(at) else { continue };
+            let Some(files) = self.graph.files_of_import(of, at) else { continue };
             if import.is_reexport && is_script(of.language) {
                 continue;
             }
@@ -83,31 +85,32 @@ impl<'g> Resolver<'g> {
         let id = mention
             .and_then(|m| of.facts.mentions.get(m))
             .map(|m| m.name)
-            .filter(|id| of.facts.names.get(*id as usize).is_some_and(|own| own == name));
-        let id = id.or_else(|| of.ids.get(name).copied())?;
+            .filter(|id| of.facts.names.get(*id as usize) == Some(name));
+        let id = id.or_else(|| of.facts.names.place(name))?;
         let mut next = unit;
         let mut is_inner = true;
         loop {
-            if let Some(found) = of.locals.get(&(next, id)) {
+            if let Some(found) = of.locals.get(next, id) {
                 // A comprehension of Python names its items behind their use.
-                let is_before = |at: &&u32| match (of.language, mention) {
+                let is_before = |at: &u32| match (of.language, mention) {
                     (Some(Language::Python), _) | (_, None) => {
-                        of.facts.mentions.get(**at as usize).is_some_and(|at| at.line <= line)
+                        of.facts.mentions.get(*at as usize).is_some_and(|at| at.line <= line)
                     }
-                    (_, Some(mention)) => **at as usize <= mention,
+                    (_, Some(mention)) => *at as usize <= mention,
                 };
-                let is_bound = |at: &&u32| {
+                let is_bound = |at: &u32| {
                     let mention = mention.and_then(|mention| u32::try_from(mention).ok());
-                    !mention.is_some_and(|mention| self.is_within(file, **at, mention))
+                    !mention.is_some_and(|mention| self.is_within(file, *at, mention))
                 };
                 // What is quick to tell comes first.
-                let before = found.iter().rev().filter(is_before).find(is_bound);
-                let is_own =
-                    before.is_none() && found.iter().filter(is_before).any(|at| !is_bound(&at));
+                let before = found.clone().rev().filter(is_before).find(is_bound);
+                let is_own = before.is_none()
+                    && found.clone().filter(is_before).any(|at| !is_bound(&at));
                 if is_own && let Some(outer) = self.outside(file, name) {
                     return Some(outer);
                 }
-                return Some(vec![Thing::Local(file, *before.or_else(|| found.first())?)]);
+                let mut found = found;
+                return Some(vec![Thing::Local(file, before.or_else(|| found.next())?)]);
             }
             let at = next?;
             let kind = of.facts.units.get(at as usize)?.kind.as_str();
@@ -120,14 +123,14 @@ impl<'g> Resolver<'g> {
                 if !found.is_empty() {
                     return Some(found.into_iter().map(Thing::Symbol).collect());
                 }
-            } else if let Some(found) = self.graph.members.get(&symbol).and_then(|m| m.get(name)) {
+            } else {
                 // Not the members of a structure without a name.
-                let is_own = |id: &&SymbolId| {
+                let is_own = |id: &SymbolId| {
                     !matches!(of.language, Some(Language::C | Language::Go))
-                        || self.graph.symbol(**id).is_some_and(|symbol| symbol.unit.is_some())
+                        || self.graph.symbol(*id).is_some_and(|symbol| symbol.unit.is_some())
                 };
                 let found: Vec<Thing<'g>> =
-                    found.iter().filter(is_own).map(|id| Thing::Symbol(*id)).collect();
+                    self.graph.own_members(symbol, name).filter(is_own).take(MAX_MEANT).map(Thing::Symbol).collect();
                 if !found.is_empty() {
                     return Some(found);
                 }
@@ -146,10 +149,8 @@ impl<'g> Resolver<'g> {
             is_inner = is_inner && !is_function(kind);
             next = of.facts.units.get(at as usize)?.parent;
             if next.is_none() {
-                let found = of.locals.get(&(None, id));
-                return found
-                    .and_then(|found| found.first())
-                    .map(|at| vec![Thing::Local(file, *at)]);
+                let found = of.locals.get(None, id).and_then(|mut found| found.next());
+                return found.map(|at| vec![Thing::Local(file, at)]);
             }
         }
     }
@@ -165,7 +166,7 @@ impl<'g> Resolver<'g> {
     /// Returns what a name means at the top of a file and by its imports.
     fn outside(&self, file: u32, name: &str) -> Option<Vec<Thing<'g>>> {
         let of = self.graph.files.get(file as usize)?;
-        if of.top.contains_key(name) || of.imported.contains_key(name) {
+        if !self.graph.top(of, name).is_empty() || of.imported(name).next().is_some() {
             return Some(self.name_in(file, None, name, 1));
         }
         None
@@ -189,19 +190,20 @@ impl<'g> Resolver<'g> {
                 if found.is_empty() && may_be_macro { self.macros(name) } else { found }
             }
             Some(Language::Go) => {
-                let here = imports::folder(&of.path);
-                self.top_in(name, &|other| {
-                    self.graph.files.get(other as usize).is_some_and(|other| {
-                        other.language == of.language && imports::folder(&other.path) == here
-                    })
-                })
+                let files = self.graph.paths.folders.get(imports::folder(&of.path));
+                let is_kin = |file: u32| self.language(file) == of.language;
+                self.top_of(name, files.map_or(&[][..], Vec::as_slice), &is_kin)
             }
-            language if is_packaged(language) && of.facts.package.is_some() => {
-                self.top_in(name, &|other| {
-                    self.graph.files.get(other as usize).is_some_and(|other| {
-                        other.language == of.language && other.facts.package == of.facts.package
+            language if is_packaged(language) => {
+                let package = of.facts.package.as_ref();
+                let name_of = |package: &Word| package.replace('\\', ".");
+                let files = package.and_then(|p| self.graph.paths.packages.get(&name_of(p)));
+                let is_kin = |file: u32| {
+                    self.graph.files.get(file as usize).is_some_and(|other| {
+                        other.language == of.language && other.facts.package.as_ref() == package
                     })
-                })
+                };
+                self.top_of(name, files.map_or(&[][..], Vec::as_slice), &is_kin)
             }
             _ => Vec::new(),
         }
@@ -209,25 +211,49 @@ impl<'g> Resolver<'g> {
 
     /// Returns the macros of Rust that are called so: they are in scope by the order of texts, not by paths.
     pub(super) fn macros(&self, name: &str) -> Vec<Thing<'g>> {
-        let named = self.graph.by_name.get(name).map_or(&[][..], Vec::as_slice);
+        let named = self.graph.called(name);
         let is_macro = |id: &&SymbolId| {
             self.graph.symbol(**id).is_some_and(|symbol| {
                 symbol.kind == "macro" && self.language(symbol.file) == Some(Language::Rust)
             })
         };
-        named.iter().filter(is_macro).map(|id| Thing::Symbol(*id)).collect()
+        named.iter().filter(is_macro).take(MAX_MEANT).map(|id| Thing::Symbol(*id)).collect()
     }
 
-    /// Returns the symbols at the top of some files that are called so.
-    pub(super) fn top_in(&self, name: &str, is_in: &dyn Fn(u32) -> bool) -> Vec<Thing<'g>> {
-        let named = self.graph.by_name.get(name).map_or(&[][..], Vec::as_slice);
+    /// Returns the symbols at the top of files of a sorted list that are called so; `is_kin` tells which of them count.
+    pub(super) fn top_of(
+        &self,
+        name: &str,
+        files: &[u32],
+        is_kin: &dyn Fn(u32) -> bool,
+    ) -> Vec<Thing<'g>> {
+        let is_in = |file: u32| files.binary_search(&file).is_ok() && is_kin(file);
+        self.top_in(name, files.iter().copied().filter(|file| is_kin(*file)), &is_in)
+    }
+
+    /// Returns the symbols at the top of some files, which come rising, that are called so. Looks at the files or at all that is
+    /// called so, whatever is less.
+    fn top_in(
+        &self,
+        name: &str,
+        files: impl Iterator<Item = u32>,
+        is_in: &dyn Fn(u32) -> bool,
+    ) -> Vec<Thing<'g>> {
+        let named = self.graph.called(name);
         let is_top = |id: &&SymbolId| {
             self.graph.symbol(**id).is_some_and(|symbol| {
                 let file = self.graph.files.get(symbol.file as usize);
-                is_in(symbol.file) && file.is_some_and(|file| self.graph.is_top(file, symbol))
+                file.is_some_and(|file| self.graph.is_top(file, symbol))
             })
         };
-        named.iter().filter(is_top).map(|id| Thing::Symbol(*id)).collect()
+        if named.len() > FEW {
+            let files = files.filter_map(|file| self.graph.files.get(file as usize));
+            let found = files.flat_map(|file| self.graph.called_in(file, name)).filter(is_top);
+            return found.take(MAX_MEANT).map(|id| Thing::Symbol(*id)).collect();
+        }
+        let is_in = |id: &&SymbolId| self.graph.symbol(**id).is_some_and(|s| is_in(s.file));
+        let found = named.iter().filter(is_in).filter(is_top);
+        found.take(MAX_MEANT).map(|id| Thing::Symbol(*id)).collect()
     }
 }
 

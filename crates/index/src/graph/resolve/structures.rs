@@ -19,7 +19,7 @@ impl<'g> Resolver<'g> {
         let of = self.graph.files.get(file as usize)?;
         let is_c = matches!(of.language, Some(Language::C | Language::Cpp));
         let has_members = |thing: &Thing<'g>| match thing {
-            Thing::Symbol(id) => self.graph.members.contains_key(id),
+            Thing::Symbol(id) => self.graph.members.has(*id),
             _ => false,
         };
         if !is_c || found.iter().any(has_members) {
@@ -31,11 +31,11 @@ impl<'g> Resolver<'g> {
                     && imports::are_kin(self.language(symbol.file), of.language)
             })
         };
-        let named = self.graph.by_name.get(of.name(name as usize)?)?;
+        let named = self.graph.called(of.name(name as usize)?);
         let tags: Vec<SymbolId> = named.iter().filter(is_tag).copied().collect();
         let is_near = |id: &&SymbolId| {
             let near = self.graph.symbol(**id).map(|symbol| symbol.file);
-            near.is_some_and(|near| near == file || of.included.contains(&near))
+            near.is_some_and(|near| near == file || of.included.contains(near))
         };
         match tags.as_slice() {
             [only] => Some(*only),
@@ -58,24 +58,26 @@ impl<'g> Resolver<'g> {
         let of = self.graph.files.get(file as usize)?;
         let holds = matches!(of.language, Some(Language::C | Language::Go));
         let id = of.first.checked_add(unit).filter(|_| holds)?;
-        self.graph.members.contains_key(&id).then_some(id)
+        self.graph.members.has(id).then_some(id)
     }
 
     /// Returns the members of what a type of Rust dereferences to: `impl Deref for A { type Target = B; }`.
     pub(super) fn dereferenced(&self, id: SymbolId, name: &str, depth: u8) -> Vec<SymbolId> {
-        let members = self.graph.members.get(&id).filter(|_| name != "Target");
-        let is_deref = |target: &&SymbolId| {
+        if name == "Target" {
+            return Vec::new();
+        }
+        let is_deref = |target: &SymbolId| {
             let block =
-                self.graph.symbol(**target).and_then(|target| self.graph.symbol(target.parent?));
+                self.graph.symbol(*target).and_then(|target| self.graph.symbol(target.parent?));
             block.is_some_and(|block| {
                 let file = self.graph.files.get(block.file as usize);
                 let unit = block.unit.and_then(|unit| file?.facts.units.get(unit as usize));
                 unit.is_some_and(|unit| unit.bases.iter().any(|base| base.ends_with("Deref")))
             })
         };
-        let target = members.and_then(|members| members.get("Target")?.iter().find(is_deref));
+        let target = self.graph.own_members(id, "Target").find(is_deref);
         let Some(target) = target.filter(|_| self.step(depth)) else { return Vec::new() };
-        let inner = self.settled_all(vec![Thing::Symbol(*target)], depth + 1);
+        let inner = self.settled_all(vec![Thing::Symbol(target)], depth + 1);
         let found = self.members_of(&inner, name, depth + 1).into_iter();
         let symbol = |thing| match thing {
             Thing::Symbol(id) => Some(id),

@@ -143,7 +143,7 @@ impl<'g> Resolver<'g> {
     /// Returns what is told of a mention.
     pub(super) fn hint(&self, file: u32, mention: u32) -> Option<&'g Told> {
         let of = self.graph.files.get(file as usize)?;
-        Some(&of.facts.hints.get(*of.hints.get(&mention)?)?.of)
+        of.facts.hint(mention)
     }
 
     /// Returns what something that is told stands for.
@@ -240,7 +240,7 @@ impl<'g> Resolver<'g> {
     fn is_opaque(&self, found: &[Thing<'g>], depth: u8) -> bool {
         found.iter().all(|thing| match thing {
             Thing::Symbol(id) if self.graph.symbol(*id).is_some_and(|s| s.kind == "type") => {
-                !self.graph.members.contains_key(id)
+                !self.graph.members.has(*id)
                     && self.alias(*id, depth).iter().all(|thing| match thing {
                         Thing::Told(spot, Told::Object(number)) => {
                             let of = self.graph.files.get(spot.file as usize);
@@ -305,14 +305,14 @@ impl<'g> Resolver<'g> {
         if symbol.kind == "type" {
             let alias = self.alias(id, depth);
             let alias = self.settled_all(alias, depth + 1);
-            let own = self.graph.members.contains_key(&id).then_some(Thing::Symbol(id));
+            let own = self.graph.members.has(id).then_some(Thing::Symbol(id));
             if !alias.is_empty() {
                 let has_own =
                     !alias.iter().any(|thing| matches!(thing, Thing::Told(_, Told::Object(_))));
                 return alias.into_iter().chain(own.filter(|_| has_own)).collect();
             }
         }
-        if self.is_inline_module(id) && !self.graph.members.contains_key(&id) {
+        if self.is_inline_module(id) && !self.graph.members.has(id) {
             let path = format!("self::{}", symbol.name);
             if let Some((file, rest)) = self.graph.paths.rust.walk(symbol.file, &path)
                 && rest.is_empty()
@@ -343,7 +343,7 @@ impl<'g> Resolver<'g> {
             found.extend(self.settled_all(inner, depth + 1));
         }
         // An object that holds functions.
-        if self.graph.members.contains_key(&id) {
+        if self.graph.members.has(id) {
             found.push(Thing::Symbol(id));
         }
         found
@@ -352,7 +352,7 @@ impl<'g> Resolver<'g> {
     /// Tells whether a function is read like a field.
     fn is_property(&self, id: SymbolId) -> bool {
         self.graph.symbol(id).is_some_and(|symbol| {
-            let head = symbol.signature.as_str();
+            let head = &*symbol.signature;
             let is_getter =
                 ["get ", "static get ", "public get ", "protected get ", "private get "]
                     .iter()
@@ -418,7 +418,7 @@ impl<'g> Resolver<'g> {
         let file = self.graph.files.get(symbol.file as usize);
         let unit = file.and_then(|file| file.facts.units.get(symbol.unit? as usize));
         let spot = Spot { file: symbol.file, mention: symbol.mention };
-        if let Some(Told::Function(_, returns)) = unit.and_then(|unit| unit.told.as_ref()) {
+        if let Some(Told::Function(_, returns)) = unit.and_then(|unit| unit.told.as_deref()) {
             return self.told(spot, returns, depth + 1);
         }
         let Some(of) = hints::return_type(&symbol.signature, &symbol.name) else {
@@ -562,7 +562,7 @@ impl<'g> Resolver<'g> {
             let Some(symbol) = self.graph.symbol(id) else { continue };
             let file = self.graph.files.get(symbol.file as usize);
             let unit = file.and_then(|file| file.facts.units.get(symbol.unit? as usize));
-            if let Some(Told::Function(takes, _)) = unit.and_then(|unit| unit.told.as_ref())
+            if let Some(Told::Function(takes, _)) = unit.and_then(|unit| unit.told.as_deref())
                 && let Some(of) = takes.get(place)
             {
                 let spot = Spot { file: symbol.file, mention: symbol.mention };
