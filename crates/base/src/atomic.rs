@@ -22,11 +22,23 @@ const MOST_SWEPT: usize = 10_000;
 /// # Errors
 /// Whatever the file system says; the old file is untouched then.
 pub fn write(path: &Path, bytes: &[u8], permissions: Option<Permissions>) -> io::Result<()> {
+    write_with(path, permissions, |file| file.write_all(bytes))
+}
+
+/// Writes what `put` writes to `path`, as [`write`] does; fails as `put` does, with the old file untouched.
+///
+/// # Errors
+/// What `put` says, or the file system.
+pub fn write_with<E: From<io::Error>>(
+    path: &Path,
+    permissions: Option<Permissions>,
+    put: impl FnOnce(&mut File) -> Result<(), E>,
+) -> Result<(), E> {
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     sweep(folder);
     let (mut file, temporary) = create_temporary(folder)?;
     let result = (|| {
-        file.write_all(bytes)?;
+        put(&mut file)?;
         if let Some(permissions) = permissions {
             file.set_permissions(permissions)?;
         }

@@ -8,6 +8,7 @@ mod tidy;
 
 use std::collections::HashMap;
 use std::fs::File;
+use std::io::BufWriter;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -20,19 +21,22 @@ use crate::error::IndexError;
 use crate::files;
 use crate::history::Record;
 use crate::place::Place;
-use crate::segment::{Damaged, Segment};
+use crate::segment::{Damaged, Segment, Unwritten};
 use crate::snapshot::Snapshot;
 use crate::table::{self, Text};
 use crate::vector::{Meaning, Vectors};
 use crate::walk::{Found, walk};
 use differences::{Differences, differences};
 pub(crate) use opening::file_id;
+use read::ReadPart;
 
 /// What an index must have been made by: raised whenever the same text would give other contents.
 const VERSION: i64 = 12;
 /// Most bytes of text that go into the index at once; what was read before a cancellation stays.
 const BATCH_BYTES: u64 = 64 << 20;
 const BATCH_FILES: usize = 20_000;
+/// So many bytes of a segment are written at once.
+const ROOM: usize = 256 << 10;
 /// The folder of the index of the code.
 const CODE: &str = "index";
 /// Why something could not be read that the user may mend.
@@ -328,15 +332,13 @@ impl Index {
             now_ns: i64::try_from(now_ns).unwrap_or(i64::MAX),
             report,
             control,
+            write: &|builder| {
+                self.write_segment(|file| Ok(builder.finish(BufWriter::with_capacity(ROOM, file))?))
+            },
         };
-        let read = work.run();
+        let read = work.run()?;
         let mut rows = 0;
-        let mut named = Vec::with_capacity(read.parts.len());
-        for part in read.parts {
-            let name = match part.image.is_empty() {
-                true => None,
-                false => Some(self.write_segment(&part.image)?),
-            };
+        for part in &read.parts {
             rows += files_of(part.rows.iter().map(|row| &row.path));
             let is_new = |path: &str| texts.get(path).is_none_or(|text| !text.hash.is_empty());
             for row in part.rows.iter().filter(|row| {
@@ -344,11 +346,10 @@ impl Index {
             }) {
                 unreadable.add(&row.path);
             }
-            named.push((name, part.rows));
         }
         self.db.write(|tx| {
-            for (name, rows) in &named {
-                let id = name.as_deref().map(|name| table::add_segment(tx, name)).transpose()?;
+            for ReadPart { segment, rows } in &read.parts {
+                let id = segment.as_deref().map(|name| table::add_segment(tx, name)).transpose()?;
                 rows.iter().try_for_each(|row| table::put(tx, row, id))?;
             }
             read.touched.iter().try_for_each(|(path, at)| table::touch(tx, path, *at))
@@ -356,11 +357,17 @@ impl Index {
         if control.is_cancelled() { Err(IndexError::Cancelled) } else { Ok(rows) }
     }
 
-    /// Writes a segment's file, to the disk, and returns its name.
-    fn write_segment(&self, image: &[u8]) -> Result<String, IndexError> {
+    /// Writes a segment's file, to the disk, and returns its name; nobody knows it before the table names it.
+    fn write_segment(
+        &self,
+        put: impl FnOnce(&mut File) -> Result<(), Unwritten>,
+    ) -> Result<String, IndexError> {
         let name = format!("{}.seg", distiq_base::RequestId::generate());
         let path = self.place.segment(&name);
-        atomic::write(&path, image, None).map_err(|error| IndexError::io(&path, error))?;
+        atomic::write_with(&path, None, put).map_err(|error| match error {
+            Unwritten::Damaged(damaged) => damaged.into(),
+            Unwritten::Io(error) => IndexError::io(&path, error),
+        })?;
         Ok(name)
     }
 

@@ -53,6 +53,17 @@ pub(crate) struct FileEntry {
     pub kind: crate::search::FileKind,
 }
 
+/// Why a segment was not written.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Unwritten {
+    /// One that goes into it is damaged.
+    #[error(transparent)]
+    Damaged(#[from] Damaged),
+    /// Its file cannot be written.
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
+}
+
 /// A segment's bytes are not what was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("The index is damaged")]

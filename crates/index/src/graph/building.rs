@@ -179,7 +179,8 @@ impl Graph {
             (*from, *to) = (end - *to, end - *to);
         }
         self.named = vec![0; end as usize];
-        for (symbol, id) in self.symbols.iter().zip(0..).filter(|(symbol, _)| can_be_meant(symbol)) {
+        for (symbol, id) in self.symbols.iter().zip(0..).filter(|(symbol, _)| can_be_meant(symbol))
+        {
             let Some((_, next)) = self.by_name.get_mut(symbol.name.as_str()) else { continue };
             if let Some(slot) = self.named.get_mut(*next as usize) {
                 *slot = id;

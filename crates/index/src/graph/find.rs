@@ -126,9 +126,7 @@ impl Graph {
         let all = (0..offset(self.symbols.len())).filter(of);
         let Some(line) = line_of(what) else {
             let name = parts(what).join(".");
-            let is_it = |id: &SymbolId| {
-                self.qualified(*id) == name || self.name_of(*id) == name
-            };
+            let is_it = |id: &SymbolId| self.qualified(*id) == name || self.name_of(*id) == name;
             return all.filter(is_it).collect();
         };
         // The innermost one around the line.
@@ -200,7 +198,8 @@ impl Graph {
                 let full = self.qualified(*id);
                 let class = around.last().copied().unwrap_or_default();
                 let is_within = full.split('.').rev().skip(1).any(|part| part == class);
-                let told = if around.is_empty() { self.symbol(*id)?.name.to_string() } else { full };
+                let told =
+                    if around.is_empty() { self.symbol(*id)?.name.to_string() } else { full };
                 Some((!is_within, rank, told))
             })
             .collect();

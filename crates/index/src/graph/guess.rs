@@ -163,10 +163,12 @@ const COMMON: &[&str] = &[
     "sum",
 ];
 
-/// The first definitions that a name alone may mean, by the first of all that are called so, by the language of who asks, and
-/// by whether members are meant.
+/// The first definitions that names alone may mean: of names that thousands have, too, they are looked for once.
 #[derive(Default)]
-pub(super) struct Guesses(RefCell<HashMap<(SymbolId, Option<Language>, bool), Rc<[SymbolId]>>>);
+pub(super) struct Guesses(RefCell<HashMap<Asked, Rc<[SymbolId]>>>);
+
+/// The first of all that are called so, the language of who asks, whether members are meant.
+type Asked = (SymbolId, Option<Language>, bool);
 
 impl Guesses {
     /// Returns the first of all that are called so and fit: one more than a name may mean.
@@ -255,12 +257,7 @@ impl Resolver<'_> {
 impl Graph {
     /// Shares a weight among candidates, those near the file first; none where they are too many.
     #[allow(clippy::cast_precision_loss)]
-    fn weighted(
-        &self,
-        of: &File,
-        mut found: Vec<SymbolId>,
-        sure: f32,
-    ) -> Vec<(Target, f32)> {
+    fn weighted(&self, of: &File, mut found: Vec<SymbolId>, sure: f32) -> Vec<(Target, f32)> {
         if found.len() > MAX_NAMED {
             return Vec::new();
         }

@@ -123,9 +123,7 @@ impl Paths {
         let mut starts = vec![0];
         let is_package = |length: usize| {
             let folder = parts.get(..length).unwrap_or(&[]).join("/");
-            ["py", "pyi"]
-                .iter()
-                .any(|end| self.file(&format!("{folder}/__init__.{end}")).is_some())
+            ["py", "pyi"].iter().any(|end| self.file(&format!("{folder}/__init__.{end}")).is_some())
         };
         let mut start = parts.len().saturating_sub(1);
         while start > 0 && is_package(start) {

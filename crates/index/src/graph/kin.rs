@@ -136,9 +136,7 @@ impl Graph {
         };
         let roots = |class: SymbolId| -> Vec<SymbolId> {
             let above = self.family_above(class).into_iter();
-            above
-                .filter(|c| self.own_members(*c, &symbol.name).next().is_some())
-                .collect()
+            above.filter(|c| self.own_members(*c, &symbol.name).next().is_some()).collect()
         };
         let own = roots(class);
         let is_kin = |other: &SymbolId| {
@@ -262,7 +260,9 @@ impl Graph {
     /// Finds the functions that declarations of C declare: the last in the file, or the one in a file that includes it.
     pub(super) fn found_definitions(&self) -> HashMap<SymbolId, SymbolId> {
         let mut found = HashMap::new();
-        for named in self.by_name.keys().map(|name| self.called(name)).filter(|named| named.len() > 1) {
+        for named in
+            self.by_name.keys().map(|name| self.called(name)).filter(|named| named.len() > 1)
+        {
             let functions: Vec<(SymbolId, &Symbol)> = named
                 .iter()
                 .filter_map(|id| Some((*id, self.symbol(*id)?)))

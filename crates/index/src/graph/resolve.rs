@@ -212,10 +212,8 @@ impl<'g> Resolver<'g> {
         let unit = unit.and_then(|at| of.named_by.get(at)).map(|(_, unit)| of.first + unit);
         let own = unit.or_else(|| {
             // A later definition of a field is the same symbol.
-            let owner = of.class_around(
-                of.facts.unit_around(mention),
-                of.facts.mentions.get(mention)?.owner,
-            );
+            let owner = of
+                .class_around(of.facts.unit_around(mention), of.facts.mentions.get(mention)?.owner);
             let parent = owner.map(|owner| of.first + owner);
             let is_own = |id: &SymbolId| {
                 self.graph.symbol(*id).is_some_and(|s| s.file == file && s.parent == parent)

@@ -3,20 +3,24 @@
 use std::collections::HashMap;
 use std::fs::File;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Condvar, Mutex, PoisonError};
 
 use super::Control;
 use crate::documents::Documents;
+use crate::error::IndexError;
 use crate::files::{self, Skip};
 use crate::segment::Builder;
 use crate::table::{NewRow, Text};
-use crate::walk::Found;
+use crate::walk::{Found, MAX_BYTES};
 
 /// Most threads.
 const MAX_THREADS: usize = 8;
 /// Fewest files that are worth a thread.
 const FILES_A_THREAD: usize = 8;
-/// Text of one segment under construction.
-const SEGMENT_BYTES: u64 = 24 << 20;
+/// A parse takes up to fifty bytes a byte of text: files from this size on are parsed side by side only as far as all of them
+/// together are not larger than the other.
+const LARGE: u64 = 256 << 10;
+const ROOM: u64 = 5 << 20;
 /// A file that was changed this lately may change again without its time showing it.
 const YOUNG_NS: i64 = 50_000_000;
 
@@ -31,6 +35,8 @@ pub(super) struct Work<'a> {
     pub now_ns: i64,
     pub report: &'a (dyn Fn(usize) + Sync),
     pub control: &'a Control<'a>,
+    /// Writes a segment and returns its name.
+    pub write: &'a (dyn Fn(Builder) -> Result<String, IndexError> + Sync),
 }
 
 /// What was read.
@@ -41,39 +47,80 @@ pub(super) struct Read {
     pub touched: Vec<(String, i64)>,
 }
 
-/// A segment's bytes, none where no file of it has text, and the rows of its files.
+/// The name of a segment, none where no file of it has text, and the rows of its files.
 #[derive(Debug, Default)]
 pub(super) struct ReadPart {
-    pub image: Vec<u8>,
+    pub segment: Option<String>,
     pub rows: Vec<NewRow>,
+}
+
+/// Room for large files, which those that are read side by side share.
+struct Room {
+    free: Mutex<u64>,
+    more: Condvar,
+}
+
+/// A share of the room, given back at its end.
+struct Share<'a> {
+    room: &'a Room,
+    bytes: u64,
+}
+
+impl Room {
+    /// Waits until there is room for a file; a small one needs none.
+    fn take(&self, bytes: u64) -> Option<Share<'_>> {
+        let bytes = bytes.min(ROOM);
+        if bytes < LARGE {
+            return None;
+        }
+        let mut free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
+        while *free < bytes {
+            free = self.more.wait(free).unwrap_or_else(PoisonError::into_inner);
+        }
+        *free -= bytes;
+        Some(Share { room: self, bytes })
+    }
+}
+
+impl Drop for Share<'_> {
+    fn drop(&mut self) {
+        *self.room.free.lock().unwrap_or_else(PoisonError::into_inner) += self.bytes;
+        self.room.more.notify_all();
+    }
 }
 
 impl Work<'_> {
     /// Reads until all is read or the caller gives up.
-    pub fn run(&self) -> Read {
+    ///
+    /// # Errors
+    /// When a segment cannot be written.
+    pub fn run(&self) -> Result<Read, IndexError> {
         let next = AtomicUsize::new(0);
+        let room = Room { free: Mutex::new(ROOM), more: Condvar::new() };
         let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
         // A document's reader is another process.
         let files_a_thread = if self.documents.is_some() { 1 } else { FILES_A_THREAD };
         let most = self.control.threads.unwrap_or(MAX_THREADS).min(MAX_THREADS);
         let threads = cores.min(most).min(self.files.len() / files_a_thread + 1);
         if threads <= 1 {
-            return self.work(&next);
+            return self.work(&next, &room);
         }
         std::thread::scope(|scope| {
-            let workers: Vec<_> = (0..threads).map(|_| scope.spawn(|| self.work(&next))).collect();
+            let workers: Vec<_> =
+                (0..threads).map(|_| scope.spawn(|| self.work(&next, &room))).collect();
             let mut all = Read::default();
             for worker in workers {
                 // A worker that panicked leaves its files unread; the next refresh takes them up.
                 let Ok(read) = worker.join() else { continue };
+                let read = read?;
                 all.parts.extend(read.parts);
                 all.touched.extend(read.touched);
             }
-            all
+            Ok(all)
         })
     }
 
-    fn work(&self, next: &AtomicUsize) -> Read {
+    fn work(&self, next: &AtomicUsize, room: &Room) -> Result<Read, IndexError> {
         let mut read = Read::default();
         let mut builder = Builder::default();
         let mut rows = Vec::new();
@@ -81,18 +128,28 @@ impl Work<'_> {
             let at = next.fetch_add(1, Ordering::Relaxed);
             let Some(file) = self.files.get(at) else { break };
             (self.report)(at + 1);
-            match self.read_one(file, &mut builder) {
+            let share = room.take(file.bytes.min(MAX_BYTES));
+            let row = self.read_one(file, &mut builder);
+            drop(share);
+            match row {
                 Some(row) => rows.push(row),
                 None => read.touched.push((file.path.clone(), self.time_of(file))),
             }
-            if builder.bytes() > SEGMENT_BYTES {
-                read.parts.push(part(std::mem::take(&mut builder), std::mem::take(&mut rows)));
+            if builder.is_large() {
+                let (builder, rows) = (std::mem::take(&mut builder), std::mem::take(&mut rows));
+                read.parts.push(self.part(builder, rows)?);
             }
         }
         if !rows.is_empty() {
-            read.parts.push(part(builder, rows));
+            read.parts.push(self.part(builder, rows)?);
         }
-        read
+        Ok(read)
+    }
+
+    fn part(&self, builder: Builder, rows: Vec<NewRow>) -> Result<ReadPart, IndexError> {
+        let has_text = builder.files() > 0;
+        let segment = has_text.then(|| (self.write)(builder)).transpose()?;
+        Ok(ReadPart { segment, rows })
     }
 
     /// Returns the time by which a file's change will be seen: none for a young one, so that it is read again.
@@ -137,9 +194,4 @@ impl Work<'_> {
         }
         Some(row)
     }
-}
-
-fn part(builder: Builder, rows: Vec<NewRow>) -> ReadPart {
-    let image = if builder.files() == 0 { Vec::new() } else { builder.finish() };
-    ReadPart { image, rows }
 }

@@ -2,8 +2,9 @@
 
 use std::collections::HashSet;
 use std::fs;
+use std::io::BufWriter;
 
-use super::Index;
+use super::{Index, ROOM};
 use crate::documents::{KEPT, file_name};
 use crate::error::IndexError;
 use crate::segment::{Input, merge};
@@ -55,7 +56,8 @@ impl Index {
             .filter(|(_, lives)| **lives)
             .map(|(file, _)| file.path.clone())
             .collect();
-        let name = self.write_segment(&merge(&inputs)?)?;
+        let name =
+            self.write_segment(|file| merge(&inputs, BufWriter::with_capacity(ROOM, file)))?;
         self.db.write(|tx| table::replace(tx, ids, &name, &paths))?;
         Ok(())
     }

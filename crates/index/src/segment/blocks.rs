@@ -15,6 +15,7 @@ const MAX_RECORD: u64 = 1 << 30;
 pub(crate) enum Source {
     /// In a file, from a place on.
     File(Arc<File>, u64),
+    #[cfg(test)]
     Memory(Vec<u8>),
 }
 
@@ -22,6 +23,7 @@ impl Source {
     fn read(&self, start: u64, len: u64) -> Result<Vec<u8>, Damaged> {
         match self {
             Self::File(file, from) => read(file, from.checked_add(start).ok_or(Damaged)?, len),
+            #[cfg(test)]
             Self::Memory(bytes) => {
                 let start = usize::try_from(start).map_err(|_| Damaged)?;
                 let len = usize::try_from(len).map_err(|_| Damaged)?;

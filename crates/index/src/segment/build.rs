@@ -1,18 +1,23 @@
 //! A segment under construction.
 
 use std::collections::BTreeSet;
+use std::io::{self, Write};
 use std::path::Path;
 
 use distiq_lang::{PieceKind, Source};
 
 use super::image::{Image, Part, length, write_record};
+use super::names::NamesWriter;
 use super::postings::Posting;
-use super::terms::{ListPlace, TermTable, TermsWriter};
-use super::{FILE, FileEntry, FileFacts, MENTION, NAME, NameGrams, STEM};
+use super::terms::{ListPlace, TermsWriter};
+use super::{FILE, FileEntry, FileFacts, MENTION, NAME, STEM};
 use crate::chunk::{Chunk, FIELDS, FileText, cut};
 use crate::search::{FileKind, stem};
 use crate::words::Analyzer;
 
+/// Text of one segment under construction, and its terms: of tiny definitions there are many.
+const SEGMENT_BYTES: u64 = 24 << 20;
+const SEGMENT_TERMS: usize = 500_000;
 /// The counts of a term that only stands for something.
 const ONCE: [u8; FIELDS] = [1, 0, 0, 0, 0, 0, 0, 0];
 
@@ -33,9 +38,11 @@ pub(crate) struct Body {
     pub facts: Vec<u8>,
     pub files: Vec<FileEntry>,
     pub lengths: Vec<u8>,
-    /// Where each chunk's record begins, then where each file's facts begin; each with an end.
+    /// Where each chunk's record begins, then where each file's facts begin; and where the last of each ends.
     pub chunk_places: Vec<u32>,
     pub facts_places: Vec<u32>,
+    pub chunks_end: u32,
+    pub facts_end: u32,
 }
 
 impl Builder {
@@ -99,29 +106,36 @@ impl Builder {
         }
     }
 
-    /// Returns how many bytes of text were added.
-    pub fn bytes(&self) -> u64 {
-        self.bytes
-    }
-
     /// Returns how many files were added.
     pub fn files(&self) -> usize {
         self.body.files.len()
     }
 
-    /// Returns the file's bytes.
-    pub fn finish(mut self) -> Vec<u8> {
+    /// Tells whether there is so much that it should be written.
+    pub fn is_large(&self) -> bool {
+        self.bytes > SEGMENT_BYTES || self.postings.len() > SEGMENT_TERMS
+    }
+
+    /// Writes the segment's file.
+    ///
+    /// # Errors
+    /// What the writer says.
+    pub fn finish(mut self, out: impl Write) -> io::Result<()> {
         let texts = self.analyzer.terms().texts();
         let mut order: Vec<usize> = (0..self.postings.len().min(texts.len())).collect();
         order.sort_unstable_by_key(|number| texts.get(*number));
-        let mut lists = Lists::default();
+        let mut writer = Writer::new(out);
         for number in order {
-            let (Some(text), Some(posting)) = (texts.get(number), self.postings.get(number)) else {
+            let (Some(text), Some(posting)) = (texts.get(number), self.postings.get_mut(number))
+            else {
                 continue;
             };
-            lists.add(text, posting);
+            // Each goes as soon as it is written.
+            writer.list(text, &std::mem::take(posting))?;
         }
-        self.body.finish(lists)
+        let Self { body, postings, analyzer, .. } = self;
+        drop((postings, analyzer));
+        writer.body(body)
     }
 }
 
@@ -135,25 +149,70 @@ fn list(postings: &mut Vec<Posting>, term: u32) -> &mut Posting {
     &mut postings[at]
 }
 
-/// The lists of a segment under construction; terms come sorted.
-#[derive(Debug, Default)]
-pub(crate) struct Lists {
-    bytes: Vec<u8>,
+/// Writes a segment's file: first the lists, whose terms come sorted, then the chunks, then the files.
+pub(super) struct Writer<W: Write> {
+    image: Image<W>,
     terms: TermsWriter,
+    names: NamesWriter,
 }
 
-impl Lists {
-    pub fn add(&mut self, text: &str, posting: &Posting) {
+impl<W: Write> Writer<W> {
+    pub fn new(out: W) -> Self {
+        let (terms, names) = (TermsWriter::default(), NamesWriter::default());
+        Self { image: Image::new(out), terms, names }
+    }
+
+    /// Writes the list of a term.
+    pub fn list(&mut self, text: &str, posting: &Posting) -> io::Result<()> {
         if posting.count == 0 {
-            return;
+            return Ok(());
         }
         let place = ListPlace {
-            start: length(self.bytes.len()),
+            start: self.image.record(&posting.bytes)?,
             len: u32::try_from(posting.bytes.len()).unwrap_or(u32::MAX),
             documents: posting.count,
         };
-        write_record(&mut self.bytes, &posting.bytes);
+        if text.starts_with(NAME) {
+            self.names.add(text);
+        }
         self.terms.add(text, place);
+        Ok(())
+    }
+
+    /// Writes all that is not a list.
+    pub fn body(mut self, mut body: Body) -> io::Result<()> {
+        (body.chunks_end, body.facts_end) = (place(body.chunks.len()), place(body.facts.len()));
+        self.image.turn_to(Part::Chunks);
+        self.image.add(&std::mem::take(&mut body.chunks))?;
+        self.image.turn_to(Part::Facts);
+        self.image.add(&std::mem::take(&mut body.facts))?;
+        self.finish(&body)
+    }
+
+    /// Turns to the chunks or the facts, whose records are written one by one.
+    pub fn turn_to(&mut self, part: Part) {
+        self.image.turn_to(part);
+    }
+
+    /// Writes a record of a chunk or of facts; returns where in its part it begins.
+    pub fn record(&mut self, record: &[u8]) -> io::Result<u64> {
+        self.image.record(record)
+    }
+
+    /// Writes what is behind the facts.
+    pub fn finish(mut self, body: &Body) -> io::Result<()> {
+        let terms = self.terms.finish();
+        self.image.turn_to(Part::TermBlocks);
+        self.image.add(&terms.blocks)?;
+        let names = self.names.finish();
+        self.image.turn_to(Part::NameBlocks);
+        self.image.add(&names.blocks)?;
+        self.image.whole(Part::Terms, &terms.head)?;
+        self.image.whole(Part::Files, &encode(&body.files))?;
+        self.image.whole(Part::Lengths, &body.lengths)?;
+        self.image.whole(Part::Places, &body.places())?;
+        self.image.whole(Part::Names, &names.head)?;
+        self.image.finish()
     }
 }
 
@@ -163,54 +222,30 @@ impl Body {
     }
 
     fn add_chunk(&mut self, chunk: &Chunk) {
-        self.chunk_places.push(u32::try_from(self.chunks.len()).unwrap_or(u32::MAX));
+        self.chunk_places.push(place(self.chunks.len()));
         write_record(&mut self.chunks, &encode(chunk));
     }
 
-    /// Adds a chunk's record as it was read.
-    pub fn copy_chunk(&mut self, record: &[u8], lengths: &[u8]) {
-        self.chunk_places.push(u32::try_from(self.chunks.len()).unwrap_or(u32::MAX));
-        write_record(&mut self.chunks, record);
-        self.lengths.extend(lengths);
-    }
-
     fn add_file(&mut self, entry: FileEntry, facts: &FileFacts) {
-        self.copy_file(entry, &encode(facts));
-    }
-
-    /// Adds a file with its facts' record.
-    pub fn copy_file(&mut self, entry: FileEntry, facts: &[u8]) {
         self.files.push(entry);
-        self.facts_places.push(u32::try_from(self.facts.len()).unwrap_or(u32::MAX));
-        write_record(&mut self.facts, facts);
+        self.facts_places.push(place(self.facts.len()));
+        write_record(&mut self.facts, &encode(facts));
     }
 
-    pub fn finish(self, lists: Lists) -> Vec<u8> {
-        let mut places = Vec::new();
-        let ends = [self.chunks.len(), self.facts.len()];
-        for (list, end) in [&self.chunk_places, &self.facts_places].into_iter().zip(ends) {
-            let end = u32::try_from(end).unwrap_or(u32::MAX);
-            for place in list.iter().chain([&end]) {
-                places.extend(place.to_le_bytes());
-            }
-        }
-        let mut image = Image::default();
-        image.records(Part::Postings, &lists.bytes);
-        image.records(Part::Chunks, &self.chunks);
-        image.records(Part::Facts, &self.facts);
-        let terms = lists.terms.finish();
-        // Read from memory, where nothing is damaged.
-        let names = TermTable::of(&terms).and_then(|terms| NameGrams::write(&terms));
-        let names = names.unwrap_or_default();
-        image.records(Part::TermBlocks, &terms.blocks);
-        image.records(Part::NameBlocks, &names.blocks);
-        image.whole(Part::Terms, &terms.head);
-        image.whole(Part::Files, &encode(&self.files));
-        image.whole(Part::Lengths, &self.lengths);
-        image.whole(Part::Places, &places);
-        image.whole(Part::Names, &names.head);
-        image.finish()
+    /// Returns where each chunk's record begins and the last one ends, and the same of the facts.
+    fn places(&self) -> Vec<u8> {
+        let ends = [self.chunks_end, self.facts_end];
+        let lists = [&self.chunk_places, &self.facts_places].into_iter().zip(ends);
+        lists
+            .flat_map(|(list, end)| list.iter().copied().chain([end]))
+            .flat_map(u32::to_le_bytes)
+            .collect()
     }
+}
+
+/// Returns the place of a record in its part as it is written.
+fn place(at: usize) -> u32 {
+    u32::try_from(at).unwrap_or(u32::MAX)
 }
 
 fn encode(value: &impl serde::Serialize) -> Vec<u8> {

@@ -1,5 +1,7 @@
 //! The layout of a segment's file.
 
+use std::io::{self, Write};
+
 use super::Damaged;
 
 /// What the file ends with; the number is the format's version.
@@ -55,33 +57,56 @@ pub(crate) fn read_footer(footer: &[u8]) -> Result<[Span; PARTS], Damaged> {
     Ok(spans)
 }
 
-/// A file under construction: each part is written at once, in order.
-#[derive(Debug, Default)]
-pub(crate) struct Image {
-    bytes: Vec<u8>,
+/// A file under construction, which goes out as it is made: its parts come in their order.
+#[derive(Debug)]
+pub(crate) struct Image<W: Write> {
+    out: W,
+    written: u64,
     spans: Vec<Span>,
 }
 
-impl Image {
-    /// Adds a part whose records carry their own checksums.
-    pub fn records(&mut self, part: Part, bytes: &[u8]) {
-        self.add(part, bytes, 0);
+impl<W: Write> Image<W> {
+    pub fn new(out: W) -> Self {
+        Self { out, written: 0, spans: vec![Span::default()] }
+    }
+
+    /// Ends the part before, and those that are empty until this one.
+    pub fn turn_to(&mut self, part: Part) {
+        debug_assert!(self.spans.len() <= part as usize + 1, "{part:?} comes too late");
+        while self.spans.len() <= part as usize {
+            self.spans.push(Span { start: self.written, ..Span::default() });
+        }
+    }
+
+    /// Adds bytes to the part that was turned to, whose records carry their own checksums; returns where in it they begin.
+    pub fn add(&mut self, bytes: &[u8]) -> io::Result<u64> {
+        self.out.write_all(bytes)?;
+        self.written += length(bytes.len());
+        let Some(span) = self.spans.last_mut() else { return Ok(0) };
+        let begin = span.len;
+        span.len += length(bytes.len());
+        Ok(begin)
+    }
+
+    /// Adds a record with its checksum; returns where in its part it begins.
+    pub fn record(&mut self, record: &[u8]) -> io::Result<u64> {
+        let begin = self.add(record)?;
+        self.add(&crc32fast::hash(record).to_le_bytes())?;
+        Ok(begin)
     }
 
     /// Adds a part that is read as a whole.
-    pub fn whole(&mut self, part: Part, bytes: &[u8]) {
-        self.add(part, bytes, crc32fast::hash(bytes));
+    pub fn whole(&mut self, part: Part, bytes: &[u8]) -> io::Result<()> {
+        self.turn_to(part);
+        self.add(bytes)?;
+        if let Some(span) = self.spans.last_mut() {
+            span.checksum = crc32fast::hash(bytes);
+        }
+        Ok(())
     }
 
-    fn add(&mut self, part: Part, bytes: &[u8], checksum: u32) {
-        debug_assert_eq!(self.spans.len(), part as usize);
-        let start = length(self.bytes.len());
-        self.bytes.extend_from_slice(bytes);
-        self.spans.push(Span { start, len: length(bytes.len()), checksum });
-    }
-
-    /// Returns the file's bytes.
-    pub fn finish(mut self) -> Vec<u8> {
+    /// Writes the footer.
+    pub fn finish(mut self) -> io::Result<()> {
         let mut rows = Vec::with_capacity(FOOTER);
         for span in &self.spans {
             rows.extend(span.start.to_le_bytes());
@@ -91,8 +116,8 @@ impl Image {
         let checksum = crc32fast::hash(&rows);
         rows.extend(checksum.to_le_bytes());
         rows.extend(MAGIC);
-        self.bytes.extend(rows);
-        self.bytes
+        self.out.write_all(&rows)?;
+        self.out.flush()
     }
 }
 

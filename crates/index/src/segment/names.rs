@@ -61,23 +61,30 @@ impl Iterator for Group<'_> {
     }
 }
 
-impl NameGrams {
-    /// Returns what is to be written of the names of sorted terms.
+/// The names of a segment under construction; they come sorted.
+#[derive(Debug, Default)]
+pub(crate) struct NamesWriter {
+    /// Groups, each with the number of a name that holds it.
+    pairs: Vec<(u16, u32)>,
+    sizes: Vec<u8>,
+}
+
+impl NamesWriter {
+    pub fn add(&mut self, name: &str) {
+        let number = u32::try_from(self.sizes.len()).unwrap_or(u32::MAX);
+        let before = self.pairs.len();
+        name_grams(name, |gram| self.pairs.push((gram, number)));
+        self.sizes.push(u8::try_from(self.pairs.len() - before).unwrap_or(u8::MAX));
+    }
+
+    /// Returns what is to be written.
     ///
     /// The head is how many names there are, how many bits of a group's number tell its block, how many groups each name
     /// has, and where each block ends. A block is how many groups it has, their numbers, where the names of each end, and the
     /// names, as gaps.
-    pub fn write(terms: &TermTable) -> Result<WrittenNames, Damaged> {
-        let prefix = NAME.to_string();
-        let mut pairs: Vec<(u16, u32)> = Vec::new();
-        let mut sizes = Vec::new();
-        for (number, term) in (0_u32..).zip(terms.with_prefix(&prefix)) {
-            let before = pairs.len();
-            name_grams(term?.0, |gram| pairs.push((gram, number)));
-            sizes.push(u8::try_from(pairs.len() - before).unwrap_or(u8::MAX));
-        }
-        // Names of a group stay in their order.
-        pairs.sort_by_key(|(gram, _)| *gram);
+    pub fn finish(self) -> WrittenNames {
+        let Self { mut pairs, sizes } = self;
+        pairs.sort_unstable();
         // A name takes a byte, a group six more.
         let bytes = pairs.len() + 6 * pairs.chunk_by(|a, b| a.0 == b.0).count();
         let bits = (bytes >> BLOCK_BITS).checked_ilog2().unwrap_or(0).min(MOST_BLOCKS_BITS);
@@ -94,9 +101,11 @@ impl NameGrams {
         write_number(&mut head, u64::from(bits));
         head.extend(sizes);
         head.extend(blocks.ends);
-        Ok(WrittenNames { head, blocks: blocks.bytes })
+        WrittenNames { head, blocks: blocks.bytes }
     }
+}
 
+impl NameGrams {
     /// Returns what was written with these terms.
     pub fn new(terms: &TermTable, mut head: &[u8], source: Source) -> Result<Self, Damaged> {
         let count = usize::try_from(read_number(&mut head)?).map_err(|_| Damaged)?;
@@ -228,6 +237,14 @@ mod tests {
         TermTable::of(&writer.finish()).unwrap()
     }
 
+    fn written(terms: &TermTable) -> WrittenNames {
+        let mut writer = NamesWriter::default();
+        for term in terms.with_prefix(&NAME.to_string()) {
+            writer.add(term.unwrap().0);
+        }
+        writer.finish()
+    }
+
     fn read(terms: &TermTable, written: &WrittenNames) -> NameGrams {
         let source = Source::Memory(written.blocks.clone());
         NameGrams::new(terms, &written.head, source).unwrap()
@@ -242,7 +259,7 @@ mod tests {
         ) {
             let names: Vec<String> = names.into_iter().collect();
             let terms = table(&names);
-            let written = NameGrams::write(&terms).unwrap();
+            let written = written(&terms);
             let grams = read(&terms, &written);
             prop_assert_eq!(grams.len(), names.len());
             let mut expected: Vec<Vec<usize>> = vec![Vec::new(); 1 << 16];
@@ -281,7 +298,7 @@ mod tests {
     fn names_are_found_by_their_letters() {
         let names = ["get_time", "timetz", "zip"].map(str::to_owned);
         let terms = table(&names);
-        let written = NameGrams::write(&terms).unwrap();
+        let written = written(&terms);
         let grams = read(&terms, &written);
         assert_eq!(grams.len(), 3, "`plain` is a word, not a name");
         let mut held = vec![0; grams.len()];

@@ -243,18 +243,22 @@ fn decode<T: serde::de::DeserializeOwned>(bytes: &[u8]) -> Result<T, Damaged> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::build::{Body, Lists};
+    use super::super::build::{Body, Writer};
+    use super::super::image::write_record;
     use super::*;
 
     /// Opens a segment of a chunk with lines and a file with its entry and facts.
     fn open(lines: (u32, u32), entry: FileEntry, facts: &FileFacts) -> Result<Segment, Damaged> {
         let mut body = Body::default();
         let chunk = Chunk { start_line: lines.0, end_line: lines.1, ..Chunk::default() };
-        body.copy_chunk(&postcard::to_stdvec(&chunk).unwrap(), &[0; FIELDS]);
-        body.copy_file(entry, &postcard::to_stdvec(facts).unwrap());
+        write_record(&mut body.chunks, &postcard::to_stdvec(&chunk).unwrap());
+        write_record(&mut body.facts, &postcard::to_stdvec(facts).unwrap());
+        body.lengths = vec![0; FIELDS];
+        body.files.push(entry);
+        (body.chunk_places, body.facts_places) = (vec![0], vec![0]);
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.seg");
-        std::fs::write(&path, body.finish(Lists::default())).unwrap();
+        Writer::new(File::create(&path).unwrap()).body(body).unwrap();
         Segment::open(&path)
     }
 

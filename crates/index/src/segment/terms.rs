@@ -106,6 +106,7 @@ impl TermTable {
     }
 
     /// Returns the terms that were just written.
+    #[cfg(test)]
     pub fn of(written: &WrittenTerms) -> Result<Self, Damaged> {
         Self::new(&written.head, Source::Memory(written.blocks.clone()))
     }

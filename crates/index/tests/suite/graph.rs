@@ -6,6 +6,7 @@ use distiq_index::graph::{Direction, EdgeKind, Graph, MapRequest, Seeds, Target,
 use crate::Project;
 
 mod compiled;
+mod crowds;
 mod scripts;
 
 #[test]

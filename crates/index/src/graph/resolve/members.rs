@@ -114,9 +114,7 @@ impl<'g> Resolver<'g> {
             match thing {
                 Thing::Module(files, path) => self.of_module(files, path, name, depth, &mut found),
                 Thing::Outside => found.push(Thing::Outside),
-                Thing::Symbol(id)
-                    if self.is_function(*id) && !self.graph.members.has(*id) =>
-                {
+                Thing::Symbol(id) if self.is_function(*id) && !self.graph.members.has(*id) => {
                     // A property that is written as a function.
                     let inner = self.returned(*id, depth + 1);
                     let inner = self.settled_all(inner, depth + 1);

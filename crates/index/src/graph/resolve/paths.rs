@@ -224,11 +224,10 @@ impl<'g> Resolver<'g> {
         // By the name alone, where it is one.
         let own = path.rsplit('.').next().unwrap_or(&path);
         let language = self.language(file);
-        let mut named =
-            self.graph.called(own).iter().copied().filter(is_meant).filter(|id| {
-                let of = self.graph.symbol(*id).and_then(|symbol| self.language(symbol.file));
-                imports::are_kin(of, language)
-            });
+        let mut named = self.graph.called(own).iter().copied().filter(is_meant).filter(|id| {
+            let of = self.graph.symbol(*id).and_then(|symbol| self.language(symbol.file));
+            imports::are_kin(of, language)
+        });
         named.next().filter(|_| named.next().is_none())
     }
 }

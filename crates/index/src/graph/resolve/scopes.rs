@@ -104,8 +104,8 @@ impl<'g> Resolver<'g> {
                 };
                 // What is quick to tell comes first.
                 let before = found.clone().rev().filter(is_before).find(is_bound);
-                let is_own = before.is_none()
-                    && found.clone().filter(is_before).any(|at| !is_bound(&at));
+                let is_own =
+                    before.is_none() && found.clone().filter(is_before).any(|at| !is_bound(&at));
                 if is_own && let Some(outer) = self.outside(file, name) {
                     return Some(outer);
                 }
@@ -129,8 +129,13 @@ impl<'g> Resolver<'g> {
                     !matches!(of.language, Some(Language::C | Language::Go))
                         || self.graph.symbol(*id).is_some_and(|symbol| symbol.unit.is_some())
                 };
-                let found: Vec<Thing<'g>> =
-                    self.graph.own_members(symbol, name).filter(is_own).take(MAX_MEANT).map(Thing::Symbol).collect();
+                let found: Vec<Thing<'g>> = self
+                    .graph
+                    .own_members(symbol, name)
+                    .filter(is_own)
+                    .take(MAX_MEANT)
+                    .map(Thing::Symbol)
+                    .collect();
                 if !found.is_empty() {
                     return Some(found);
                 }
