@@ -6,6 +6,7 @@ mod rules;
 mod tests;
 
 use std::ffi::OsStr;
+use std::ops::Range;
 use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -32,6 +33,9 @@ const MAX_DEPTH: usize = 256;
 const SHORTEST_KEY: usize = 20;
 /// Folders still to be read from which on others help.
 const MANY: usize = 16;
+/// So many entries of a folder are looked at by one thread; those of a larger one are shared out. Few in tests, whose folders are
+/// small.
+const PART: usize = if cfg!(test) { 3 } else { 4_096 };
 
 /// Folders whose name begins with a dot and that are read all the same.
 const OPEN_FOLDERS: &[&str] = &[".github", ".circleci", ".gitlab", ".config", ".cargo"];
@@ -83,22 +87,22 @@ fn walk_most(root: &Path, most: usize, is_cancelled: &(dyn Fn() -> bool + Sync))
         root: folder,
         most,
         is_cancelled,
-        queue: Mutex::new(Queue { folders: vec![top], ..Queue::default() }),
+        queue: Mutex::new(Queue { tasks: vec![Task::Folder(top)], ..Queue::default() }),
         more: Condvar::new(),
         count: AtomicUsize::new(0),
         is_over: AtomicBool::new(false),
     };
     std::thread::scope(|scope| {
         let mut own = Worker::new(&walk);
-        own.work(MANY);
-        let threads = if walk.lock().folders.is_empty() { 1 } else { crate::rank::threads() };
+        own.work(Some(MANY));
+        let threads = if walk.lock().tasks.is_empty() { 1 } else { crate::rank::threads() };
         let work = || {
             let mut worker = Worker::new(&walk);
-            worker.work(usize::MAX);
+            worker.work(None);
             std::mem::take(&mut worker.walked)
         };
         let others: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
-        own.work(usize::MAX);
+        own.work(None);
         let mut walked = std::mem::take(&mut own.walked);
         for other in others {
             match other.join() {
@@ -111,6 +115,9 @@ fn walk_most(root: &Path, most: usize, is_cancelled: &(dyn Fn() -> bool + Sync))
                 Err(_) => walked.is_cut = true,
             }
         }
+        // Each part of a large one tells.
+        walked.closed.sort_unstable();
+        walked.closed.dedup();
         walked
     })
 }
@@ -124,12 +131,28 @@ struct Folder {
     rules: Arc<Rules>,
 }
 
+/// What is still to be done.
+enum Task {
+    Folder(Folder),
+    /// Some of the files of a large folder, by their places in it.
+    Files(Arc<Listing>, Range<usize>),
+}
+
+/// A large folder that was read; its files are still to be looked at.
+struct Listing {
+    folder: OwnedFd,
+    /// Relative to the root.
+    path: String,
+    rules: Arc<Rules>,
+    entries: Entries,
+}
+
 #[derive(Default)]
 struct Queue {
-    folders: Vec<Folder>,
-    /// How many folders are being read.
+    tasks: Vec<Task>,
+    /// How many tasks are being done.
     working: usize,
-    /// How many threads wait for folders.
+    /// How many threads wait for tasks.
     waiting: usize,
 }
 
@@ -151,16 +174,19 @@ impl Walk<'_> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Returns the next folder, where not more than `most` wait; waits while others may still find some.
-    fn next(&self, most: usize) -> Option<Folder> {
+    /// Returns the next task, where not more than `most` wait, and no files of a large folder; waits while others may still
+    /// find some. Any number may wait where nobody says how many.
+    fn next(&self, most: Option<usize>) -> Option<Task> {
         let mut queue = self.lock();
         loop {
-            if self.is_over.load(Ordering::Relaxed) || queue.folders.len() > most {
+            let is_file_part = matches!(queue.tasks.last(), Some(Task::Files(..)));
+            let are_many = most.is_some_and(|most| queue.tasks.len() > most || is_file_part);
+            if self.is_over.load(Ordering::Relaxed) || are_many {
                 return None;
             }
-            if let Some(folder) = queue.folders.pop() {
+            if let Some(task) = queue.tasks.pop() {
                 queue.working += 1;
-                return Some(folder);
+                return Some(task);
             }
             if queue.working == 0 {
                 return None;
@@ -171,12 +197,12 @@ impl Walk<'_> {
         }
     }
 
-    /// Takes the folders that one who has read a folder found in it.
-    fn add(&self, found: &mut Vec<Folder>) {
+    /// Takes the tasks that one who has done a task found.
+    fn add(&self, found: &mut Vec<Task>) {
         let mut queue = self.lock();
         queue.working -= 1;
-        queue.folders.append(found);
-        let is_news = queue.folders.len() > 1 || queue.working == 0;
+        queue.tasks.append(found);
+        let is_news = queue.tasks.len() > 1 || queue.working == 0;
         // To wake takes a call of the system, also where nobody sleeps.
         let is_awaited = queue.waiting > 0;
         drop(queue);
@@ -193,8 +219,8 @@ struct Worker<'a> {
     entries: Entries,
     /// The path that is looked at.
     path: Vec<u8>,
-    /// Folders in the one that is read.
-    below: Vec<Folder>,
+    /// Folders in the one that is read, and its files where they are many.
+    below: Vec<Task>,
 }
 
 impl<'a> Worker<'a> {
@@ -203,11 +229,14 @@ impl<'a> Worker<'a> {
         Self { walk, walked, entries, path: Vec::new(), below: Vec::new() }
     }
 
-    /// Reads folders until there are none, or more than `most` wait.
-    fn work(&mut self, most: usize) {
-        while let Some(folder) = self.walk.next(most) {
+    /// Does what is to be done until there is nothing, or more than `most` wait.
+    fn work(&mut self, most: Option<usize>) {
+        while let Some(task) = self.walk.next(most) {
             // What cannot be looked at is left out, as ripgrep does.
-            let _ = self.read(&folder);
+            let _ = match task {
+                Task::Folder(folder) => self.read(&folder),
+                Task::Files(listing, places) => self.look_at(&listing, places),
+            };
             if (self.walk.is_cancelled)() {
                 self.walk.is_over.store(true, Ordering::Relaxed);
             }
@@ -219,47 +248,79 @@ impl<'a> Worker<'a> {
         let opened = match folder::open(self.walk.root.as_fd(), &task.path) {
             Ok(opened) => opened,
             Err(error) => {
-                note_closed(&mut self.walked, task, error);
+                note_closed(&mut self.walked, &task.path, error);
                 return None;
             }
         };
         let folder = opened.as_fd();
-        self.entries.read(folder);
-        let is_marked = task.depth > 0 && self.entries.has(CACHE_MARK);
+        let mut entries = std::mem::take(&mut self.entries);
+        entries.read(folder);
+        let is_marked = task.depth > 0 && entries.has(CACHE_MARK);
         // A link that leads nowhere marks nothing.
         if is_marked && statat(folder, CACHE_MARK, AtFlags::empty()).is_ok() {
+            self.entries = entries;
             return None;
         }
         let mut rules = Arc::clone(&task.rules);
-        if self.entries.iter().any(|(name, _)| Rules::is_told_by(name)) {
-            rules = Arc::new(rules.inside(folder, &task.path, |name| self.entries.has(name)));
+        if entries.iter().any(|(name, _)| Rules::is_told_by(name)) {
+            rules = Arc::new(rules.inside(folder, &task.path, |name| entries.has(name)));
         }
-        self.path.clear();
-        self.path.extend_from_slice(task.path.as_bytes());
-        if !task.path.is_empty() {
-            self.path.push(b'/');
+        let count = entries.len();
+        let path = task.path.clone();
+        let listing = Arc::new(Listing { folder: opened, path, rules, entries });
+        let is_large = count > PART;
+        if is_large || self.look_at(&listing, 0..count).is_some() {
+            self.add_folders(&listing, task.depth + 1);
         }
-        let start = self.path.len();
-        let secrets = SecretFolder::new(Path::new(&task.path));
-        for (name, kind) in self.entries.iter() {
+        if is_large {
+            let starts = (0..count).step_by(PART);
+            let parts = starts.map(|start| start..count.min(start + PART));
+            self.below.extend(parts.map(|part| Task::Files(Arc::clone(&listing), part)));
+        }
+        // Its room is used again.
+        self.entries = Arc::into_inner(listing).map(|listing| listing.entries).unwrap_or_default();
+        Some(())
+    }
+
+    /// Adds the folders of a folder to what is still to be read.
+    fn add_folders(&mut self, listing: &Listing, depth: usize) {
+        let start = self.begin_path(&listing.path);
+        let folders = listing.entries.iter().filter(|(_, kind)| *kind == FileType::Directory);
+        for (name, _) in folders.filter(|(name, _)| depth < MAX_DEPTH && is_open(name)) {
             self.path.truncate(start);
             self.path.extend_from_slice(name);
-            if kind == FileType::Directory {
-                let is_read = task.depth + 1 < MAX_DEPTH && is_open(name);
-                if !is_read || rules.ignore(&self.path, true) {
-                    continue;
-                }
-                if holds_key(name) {
-                    self.walked.left_out += 1;
-                } else if let Ok(path) = str::from_utf8(&self.path) {
-                    let (path, rules) = (path.to_owned(), Arc::clone(&rules));
-                    self.below.push(Folder { path, depth: task.depth + 1, rules });
-                }
+            if listing.rules.ignore(&self.path, true) {
                 continue;
             }
+            if holds_key(name) {
+                self.walked.left_out += 1;
+            } else if let Ok(path) = str::from_utf8(&self.path) {
+                let (path, rules) = (path.to_owned(), Arc::clone(&listing.rules));
+                self.below.push(Task::Folder(Folder { path, depth, rules }));
+            }
+        }
+    }
+
+    /// Puts a folder's path before those of its entries; returns how long it is then.
+    fn begin_path(&mut self, path: &str) -> usize {
+        self.path.clear();
+        self.path.extend_from_slice(path.as_bytes());
+        if !path.is_empty() {
+            self.path.push(b'/');
+        }
+        self.path.len()
+    }
+
+    /// Looks at some of a folder's files.
+    fn look_at(&mut self, listing: &Listing, places: Range<usize>) -> Option<()> {
+        let start = self.begin_path(&listing.path);
+        let secrets = SecretFolder::new(Path::new(&listing.path));
+        for (name, kind) in listing.entries.some(places) {
+            self.path.truncate(start);
+            self.path.extend_from_slice(name);
             // Of a worktree or a submodule: where its repository is on this machine.
             let is_git = name == b".git";
-            if kind != FileType::RegularFile || is_git || rules.ignore(&self.path, false) {
+            if kind != FileType::RegularFile || is_git || listing.rules.ignore(&self.path, false) {
                 continue;
             }
             if secrets.holds(OsStr::from_bytes(name)) {
@@ -269,12 +330,12 @@ impl<'a> Worker<'a> {
                 self.walked.left_out += 1;
                 continue;
             };
-            let (bytes, modified_ns) = match folder::stat(folder, name) {
+            let (bytes, modified_ns) = match folder::stat(listing.folder.as_fd(), name) {
                 Ok(Some(found)) => found,
                 Ok(None) => continue,
                 Err(error) => {
                     // Its names may be read, and nothing else.
-                    note_closed(&mut self.walked, task, error);
+                    note_closed(&mut self.walked, &listing.path, error);
                     return None;
                 }
             };
@@ -290,9 +351,9 @@ impl<'a> Worker<'a> {
 }
 
 /// Notes a folder where the user lacks the permission to look into it; one that has just gone is no news.
-fn note_closed(walked: &mut Walked, folder: &Folder, error: Errno) {
-    if matches!(error, Errno::ACCESS | Errno::PERM) && !folder.path.is_empty() {
-        walked.closed.push(format!("{}/", folder.path));
+fn note_closed(walked: &mut Walked, path: &str, error: Errno) {
+    if matches!(error, Errno::ACCESS | Errno::PERM) && !path.is_empty() {
+        walked.closed.push(format!("{path}/"));
     }
 }
 

@@ -65,7 +65,8 @@ impl Graph {
     /// Returns ties as pieces of a text in the language of Graphviz.
     pub fn dot_pieces<'a>(&'a self, edges: &'a [Edge]) -> impl Iterator<Item = String> + 'a {
         let head = "digraph code {\n  rankdir=LR;\n  node [shape=box];\n";
-        let node = |node: u32| format!("  n{node} [label={}];\n", quoted(&one_line(&self.label(node))));
+        let node =
+            |node: u32| format!("  n{node} [label={}];\n", quoted(&one_line(&self.label(node))));
         let edge = |edge: &Edge| {
             let kind = quoted(edge.kind.name());
             format!("  n{} -> n{} [label={kind}];\n", edge.from, edge.to)

@@ -1,5 +1,6 @@
 //! What a folder has in it.
 
+use std::ops::Range;
 use std::os::fd::BorrowedFd;
 
 use rustix::fd::OwnedFd;
@@ -36,8 +37,19 @@ impl Entries {
     }
 
     pub fn iter(&self) -> impl Iterator<Item = (&[u8], FileType)> {
-        let mut start = 0;
-        self.ends.iter().map(move |(end, kind)| {
+        self.some(0..self.ends.len())
+    }
+
+    /// Returns how many there are.
+    pub fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// Returns those at some places.
+    pub fn some(&self, places: Range<usize>) -> impl Iterator<Item = (&[u8], FileType)> {
+        let before = places.start.checked_sub(1).and_then(|before| self.ends.get(before));
+        let mut start = before.map_or(0, |(end, _)| *end);
+        self.ends.get(places).unwrap_or_default().iter().map(move |(end, kind)| {
             let name = self.names.get(start..*end).unwrap_or_default();
             start = *end;
             (name, *kind)
