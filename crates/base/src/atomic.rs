@@ -96,10 +96,13 @@ pub fn sweep(folder: &Path) {
         let mut options = OpenOptions::new();
         let opened =
             options.read(true).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK).open(&path);
-        // Where locks do not work nobody knows who writes: it stays.
-        if opened.is_ok_and(|file| file.try_lock().is_ok()) {
+        let Ok(file) = opened else { continue };
+        // Where locks do not work nobody knows who writes: it stays. Locked until it is gone, so that whoever has just made it
+        // sees that.
+        if file.try_lock().is_ok() {
             let _ = fs::remove_file(&path);
         }
+        drop(file);
     }
 }
 
@@ -128,6 +131,23 @@ mod tests {
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o755);
         assert!(write(&folder.path().join("no/such"), b"x", None).is_err());
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn many_may_write_in_one_folder_at_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |writer: usize, number: usize| folder.path().join(format!("{writer}-{number}"));
+        let at = &at;
+        std::thread::scope(|scope| {
+            for writer in 0..8 {
+                scope.spawn(move || {
+                    for number in 0..100 {
+                        write(&at(writer, number), b"whole", None).unwrap();
+                    }
+                });
+            }
+        });
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 800);
     }
 
     #[test]
