@@ -273,8 +273,8 @@ impl<'a> Worker<'a> {
             self.add_folders(&listing, task.depth + 1);
         }
         if is_large {
-            let starts = (0..count).step_by(PART);
-            let parts = starts.map(|start| start..count.min(start + PART));
+            let end = self.end_of_most(&listing);
+            let parts = (0..end).step_by(PART).map(|start| start..end.min(start + PART));
             self.below.extend(parts.map(|part| Task::Files(Arc::clone(&listing), part)));
         }
         // Its room is used again.
@@ -311,6 +311,28 @@ impl<'a> Worker<'a> {
         self.path.len()
     }
 
+    /// Returns how many entries of a large folder are looked at: those before the first file that is one too many, the same ones
+    /// each time, whoever looks at them first.
+    fn end_of_most(&mut self, listing: &Listing) -> usize {
+        let count = listing.entries.len();
+        if count <= self.walk.most {
+            return count;
+        }
+        let start = self.begin_path(&listing.path);
+        let secrets = SecretFolder::new(Path::new(&listing.path));
+        let mut wanted = 0;
+        for (at, (name, kind)) in listing.entries.iter().enumerate() {
+            self.path.truncate(start);
+            self.path.extend_from_slice(name);
+            wanted += usize::from(is_wanted(listing, &secrets, &self.path, (name, kind)));
+            if wanted > self.walk.most {
+                self.walked.is_full = true;
+                return at;
+            }
+        }
+        count
+    }
+
     /// Looks at some of a folder's files.
     fn look_at(&mut self, listing: &Listing, places: Range<usize>) -> Option<()> {
         let start = self.begin_path(&listing.path);
@@ -318,12 +340,7 @@ impl<'a> Worker<'a> {
         for (name, kind) in listing.entries.some(places) {
             self.path.truncate(start);
             self.path.extend_from_slice(name);
-            // Of a worktree or a submodule: where its repository is on this machine.
-            let is_git = name == b".git";
-            if kind != FileType::RegularFile || is_git || listing.rules.ignore(&self.path, false) {
-                continue;
-            }
-            if secrets.holds(OsStr::from_bytes(name)) {
+            if !is_wanted(listing, &secrets, &self.path, (name, kind)) {
                 continue;
             }
             let Some(path) = str::from_utf8(&self.path).ok().filter(|_| !holds_key(name)) else {
@@ -348,6 +365,20 @@ impl<'a> Worker<'a> {
         }
         Some(())
     }
+}
+
+/// Tells by its path whether an entry of a folder is a file that is read.
+fn is_wanted(
+    listing: &Listing,
+    secrets: &SecretFolder,
+    path: &[u8],
+    (name, kind): (&[u8], FileType),
+) -> bool {
+    // Of a worktree or a submodule: where its repository is on this machine.
+    kind == FileType::RegularFile
+        && name != b".git"
+        && !listing.rules.ignore(path, false)
+        && !secrets.holds(OsStr::from_bytes(name))
 }
 
 /// Notes a folder where the user lacks the permission to look into it; one that has just gone is no news.

@@ -354,3 +354,24 @@ fn of_too_many_files_the_most_are_taken_and_that_is_told() {
         assert_eq!(has_more_files(folder.path(), most), is_full);
     }
 }
+
+#[test]
+fn of_too_many_files_in_one_folder_the_same_are_taken_each_time() {
+    let folder = tempfile::tempdir().unwrap();
+    for at in 0..300 {
+        fs::write(folder.path().join(format!("{at}.py")), "").unwrap();
+        fs::create_dir(folder.path().join(format!("folder{at}"))).unwrap();
+    }
+    for most in [0, 1, 100, 299, 300] {
+        let taken = || {
+            let walked = walk_most(folder.path(), most, &|| false);
+            assert_eq!(walked.is_full, most < 300);
+            let mut paths: Vec<String> = walked.files.into_iter().map(|file| file.path).collect();
+            paths.sort_unstable();
+            paths
+        };
+        let first = taken();
+        assert_eq!(first.len(), most);
+        assert!((0..20).all(|_| taken() == first), "{most}");
+    }
+}
