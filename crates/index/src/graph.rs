@@ -25,6 +25,7 @@ mod members;
 mod needs;
 mod query;
 mod rank;
+mod references;
 mod resolve;
 mod shared;
 mod ties;

@@ -81,7 +81,7 @@ pub struct Unit {
     pub bases: Vec<String>,
     /// Whether it is public by the language's rules, as far as one file tells.
     pub is_exported: bool,
-    /// What it takes and returns; of a type what it stands for.
+    /// What it takes and returns; of a type what it stands for, of a class of Java what it extends.
     pub told: Option<Told>,
 }
 

@@ -223,7 +223,12 @@ impl Asked<'_> {
 
     fn calls(&self, text: &str, direction: Direction, depth: u32) -> Result<Vec<Row>, Failure> {
         let ids = self.symbols(text)?;
-        Ok(reached(self.graph, &ids, direction, &[EdgeKind::Call], depth))
+        let kinds = [EdgeKind::Call];
+        // Of several symbols that a name means, one may call another.
+        let mut rows =
+            told(self.graph, &ids, direction, &self.graph.between(&ids, direction, &kinds));
+        rows.extend(reached(self.graph, &ids, direction, &kinds, depth));
+        Ok(rows)
     }
 
     fn file(&self, path: &str) -> Result<String, Failure> {
@@ -294,7 +299,11 @@ fn reached(
     kinds: &[EdgeKind],
     depth: u32,
 ) -> Vec<Row> {
-    let found = graph.reach(from, direction, kinds, depth);
+    told(graph, from, direction, &graph.reach(from, direction, kinds, depth))
+}
+
+/// Shows what was reached from some nodes.
+fn told(graph: &Graph, from: &[u32], direction: Direction, found: &[Reached]) -> Vec<Row> {
     // What was asked about needs no telling, unless it is several things.
     let is_known = |near: u32| matches!(from, [one] if *one == near);
     let row = |at: &Reached| {

@@ -165,7 +165,7 @@ fn several_meanings_and_kinds_without_calls_are_told() {
     let place = place();
     place.write(
         "lib/tax.py",
-        "def rate():\n    return 3\n\nLIMIT = 3\n\ndef own():\n    return rate()\n",
+        "import shop.tax\n\ndef rate():\n    return shop.tax.rate()\n\nLIMIT = 3\n\ndef own():\n    return rate()\n",
     );
     let ran = place.run(&["graph", "callers", "rate"]);
     assert!(
@@ -176,8 +176,12 @@ fn several_meanings_and_kinds_without_calls_are_told() {
         ran.err
     );
     assert!(ran.out.contains("Cart.total (call of rate, line 5)"), "{}", ran.out);
+    // One of them calls the other.
+    assert!(ran.out.contains("lib/tax.py:3-4 function rate (call of rate, line 4)"), "{}", ran.out);
+    let ran = place.run(&["graph", "callees", "rate"]);
+    assert!(ran.out.contains("shop/tax.py:3-4 function rate (call in rate"), "{}", ran.out);
     let ran = place.run(&["graph", "callers", "lib/tax.py:rate"]);
-    assert!(ran.err.is_empty() && ran.out.contains("own (call, line 7)"), "{}{}", ran.err, ran.out);
+    assert!(ran.err.is_empty() && ran.out.contains("own (call, line 9)"), "{}{}", ran.err, ran.out);
     let ran = place.run(&["graph", "callers", "LIMIT"]);
     assert!(
         ran.err.contains("`references`, `dependencies` and `impact` tell of it"),

@@ -191,7 +191,7 @@ impl Graph {
 }
 
 /// Returns what a file's imports bind.
-fn imported(file: &File) -> Imported {
+pub(super) fn imported(file: &File) -> Imported {
     let mut bound = Vec::new();
     for (at, import) in file.facts.imports.iter().enumerate() {
         let is_whole = import.names.is_empty() || import.alias.is_some();

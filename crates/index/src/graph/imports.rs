@@ -1,9 +1,10 @@
 //! Imports resolved to files, by each language's rules.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use distiq_lang::Language;
 
+use super::building::imported;
 use super::facts::{FileSet, Import};
 use super::{File, Graph, Word, offset};
 
@@ -27,6 +28,8 @@ pub(crate) struct Paths {
     python: HashMap<String, Vec<u32>>,
     /// By package or namespace.
     pub(crate) packages: HashMap<String, Vec<u32>>,
+    /// What packages' names begin with: `a` and `a.b` of `a.b.c`.
+    pub(crate) above_packages: HashSet<String>,
     /// Go modules: path, folder.
     go: Vec<(String, String)>,
     pub(crate) rust: rust::Crates,
@@ -89,6 +92,8 @@ impl Paths {
                 && file.language != Some(Language::Go)
             {
                 let package = package.replace('\\', ".");
+                let dots = package.match_indices('.').filter_map(|(dot, _)| package.get(..dot));
+                paths.above_packages.extend(dots.map(str::to_owned));
                 paths.packages.entry(package).or_default().push(at);
             }
         }
@@ -194,7 +199,9 @@ impl Paths {
             let rest = from.strip_prefix(module.as_str())?;
             (rest.is_empty() || rest.starts_with('/')).then(|| join(folder, rest))?
         });
-        found.and_then(|folder| self.folders.get(&folder)).cloned().unwrap_or_default()
+        let files = found.and_then(|folder| self.folders.get(&folder)).into_iter().flatten();
+        let is_go = |at: &u32| self.by_number(*at).is_some_and(|path| path.ends_with(".go"));
+        files.copied().filter(is_go).collect()
     }
 
     /// Returns the file that an include means: beside the file, else the one whose path ends so.
@@ -222,16 +229,20 @@ impl Paths {
         self.numbered.get(at as usize).map(Word::as_str)
     }
 
-    /// Returns the files of a class's package, where a class of the name may be.
-    fn package(&self, from: &str, is_whole: bool) -> Vec<u32> {
-        let from = from.replace('\\', ".");
-        if let Some(found) = self.packages.get(&from) {
-            return found.clone();
+    /// Cuts a path into the longest package that it begins with and the names behind that.
+    pub(crate) fn package_of<'p>(&self, path: &'p str) -> (&'p str, Vec<&'p str>) {
+        let mut package = path;
+        let mut behind = Vec::new();
+        while !self.packages.contains_key(package) {
+            let (above, last) = package.rsplit_once('.').unwrap_or(("", package));
+            behind.push(last);
+            package = above;
+            if above.is_empty() {
+                break;
+            }
         }
-        // `import static a.b.C.f`, and members of an object.
-        let (package, class) = from.rsplit_once('.').unwrap_or(("", &from));
-        let found = self.packages.get(package).cloned().unwrap_or_default();
-        if is_whole && class.is_empty() { Vec::new() } else { found }
+        behind.reverse();
+        (package, behind)
     }
 }
 
@@ -254,7 +265,7 @@ impl Graph {
                     }
                     Some(Language::Go) => paths.go(from),
                     Some(Language::Rust) => {
-                        paths.rust.module(paths, offset(number), from).into_iter().collect()
+                        paths.rust.module(offset(number), from).into_iter().collect()
                     }
                     Some(Language::C | Language::Cpp) => paths.include(&file.path, from),
                     Some(Language::Ruby | Language::Lua | Language::Bash) => {
@@ -268,7 +279,7 @@ impl Graph {
                         paths.include(&file.path, &format!("{path}{end}"))
                     }
                     Some(Language::Php) if from.starts_with('.') => paths.include(&file.path, from),
-                    Some(_) => paths.package(from, import.names.is_empty()),
+                    Some(_) => self.packaged(from),
                     None => Vec::new(),
                 }
             };
@@ -287,6 +298,67 @@ impl Graph {
             file.imports = imports;
         }
         self.lists = lists;
+        self.name_packages();
+    }
+
+    /// Binds packages of Go by the names that they give themselves, where an import gives none.
+    fn name_packages(&mut self) {
+        for number in 0..self.files.len() {
+            let Some(file) = self.files.get(number) else { continue };
+            if file.language != Some(Language::Go) {
+                continue;
+            }
+            let named = (0..file.facts.imports.len()).filter_map(|at| {
+                let bound = file.bound(at, None)?;
+                let name = self.go_package(self.files_of_import(file, at)?)?;
+                let is_alias = file.facts.imports.get(at)?.alias.is_some();
+                (!is_alias && bound != name).then(|| (at, name.into()))
+            });
+            let named: Vec<(usize, Box<str>)> = named.collect();
+            let Some(file) = self.files.get_mut(number).filter(|_| !named.is_empty()) else {
+                continue;
+            };
+            for (at, name) in named {
+                if let Some(import) = file.facts.imports.get_mut(at) {
+                    import.alias = Some(name);
+                }
+            }
+            file.imported = imported(file);
+        }
+    }
+
+    /// Returns the name of the package that files of a folder are of; tests may be of another.
+    fn go_package(&self, files: &[u32]) -> Option<&str> {
+        let files = files.iter().filter_map(|file| self.files.get(*file as usize));
+        let (tests, sources): (Vec<_>, Vec<_>) =
+            files.partition(|file| file.path.ends_with("_test.go"));
+        let mut names = sources
+            .iter()
+            .chain(&tests)
+            .filter_map(|of| of.facts.package.as_ref().map(Word::as_str));
+        // `main` may be a tool that no build of the package takes in.
+        let first = names.next()?;
+        if first == "main" {
+            names.find(|name| *name != "main").or(Some(first))
+        } else {
+            Some(first)
+        }
+    }
+
+    /// Returns the files of a package, or the one of the class in it that an import goes through: `a.b.C` of
+    /// `import static a.b.C.f`.
+    fn packaged(&self, from: &str) -> Vec<u32> {
+        let from = from.replace('\\', ".");
+        let (package, classes) = self.paths.package_of(&from);
+        let files = self.paths.packages.get(package).cloned().unwrap_or_default();
+        let Some(class) = classes.first() else { return files };
+        let holds = |file: &u32| {
+            let named = self.called(class).iter();
+            let mut named = named.filter_map(|id| self.symbol(*id));
+            let of = self.files.get(*file as usize);
+            named.any(|symbol| symbol.file == *file && of.is_some_and(|of| self.is_top(of, symbol)))
+        };
+        files.into_iter().filter(holds).collect()
     }
 
     /// Returns what a file of C or C++ includes, directly or not, rising. `imports` are by file the numbers of

@@ -2,8 +2,6 @@
 
 use std::collections::{HashMap, HashSet, VecDeque};
 
-use distiq_lang::{Language, Role, WHOLE};
-
 use super::resolve::Resolver;
 use super::{Edge, EdgeKind, Graph, SymbolId, Target, offset};
 
@@ -49,76 +47,6 @@ impl Graph {
         found
     }
 
-    /// Returns the places that mean a symbol, its definition left out: file, 1-based line, how sure.
-    pub fn references(&self, id: SymbolId) -> Vec<(u32, u32, f32)> {
-        let Some(symbol) = self.symbol(id) else { return Vec::new() };
-        let group = self.family(id);
-        let resolver = Resolver::new(self);
-        let mut found = Vec::new();
-        for (number, file) in self.files.iter().enumerate().filter(|(_, file)| !file.is_data()) {
-            let Some(name) = file.facts.names.place(&symbol.name) else {
-                // A name may be used under another one here.
-                self.aliased(id, &group, number, &resolver, &mut found);
-                continue;
-            };
-            for (at, mention) in file.facts.mentions.iter().enumerate() {
-                let is_own =
-                    mention.role() == Role::Definition && Some(offset(at)) == symbol.mention;
-                // Another type's method of Go is no use of the one that it satisfies.
-                let is_other =
-                    mention.role() == Role::Definition && file.language == Some(Language::Go);
-                if mention.name != name || is_own && symbol.file == offset(number) || is_other {
-                    continue;
-                }
-                let targets = resolver.resolve(offset(number), at);
-                let meant = targets.iter().find(|(target, _)| is_meant(target, &group));
-                found.extend(meant.map(|(_, weight)| (offset(number), mention.line, *weight)));
-            }
-            self.aliased(id, &group, number, &resolver, &mut found);
-        }
-        found.sort_by_key(|(file, line, _)| (*file, *line));
-        found.dedup_by_key(|(file, line, _)| (*file, *line));
-        found
-    }
-
-    /// Adds the places where a file uses a symbol under an alias.
-    fn aliased(
-        &self,
-        id: SymbolId,
-        group: &[SymbolId],
-        number: usize,
-        resolver: &Resolver<'_>,
-        found: &mut Vec<(u32, u32, f32)>,
-    ) {
-        let (Some(symbol), Some(file)) = (self.symbol(id), self.files.get(number)) else { return };
-        let names = file.facts.imports.iter().flat_map(|import| &import.names);
-        let named = names
-            .filter(|(name, _)| *name == symbol.name || matches!(name.as_str(), "default" | WHOLE))
-            .filter_map(|(_, alias)| alias.as_deref());
-        // A module of JavaScript may be the symbol as a whole.
-        let binds = |at: usize| resolver.binds(offset(number), at, group);
-        let modules = file.facts.imports.iter().enumerate().filter(|_| file.is_script());
-        let whole = modules
-            .filter(|(_, import)| import.names.is_empty() && !import.is_reexport)
-            .filter_map(|(at, import)| Some((at, import.alias.as_deref()?)))
-            .filter(|(at, alias)| file.facts.names.place(alias).is_some() && binds(*at))
-            .map(|(_, alias)| alias);
-        let mut aliases: Vec<&str> =
-            named.chain(whole).filter(|alias| symbol.name != **alias).collect();
-        aliases.sort_unstable();
-        aliases.dedup();
-        for alias in aliases {
-            let Some(name) = file.facts.names.place(alias) else { continue };
-            for (at, mention) in file.facts.mentions.iter().enumerate() {
-                if mention.name == name {
-                    let targets = resolver.resolve(offset(number), at);
-                    let meant = targets.iter().find(|(target, _)| is_meant(target, group));
-                    found.extend(meant.map(|(_, weight)| (offset(number), mention.line, *weight)));
-                }
-            }
-        }
-    }
-
     /// Returns the ties that leave a node.
     pub fn outgoing(&self, node: u32) -> &[Edge] {
         self.edges.get(part(&self.outgoing, node)).unwrap_or(&[])
@@ -156,6 +84,19 @@ impl Graph {
                     found.push(Reached { node: next, depth: far + 1, edge });
                     open.push_back((next, far + 1));
                 }
+            }
+        }
+        found
+    }
+
+    /// Returns the ties of some kinds between nodes that were asked about together, each as it is reached from another.
+    pub fn between(&self, nodes: &[u32], direction: Direction, kinds: &[EdgeKind]) -> Vec<Reached> {
+        let mut found: Vec<Reached> = Vec::new();
+        let edges = nodes.iter().flat_map(|node| self.outgoing(*node));
+        for edge in edges.filter(|edge| kinds.contains(&edge.kind) && nodes.contains(&edge.to)) {
+            let node = if direction == Direction::Needs { edge.to } else { edge.from };
+            if found.iter().all(|known| known.node != node) {
+                found.push(Reached { node, depth: 1, edge: *edge });
             }
         }
         found
@@ -268,8 +209,4 @@ fn part(starts: &[u32], node: u32) -> std::ops::Range<usize> {
     let from = starts.get(node as usize).copied().unwrap_or(0);
     let to = starts.get(node as usize + 1).copied().unwrap_or(from);
     from as usize..to as usize
-}
-
-fn is_meant(target: &Target, group: &[SymbolId]) -> bool {
-    matches!(target, Target::Symbol(id) if group.contains(id))
 }

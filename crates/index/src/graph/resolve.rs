@@ -137,6 +137,9 @@ impl<'g> Resolver<'g> {
             Role::Import => self.imported_name(file, mention, name),
             // A name that is a key as well means both.
             Role::Local => own.into_iter().chain([Thing::Local(file, offset(mention))]).collect(),
+            Role::Key if own.is_empty() && self.is_item_key(file, mention) => {
+                self.name_in(file, Some(mention), name, 0)
+            }
             Role::Key => own,
             // A type's member within the type's arguments.
             Role::Type if !own.is_empty() => own,
@@ -191,6 +194,18 @@ impl<'g> Resolver<'g> {
         found
     }
 
+    /// Tells whether a key of Go stands for a value: in a literal of a map or a list it is an expression.
+    pub(super) fn is_item_key(&self, file: u32, mention: usize) -> bool {
+        self.steps.set(0);
+        let of = self.graph.files.get(file as usize).filter(|of| of.language == Some(Language::Go));
+        let hint = of.and_then(|of| of.facts.meant(offset(mention)));
+        let Some(Told::Member(of, _)) = hint else { return false };
+        let spot = Spot { file, mention: Some(offset(mention)) };
+        let holders = self.settled_all(self.told(spot, of, 0), 0);
+        let is_list = |thing: &Thing<'_>| matches!(thing, Thing::Told(_, Told::List(_)));
+        !holders.is_empty() && holders.iter().all(is_list)
+    }
+
     fn target(&self, thing: Thing<'g>) -> Option<Target> {
         match thing {
             Thing::Symbol(id) => Some(Target::Symbol(self.graph.defined(id))),
@@ -234,6 +249,11 @@ impl<'g> Resolver<'g> {
                 .position(|(own, alias)| own == name || alias.as_deref() == Some(name));
             if let Some(place) = place {
                 return self.through_import(file, at, Some(place), 0);
+            }
+            let files = self.graph.files_of_import(of, at).filter(|_| is_packaged(of.language));
+            let classes = files.map(|files| self.classes_behind(files, &import.from, Some(name)));
+            if let Some(classes) = classes.flatten() {
+                return classes.into_iter().map(Thing::Symbol).collect();
             }
             if import.alias.as_deref() == Some(name) || import.from.ends_with(name) {
                 return self.through_import(file, at, None, 0);

@@ -75,16 +75,18 @@ impl Graph {
     /// Adds what a file's mentions tie.
     fn tie_mentions(&self, number: u32, file: &File, resolver: &Resolver<'_>, found: &mut Found) {
         let nodes = offset(self.symbols.len());
-        let mut known: HashMap<(Option<u32>, u32, bool), Targets> = HashMap::new();
+        let mut known: HashMap<(Option<u32>, u32, bool, bool), Targets> = HashMap::new();
         for (at, mention) in file.facts.mentions.iter().enumerate() {
             let role = mention.role();
-            if matches!(role, Role::Definition | Role::Local | Role::Key) {
+            let names_member = role == Role::Key && !resolver.is_item_key(number, at);
+            if names_member || matches!(role, Role::Definition | Role::Local) {
                 continue;
             }
             let unit = file.facts.unit_around(at);
             let is_bare = !mention.is_joined && mention.owner == Owner::None;
-            // Calls may mean macros.
-            let key = (unit, mention.name, role == Role::Call);
+            // Calls may mean macros, and what leads a path means no variable.
+            let leads = file.name(at).is_some_and(|name| file.leads_path(at, name));
+            let key = (unit, mention.name, role == Role::Call, leads);
             let targets = match known.get(&key).filter(|_| is_bare) {
                 Some(targets) => targets.clone(),
                 None => resolver.resolve(number, at),

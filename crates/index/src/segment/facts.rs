@@ -60,6 +60,8 @@ pub struct Mention {
     pub role: u8,
     /// Whether it follows the mention before it behind a `.`, `->` or `::`.
     pub is_joined: bool,
+    /// Whether that is a `::`, so that the mention before it names no value.
+    pub is_in_path: bool,
     /// Whose member it is, where a name does not tell.
     pub owner: Owner,
 }
@@ -148,6 +150,7 @@ impl FileFacts {
                 line: piece.line,
                 role: role_number(role),
                 is_joined,
+                is_in_path: is_joined && between.trim() == "::",
                 owner: hints::owner(between, text.get(comment_end..start).unwrap_or_default()),
             });
             hints.add(start..end, role);

@@ -7,6 +7,7 @@ use crate::Project;
 
 mod compiled;
 mod crowds;
+mod paths;
 mod scripts;
 
 #[test]
@@ -63,6 +64,15 @@ fn graph_of(files: &str) -> Graph {
     let index = project.index();
     index.refresh(&Control::default()).unwrap();
     Graph::of(&index.snapshot().unwrap()).unwrap()
+}
+
+/// Returns the places that use a symbol, as `PATH:LINE`.
+fn used(files: &str, symbol: &str) -> Vec<String> {
+    let graph = graph_of(files);
+    let ids = graph.find(symbol);
+    assert_eq!(ids.len(), 1, "{symbol}");
+    let found = graph.references(ids[0]).into_iter();
+    found.map(|(file, line, _)| format!("{}:{line}", graph.file_path(file).unwrap())).collect()
 }
 
 /// Shows what a graph says a name means.

@@ -76,6 +76,7 @@ static RULES: Rules = Rules {
         ("annotation.name", Place::Is(Role::Type)),
         ("marker_annotation.name", Place::Is(Role::Type)),
         ("element_value_pair.key", Place::Is(Role::Key)),
+        ("type_parameter", Place::Variable),
     ],
     scopes: &["lambda_expression"],
     bases: &["type_identifier", "generic_type", "scoped_type_identifier"],

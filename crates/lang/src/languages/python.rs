@@ -76,6 +76,7 @@ static RULES: Rules = Rules {
         ("binary_operator", Place::SameType),
         ("list", Place::SameType),
         ("tuple", Place::SameType),
+        ("string", Place::SameType),
         ("assignment.left", Place::Is(Role::Local)),
         ("assignment.type", Place::Is(Role::Type)),
         ("named_expression.name", Place::Is(Role::Local)),
@@ -94,6 +95,7 @@ static RULES: Rules = Rules {
         "generator_expression",
     ],
     bases: &["identifier", "attribute", "subscript"],
+    names_types: is_annotation,
     imports: &[("import_statement", imports), ("import_from_statement", imports_from)],
     is_doc: |_| false,
     doc_inside: docstring,
@@ -128,6 +130,40 @@ fn named(node: Node<'_>, text: &str) -> (String, Option<String>) {
         }
         _ => (node_text(node, text).unwrap_or_default(), None),
     }
+}
+
+/// Tells whether the content of a string is a type: `"Leaf"`, `"list[Leaf] | None"`. The arguments of `Literal` are values,
+/// and what `Annotated` adds may be any.
+fn is_annotation(content: Node<'_>, text: &str) -> bool {
+    let text_of = |node: Node<'_>| text.get(node.byte_range()).unwrap_or("");
+    let mut around = content.parent();
+    while let Some(node) = around {
+        if matches!(node.kind(), "generic_type" | "subscript") {
+            let of = node.named_child(0).map_or("", text_of);
+            if matches!(of.rsplit('.').next(), Some("Literal" | "Annotated")) {
+                return false;
+            }
+        }
+        let is_inside = matches!(
+            node.kind(),
+            "string"
+                | "type"
+                | "type_parameter"
+                | "generic_type"
+                | "subscript"
+                | "list"
+                | "tuple"
+                | "union_type"
+                | "binary_operator"
+        );
+        around = if is_inside { node.parent() } else { None };
+    }
+    let content = text_of(content);
+    let is_type =
+        |c: char| c.is_alphanumeric() || matches!(c, '_' | '.' | '[' | ']' | '|' | ',' | ' ');
+    // Two words beside each other are a sentence.
+    let parts = content.split(['[', ']', '|', ',']);
+    content.chars().all(is_type) && parts.map(str::trim).all(|part| !part.contains(' '))
 }
 
 /// The string that a body begins with.

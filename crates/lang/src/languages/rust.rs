@@ -275,11 +275,30 @@ fn extern_crate(node: Node<'_>, text: &str, imports: &mut Vec<Import>) {
     }
 }
 
-/// `mod x;` takes the module of another file in.
+/// `mod x;` takes the module of another file in; `#[path = "a.rs"] mod x;` that of the file named.
 fn module_file(node: Node<'_>, text: &str, imports: &mut Vec<Import>) {
     if node.child_by_field_name("body").is_none()
         && let Some(name) = field(node, "name", text)
     {
-        imports.push(module(node, format!("self::{name}")));
+        imports.push(match written_path(node, text) {
+            Some(path) => Import { alias: Some(name), ..module(node, path) },
+            None => module(node, format!("self::{name}")),
+        });
     }
+}
+
+/// Returns the path that an attribute gives to a module's file.
+fn written_path(node: Node<'_>, text: &str) -> Option<String> {
+    let mut before = node.prev_named_sibling();
+    while let Some(item) = before.filter(|item| item.kind() == "attribute_item" || item.is_extra())
+    {
+        let attribute = item.named_child(0).and_then(|attribute| text.get(attribute.byte_range()));
+        let value = attribute.and_then(|text| text.trim().strip_prefix("path"));
+        if let Some(value) = value.and_then(|value| value.trim_start().strip_prefix('=')) {
+            let path = value.trim().trim_matches('"');
+            return path.ends_with(".rs").then(|| path.to_owned());
+        }
+        before = item.prev_named_sibling();
+    }
+    None
 }

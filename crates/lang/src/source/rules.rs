@@ -40,6 +40,8 @@ pub(crate) struct Rules {
     pub(crate) has_binding_imports: bool,
     /// Tells whether a comment above an item documents it.
     pub(crate) is_doc: fn(&str) -> bool,
+    /// Tells whether a text in a type's place names types itself.
+    pub(crate) names_types: fn(Node<'_>, &str) -> bool,
     /// Returns bases that no place tells.
     pub(crate) more_bases: fn(Node<'_>, &str) -> Vec<String>,
     /// Whether a capitalised name in a pattern is a use.
@@ -144,6 +146,7 @@ pub(crate) const NO_RULES: Rules = Rules {
     imports: &[],
     has_binding_imports: false,
     is_doc: |_| true,
+    names_types: |_, _| false,
     more_bases: |_, _| Vec::new(),
     has_constant_patterns: false,
     doc_inside: |_, _| None,

@@ -308,7 +308,8 @@ impl Teller<'_> {
         self.either(found, As::Value, depth)
     }
 
-    /// Returns what a unit's node tells: a function by what it takes and returns, an alias by what it stands for.
+    /// Returns what a unit's node tells: a function by what it takes and returns, an alias by what it stands for, a class
+    /// by what it extends.
     pub(super) fn unit_told(&self, node: Node<'_>) -> Told {
         let kind = self.table.kind(node.kind_id());
         if let Some(field) = kind.alias {

@@ -153,7 +153,7 @@ impl Walk<'_> {
             Act::Pass => return false,
             Act::Comment => self.comment(node),
             Act::Text => self.text(node, place),
-            Act::Unread => self.unread(node),
+            Act::Unread => self.names_in(node, None),
             Act::Name(own) => self.name(node, kind, own, place),
             Act::Visit => return self.visit(node, kind, place),
         }
@@ -224,6 +224,9 @@ impl Walk<'_> {
     /// A text, or a key that is written as one.
     fn text(&mut self, node: Node<'_>, place: Place) {
         let role = self.frames.last().and_then(|parent| role_of(place, parent));
+        if role == Some(Role::Type) && (self.spec.rules.names_types)(node, self.text) {
+            return self.names_in(node, Some(Role::Type));
+        }
         let kind = match role {
             Some(role @ Role::Key) => PieceKind::Identifier(role),
             _ => PieceKind::Text,
@@ -396,8 +399,8 @@ impl Walk<'_> {
         }
     }
 
-    /// Takes the names out of a text that the grammar does not read.
-    fn unread(&mut self, node: Node<'_>) {
+    /// Takes the names out of a text that the grammar does not read; without a role each has that of its place.
+    fn names_in(&mut self, node: Node<'_>, role: Option<Role>) {
         let start = node.start_byte();
         let text = self.text.get(node.byte_range()).unwrap_or("");
         let mut row = node.start_position().row;
@@ -411,7 +414,7 @@ impl Walk<'_> {
                 let is_name = text.get(from..).is_some_and(|t| !t.starts_with(char::is_numeric));
                 if is_name {
                     let bytes = start + from..start + at;
-                    let role = self.role_by_text(bytes.clone());
+                    let role = role.unwrap_or_else(|| self.role_by_text(bytes.clone()));
                     self.piece(bytes, row, PieceKind::Identifier(role));
                 }
             }

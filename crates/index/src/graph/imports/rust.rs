@@ -4,7 +4,12 @@ use std::collections::{HashMap, HashSet};
 
 use distiq_lang::Language;
 
-use super::{File, Paths, folder, join, offset};
+use super::{File, folder, join, offset};
+
+mod manifest;
+mod written;
+
+use manifest::Manifest;
 
 /// The crates of a project and the modules of their files.
 #[derive(Debug, Default)]
@@ -14,6 +19,10 @@ pub(crate) struct Crates {
     /// By file: its crate's root file, and its module's path in that, parts behind `::`.
     modules: HashMap<u32, (u32, String)>,
     files: HashMap<(u32, String), u32>,
+    /// By file and a path that it writes to a module, `#[path = "a.rs"] mod b;`, that module's file.
+    written: HashMap<(u32, String), u32>,
+    /// By root and the name that its package gives to a crate, that crate's root.
+    renamed: HashMap<(u32, String), u32>,
     /// Of a root that stands in a folder with others, such as a test, the first of them: modules go by that one.
     beside: HashMap<u32, u32>,
 }
@@ -32,16 +41,32 @@ impl Crates {
         let mut crates = Self::default();
         // Roots, by the folder that their modules are in.
         let mut roots: HashMap<String, u32> = HashMap::new();
-        for (path, text) in manifests.iter().filter(|(path, _)| path.ends_with("Cargo.toml")) {
-            let of = folder(path);
-            let root = ["src/lib.rs", "src/main.rs", "lib.rs"]
-                .iter()
-                .find_map(|root| Some((root, *by_path.get(join(of, root)?.as_str())?)));
-            let Some((root, at)) = root else { continue };
-            for name in ["[package]", "[lib]"].iter().filter_map(|table| name_in(text, table)) {
-                crates.names.insert(name.replace('-', "_"), at);
-            }
+        let packages: Vec<(&str, Manifest)> = manifests
+            .iter()
+            .filter(|(path, _)| path.ends_with("Cargo.toml"))
+            .map(|(path, text)| (folder(path), Manifest::read(text)))
+            .collect();
+        let file = |of: &str, path: &str| by_path.get(join(of, path)?.as_str()).copied();
+        for (of, manifest) in &packages {
+            let usual = ["src/lib.rs", "src/main.rs", "lib.rs"];
+            let mut places = manifest.library.as_deref().into_iter().chain(usual);
+            let Some((root, at)) = places.find_map(|root| Some((root, file(of, root)?))) else {
+                continue;
+            };
+            crates.names.extend(manifest.names.iter().map(|name| (name.clone(), at)));
             roots.insert(folder(&join(of, root).unwrap_or_default()).to_owned(), at);
+        }
+        for (of, manifest) in &packages {
+            let written = manifest.roots.iter().filter_map(|root| file(of, root));
+            for at in written {
+                crates.add_root(files, at, &mut roots);
+            }
+            // What builds a package is none of its modules.
+            if roots.contains_key(*of)
+                && let Some(at) = file(of, "build.rs")
+            {
+                crates.add_root(files, at, &mut roots);
+            }
         }
         crates.add_targets(&by_path, manifests, &mut roots);
         let mut by_path: Vec<(&str, u32)> = by_path.into_iter().collect();
@@ -79,7 +104,43 @@ impl Crates {
             }
             crates.modules.insert(at, (root, module));
         }
+        crates.place_written(files, &roots);
+        crates.rename(files, &packages);
         crates
+    }
+
+    /// Adds a root that a manifest names.
+    fn add_root(&mut self, files: &[File], at: u32, roots: &mut HashMap<String, u32>) {
+        let path = files.get(at as usize).map_or("", |file| &file.path);
+        let first = *roots.entry(folder(path).to_owned()).or_insert(at);
+        if first != at {
+            self.beside.insert(at, first);
+            self.modules.insert(at, (at, String::new()));
+        }
+    }
+
+    /// Adds what packages call the crates that they depend on, where that is another name.
+    fn rename(&mut self, files: &[File], packages: &[(&str, Manifest)]) {
+        let renamed: HashMap<&str, &Manifest> = packages
+            .iter()
+            .filter(|(_, manifest)| !manifest.renamed.is_empty())
+            .map(|(of, manifest)| (*of, manifest))
+            .collect();
+        let roots: HashSet<u32> = self.modules.values().map(|(root, _)| *root).collect();
+        for root in roots.into_iter().filter(|_| !renamed.is_empty()) {
+            let mut of = files.get(root as usize).map_or("", |file| folder(&file.path));
+            loop {
+                for (name, package) in renamed.get(of).into_iter().flat_map(|of| &of.renamed) {
+                    if let Some(other) = self.names.get(package).copied() {
+                        self.renamed.entry((root, name.clone())).or_insert(other);
+                    }
+                }
+                if of.is_empty() {
+                    break;
+                }
+                of = folder(of);
+            }
+        }
     }
 
     /// Adds the crates of tests, examples, benchmarks and further programs.
@@ -119,10 +180,10 @@ impl Crates {
             "crate" | "$crate" => (*root, String::new()),
             "self" => (*root, own.clone()),
             "super" => (*root, own.clone()),
-            first => match self.names.get(first) {
+            first => match self.named(*root, first) {
                 // A module beside the file goes before a crate of its name.
                 Some(other) if self.child(&(*root, own.clone()), first).is_none() => {
-                    (*other, String::new())
+                    (other, String::new())
                 }
                 _ => {
                     let here = (*root, own.clone());
@@ -149,6 +210,12 @@ impl Crates {
         Some((self.file(&module)?, parts.map(str::to_owned).collect()))
     }
 
+    /// Returns the root of the crate that a name means in another.
+    fn named(&self, root: u32, name: &str) -> Option<u32> {
+        let own = self.renamed.get(&(root, name.to_owned()));
+        own.or_else(|| self.names.get(name)).copied()
+    }
+
     /// Returns the file of a module.
     fn file(&self, (root, module): &(u32, String)) -> Option<u32> {
         let first = self.beside.get(root).copied();
@@ -159,8 +226,9 @@ impl Crates {
     }
 
     /// Returns the file of a module, if the whole path is one, or its names are within the file.
-    pub(super) fn module(&self, _: &Paths, file: u32, path: &str) -> Option<u32> {
-        self.walk(file, path).map(|(at, _)| at)
+    pub(super) fn module(&self, file: u32, path: &str) -> Option<u32> {
+        let written = || self.written.get(&(file, path.to_owned())).copied();
+        if path.ends_with(".rs") { written() } else { self.walk(file, path).map(|(at, _)| at) }
     }
 
     fn child(&self, module: &(u32, String), name: &str) -> Option<(u32, String)> {
@@ -173,14 +241,4 @@ impl Crates {
 
 fn parent(module: &str) -> String {
     module.rsplit_once("::").map_or("", |(parent, _)| parent).to_owned()
-}
-
-/// Returns the `name` in a table of a manifest.
-fn name_in(text: &str, table: &str) -> Option<String> {
-    let inner = text.split_once(table)?.1;
-    let line = inner
-        .lines()
-        .take_while(|line| !line.trim_start().starts_with('['))
-        .find_map(|line| line.trim().strip_prefix("name")?.trim_start().strip_prefix('='))?;
-    Some(line.trim().trim_matches(['"', '\'']).to_owned())
 }

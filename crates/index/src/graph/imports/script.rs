@@ -1,6 +1,8 @@
 //! Modules of JavaScript and TypeScript: relative paths, `tsconfig.json`, packages of the project.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
+
+use serde_json::Value;
 
 use super::{Paths, folder, join};
 
@@ -26,6 +28,9 @@ const ENDS: [&str; 18] = [
     ".vue",
 ];
 
+/// The most configurations that one is made of.
+const MAX_EXTENDED: usize = 16;
+
 /// What configuration tells of modules.
 #[derive(Debug, Default)]
 pub(crate) struct Configs {
@@ -39,10 +44,10 @@ pub(crate) struct Configs {
 impl Configs {
     pub(super) fn new(manifests: &[(String, String)]) -> Self {
         let mut configs = Self::default();
+        let mut read: BTreeMap<&str, Value> = BTreeMap::new();
         for (path, text) in manifests {
             let name = path.rsplit('/').next().unwrap_or(path);
-            let Ok(json) = serde_json::from_str::<serde_json::Value>(&without_comments(text))
-            else {
+            let Ok(json) = serde_json::from_str::<Value>(&without_comments(text)) else {
                 continue;
             };
             let of = folder(path).to_owned();
@@ -54,21 +59,60 @@ impl Configs {
                     .collect();
                 exports(json.get("exports"), &mut entries);
                 configs.packages.insert(name.to_owned(), (of, entries));
-            } else if name.ends_with("config.json") {
-                configs.add_options(&of, json.get("compilerOptions"));
+            } else {
+                read.insert(path, json);
+            }
+        }
+        for path in read.keys().filter(|path| path.ends_with("config.json")) {
+            let name = path.rsplit('/').next().unwrap_or(path);
+            if matches!(name, "tsconfig.json" | "jsconfig.json") {
+                configs.add_options(path, &read);
             }
         }
         configs
     }
 
-    fn add_options(&mut self, of: &str, options: Option<&serde_json::Value>) {
-        let Some(options) = options else { return };
-        let base = options.get("baseUrl").and_then(|base| base.as_str());
-        let from = base.and_then(|base| join(of, base));
-        if let Some(from) = &from {
-            self.bases.insert(of.to_owned(), from.clone());
+    /// Takes in what a configuration says itself, else what those that it extends or is made of say.
+    fn add_options(&mut self, path: &str, read: &BTreeMap<&str, Value>) {
+        let of = folder(path);
+        let mut open = vec![path.to_owned()];
+        let mut seen: Vec<String> = Vec::new();
+        while let Some(path) = open.pop().filter(|_| seen.len() < MAX_EXTENDED) {
+            let json = read.get(path.as_str()).filter(|_| !seen.contains(&path));
+            let Some(json) = json else { continue };
+            if let Some(options) = json.get("compilerOptions") {
+                self.add_paths(of, folder(&path), options);
+            }
+            // The last of several goes before the others; parts of a solution behind them.
+            for key in ["references", "extends"] {
+                let list = match json.get(key) {
+                    Some(Value::Array(list)) => list.iter().collect(),
+                    Some(one) => vec![one],
+                    None => Vec::new(),
+                };
+                let named = list.into_iter().filter_map(|of| match of {
+                    Value::String(path) => Some(path.as_str()),
+                    // Of the other folder's files that one's own configuration tells.
+                    of => of.get("path")?.as_str().filter(|path| path.ends_with(".json")),
+                });
+                open.extend(named.filter(|named| named.starts_with('.')).filter_map(|named| {
+                    let path = join(folder(&path), named)?;
+                    let ends = ["", ".json", "/tsconfig.json"].iter();
+                    ends.map(|end| format!("{path}{end}")).find(|at| read.contains_key(at.as_str()))
+                }));
+            }
+            seen.push(path);
         }
-        let from = from.unwrap_or_else(|| of.to_owned());
+    }
+
+    /// Adds the options that a configuration in `from` gives to the files in `of`, unless they are known.
+    fn add_paths(&mut self, of: &str, from: &str, options: &Value) {
+        let base = options.get("baseUrl").and_then(|base| base.as_str());
+        let base = base.and_then(|base| join(from, base));
+        if let Some(base) = &base {
+            self.bases.entry(of.to_owned()).or_insert_with(|| base.clone());
+        }
+        let from = base.unwrap_or_else(|| from.to_owned());
         let Some(paths) = options.get("paths").and_then(|paths| paths.as_object()) else { return };
         let mut list = Vec::new();
         for (pattern, targets) in paths {
@@ -76,8 +120,8 @@ impl Configs {
             let targets = targets.filter_map(|target| join(&from, target)).collect();
             list.push((pattern.clone(), targets));
         }
-        list.sort_by_key(|(pattern, _)| std::cmp::Reverse(pattern.len()));
-        self.paths.insert(of.to_owned(), list);
+        list.sort_by_key(|(pattern, _): &(String, _)| std::cmp::Reverse(pattern.len()));
+        self.paths.entry(of.to_owned()).or_insert(list);
     }
 
     /// Returns the file of the module that `from` means in the file at `path`.
@@ -149,12 +193,12 @@ fn at(paths: &Paths, path: &str) -> Option<u32> {
 }
 
 /// Takes the paths out of a package's `exports`.
-fn exports(value: Option<&serde_json::Value>, entries: &mut Vec<String>) {
-    let mut open: Vec<&serde_json::Value> = value.into_iter().collect();
+fn exports(value: Option<&Value>, entries: &mut Vec<String>) {
+    let mut open: Vec<&Value> = value.into_iter().collect();
     while let Some(value) = open.pop().filter(|_| entries.len() < 64) {
         match value {
-            serde_json::Value::String(path) => entries.push(path.clone()),
-            serde_json::Value::Object(map) => open.extend(map.values().take(64)),
+            Value::String(path) => entries.push(path.clone()),
+            Value::Object(map) => open.extend(map.values().take(64)),
             _ => {}
         }
     }

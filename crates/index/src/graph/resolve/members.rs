@@ -6,6 +6,45 @@ use super::super::{File, Owner, SymbolId, is_class, is_function, offset};
 use super::values::passes_through;
 use super::{Resolver, Spot, Thing, is_script};
 
+/// Names that are in scope in each file of Rust and may lead a path.
+const PRELUDE: [&str; 29] = [
+    "AsMut",
+    "AsRef",
+    "Box",
+    "Clone",
+    "Copy",
+    "Default",
+    "DoubleEndedIterator",
+    "Drop",
+    "Eq",
+    "ExactSizeIterator",
+    "Extend",
+    "Fn",
+    "FnMut",
+    "FnOnce",
+    "From",
+    "FromIterator",
+    "Into",
+    "IntoIterator",
+    "Iterator",
+    "Option",
+    "Ord",
+    "PartialEq",
+    "PartialOrd",
+    "Result",
+    "String",
+    "ToOwned",
+    "ToString",
+    "TryFrom",
+    "Vec",
+];
+
+/// Tells whether a name that nothing in a file of Rust tells of, before a `::`, is of another crate: a crate's own name,
+/// or what the standard library brings into every file. A type may be made by a macro.
+fn is_of_others(name: &str) -> bool {
+    !name.starts_with(char::is_uppercase) || PRELUDE.binary_search(&name).is_ok()
+}
+
 impl<'g> Resolver<'g> {
     /// Returns the members that a mention behind a dot means; `None` where nothing tells whose they are.
     pub(super) fn member_of_owner(
@@ -57,17 +96,24 @@ impl<'g> Resolver<'g> {
                 let last = of.facts.mentions.get(before)?;
                 let is_plain = !last.is_joined && self.is_plain_owner(of, before);
                 if last.is_joined || last.owner != Owner::None && !is_plain {
-                    self.member_of_owner(file, before, depth + 1)?
+                    match self.member_of_owner(file, before, depth + 1) {
+                        // What a path of another crate holds is of that crate, too.
+                        Some(none) if none.is_empty() && found.is_in_path => vec![Thing::Outside],
+                        things => things.unwrap_or_default(),
+                    }
                 } else if last.role() == Role::Import {
                     return None;
                 } else {
-                    self.name_in(file, Some(before), of.name(before)?, depth + 1)
+                    let name = of.name(before)?;
+                    let things = self.name_in(file, Some(before), name, depth + 1);
+                    let is_outside = things.is_empty() && of.leads_path(before, name);
+                    if is_outside && is_of_others(name) { vec![Thing::Outside] } else { things }
                 }
             }
         };
-        let things = self.settled_all(things, depth + 1);
+        let mut things = self.settled_all(things, depth + 1);
         if things.is_empty() {
-            return None;
+            things.push(self.package_before(file, mention).filter(|_| found.is_joined)?);
         }
         if things.iter().all(|thing| *thing == Thing::Outside) {
             return Some(Vec::new());
@@ -131,7 +177,7 @@ impl<'g> Resolver<'g> {
                     let is_unread = members.is_empty() && !self.is_whole(*id);
                     found.extend(members.into_iter().map(Thing::Symbol));
                     if is_unread {
-                        found.push(Thing::Outside);
+                        found.push(self.of_others(*id, name).unwrap_or(Thing::Outside));
                     }
                 }
                 Thing::Told(spot, Told::Object(number)) => {
@@ -188,6 +234,18 @@ impl<'g> Resolver<'g> {
             let whole = self.settled_all(whole, depth + 1);
             found.extend(self.members_of(&whole, name, depth + 1));
         }
+    }
+
+    /// Returns a member that a class has by a type of others with arguments: `get` of `class Leaves extends ArrayList<Leaf>`.
+    fn of_others(&self, id: SymbolId, name: &str) -> Option<Thing<'g>> {
+        self.graph.family_above(id).into_iter().find_map(|class| {
+            let symbol = self.graph.symbol(class).filter(|symbol| symbol.kind == "class")?;
+            let file = self.graph.files.get(symbol.file as usize)?;
+            let told = file.facts.units.get(symbol.unit? as usize)?.told.as_deref()?;
+            let spot = Spot { file: symbol.file, mention: symbol.mention };
+            let is_told = matches!(told, Told::Type(_, arguments) if !arguments.is_empty());
+            is_told.then(|| Thing::Of(Thing::Told(spot, told).into(), name.to_owned()))
+        })
     }
 
     /// Returns a class's members of a name, those of what it stands for too.

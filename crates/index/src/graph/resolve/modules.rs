@@ -7,6 +7,9 @@ use distiq_lang::{Language, WHOLE};
 use super::super::{File, SymbolId, offset};
 use super::{MAX_MEANT, Resolver, Thing, is_packaged, is_script};
 
+/// The most parts of a package's name.
+const MAX_PARTS: usize = 16;
+
 impl<'g> Resolver<'g> {
     /// Returns what an import binds: a name of its module, or the module.
     pub(super) fn through_import(
@@ -46,6 +49,13 @@ impl<'g> Resolver<'g> {
             let found = self.rust_path(file, &format!("{}::{name}", import.from), depth + 1);
             return if found.is_empty() { vec![Thing::Outside] } else { found };
         }
+        if is_packaged(of.language)
+            && let Some(classes) = self.classes_behind(files, &import.from, None)
+        {
+            let members = classes.iter().flat_map(|class| self.graph.member(*class, name));
+            let found: Vec<Thing<'g>> = members.map(Thing::Symbol).collect();
+            return if found.is_empty() { vec![Thing::Outside] } else { found };
+        }
         let found = self.in_modules(files, &path, name, depth + 1);
         if !found.is_empty() {
             return found;
@@ -63,6 +73,59 @@ impl<'g> Resolver<'g> {
             .map(Thing::Symbol)
             .collect();
         if found.is_empty() { vec![Thing::Outside] } else { found }
+    }
+
+    /// Returns the classes that a path means behind its package, `C.D` of `a.b.C.D`; with a name as far as that.
+    /// `None` where it is a package alone, or the name is of the package.
+    pub(super) fn classes_behind(
+        &self,
+        files: &[u32],
+        path: &str,
+        upto: Option<&str>,
+    ) -> Option<Vec<SymbolId>> {
+        let path = path.replace('\\', ".");
+        let (package, names) = self.graph.paths.package_of(&path);
+        self.graph.paths.packages.get(package)?;
+        let last = match upto {
+            Some(name) => names.iter().position(|own| *own == name)?,
+            None => names.len().checked_sub(1)?,
+        };
+        let first = self.top_of(names.first()?, files, &|_| true);
+        let first = first.into_iter().filter_map(|thing| match thing {
+            Thing::Symbol(id) => Some(id),
+            _ => None,
+        });
+        let inner = names.get(1..=last)?;
+        Some(inner.iter().fold(first.collect(), |classes: Vec<SymbolId>, name| {
+            classes.iter().flat_map(|class| self.graph.member(*class, name)).collect()
+        }))
+    }
+
+    /// Returns the package whose member a name is that stands behind a package's whole name, `a.b.C`; in what only begins
+    /// a package's name, nothing of the project. `None` where the names before it are none of a package.
+    pub(super) fn package_before(&self, file: u32, mention: usize) -> Option<Thing<'g>> {
+        let of = self.graph.files.get(file as usize)?;
+        let has_paths = matches!(
+            of.language,
+            Some(Language::Java | Language::Kotlin | Language::Scala | Language::CSharp)
+        );
+        has_paths.then_some(())?;
+        let mut names = Vec::new();
+        let mut at = mention;
+        while of.facts.mentions.get(at)?.is_joined && names.len() < MAX_PARTS {
+            at = at.checked_sub(1)?;
+            names.push(of.name(at)?);
+        }
+        names.reverse();
+        let path = names.join(".");
+        let files = self.graph.paths.packages.get(&path);
+        if files.is_none() && !self.graph.paths.above_packages.contains(&path) {
+            return None;
+        }
+        if !self.name_in(file, Some(at), names.first()?, 1).is_empty() {
+            return None;
+        }
+        Some(files.map_or(Thing::Outside, |files| Thing::Module(files.clone(), path)))
     }
 
     /// Returns what a module's files export under a name.
@@ -192,10 +255,16 @@ impl<'g> Resolver<'g> {
         }
     }
 
-    /// Tells whether an import of a whole module binds one of some symbols.
-    pub(in super::super) fn binds(&self, file: u32, import: usize, group: &[SymbolId]) -> bool {
+    /// Tells whether an import binds one of some symbols: by a name of it, or as a whole module.
+    pub(in super::super) fn binds(
+        &self,
+        file: u32,
+        import: usize,
+        place: Option<usize>,
+        group: &[SymbolId],
+    ) -> bool {
         self.steps.set(0);
-        let modules = self.through_import(file, import, None, 0).into_iter();
+        let modules = self.through_import(file, import, place, 0).into_iter();
         modules.flat_map(|thing| self.whole(thing)).any(|thing| match thing {
             Thing::Symbol(id) => group.contains(&self.graph.defined(id)),
             _ => false,

@@ -25,14 +25,18 @@ impl<'g> Resolver<'g> {
         if let Some(found) = self.in_scopes(file, unit, mention, name) {
             return found;
         }
-        let symbols = self.graph.top(of, name);
+        let leads = mention.is_some_and(|mention| of.leads_path(mention, name));
+        let symbols = self.graph.top(of, name).iter().copied();
+        let symbols: Vec<SymbolId> =
+            symbols.filter(|id| !leads || self.has_paths(*id)).take(MAX_MEANT).collect();
         if !symbols.is_empty() {
-            let first = symbols.iter().take(MAX_MEANT);
-            let mut found: Vec<Thing<'g>> = first.map(|id| Thing::Symbol(*id)).collect();
+            let mut found: Vec<Thing<'g>> = symbols.iter().map(|id| Thing::Symbol(*id)).collect();
             if symbols.iter().all(|id| self.is_inline_module(*id)) {
                 found.splice(..0, self.imported_beside(of, file, name, depth + 1));
             }
-            return found;
+            if !found.is_empty() {
+                return found;
+            }
         }
         let imported = of.imported(name).filter(|(at, _)| !of.is_own_export(*at));
         let found: Vec<Thing<'g>> = imported
@@ -60,6 +64,16 @@ impl<'g> Resolver<'g> {
                 }
                 _ => String::new(),
             };
+            let classes = Some(&import.from).filter(|_| is_packaged(of.language));
+            let classes = classes.and_then(|from| self.classes_behind(files, from, None));
+            if let Some(classes) = classes {
+                let members = classes.iter().flat_map(|class| self.graph.member(*class, name));
+                let found: Vec<Thing<'g>> = members.map(Thing::Symbol).collect();
+                if !found.is_empty() {
+                    return found;
+                }
+                continue;
+            }
             let mut found = self.in_modules(files, &path, name, depth + 1);
             if found.is_empty() && of.language == Some(Language::Rust) {
                 // All variants of an enumeration.
@@ -87,10 +101,14 @@ impl<'g> Resolver<'g> {
             .map(|m| m.name)
             .filter(|id| of.facts.names.get(*id as usize) == Some(name));
         let id = id.or_else(|| of.facts.names.place(name))?;
+        // Of locals, only a variable of types leads a path.
+        let is_value = mention.is_some_and(|mention| of.leads_path(mention, name))
+            && !name.starts_with(char::is_uppercase);
+        let locals = |unit: Option<u32>| of.locals.get(unit, id).filter(|_| !is_value);
         let mut next = unit;
         let mut is_inner = true;
         loop {
-            if let Some(found) = of.locals.get(next, id) {
+            if let Some(found) = locals(next) {
                 // A comprehension of Python names its items behind their use.
                 let is_before = |at: &u32| match (of.language, mention) {
                     (Some(Language::Python), _) | (_, None) => {
@@ -154,10 +172,17 @@ impl<'g> Resolver<'g> {
             is_inner = is_inner && !is_function(kind);
             next = of.facts.units.get(at as usize)?.parent;
             if next.is_none() {
-                let found = of.locals.get(None, id).and_then(|mut found| found.next());
+                let found = locals(None).and_then(|mut found| found.next());
                 return found.map(|at| vec![Thing::Local(file, at)]);
             }
         }
+    }
+
+    /// Tells whether a symbol of Rust may stand before a `::`: a module, a type, not a function or a value.
+    fn has_paths(&self, id: SymbolId) -> bool {
+        self.graph
+            .symbol(id)
+            .is_some_and(|symbol| is_class(&symbol.kind) || symbol.kind == "module")
     }
 
     /// Tells whether a mention stands in the value that a local of Rust or Go is given: the local is not in scope
@@ -259,6 +284,15 @@ impl<'g> Resolver<'g> {
         let is_in = |id: &&SymbolId| self.graph.symbol(**id).is_some_and(|s| is_in(s.file));
         let found = named.iter().filter(is_in).filter(is_top);
         found.take(MAX_MEANT).map(|id| Thing::Symbol(*id)).collect()
+    }
+}
+
+impl File {
+    /// Tells whether a mention of a name in Rust stands before a `::`, where no variable and no function is meant.
+    pub(crate) fn leads_path(&self, mention: usize, name: &str) -> bool {
+        self.language == Some(Language::Rust)
+            && self.facts.mentions.get(mention + 1).is_some_and(|next| next.is_in_path)
+            && self.name(mention) == Some(name)
     }
 }
 

@@ -1,15 +1,6 @@
 //! Rust, Go and C, whose names language servers resolve by types.
 
-use super::{check, graph_of};
-
-/// Returns the places that use a symbol, as `PATH:LINE`.
-fn used(files: &str, symbol: &str) -> Vec<String> {
-    let graph = graph_of(files);
-    let ids = graph.find(symbol);
-    assert_eq!(ids.len(), 1, "{symbol}");
-    let found = graph.references(ids[0]).into_iter();
-    found.map(|(file, line, _)| format!("{}:{line}", graph.file_path(file).unwrap())).collect()
-}
+use super::{check, graph_of, used};
 
 #[test]
 fn bounds_without_end_are_read_as_far_as_they_tell() {

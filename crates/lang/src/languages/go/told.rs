@@ -34,6 +34,7 @@ pub(crate) static TELLS: Tells = Tells {
         ("parenthesized_type", Read::In("")),
         ("slice_type", Read::List("element")),
         ("array_type", Read::List("element")),
+        ("implicit_length_array_type", Read::List("element")),
         ("map_type", Read::List("value")),
         ("channel_type", Read::List("value")),
         ("generic_type", Read::Generic("type", "type_arguments")),

@@ -1,6 +1,6 @@
 //! Modules by `require` and `module.exports`, as Node has them.
 //!
-//! What `require` binds is an import, and what is assigned to the exports is an export of the file's own name, so that
+//! What `require` or an awaited `import` binds is an import, and what is assigned to the exports is an export of the file's own name, so that
 //! both are followed as those of `import` and `export` are. A module that is one value as a whole,
 //! `module.exports = a`, exports it as [`WHOLE`].
 
@@ -160,11 +160,17 @@ pub(super) fn is_required(value: Node<'_>, text: &str) -> bool {
     from_of(value, text).is_some() || member_of_required(value, text).is_some()
 }
 
-/// Returns the module of `require("m")`.
+/// Returns the module of `require("m")` and of `await import("m")`.
 fn from_of(node: Node<'_>, text: &str) -> Option<String> {
+    let bare = Some(node).filter(|node| node.kind() == "parenthesized_expression");
+    let bare = bare.and_then(|node| node.named_child(0)).unwrap_or(node);
+    let awaited = Some(bare).filter(|node| node.kind() == "await_expression");
+    let awaited = awaited.and_then(|node| node.named_child(0));
+    let node = awaited.unwrap_or(node);
     (node.kind() == "call_expression").then_some(())?;
     let function = text.get(node.child_by_field_name("function")?.byte_range());
-    (function == Some("require")).then_some(())?;
+    let loads = if awaited.is_some() { "import" } else { "require" };
+    (function == Some(loads)).then_some(())?;
     let argument = node.child_by_field_name("arguments")?.named_child(0)?;
     if argument.kind() == "string" { unquoted(argument, text) } else { None }
 }

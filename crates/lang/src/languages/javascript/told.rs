@@ -74,6 +74,7 @@ pub(crate) static TELLS: Tells = Tells {
         ("object_pattern", Pattern::Members),
         ("pair_pattern", Pattern::Pair("key", "value")),
         ("array_pattern", Pattern::Parts),
+        ("rest_pattern", Pattern::Rest),
         ("assignment_pattern", Pattern::In("left")),
         ("object_assignment_pattern", Pattern::In("left")),
         ("required_parameter", Pattern::In("pattern")),

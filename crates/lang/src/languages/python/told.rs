@@ -38,6 +38,8 @@ pub(crate) static TELLS: Tells = Tells {
         ("tuple_pattern", Pattern::Parts),
         ("list_pattern", Pattern::Parts),
         ("as_pattern_target", Pattern::In("")),
+        ("list_splat_pattern", Pattern::Further),
+        ("dictionary_splat_pattern", Pattern::Further),
     ],
     binds: &[
         ("assignment", Bind::Value("left", "type", "right")),

@@ -26,6 +26,15 @@ impl Teller<'_> {
                     self.bind(inner, told, found, depth + 1);
                 }
             }
+            Pattern::Rest | Pattern::Further => {
+                let told = match how {
+                    Pattern::Further => Told::List(Box::new(told.clone())),
+                    _ => told.clone(),
+                };
+                if let Some(inner) = children(pattern).into_iter().next_back() {
+                    self.bind(inner, &told, found, depth + 1);
+                }
+            }
             Pattern::Parts => {
                 let parts = children(pattern);
                 // `x := f()`, where more names could stand.
@@ -33,7 +42,12 @@ impl Teller<'_> {
                     return self.bind(*only, told, found, depth + 1);
                 }
                 for (at, part) in (0_u8..).zip(parts) {
-                    let told = Told::Part(Box::new(told.clone()), at);
+                    let is_rest =
+                        matches!(self.table.kind(part.kind_id()).pattern, Some(Pattern::Rest));
+                    let told = match is_rest {
+                        true => Told::List(Box::new(Told::Item(Box::new(told.clone())))),
+                        false => Told::Part(Box::new(told.clone()), at),
+                    };
                     self.bind(part, &told, found, depth + 1);
                 }
             }
@@ -149,6 +163,16 @@ impl Teller<'_> {
                     let told = Told::Member(Box::new(of), self.text(name).to_owned());
                     found.meant.push((offset(name.start_byte()), told));
                 }
+                return;
+            }
+            Bind::Bounded => {
+                let all: Vec<Node<'_>> =
+                    children(node).into_iter().filter(|node| !node.is_extra()).collect();
+                let name = all.iter().find(|name| self.is_name(**name));
+                let last = all.last().filter(|last| Some(*last) != name);
+                // Without a bound it may be anything.
+                let told = last.map_or(Told::Outside, |of| self.read(*of, As::Type, 0));
+                found.told.extend(name.map(|name| (offset(name.start_byte()), told)));
                 return;
             }
             Bind::Bound(name, of) => {

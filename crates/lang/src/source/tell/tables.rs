@@ -78,6 +78,8 @@ pub(crate) enum Bind {
     Associated(&'static str),
     /// A variable of types by its name, and what it must be; it is defined elsewhere in the item.
     Bound(&'static str, &'static str),
+    /// A variable of types, the first name in it, and what it must be, which stands last in it.
+    Bounded,
 }
 
 /// How a pattern gives parts of a value to names.
@@ -94,6 +96,10 @@ pub(crate) enum Pattern {
     In(&'static str),
     /// As the last pattern in it.
     Last,
+    /// What is left of a list, in the last name in it; of a parameter the list, as its type says.
+    Rest,
+    /// A list of all further arguments, of which the parameter's type is that of each.
+    Further,
     /// What is inside of the value: `Some(x)`.
     Inner,
     /// Members of a type: of the field.
