@@ -1,12 +1,15 @@
 //! Questions over code and documents: what a model gets to read, and whether its answer keeps to it.
 
-use std::collections::{BTreeSet, HashSet};
+mod cited;
+
+use std::collections::HashSet;
 use std::fmt::Write as _;
 
 use distiq_base::paths::one_line;
 use distiq_base::{Content, Message, Request, Role, SystemBlock};
-use distiq_index::words::Analyzer;
 use distiq_index::{IndexError, Query, Snapshot, is_document};
+
+pub use cited::{Citation, citations};
 
 /// Most passages.
 const MAX_PASSAGES: usize = 40;
@@ -163,97 +166,6 @@ pub fn request(question: &str, passages: &[Passage]) -> Request {
     }
 }
 
-/// A place that an answer names, and whether it bears what the answer says.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
-pub struct Citation {
-    /// As it stands in the answer.
-    pub path: String,
-    /// 1-based.
-    pub start_line: u32,
-    /// 1-based.
-    pub end_line: u32,
-    /// Of a document with pages, the 1-based page that it begins on.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub page: Option<u32>,
-    /// The 1-based page that it ends on.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub end_page: Option<u32>,
-    /// Why it does not hold; `None` where it does.
-    pub fault: Option<&'static str>,
-}
-
-/// Returns the places that an answer names, each once, held against what its model was shown.
-pub fn citations(answer: &str, passages: &[Passage]) -> Vec<Citation> {
-    let analyzer = Analyzer::default();
-    let mut found: Vec<Citation> = Vec::new();
-    let mut from = 0;
-    for (at, _) in answer.match_indices('[') {
-        let Some(inside) = answer.get(at + 1..).and_then(|rest| rest.split_once(']')) else {
-            break;
-        };
-        let Some((path, start_line, end_line)) = parse(inside.0) else { continue };
-        let before = answer.get(from..at).unwrap_or_default();
-        let sentence = before.rsplit(['.', '\n', ';']).find(|part| !part.trim().is_empty());
-        let fault =
-            fault((path, start_line, end_line), sentence.unwrap_or_default(), passages, &analyzer);
-        let page_of = |line: u32| {
-            let mut passages = passages.iter();
-            let holds = |it: &&Passage| {
-                one_line(&it.path) == path && (it.start_line..=it.end_line).contains(&line)
-            };
-            passages.find(holds).and_then(|passage| passage.page_at(line))
-        };
-        let (page, end_page) = (page_of(start_line), page_of(end_line).or(page_of(start_line)));
-        from = at + 1 + inside.0.len() + 1;
-        let citation =
-            Citation { path: path.to_owned(), start_line, end_line, page, end_page, fault };
-        let is_same = |other: &&mut Citation| {
-            (&other.path, other.start_line, other.end_line)
-                == (&citation.path, start_line, end_line)
-        };
-        match found.iter_mut().find(is_same) {
-            // One sentence that it bears is enough.
-            Some(other) if citation.fault.is_none() => other.fault = None,
-            Some(_) => {}
-            None => found.push(citation),
-        }
-    }
-    found
-}
-
-/// Reads `path:12` or `path:12-15`.
-fn parse(text: &str) -> Option<(&str, u32, u32)> {
-    let (path, lines) = text.rsplit_once(':')?;
-    let (start, end) = lines.split_once(['-', '–']).unwrap_or((lines, lines));
-    let number = |text: &str| text.trim().trim_start_matches('L').parse::<u32>().ok();
-    Some((path.trim().trim_matches('`'), number(start)?, number(end)?))
-        .filter(|it| !it.0.is_empty())
-}
-
-fn fault(
-    (path, start, end): (&str, u32, u32),
-    sentence: &str,
-    passages: &[Passage],
-    analyzer: &Analyzer,
-) -> Option<&'static str> {
-    let mut of_file = passages.iter().filter(|passage| one_line(&passage.path) == path).peekable();
-    if of_file.peek().is_none() {
-        return Some("no such source");
-    }
-    let Some(passage) =
-        of_file.find(|p| start <= end && start >= p.start_line && end <= p.end_line)
-    else {
-        return Some("no such lines");
-    };
-    let (first, last) =
-        (place(start - passage.start_line + 1), place(end - passage.start_line + 1));
-    let lines: Vec<&str> = passage.text.lines().skip(first).take(last - first + 1).collect();
-    let held: BTreeSet<String> = analyzer.analyze(&lines.join("\n")).into_iter().collect();
-    let said = analyzer.analyze(sentence);
-    let is_borne = said.is_empty() || said.iter().any(|term| held.contains(term));
-    (!is_borne).then_some("the lines hold none of the statement's words")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -273,28 +185,6 @@ mod tests {
     }
 
     #[test]
-    fn citations_are_held_against_the_sources() {
-        let check = |answer: &str, expected: &[Option<&str>]| {
-            let faults: Vec<_> = citations(answer, &sources()).iter().map(|it| it.fault).collect();
-            assert_eq!(faults, expected, "{answer}");
-        };
-        check("Prices are summed [src/cart.py:10-12].", &[None]);
-        check(
-            "The total adds prices [src/cart.py:11]. It is a sum [`src/cart.py`:12].",
-            &[None, None],
-        );
-        check(
-            "Taxes are paid to zebras [src/cart.py:10].",
-            &[Some("the lines hold none of the statement's words")],
-        );
-        check("Prices [src/cart.py:13].", &[Some("no such lines")]);
-        check("Prices [src/shop.py:1].", &[Some("no such source")]);
-        check("See [the manual] and [1:2:x] or [:3].", &[]);
-        check("Prices [src/cart.py:12-10].", &[Some("no such lines")]);
-        check("an open [bracket", &[]);
-    }
-
-    #[test]
     fn places_in_documents_have_pages() {
         let text = "one\ntwo\n\u{c}three\nfour\n\u{c}\u{c}five\n";
         assert_eq!([0, 1, 2, 3, 4].map(|line| page_of(text, line)), [1, 1, 2, 2, 4]);
@@ -309,7 +199,7 @@ mod tests {
             text: "two\nthree\nfour\nfive\n".into(),
         };
         let pages = |answer: &str| {
-            let citation = citations(answer, std::slice::from_ref(&passage)).remove(0);
+            let citation = citations(answer, std::slice::from_ref(&passage), "/p").remove(0);
             (citation.page, citation.end_page)
         };
         assert_eq!(pages("two [a.pdf:2]"), (Some(1), Some(1)));

@@ -62,6 +62,23 @@ fn a_model_answers_from_the_sources_and_its_citations_are_checked() {
 }
 
 #[test]
+fn places_are_checked_in_whatever_form_the_answer_names_them() {
+    let answer = "Cookies are read by splitting [src/http.py:1-2, ./src/http.py:3] at 12:30 \
+        (docs/note.txt:99). A session ends: `docs/guide.md:77`.";
+    let ran =
+        Desk::saying(answer).ask(&["how are cookies of a header parsed, when ends a session"]);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    assert!(ran.out.ends_with("Sources:\n  src/http.py:1-2\n  src/http.py:3-3\n"), "{}", ran.out);
+    assert_eq!(ran.err.matches("does not hold").count(), 2, "{}", ran.err);
+    for told in [
+        "[docs/note.txt:99-99] does not hold: no such source",
+        "[docs/guide.md:77-77] does not hold: no such lines",
+    ] {
+        assert!(ran.err.contains(told), "{}", ran.err);
+    }
+}
+
+#[test]
 fn the_questions_of_a_project_are_removed_and_no_others() {
     use std::os::unix::fs::PermissionsExt;
 

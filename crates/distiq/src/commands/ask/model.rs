@@ -99,7 +99,7 @@ fn take(receipt: Receipt, assembler: Assembler, answered: &mut Answered) -> Resu
             _ => None,
         })
         .collect();
-    answered.citations = sources::citations(&text, &answered.sources);
+    answered.citations = sources::citations(&text, &answered.sources, &answered.root);
     answered.answer = Some(text);
     answered.provider = Some(receipt.provider);
     answered.model = Some(receipt.model);
