@@ -57,6 +57,54 @@ const NAMES: &[&str] = &[
     "wp-config.php",
 ];
 
+/// What files are called that hold nothing else, where they hold data.
+const STEMS: &[&str] = &[
+    "secret",
+    "secrets",
+    ".secret",
+    ".secrets",
+    "client_secret",
+    "client_secrets",
+    "password",
+    "passwords",
+    "passwd",
+    "passphrase",
+    "credential",
+    "credentials",
+    "creds",
+    "api_key",
+    "api_keys",
+    "api-key",
+    "api-keys",
+    "apikey",
+    "apikeys",
+    "service_account",
+    "service-account",
+];
+
+/// Endings of data.
+const DATA: &[&str] = &[
+    "json",
+    "json5",
+    "jsonc",
+    "yaml",
+    "yml",
+    "toml",
+    "ini",
+    "cfg",
+    "conf",
+    "config",
+    "properties",
+    "xml",
+    "csv",
+    "tsv",
+    "txt",
+    "text",
+    "plist",
+    "dat",
+    "bak",
+];
+
 /// Endings of key files.
 const ENDINGS: &[&str] = &[
     ".pem",
@@ -153,6 +201,7 @@ impl<'a> SecretFolder<'a> {
         let public = name.ends_with(".pub") || name == "known_hosts";
         (self.is_closed && !public)
             || ENDINGS.iter().any(|ending| name.ends_with(ending))
+            || self.is_of_secrets(name)
             || is_history(name)
             || name.strip_suffix(".env").is_some_and(|kind| !SAMPLES.contains(&kind))
             || name.contains("firebase-adminsdk") && name.ends_with(".json")
@@ -164,6 +213,13 @@ impl<'a> SecretFolder<'a> {
             || name.starts_with("keyrings") && self.text.ends_with("share")
             || name.starts_with("ssh_host_") && name.ends_with("_key")
             || self.is_environment(file)
+    }
+
+    /// Tells whether a file of data is called after secrets; Helm's templates of them hold none.
+    fn is_of_secrets(&self, name: &str) -> bool {
+        name.rsplit_once('.').is_some_and(|(stem, ending)| {
+            STEMS.contains(&stem) && DATA.contains(&ending) && !self.path.ends_with("templates")
+        })
     }
 
     /// The memory and environment of processes.
@@ -228,6 +284,12 @@ mod tests {
             "prod.env",
             "a/terraform.tfvars",
             "x-firebase-adminsdk-1.json",
+            "secret.json",
+            "conf/Secrets.yaml",
+            "passwords.txt",
+            "deploy/credentials.ini",
+            "client_secret.json",
+            "api_keys.csv",
         ] {
             assert!(is_secret(Path::new(secret)), "{secret}");
         }
@@ -247,6 +309,11 @@ mod tests {
             "environment.envoy",
             "terraform.tfvars.example",
             "/proc/maps",
+            "secret.rs",
+            "passwords.py",
+            "secrets.example.json",
+            "passwords.md",
+            "chart/templates/secret.yaml",
         ] {
             assert!(!is_secret(Path::new(plain)), "{plain}");
         }

@@ -50,7 +50,8 @@ const FORMS: &[Form] = &[
     form("sk_live_", is_plain, 16),
     form("rk_live_", is_plain, 16),
     mixed("sk-", is_slug, 32),
-    mixed("hf_", is_plain, 30),
+    form("hf_", is_plain, 30),
+    form("api_org_", is_plain, 30),
     mixed("npm_", is_plain, 36),
     mixed("pypi-", is_slug, 50),
     mixed("SG.", is_dotted, 60),
@@ -61,6 +62,20 @@ const FORMS: &[Form] = &[
     mixed("dop_v1_", is_plain, 40),
     mixed("lin_api_", is_plain, 30),
     mixed("dp.pt.", is_plain, 30),
+    mixed("shpat_", is_plain, 32),
+    mixed("shpca_", is_plain, 32),
+    mixed("shppa_", is_plain, 32),
+    mixed("shpss_", is_plain, 32),
+    mixed("shpua_", is_plain, 32),
+    mixed("ya29.", is_dotted, 30),
+    mixed("whsec_", is_plain, 32),
+    mixed("dckr_pat_", is_slug, 27),
+    mixed("glrt-", is_slug, 20),
+    mixed("nvapi-", is_slug, 40),
+    mixed("pplx-", is_plain, 40),
+    mixed("ntn_", is_plain, 40),
+    mixed("sq0atp-", is_slug, 22),
+    mixed("sq0csp-", is_slug, 43),
 ];
 /// Forms that are looked at by steps of their own.
 const PRIVATE_KEY: &str = "-----BEGIN ";
@@ -275,6 +290,9 @@ mod tests {
             (format!("sk-proj-{long}"), "sk-"),
             (format!("sk-ant-api03-{long}"), "sk-"),
             ("sk_live_yPyLtxqmvBhiJaTUyYfKlcxD".to_owned(), "sk_live_"),
+            (format!("hf_{}Xy", "aBcD".repeat(8)), "hf_"),
+            (format!("shpat_{}", "1f2e".repeat(8)), "shpat_"),
+            (format!("ya29.a0{}", "aB-1".repeat(12)), "ya29."),
             (format!("345278323:AA{}z", "a1B2".repeat(8)), "345278323:AA"),
             (format!("eyJhbGciOiJIUzI1NiJ9.eyJ{long}.{long}"), "eyJ"),
         ] {
@@ -299,6 +317,7 @@ mod tests {
             "-----BEGIN CERTIFICATE-----\nMIIEP0\n-----END CERTIFICATE-----",
             "npm_config_registry_of_the_company_that_is_long",
             "MAKIAPIX6EA6QOM66ZJOJ eyJ a:AA",
+            "hf_hub_download_of_the_whole_repository() shpat_tokens ya29.example.of.a.token.in.a.document",
             "w(\"-----BEGIN PRIVATE KEY-----\"); w(body); w(\"-----END PRIVATE KEY-----\");",
         ] {
             assert_eq!(without_secrets("a.rs", plain), plain);
