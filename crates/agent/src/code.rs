@@ -69,11 +69,15 @@ impl ProjectCode {
     }
 
     fn as_set(&self, index: Index) -> Index {
-        let index = if self.has_history { index } else { index.without_history() };
-        let index = match &self.embedder {
+        let index = self.without_embedder(index);
+        match &self.embedder {
             Some(embedder) => index.with_embedder(Arc::clone(embedder)),
             None => index,
-        };
+        }
+    }
+
+    fn without_embedder(&self, index: Index) -> Index {
+        let index = if self.has_history { index } else { index.without_history() };
         match &self.reranker {
             Some(reranker) => index.with_reranker(Arc::clone(reranker)),
             None => index,
@@ -125,6 +129,12 @@ impl ProjectCode {
                 index = slot.insert(self.as_set(Index::open(&self.root, &self.cache)?));
                 ask(index, control, &work)
             }
+            // Words find without it.
+            Err(IndexError::NoEmbedder(_)) => {
+                let opened = Index::open(&self.root, &self.cache)?;
+                index = slot.insert(self.without_embedder(opened));
+                ask(index, control, &work)
+            }
             other => other,
         }
     }
@@ -138,6 +148,8 @@ fn ask<T>(
     match index.refresh(control) {
         // What another process reads at this moment, or what was read in the time there is, is fresh enough.
         Ok(_) | Err(IndexError::Busy | IndexError::Cancelled) => {}
+        // So is what was there before the disk was full.
+        Err(error) if error.is_full() && index.snapshot()?.stats().files > 0 => {}
         Err(error) => return Err(error),
     }
     work(&index.snapshot()?)

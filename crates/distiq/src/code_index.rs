@@ -216,6 +216,11 @@ fn try_with<T>(
                 Ok(refreshed) => tell_unreadable(&refreshed.unreadable),
                 // What another process reads at this moment is fresh enough.
                 Err(IndexError::Busy) => {}
+                Err(error) if error.is_full() && index.snapshot()?.stats().files > 0 => {
+                    terminal::say(
+                        "note: no space is left to bring the index up to date; what it had is searched",
+                    );
+                }
                 Err(error) => return Err(error),
             }
             index.snapshot()?

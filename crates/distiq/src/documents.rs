@@ -169,6 +169,9 @@ fn refresh(documents: &Index) -> Result<Vec<Unread>, IndexError> {
         Err(IndexError::Cancelled) => {
             terminal::say("note: not all documents are read yet; ask again to go on");
         }
+        Err(error) if error.is_full() => {
+            terminal::say("note: no space is left to read documents anew");
+        }
         Err(error) => return Err(error),
     }
     let mut left_out = documents.left_out()?;

@@ -18,6 +18,9 @@ use crate::failure::Failure;
 use crate::world::World;
 use crate::{providers, router, terminal};
 
+/// What the user can do where a folder is of no use.
+const HINT: &str = "Give it the folder of a model, or take the setting out";
+
 /// Returns the embedder of the settings; `None` where vectors come of the project's own words.
 pub fn of(world: &World) -> Result<Option<Arc<dyn Embed>>, Failure> {
     let Some(named) = &world.settings.embedder else { return Ok(None) };
@@ -25,8 +28,13 @@ pub fn of(world: &World) -> Result<Option<Arc<dyn Embed>>, Failure> {
     if folder.is_absolute() {
         if !folder.is_dir() {
             let message = format!("`index.embedder` names a folder that is not there: `{named}`");
-            return Err(Failure::new(ErrorKind::Config, message)
-                .with_hint("Give it the folder of a model, or take the setting out"));
+            return Err(Failure::new(ErrorKind::Config, message).with_hint(HINT));
+        }
+        if let Err(error) = Transformer::check(&folder) {
+            let why = Failure::of(ErrorKind::Config, &error).message;
+            let message =
+                format!("`index.embedder` names a folder of no model that can be used: {why}");
+            return Err(Failure::new(ErrorKind::Config, message).with_hint(HINT));
         }
         return Ok(Some(Arc::new(Local { folder, model: OnceLock::new() })));
     }

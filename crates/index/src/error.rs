@@ -41,6 +41,9 @@ pub enum IndexError {
     /// The embedder that makes its vectors failed.
     #[error(transparent)]
     Embed(#[from] EmbedError),
+    /// The embedder that makes its vectors cannot be opened.
+    #[error(transparent)]
+    NoEmbedder(EmbedError),
     /// The model that reads the best places failed.
     #[error(transparent)]
     Rerank(#[from] RerankError),
@@ -54,6 +57,16 @@ impl IndexError {
         IndexError::Io { path: path.to_path_buf(), source }
     }
 
+    /// Tells whether there is no space left to write it; what was there may still be read.
+    pub fn is_full(&self) -> bool {
+        use io::ErrorKind::{QuotaExceeded, StorageFull};
+        match self {
+            IndexError::Store(error) => matches!(error, StoreError::Full { .. }),
+            IndexError::Io { source, .. } => matches!(source.kind(), StorageFull | QuotaExceeded),
+            _ => false,
+        }
+    }
+
     /// Returns the kind that sets the exit code.
     pub const fn kind(&self) -> ErrorKind {
         match self {
@@ -65,6 +78,7 @@ impl IndexError {
             | IndexError::Busy
             | IndexError::Embed(_)
             | IndexError::Rerank(_) => ErrorKind::User,
+            IndexError::NoEmbedder(_) => ErrorKind::Config,
             IndexError::Cancelled => ErrorKind::Cancelled,
         }
     }
@@ -80,7 +94,7 @@ impl IndexError {
                 "Put it back, or start again in the folder where it is now".into()
             }
             IndexError::Busy => "Try again, or search with `--no-refresh`".into(),
-            IndexError::Embed(_) => {
+            IndexError::Embed(_) | IndexError::NoEmbedder(_) => {
                 "Look at the setting `index.embedder`; words find without it".into()
             }
             IndexError::Rerank(_) => {

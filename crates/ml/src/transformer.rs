@@ -23,6 +23,7 @@ pub use error::TransformerError;
 
 use bert::{Bert, Desk};
 use config::{Config, Use};
+use safetensors::Weights;
 use wordpiece::WordPiece;
 
 use crate::text::hash;
@@ -60,6 +61,18 @@ impl Transformer {
         let settings = format!("{config:?} {usage:?}");
         let id = format!("transformer-{:016x}", hash(&sample, hash(settings.as_bytes(), 0)));
         Ok(Self { id, bert, tokenizer, usage, threads: cores() })
+    }
+
+    /// Looks whether a folder is that of a model, without reading all of it: what its settings say, and whether its weights and
+    /// its tokenizer are there and whole as far as their lengths tell.
+    ///
+    /// # Errors
+    /// When they are not.
+    pub fn check(folder: &Path) -> Result<(), TransformerError> {
+        let config = Config::open(folder)?;
+        Use::open(folder, &config)?;
+        WordPiece::look(folder)?;
+        Weights::open(&weights_of(folder)?)?.check_length()
     }
 
     /// Returns the model as one that takes at most so many threads.

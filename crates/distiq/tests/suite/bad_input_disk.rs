@@ -182,6 +182,45 @@ fn a_full_disk_is_told_and_what_was_saved_is_kept() {
 }
 
 #[test]
+fn a_full_disk_keeps_nobody_from_searching_what_was_indexed() {
+    let desk = Desk::saying([Answer::text("ok")]);
+    let script = format!(
+        r#"
+        mount -t tmpfs -o size=2m tmpfs {project}
+        cd {project}
+        printf 'def parse_cookie(header):\n    return header\n' > a.py
+        printf 'def cookie(header):\n    return header.cookie\n' > c.py
+        for name in total price weight; do
+            printf "def $name(order):\\n    return order.$name\\n" > $name.py
+        done
+        "$DISTIQ" search cookie > "$TOLD/before" 2>&1
+        printf 'def dump_cookie(header):\n    return header\n' > b.py
+        dd if=/dev/zero of=fill bs=1k 2> "$TOLD/dd" || true
+        dd if=/dev/zero of=more bs=1 2> "$TOLD/dd" || true
+        for command in search "search --mode vector" context "ask --local"; do
+            name=$(echo "$command" | tr -d ' -')
+            "$DISTIQ" $command cookie header > "$TOLD/$name.out" 2> "$TOLD/$name.err"
+        done
+        code=0
+        "$DISTIQ" index > "$TOLD/index" 2>&1 || code=$?
+        echo $code > "$TOLD/index.code"
+        rm fill
+        "$DISTIQ" search cookie > "$TOLD/after" 2>&1
+        "#,
+        project = path_text(&desk.place.project())
+    );
+    let Some(told) = with_disks(&desk, &script) else { return };
+    let read = |name: &str| fs::read_to_string(told.join(name)).unwrap();
+    for name in ["search", "searchmodevector", "context", "asklocal"] {
+        let (out, err) = (read(&format!("{name}.out")), read(&format!("{name}.err")));
+        assert!(out.contains("parse_cookie") && !out.contains("dump_cookie"), "{name}: {out}{err}");
+        assert!(err.contains("note: no space is left"), "{name}: {err}");
+    }
+    assert_eq!(read("index.code"), "1\n", "{}", read("index"));
+    assert!(read("after").contains("dump_cookie"), "{}", read("after"));
+}
+
+#[test]
 fn a_file_that_no_longer_fits_stays_as_it_was() {
     let desk = Desk::saying([Answer::text("ok")]);
     let project = desk.place.project();

@@ -232,6 +232,17 @@ fn the_index_tells_what_is_in_it() {
 }
 
 #[test]
+fn what_a_project_may_not_set_is_said_by_search_too() {
+    let place = place();
+    place.write(".distiq.toml", "[index]\nembedder = \"/models/minilm\"\n");
+    for arguments in [["search", "cookie"], ["context", "cookie"], ["index", "--json"]] {
+        let ran = place.run(&arguments);
+        assert_eq!(ran.code, 0, "{}", ran.err);
+        assert!(ran.err.contains("note: Ignored `index.embedder`"), "{}", ran.err);
+    }
+}
+
+#[test]
 fn a_vendors_vectors_are_made_once_found_by_and_paid_for() {
     let model = ScriptedModel::start(Script::by_turn([Answer::text("")])).unwrap();
     let place = place();
@@ -265,6 +276,38 @@ fn a_vendors_vectors_are_made_once_found_by_and_paid_for() {
         let ran = run("/nowhere", arguments);
         assert_eq!((ran.code, ran.out.as_str()), (3, ""), "{}", ran.err);
         assert!(ran.err.contains("a folder that is not there: `/nowhere`"), "{}", ran.err);
+    }
+    // A folder that is there, but has no model that can be used.
+    let model = place.project().join("../model");
+    std::fs::create_dir(&model).unwrap();
+    let config = r#"{"hidden_size":8,"num_hidden_layers":1,"num_attention_heads":2,"intermediate_size":8,
+        "max_position_embeddings":64,"vocab_size":9,"hidden_act":"gelu","layer_norm_eps":1e-12,"model_type":"KIND"}"#;
+    let header = r#"{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}"#;
+    let mut weights = u64::try_from(header.len()).unwrap().to_le_bytes().to_vec();
+    weights.extend(header.as_bytes());
+    let (bert, nomic) = (config.replace("KIND", "bert"), config.replace("KIND", "nomic_bert"));
+    let whole = [weights.clone(), vec![0; 8]].concat();
+    for (file, text, why) in [
+        ("a", b"".as_slice(), "config.json"),
+        ("config.json", nomic.as_bytes(), "`nomic_bert`"),
+        ("config.json", bert.as_bytes(), "vocab.txt"),
+        ("tokenizer.json", b"{\"model\":", "model.safetensors"),
+        ("model.safetensors", &weights, "ends within its tensors"),
+        ("model.safetensors", &whole, "tokenizer.json"),
+    ] {
+        std::fs::write(model.join(file), text).unwrap();
+        for arguments in [
+            ["search", "cookie"].as_slice(),
+            &["search", "--mode", "vector", "cookie"],
+            &["context", "cookie"],
+            &["ask", "--local", "cookie"],
+            &["index"],
+            &["index-stats"],
+        ] {
+            let ran = run(model.to_str().unwrap(), arguments);
+            assert_eq!((ran.code, ran.out.as_str()), (3, ""), "{why} {arguments:?} {}", ran.err);
+            assert!(ran.err.contains(why), "{why} {arguments:?} {}", ran.err);
+        }
     }
     let mut command = place.command(&["search", "cookie"]);
     let ran = Ran::of(command.env("DISTIQ_RERANKER", "/nowhere").output().unwrap());

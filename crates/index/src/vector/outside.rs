@@ -103,23 +103,33 @@ impl Outside {
         rows
     }
 
+    /// Tells why the embedder cannot be used, where it cannot be opened: it has no name then.
+    fn ready(&self) -> Result<(), IndexError> {
+        if self.embedder.id().is_empty() {
+            self.one("a").map_err(IndexError::NoEmbedder)?;
+        }
+        Ok(())
+    }
+
     /// Tells how many of a snapshot's chunks have vectors.
-    pub fn count(&self, snapshot: &Snapshot) -> Vectors {
+    pub fn count(&self, snapshot: &Snapshot) -> Result<Vectors, IndexError> {
+        self.ready()?;
         let made = |part: &Part| {
             let rows = self.rows(part);
             let keys = (0_u32..).zip(&rows.keys);
             keys.filter(|(chunk, key)| **key != NONE && part.holds(*chunk)).count()
         };
         let made: usize = snapshot.parts().iter().map(made).sum();
-        Vectors {
+        Ok(Vectors {
             embedder: self.embedder.id().to_owned(),
             made: u64::try_from(made).unwrap_or(u64::MAX),
             chunks: snapshot.stats().chunks,
-        }
+        })
     }
 
     /// Returns the chunks that have a vector near the text's, in no order.
     pub fn nearest(&self, snapshot: &Snapshot, text: &str) -> Result<Vec<(u32, f32)>, IndexError> {
+        self.ready()?;
         let mut near = Vec::new();
         let parts: Vec<_> = snapshot.parts().iter().map(|part| (part, self.rows(part))).collect();
         // Without vectors there is nothing to embed for.
@@ -143,12 +153,9 @@ impl Outside {
 
     /// Makes the vectors that are missing, and tells how many there are then.
     pub fn embed(&self, snapshot: &Snapshot, control: &Control<'_>) -> Result<Vectors, IndexError> {
-        if self.embedder.id().is_empty() {
-            // An embedder that cannot be opened has no name; it says why.
-            self.one("a")?;
-        }
+        self.ready()?;
         let _turn = self.place.lock_vectors()?;
-        let before = self.count(snapshot).made;
+        let before = self.count(snapshot)?.made;
         let mut done = 0;
         let tell = |done: u64| {
             if let Some(progress) = control.progress {
@@ -191,7 +198,7 @@ impl Outside {
             self.write(part, &rows)?;
         }
         self.sweep(snapshot)?;
-        Ok(self.count(snapshot))
+        self.count(snapshot)
     }
 
     fn embed_batch(&self, batch: &[Wanted], rows: &mut Rows) -> Result<(), EmbedError> {

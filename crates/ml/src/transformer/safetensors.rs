@@ -72,6 +72,16 @@ impl Weights {
         Ok(Self { path, file, start, len: all - start, tensors, left: MOST_VALUES })
     }
 
+    /// Sees that the file goes on to the end of its last tensor.
+    pub fn check_length(&self) -> Result<(), TransformerError> {
+        let end = self.tensors.values().map(|entry| entry.data_offsets[1]).max();
+        match end {
+            Some(end) if end <= self.len => Ok(()),
+            Some(_) => Err(TransformerError::damaged(&self.path, "it ends within its tensors")),
+            None => Err(TransformerError::damaged(&self.path, "it has no tensors")),
+        }
+    }
+
     /// Tells whether there is a tensor of that name.
     pub fn has(&self, name: &str) -> bool {
         self.tensors.contains_key(name)
