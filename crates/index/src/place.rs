@@ -18,6 +18,8 @@ use own::Own;
 
 /// The folder in a project that holds what Distiq keeps of it.
 pub(crate) const FOLDER: &str = ".distiq";
+/// The name of the table's file; those of its log begin so.
+pub(crate) const TABLE: &str = "index.db";
 /// How long somebody else's change is waited for.
 const PATIENCE: Duration = Duration::from_secs(20);
 const LOOK_EVERY: Duration = Duration::from_millis(10);
@@ -62,7 +64,7 @@ impl Place {
     }
 
     pub fn database(&self) -> PathBuf {
-        self.folder.join("index.db")
+        self.folder.join(TABLE)
     }
 
     pub fn segment(&self, name: &str) -> PathBuf {

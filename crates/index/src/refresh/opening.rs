@@ -1,8 +1,8 @@
 //! Opening an index, making it anew where it has to be, and telling when it went away beneath its user.
 
-use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
+use std::{fs, io};
 
 use distiq_base::ReadDocument;
 use distiq_store::{Database, StoreError};
@@ -11,7 +11,7 @@ use super::{CODE, FileId, Index, LOOKS, VERSION};
 use crate::documents::{self, Documents};
 use crate::error::IndexError;
 use crate::history::Record;
-use crate::place::Place;
+use crate::place::{Place, TABLE};
 use crate::table;
 use crate::vector::Meaning;
 
@@ -204,22 +204,29 @@ fn emptied(place: &Place) -> Result<(), IndexError> {
 /// Empties an index's folder, but for the lock that the caller holds.
 fn clear(folder: &Path) -> Result<(), IndexError> {
     let io = |error| IndexError::io(folder, error);
-    for entry in fs::read_dir(folder).map_err(io)? {
-        let entry = entry.map_err(io)?;
-        if entry.file_name() == "lock" {
-            continue;
-        }
-        match fs::remove_file(entry.path()) {
+    for path in in_order(folder).map_err(io)? {
+        match fs::remove_file(&path) {
             // A reader keeps something here at this moment, and has just given it its name.
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
             // Nothing of ours is a folder; a link is none.
             Err(error) if error.kind() == std::io::ErrorKind::IsADirectory => {
-                fs::remove_dir_all(entry.path()).map_err(io)?;
+                fs::remove_dir_all(&path).map_err(io)?;
             }
             removed => removed.map_err(io)?,
         }
     }
     Ok(())
+}
+
+/// Returns what lies in an index's folder in the order in which it is to be removed: the table first, since one that names files
+/// that are gone is damaged, and one that is not there is new.
+fn in_order(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let paths = fs::read_dir(folder)?.map(|entry| Ok(entry?.path()));
+    let mut paths = paths.collect::<io::Result<Vec<_>>>()?;
+    let name = |path: &PathBuf| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    paths.retain(|path| name(path) != "lock");
+    paths.sort_by_key(|path| (name(path) != TABLE, !name(path).starts_with(TABLE), name(path)));
+    Ok(paths)
 }
 
 /// Returns the device and the number of a file or folder; `None` where there is none.
@@ -233,6 +240,54 @@ mod tests {
     use distiq_store::Schema;
 
     use super::*;
+    use crate::Control;
+
+    #[test]
+    fn an_index_that_was_half_emptied_is_new_not_damaged() {
+        let folder = tempfile::tempdir().unwrap();
+        let (root, cache) = (folder.path(), folder.path().join("cache"));
+        fs::write(root.join("a.py"), "def kept():\n    return 1\n").unwrap();
+        let mut steps = 0..;
+        loop {
+            let index = Index::rebuild(root, &cache).unwrap();
+            index.refresh(&Control::default()).unwrap();
+            let folder = index.place.folder.clone();
+            drop(index);
+            let paths = in_order(&folder).unwrap();
+            let done = steps.next().unwrap();
+            assert!(paths.iter().any(|path| path.extension().is_some_and(|it| it == "seg")));
+            if done > paths.len() {
+                break;
+            }
+            paths.iter().take(done).for_each(|path| fs::remove_file(path).unwrap());
+            let index = Index::open(root, &cache).unwrap();
+            assert_eq!(index.was_rebuilt(), None, "{done} of {paths:?}");
+            index.refresh(&Control::default()).unwrap();
+            assert_eq!(index.snapshot().unwrap().stats().files, 1, "{done} of {paths:?}");
+        }
+    }
+
+    #[test]
+    fn a_full_disk_leaves_what_was_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let (root, cache) = (folder.path(), folder.path().join("cache"));
+        let write = |name: &str| {
+            fs::write(root.join(format!("{name}.py")), format!("def {name}():\n    return 1\n"))
+        };
+        write("kept").unwrap();
+        let index = Index::open(root, &cache).unwrap();
+        index.refresh(&Control::default()).unwrap();
+        // As many pages as it has, and no more.
+        let most = "PRAGMA max_page_count = 1";
+        let limit = index.db.write(|tx| tx.one(most, (), |row| row.get::<_, i64>(0)));
+        assert!(limit.unwrap() > Some(1));
+        (0..200).for_each(|at| write(&format!("late_{at}_{}", "x".repeat(80))).unwrap());
+        let error = index.refresh(&Control::default()).unwrap_err();
+        assert!(error.is_full(), "{error}");
+        assert_eq!(index.snapshot().unwrap().stats().files, 1);
+        assert!(IndexError::io(root, io::ErrorKind::StorageFull.into()).is_full());
+        assert!(!IndexError::Busy.is_full());
+    }
 
     #[test]
     fn why_an_index_is_made_anew_is_told() {
