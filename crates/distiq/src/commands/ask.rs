@@ -178,7 +178,21 @@ fn find(
     };
     let extent = if args.full_docs { Extent::Files } else { Extent::Passages };
     let query = Query { limit: LOOKED_AT, mode, ..Query::new(question) };
-    documents::with(world, |snapshot| sources::passages(snapshot, &query, extent, args.context))
+    let ((passages, is_cut), unread) = documents::with(world, |snapshot| {
+        let within = |tokens| sources::passages(snapshot, &query, extent, tokens);
+        let passages = within(args.context)?;
+        let is_cut = passages.is_empty() && !within(MAX_CONTEXT_TOKENS)?.is_empty();
+        Ok((passages, is_cut))
+    })?;
+    if is_cut {
+        let tokens = args.context;
+        let what =
+            format!("what fits the question is longer than the {tokens} tokens of `--context`");
+        terminal::say(&format!("The sources do not tell: {what}"));
+    } else if passages.is_empty() {
+        terminal::say("The sources do not tell: nothing in the project fits the question");
+    }
+    Ok((passages, unread))
 }
 
 /// Tells whether there is a model to ask; without any key the passages are the answer.
@@ -205,9 +219,6 @@ fn place(path: &str, start_line: u32, end_line: u32, pages: Pages) -> String {
 }
 
 fn show_passages(passages: &[Passage]) {
-    if passages.is_empty() {
-        terminal::say("The sources do not tell: nothing in the project fits the question");
-    }
     for Passage { path, start_line, end_line, page, end_page, text, .. } in
         passages.iter().take(SHOWN)
     {

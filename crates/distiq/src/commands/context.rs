@@ -77,6 +77,7 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
         return Err(Failure::new(ErrorKind::Usage, message));
     }
     let world = World::open(global, &[])?;
+    world.say_notices();
     let refresh = if args.no_refresh { Refresh::No } else { Refresh::Yes };
     if args.jsonl {
         return answer_rows(&world, args, refresh);

@@ -28,6 +28,7 @@ pub struct Args {
 /// Brings the index of the project up to date.
 pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
     let world = World::open(global, &[])?;
+    world.say_notices();
     let begin = Instant::now();
     let index = match args.rebuild {
         true => code_index::emptied(&world)?,

@@ -94,6 +94,7 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
         return Err(Failure::new(ErrorKind::Usage, format!("`-n` must be 1 to {MAX_HITS}")));
     }
     let world = World::open(global, &[])?;
+    world.say_notices();
     let refresh = if args.no_refresh { Refresh::No } else { Refresh::Yes };
     if args.jsonl {
         return answer_rows(&world, args, refresh);

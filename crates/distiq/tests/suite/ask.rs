@@ -141,6 +141,7 @@ fn whole_files_are_given_where_they_are_wanted() {
     assert_eq!(first["end_line"], 5);
     let ran = desk.ask(&["--local", "--context", "10", "when does a session end"]);
     assert_eq!(ran.out, "", "nothing fits ten tokens");
+    assert!(ran.err.contains("longer than the 10 tokens of `--context`"), "{}", ran.err);
 }
 
 #[test]
