@@ -245,7 +245,8 @@ mod tests {
     #[test]
     fn an_index_that_was_half_emptied_is_new_not_damaged() {
         let folder = tempfile::tempdir().unwrap();
-        let (root, cache) = (folder.path(), folder.path().join("cache"));
+        let (root, cache) = (&folder.path().join("project"), folder.path().join("cache"));
+        fs::create_dir(root).unwrap();
         fs::write(root.join("a.py"), "def kept():\n    return 1\n").unwrap();
         let mut steps = 0..;
         loop {
@@ -270,7 +271,8 @@ mod tests {
     #[test]
     fn a_full_disk_leaves_what_was_there() {
         let folder = tempfile::tempdir().unwrap();
-        let (root, cache) = (folder.path(), folder.path().join("cache"));
+        let (root, cache) = (&folder.path().join("project"), folder.path().join("cache"));
+        fs::create_dir(root).unwrap();
         let write = |name: &str| {
             fs::write(root.join(format!("{name}.py")), format!("def {name}():\n    return 1\n"))
         };
