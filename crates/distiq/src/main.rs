@@ -17,6 +17,7 @@ mod grants;
 mod keys;
 mod ledger;
 mod month;
+mod numbers;
 mod output;
 mod panics;
 mod providers;

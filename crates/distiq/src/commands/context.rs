@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use crate::cli::Global;
 use crate::code_index::{self, Refresh};
 use crate::failure::Failure;
+use crate::numbers::up_to;
 use crate::world::World;
 use crate::{output, rows, terminal};
 
@@ -29,7 +30,13 @@ pub struct Args {
     #[arg(value_name = "REQUEST", required_unless_present = "jsonl")]
     request: Vec<String>,
     /// The most tokens of the text, counted as o200k does
-    #[arg(long, value_name = "N", default_value_t = 8_000)]
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 8_000,
+        allow_negative_numbers = true,
+        value_parser = up_to::<u64>(MAX_TOKENS)
+    )]
     tokens: u64,
     /// What is shown: a shortlist, whole units, or both
     #[arg(long, value_enum, default_value_t)]
@@ -71,10 +78,6 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
     if text.len() > MAX_REQUEST_BYTES {
         return Err(Failure::new(ErrorKind::Usage, "The request is longer than 64 KB")
             .with_hint("Ask with its most telling part"));
-    }
-    if args.tokens == 0 || args.tokens > MAX_TOKENS {
-        let message = format!("`--tokens` must be 1 to {MAX_TOKENS}");
-        return Err(Failure::new(ErrorKind::Usage, message));
     }
     let world = World::open(global, &[])?;
     world.say_notices();

@@ -65,7 +65,7 @@ enum Question {
         /// `NAME`, `Class.name`, `PATH:NAME` or `PATH:LINE`
         symbol: String,
         /// How many calls away
-        #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+        #[arg(long, default_value_t = 1, allow_negative_numbers = true, value_parser = clap::value_parser!(u32).range(1..))]
         depth: u32,
     },
     /// What a symbol calls
@@ -73,7 +73,7 @@ enum Question {
         /// `NAME`, `Class.name`, `PATH:NAME` or `PATH:LINE`
         symbol: String,
         /// How many calls away
-        #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+        #[arg(long, default_value_t = 1, allow_negative_numbers = true, value_parser = clap::value_parser!(u32).range(1..))]
         depth: u32,
     },
     /// What a symbol needs: calls, bases, types, imports
@@ -81,7 +81,7 @@ enum Question {
         /// `NAME`, `Class.name`, `PATH:NAME`, `PATH:LINE`, or a file's path
         symbol: String,
         /// How many ties away
-        #[arg(long, default_value_t = DEPTH, value_parser = clap::value_parser!(u32).range(1..))]
+        #[arg(long, default_value_t = DEPTH, allow_negative_numbers = true, value_parser = clap::value_parser!(u32).range(1..))]
         depth: u32,
     },
     /// What may change where a symbol changes
@@ -89,7 +89,7 @@ enum Question {
         /// `NAME`, `Class.name`, `PATH:NAME`, `PATH:LINE`, or a file's path
         symbol: String,
         /// How many ties away
-        #[arg(long, default_value_t = DEPTH, value_parser = clap::value_parser!(u32).range(1..))]
+        #[arg(long, default_value_t = DEPTH, allow_negative_numbers = true, value_parser = clap::value_parser!(u32).range(1..))]
         depth: u32,
     },
     /// A shortest way from one symbol to another

@@ -1,6 +1,6 @@
 //! `distiq map`
 
-use distiq_base::{CountTokens, ErrorKind};
+use distiq_base::CountTokens;
 use distiq_index::graph::{Graph, MapRequest, Seeds, map};
 use distiq_ml::Tokenizer;
 use serde_json::json;
@@ -9,11 +9,12 @@ use crate::cli::Global;
 use crate::code_index::{self, Refresh};
 use crate::commands::graph::of_root;
 use crate::failure::Failure;
+use crate::numbers::up_to;
 use crate::world::World;
 use crate::{output, terminal};
 
 /// Most tokens of a map.
-const MAX_TOKENS: usize = 200_000;
+const MAX_TOKENS: u64 = 200_000;
 
 /// Arguments of `map`.
 #[derive(Debug, clap::Args)]
@@ -22,7 +23,13 @@ pub struct Args {
     #[arg(value_name = "REQUEST")]
     request: Vec<String>,
     /// The most tokens
-    #[arg(long, value_name = "N", default_value_t = 1024)]
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 1024,
+        allow_negative_numbers = true,
+        value_parser = up_to::<usize>(MAX_TOKENS)
+    )]
     tokens: usize,
     /// Leave a file out; may be given several times
     #[arg(long, value_name = "PATH")]
@@ -37,10 +44,6 @@ pub struct Args {
 
 /// Shows the signatures that matter most in the project, by file, within a budget of tokens.
 pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
-    if args.tokens == 0 || args.tokens > MAX_TOKENS {
-        let message = format!("`--tokens` must be 1 to {MAX_TOKENS}");
-        return Err(Failure::new(ErrorKind::Usage, message).with_hint("1024 shows some 60 heads"));
-    }
     let world = World::open(global, &[])?;
     let refresh = if args.no_refresh { Refresh::No } else { Refresh::Yes };
     let graph = code_index::with(&world, refresh, |_, snapshot| Graph::of(snapshot))?;

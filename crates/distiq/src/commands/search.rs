@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use crate::cli::Global;
 use crate::code_index::{self, Refresh};
 use crate::failure::Failure;
+use crate::numbers::up_to;
 use crate::world::World;
 use crate::{output, rows, terminal};
 
@@ -30,7 +31,13 @@ pub struct Args {
     #[arg(value_name = "QUERY", required_unless_present = "jsonl")]
     query: Vec<String>,
     /// The most hits, up to 200 [default: 10, with --json 50]
-    #[arg(short = 'n', long = "limit", value_name = "N")]
+    #[arg(
+        short = 'n',
+        long = "limit",
+        value_name = "N",
+        allow_negative_numbers = true,
+        value_parser = up_to::<usize>(MAX_HITS as u64)
+    )]
     limit: Option<usize>,
     /// By what: all that is known, words, meaning (the company that words keep in the project), or names of definitions
     #[arg(long, value_enum, default_value_t)]
@@ -89,9 +96,6 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
     if text.len() > MAX_QUERY_BYTES {
         return Err(Failure::new(ErrorKind::Usage, "The query is longer than 64 KB")
             .with_hint("Search for its most telling part"));
-    }
-    if args.limit.is_some_and(|limit| limit == 0 || limit > MAX_HITS) {
-        return Err(Failure::new(ErrorKind::Usage, format!("`-n` must be 1 to {MAX_HITS}")));
     }
     let world = World::open(global, &[])?;
     world.say_notices();

@@ -422,8 +422,20 @@ fn an_empty_answer_says_why() {
         assert!(ran.err.contains(words), "{arguments:?}: {}", ran.err);
         assert!(!ran.out.contains("src/http.py"), "{arguments:?}: {}", ran.out);
     }
-    let ran = place.run(&["map", "--tokens", "0"]);
-    assert!(ran.code == 2 && ran.err.contains("must be 1 to 200000"), "{}", ran.err);
+    for (arguments, words) in [
+        (&["map", "--tokens", "0"][..], "must be 1 to 200000"),
+        (&["map", "--tokens", "-1"], "must be 1 to 200000"),
+        (&["context", "--tokens", "-1", "cookie"], "must be 1 to 200000"),
+        (&["context", "--tokens", "200001", "cookie"], "must be 1 to 200000"),
+        (&["search", "-n", "-1", "cookie"], "must be 1 to 200"),
+        (&["search", "--limit", "x", "cookie"], "must be 1 to 200"),
+        (&["search", "-n201", "cookie"], "must be 1 to 200"),
+        (&["graph", "impact", "--depth", "-1", "cookie"], "-1 is not in 1..=4294967295"),
+    ] {
+        let ran = place.run(arguments);
+        let is_told = ran.err.contains(words) && !ran.err.contains("use '--");
+        assert!(ran.code == 2 && is_told, "{arguments:?}: {}", ran.err);
+    }
 }
 
 #[test]
