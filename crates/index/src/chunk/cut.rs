@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use distiq_lang::{PieceKind, Role, Source, Unit};
+use distiq_lang::{Piece, PieceKind, Role, Source, Unit};
 
 use super::{Chunk, Field, FileText, MAX_CHUNKS, Scribe, WINDOW_LINES};
 use crate::words::{Analyzer, without_keys};
@@ -87,7 +87,8 @@ impl<'a> Cut<'a> {
         for (index, unit) in source.units.iter().enumerate() {
             let parent = unit.parent.and_then(|parent| usize::try_from(parent).ok());
             let around = parent.and_then(|parent| cut.owners.get(parent).copied().flatten());
-            let is_chunk = is_chunk(unit, parent.and_then(|parent| source.units.get(parent)));
+            let is_chunk = is_chunk(unit, parent.and_then(|parent| source.units.get(parent)))
+                && !cut.only_names(index, unit);
             cut.owners.push(if is_chunk { Some(index) } else { around });
             let Some(around) = around.filter(|_| is_chunk) else { continue };
             let first = unit.doc.as_ref().filter(|doc| doc.start < unit.bytes.start);
@@ -97,6 +98,16 @@ impl<'a> Cut<'a> {
             }
         }
         cut
+    }
+
+    /// Tells whether a unit only gives a unit in it its own name once more: `typedef struct pair { … } pair`.
+    fn only_names(&self, index: usize, unit: &Unit) -> bool {
+        let inner = self.source.units.get(index + 1).filter(|_| unit.kind == "type");
+        inner.is_some_and(|inner| {
+            inner.parent.and_then(|parent| usize::try_from(parent).ok()) == Some(index)
+                && inner.name == unit.name
+                && (inner.start_line, inner.end_line) == (unit.start_line, unit.end_line)
+        })
     }
 
     /// Returns the line of a byte that stands somewhat before the beginning of line `before`.
@@ -191,21 +202,27 @@ impl<'a> Cut<'a> {
         let mut units = self.source.units.iter().enumerate().peekable();
         let mut around: Vec<(u32, usize)> = Vec::new();
         let mut block = 0;
+        // The last unit that is over of those that are chunks.
+        let mut over: Option<usize> = None;
         let mut words = Vec::with_capacity(self.source.pieces.len());
         for piece in &self.source.pieces {
             let at = piece.bytes.start;
             while let Some((index, unit)) = units.next_if(|(_, unit)| unit.bytes.start <= at) {
                 around.push((unit.bytes.end, index));
-                block += u32::from(self.owners.get(index) == Some(&Some(index)));
+                block += u32::from(self.is_chunk(index));
             }
             // Siblings that are over may lie under one that is not.
+            let ended = around.iter().filter(|(end, index)| *end <= at && self.is_chunk(*index));
+            over = ended.map(|(_, index)| *index).last().or(over);
             around.retain(|(end, _)| *end > at);
             while docs.next_if(|(doc, _)| doc.end <= at).is_some() {}
             let doc = docs.peek().filter(|(doc, _)| doc.start <= at).map(|(_, index)| *index);
             let inner = around.last().map(|(_, index)| *index);
+            let next = units.peek().map(|(index, _)| *index);
             let owner = |index: Option<usize>| {
                 let owner = index.and_then(|index| self.owners.get(index).copied().flatten());
-                owner.map_or(Owner::Block(block), Owner::Unit)
+                let beside = || self.beside(piece, over, next);
+                owner.or_else(beside).map_or(Owner::Block(block), Owner::Unit)
             };
             let (owner, field) = match piece.kind {
                 PieceKind::Comment | PieceKind::Text if doc.is_some() => {
@@ -222,6 +239,21 @@ impl<'a> Cut<'a> {
             words.push((owner, field, piece.bytes.clone()));
         }
         words
+    }
+
+    fn is_chunk(&self, index: usize) -> bool {
+        self.owners.get(index) == Some(&Some(index))
+    }
+
+    /// Returns the chunk on whose lines a piece stands that is in no unit, such as a comment behind a constant: the one that is
+    /// over, or the one that comes.
+    fn beside(&self, piece: &Piece, over: Option<usize>, next: Option<usize>) -> Option<usize> {
+        let breaks = self.text(&piece.bytes).bytes().filter(|byte| *byte == b'\n').count();
+        let last = piece.line.saturating_add(u32::try_from(breaks).unwrap_or(0));
+        over.into_iter().chain(next).find(|index| {
+            let unit = self.source.units.get(*index).filter(|_| self.is_chunk(*index));
+            unit.is_some_and(|unit| unit.start_line <= piece.line && last <= unit.end_line)
+        })
     }
 
     /// Tells whether a piece is the name of the unit, which is a field of its own.
@@ -252,10 +284,11 @@ impl<'a> Cut<'a> {
     fn class(&self, unit: &Unit) -> String {
         let mut names: Vec<&str> = unit.class.as_deref().into_iter().collect();
         let mut parent = unit.parent;
-        while let Some(around) =
-            parent.and_then(|index| self.source.units.get(usize::try_from(index).ok()?))
-        {
-            if !is_function(around.kind) && !is_space(around.kind) {
+        while let Some((at, around)) = parent.and_then(|index| {
+            let at = usize::try_from(index).ok()?;
+            Some((at, self.source.units.get(at)?))
+        }) {
+            if !is_function(around.kind) && !is_space(around.kind) && !self.only_names(at, around) {
                 names.push(&around.name);
             }
             parent = around.parent;
@@ -345,6 +378,31 @@ mod tests {
         check("notes.txt", &text, &["1-40 text", "41-80 text", "81-100 text"]);
         check("long.txt", &"word ".repeat(10_000), &["1-1 text"]);
         check("empty.txt", "", &[]);
+    }
+
+    #[test]
+    fn what_stands_on_the_lines_of_a_unit_is_no_block() {
+        check(
+            "a.go",
+            "package a\n\n// limit is the most bytes.\nconst limit = 10 << 20 // ten mebibytes\n\nvar other = 3\n\n// free words\n\nfunc f() {\n\tg()\n} // f ends\n",
+            &[
+                "1-1 block",
+                "4-4 const limit",
+                "6-6 variable other",
+                "8-8 block",
+                "10-12 function f",
+            ],
+        );
+        check(
+            "a.ts",
+            "export type A = Merge<B, {c?: 'json'}>; // eslint-disable-line naming\nexport type D = B; // more\n",
+            &["1-1 type A", "2-2 type D"],
+        );
+        check(
+            "a.h",
+            "typedef struct pair { /* two */\n    int a;\n    int b;\n} pair; /* both */\n\ntypedef struct { int c; } one;\n",
+            &["1-4 struct pair", "6-6 type one"],
+        );
     }
 
     #[test]
