@@ -215,9 +215,13 @@ fn find(
     }
     let mut hits: Vec<Hit> = Vec::with_capacity(limit);
     let lowest = rows.last().map_or(0.0, |row| row.points);
-    for row in rows {
+    for mut row in rows {
         if hits.len() < limit && !(without_tests && is_test(&row.path)) {
             let number = snapshot.number(row.candidate.shard, row.candidate.chunk);
+            if row.reasons.are_few() {
+                row.reasons.more =
+                    signals.iter().filter_map(|signal| signal.reason(&row)).collect();
+            }
             let reasons = row.reasons.told(&query);
             hits.push(hit(number, row.chunk, row.path, row.points, reasons));
         }

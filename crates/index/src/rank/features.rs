@@ -216,6 +216,7 @@ impl Desk<'_> {
                 ("its path is mentioned", features.path_mentioned > 0.0),
                 ("belongs to a file that fits", file.look.has_better_twin()),
             ],
+            candidate.why,
         );
         let values = features.values();
         let path = file.path.clone();

@@ -39,6 +39,8 @@ pub(crate) struct Candidate {
     pub pull: f32,
     /// Its place by that, from 0.
     pub rank: usize,
+    /// Why it was taken, where that is not its score.
+    pub why: &'static str,
 }
 
 /// What the first look tells of a candidate's file.
@@ -169,11 +171,14 @@ pub(crate) fn recall(
         .iter()
         .take(BEST_FILES)
         .filter_map(|(shard, file, _)| best_of_file(shelf, &scores, *shard, *file));
-    let more: Vec<Candidate> = of_files
-        .chain(best_of_files(shelf, &scores, &twins::of_best(shelf, &files)?))
-        .chain(named(shelf, query, &scores)?)
-        .chain(mentioned.best(shelf, &scores))
-        .chain(letters.best(shelf, &scores, &taken)?)
+    let more: Vec<Candidate> = because("words of the whole file", of_files)
+        .chain(because(
+            "called like a file that fits",
+            best_of_files(shelf, &scores, &twins::of_best(shelf, &files)?),
+        ))
+        .chain(because("its name or path is mentioned", named(shelf, query, &scores)?))
+        .chain(because("names in its file", mentioned.best(shelf, &scores)))
+        .chain(because("letters of its name", letters.best(shelf, &scores, &taken)?))
         .chain(signals.iter().flat_map(|signal| brought(shelf, &scores, signal.found())))
         .chain(signals.iter().flat_map(|signal| best_of_files(shelf, &scores, signal.files())))
         .collect();
@@ -191,6 +196,14 @@ pub(crate) fn recall(
     recall.best_files = files.iter().map(|(shard, file, _)| (*shard, *file)).collect();
     recall.files = looks(shelf, &scores, &files, &recall.candidates, &mentioned);
     Ok(recall)
+}
+
+/// Says why candidates were taken that may hold no word of the request.
+fn because(
+    why: &'static str,
+    candidates: impl IntoIterator<Item = Candidate>,
+) -> impl Iterator<Item = Candidate> {
+    candidates.into_iter().map(move |candidate| Candidate { why, ..candidate })
 }
 
 /// Returns what is told of the candidates' files.

@@ -154,6 +154,26 @@ fn lines_that_a_request_names_come_first() {
 }
 
 #[test]
+fn each_hit_says_why() {
+    let project = crate::Project::new("");
+    for at in 0..40 {
+        let text = format!(
+            "def load_{at}(path):\n    return open(path)\n\ndef head_{at}(x):\n    return x\n"
+        );
+        project.write(&format!("src/part_{at}.py"), text);
+        project.write(&format!("tests/part_{at}.txt"), "nothing to see\n");
+    }
+    for mode in [Mode::Hybrid, Mode::Text, Mode::Vector, Mode::Symbol] {
+        for text in ["the header that is loaded", "part", "loads a path"] {
+            let found = project.snapshot().search(&Query { mode, limit: 200, ..Query::new(text) });
+            let silent: Vec<_> =
+                found.unwrap().into_iter().filter(|hit| hit.reasons.is_empty()).collect();
+            assert!(silent.is_empty(), "{mode:?} {text}: {silent:#?}");
+        }
+    }
+}
+
+#[test]
 fn quoted_words_are_found_as_they_stand() {
     let project = crate::Project::new("");
     let mut text = String::new();
