@@ -1,6 +1,7 @@
 //! The best units, whole; one that would take too much of the budget shows its beginning.
 
 use std::collections::HashSet;
+use std::ops::Range;
 
 use distiq_base::paths::one_line;
 use distiq_index::{Hit, IndexError, Retrieved, Snapshot, is_test};
@@ -83,10 +84,15 @@ fn again(
 ) -> Option<Chosen> {
     let hit = found.hits.get(filler.place)?;
     let unit = lines.get(&hit.path, hit.start_line, hit.end_line)?;
-    let fitting = fitting(hit, &unit, most.saturating_sub(pack.used()), pack);
-    let (item, text) = block(hit, &unit, fitting);
+    let index = |line: u32| usize::try_from(line.saturating_sub(hit.start_line)).unwrap_or(0);
+    let room = index(filler.item.start_line)..index(filler.item.end_line) + 1;
+    let shown = fitting(hit, &unit, room, most.saturating_sub(pack.used()), pack);
+    if shown.len() < FEWEST_LINES {
+        return None;
+    }
+    let (item, text) = block(hit, &unit, shown);
     let tokens = pack.count(&text);
-    (fitting >= FEWEST_LINES).then_some(Chosen { item, text, tokens, ..filler })
+    Some(Chosen { item, text, tokens, ..filler })
 }
 
 /// Tells whether a unit only fills what was left, and its file is shown without it.
@@ -99,8 +105,8 @@ fn choose(found: &Retrieved, most: u64, lines: &mut Lines, pack: &Pack<'_>) -> V
     let whole = most.saturating_sub(pack.used());
     let share = if found.is_change { SHARE_OF_A_CHANGE } else { SHARE };
     let bound = (whole / share).max(LEAST);
-    let mut used = pack.used();
-    let mut chosen: Vec<Chosen> = Vec::new();
+    let mut chosen = named(found, most, lines, pack);
+    let mut used = chosen.iter().fold(pack.used(), |used, chosen| used + chosen.tokens);
     for place in order(found, lines) {
         if used >= most {
             break;
@@ -111,16 +117,54 @@ fn choose(found: &Retrieved, most: u64, lines: &mut Lines, pack: &Pack<'_>) -> V
         }
         let Some(unit) = lines.get(&hit.path, hit.start_line, hit.end_line) else { continue };
         let left = most.saturating_sub(used);
-        let fitting = fitting(hit, &unit, left.min(bound), pack);
-        if fitting == 0 || (fitting < unit.len() && fitting < FEWEST_LINES) {
+        let room = new_lines(&chosen, hit, unit.len());
+        let shown = fitting(hit, &unit, room, left.min(bound), pack);
+        let shown = before_others(&chosen, hit, shown);
+        let is_cut = shown.end < unit.len();
+        if shown.is_empty() || (is_cut && shown.len() < FEWEST_LINES) {
             continue;
         }
-        let (item, text) = block(hit, &unit, fitting);
+        let (item, text) = block(hit, &unit, shown);
         let tokens = pack.count(&text);
         if used.saturating_add(tokens) <= most {
-            used = used.saturating_add(tokens);
-            let is_filler = fitting < unit.len() && left < bound;
+            // What lies in it is shown with it.
+            let is_inside = |other: &Chosen| is_within(&other.item, &item);
+            let inside: u64 =
+                chosen.iter().filter(|other| is_inside(other)).map(|it| it.tokens).sum();
+            chosen.retain(|other| !is_inside(other));
+            used = used.saturating_add(tokens).saturating_sub(inside);
+            let is_filler = is_cut && left < bound;
             chosen.push(Chosen { place, item, text, tokens, is_filler });
+        }
+    }
+    chosen
+}
+
+/// Gives room to what the request names lines of, in its order: units whole, of longer ones the lines around those.
+fn named(found: &Retrieved, most: u64, lines: &mut Lines, pack: &Pack<'_>) -> Vec<Chosen> {
+    let whole = most.saturating_sub(pack.used());
+    let count = u64::try_from(found.named.len()).unwrap_or(u64::MAX);
+    let bound = (whole / count.max(SHARE)).max(LEAST);
+    let mut used = pack.used();
+    let mut chosen: Vec<Chosen> = Vec::new();
+    for (place, line) in found.named.iter().copied() {
+        let Some(hit) = found.hits.get(place) else { continue };
+        let is_shown = |it: &Chosen| {
+            it.item.path == hit.path && (it.item.start_line..=it.item.end_line).contains(&line)
+        };
+        if chosen.iter().any(is_shown) {
+            continue;
+        }
+        let Some(unit) = lines.get(&hit.path, hit.start_line, hit.end_line) else { continue };
+        let Ok(at) = usize::try_from(line.saturating_sub(hit.start_line)) else { continue };
+        let most_of_it = most.saturating_sub(used).min(bound);
+        let room = clear_of(&chosen, hit, at, unit.len());
+        let shown = fitting_around(hit, &unit, at, room, most_of_it, pack);
+        if !shown.is_empty() {
+            let (item, text) = block(hit, &unit, shown);
+            let tokens = pack.count(&text);
+            used = used.saturating_add(tokens);
+            chosen.push(Chosen { place, item, text, tokens, is_filler: false });
         }
     }
     chosen
@@ -129,6 +173,46 @@ fn choose(found: &Retrieved, most: u64, lines: &mut Lines, pack: &Pack<'_>) -> V
 fn holds(chosen: &[Chosen], hit: &Hit) -> bool {
     chosen.iter().any(|Chosen { item, .. }| {
         item.path == hit.path && item.start_line <= hit.start_line && hit.end_line <= item.end_line
+    })
+}
+
+fn is_within(inner: &Item, outer: &Item) -> bool {
+    inner.path == outer.path
+        && outer.start_line <= inner.start_line
+        && inner.end_line <= outer.end_line
+}
+
+/// Returns the lines of a hit, counted from its first one, that were chosen already.
+fn taken<'a>(chosen: &'a [Chosen], hit: &'a Hit) -> impl Iterator<Item = Range<usize>> + 'a {
+    let of_file = chosen.iter().filter(|chosen| chosen.item.path == hit.path);
+    of_file.filter_map(|Chosen { item, .. }| {
+        let index = |line: u32| usize::try_from(line.checked_sub(hit.start_line)?).ok();
+        let end = index(item.end_line)? + 1;
+        Some(index(item.start_line).unwrap_or(0)..end)
+    })
+}
+
+/// Returns the lines of a unit without those at its beginning that are chosen already.
+fn new_lines(chosen: &[Chosen], hit: &Hit, count: usize) -> Range<usize> {
+    let ends = taken(chosen, hit).filter(|taken| taken.start == 0).map(|taken| taken.end);
+    ends.max().unwrap_or(0).min(count)..count
+}
+
+/// Returns the beginning of some lines of a unit, so that it ends before what it would show a part of once more.
+fn before_others(chosen: &[Chosen], hit: &Hit, shown: Range<usize>) -> Range<usize> {
+    let is_cut = |taken: &Range<usize>| taken.start < shown.end && shown.end < taken.end;
+    let end = taken(chosen, hit).filter(is_cut).map(|taken| taken.start).min();
+    shown.start..end.unwrap_or(shown.end).max(shown.start)
+}
+
+/// Returns the lines around one of a unit up to others that are chosen already.
+fn clear_of(chosen: &[Chosen], hit: &Hit, at: usize, count: usize) -> Range<usize> {
+    taken(chosen, hit).fold(0..count, |room, taken| {
+        if taken.end <= at {
+            room.start.max(taken.end)..room.end
+        } else {
+            room.start..room.end.min(taken.start.max(at + 1))
+        }
     })
 }
 
@@ -166,13 +250,46 @@ fn order(found: &Retrieved, lines: &mut Lines) -> Vec<usize> {
     keyed.into_iter().map(|(.., place)| place).collect()
 }
 
-/// Returns how many lines of a unit stay within `most` tokens with its head line.
-fn fitting(hit: &Hit, unit: &[&str], most: u64, pack: &Pack<'_>) -> usize {
-    let fits = |count: usize| pack.count(&block(hit, unit, count).1) <= most;
-    if fits(unit.len()) {
-        return unit.len();
+/// Returns as many of some lines of a unit, from the first on, as stay within `most` tokens with their head line.
+fn fitting(
+    hit: &Hit,
+    unit: &[&str],
+    room: Range<usize>,
+    most: u64,
+    pack: &Pack<'_>,
+) -> Range<usize> {
+    let start = room.start;
+    let count = most_that(room.len(), |count| {
+        pack.count(&block(hit, unit, start..start + count).1) <= most
+    });
+    start..start + count
+}
+
+/// Returns as many of some lines of a unit around the one at `at` as stay within `most` tokens with their head line.
+fn fitting_around(
+    hit: &Hit,
+    unit: &[&str],
+    at: usize,
+    room: Range<usize>,
+    most: u64,
+    pack: &Pack<'_>,
+) -> Range<usize> {
+    let around = |count: usize| {
+        let last = room.end.saturating_sub(count).max(room.start);
+        let start = at.saturating_sub(count / 2).clamp(room.start, last);
+        start..start + count
+    };
+    let count =
+        most_that(room.len(), |count| pack.count(&block(hit, unit, around(count)).1) <= most);
+    around(count)
+}
+
+/// Returns the most up to `count` that fits, where less fits if more does.
+fn most_that(count: usize, fits: impl Fn(usize) -> bool) -> usize {
+    if fits(count) {
+        return count;
     }
-    let (mut low, mut high) = (0, unit.len());
+    let (mut low, mut high) = (0, count);
     while low + 1 < high {
         let middle = low.midpoint(high);
         if fits(middle) { low = middle } else { high = middle }
@@ -180,23 +297,28 @@ fn fitting(hit: &Hit, unit: &[&str], most: u64, pack: &Pack<'_>) -> usize {
     low
 }
 
-/// Returns the first `shown` lines of a unit, and how they stand in the text: behind a head line, with a mark where the unit goes on.
-fn block(hit: &Hit, unit: &[&str], shown: usize) -> (Item, String) {
-    let (lines, rest) = unit.split_at(shown.min(unit.len()));
-    let count = u32::try_from(lines.len().saturating_sub(1)).unwrap_or(u32::MAX);
-    let end_line = hit.start_line.saturating_add(count);
+/// Returns some lines of a unit, and how they stand in the text: behind a head line, with a mark where the unit has more lines
+/// before them or goes on.
+fn block(hit: &Hit, unit: &[&str], shown: Range<usize>) -> (Item, String) {
+    // A line of a notebook may be several of a cell.
+    let count =
+        |lines: &[&str]| lines.iter().map(|line| line.lines().count().max(1)).sum::<usize>();
+    let mark = |lines: Option<&[&str]>| match lines.map_or(0, count) {
+        0 => String::new(),
+        rest => format!("[{rest} more lines]\n"),
+    };
+    let lines = unit.get(shown.clone()).unwrap_or_default();
+    let line =
+        |index: usize| hit.start_line.saturating_add(u32::try_from(index).unwrap_or(u32::MAX));
+    let (start_line, end_line) = (line(shown.start), line(shown.end.saturating_sub(1)));
     let mut text = lines.join("\n");
     text.push('\n');
+    let (before, behind) = (mark(unit.get(..shown.start)), mark(unit.get(shown.end..)));
     let path = one_line(&hit.path);
-    let mut whole = format!("{path}:{}-{end_line}\n{text}", hit.start_line);
-    if !rest.is_empty() {
-        // A line of a notebook may be several of a cell.
-        let rest: usize = rest.iter().map(|line| line.lines().count().max(1)).sum();
-        whole.push_str(&format!("[{rest} more lines]\n"));
-    }
+    let whole = format!("{path}:{start_line}-{end_line}\n{before}{text}{behind}");
     let item = Item {
         path: hit.path.clone(),
-        start_line: hit.start_line,
+        start_line,
         end_line,
         shape: Shape::Code,
         text,

@@ -38,13 +38,14 @@ pub(crate) fn shortlist(
     }
     let terms: HashSet<String> = Analyzer::default().analyze(request).into_iter().collect();
     let mut order: Vec<&str> = Vec::new();
-    let mut files: HashMap<&str, Vec<&Hit>> = HashMap::new();
-    for hit in &found.hits {
+    let mut files: HashMap<&str, Vec<(&Hit, Vec<u32>)>> = HashMap::new();
+    for (place, hit) in found.hits.iter().enumerate() {
         let hits = files.entry(hit.path.as_str()).or_default();
         if hits.is_empty() {
             order.push(&hit.path);
         }
-        hits.push(hit);
+        let named = found.named.iter().filter(|(of, _)| *of == place).map(|(_, line)| *line);
+        hits.push((hit, named.collect()));
     }
     let mut told = 0;
     let mut named: HashSet<&str> = HashSet::new();
@@ -56,19 +57,26 @@ pub(crate) fn shortlist(
         named.insert(path);
         let shown = if place < OPEN_FILES { HITS_A_FILE } else { 1 };
         let chars = if place < LONG_HEADS { MAX_CHARS } else { SHORT_CHARS };
-        let mut text = format!("{}\n", one_line(path));
         let mut items = Vec::new();
-        for hit in hits.iter().take(shown) {
-            let telling = if told < TELLING { telling(hit, &terms, lines) } else { None };
-            told += 1;
-            let item = item(hit, telling, chars, lines);
-            text.push_str(&item.text);
-            items.push(item);
+        let mut of_lines = Vec::new();
+        for (at, (hit, named)) in hits.iter().enumerate() {
+            if !named.is_empty() {
+                let item = item(hit, &of_named(hit, named, lines), chars, lines);
+                of_lines.push(item.clone());
+                items.push(item);
+            } else if at < shown {
+                let telling = if told < TELLING { telling(hit, &terms, lines) } else { None };
+                let telling: Vec<_> = telling.into_iter().collect();
+                items.push(item(hit, &telling, chars, lines));
+            }
+            told += usize::from(at < shown);
         }
-        if !pack.add(items, text, most) {
-            // A file may still be named where its heads are too long.
-            let Some(hit) = hits.first() else { continue };
-            let named = Item { text: String::new(), ..item(hit, None, chars, lines) };
+        // Where its heads are too long, a file shows lines that are named, or may still be named itself.
+        let is_added = add_items(path, items, most, pack)
+            || !of_lines.is_empty() && add_items(path, of_lines, most, pack);
+        if !is_added {
+            let Some((hit, _)) = hits.first() else { continue };
+            let named = Item { text: String::new(), ..item(hit, &[], chars, lines) };
             if !pack.add(vec![named], format!("{}\n", one_line(path)), most) {
                 return;
             }
@@ -102,6 +110,11 @@ pub(crate) fn neighbours(found: &Retrieved, snapshot: &Snapshot, most: u64, pack
     }
 }
 
+fn add_items(path: &str, items: Vec<Item>, most: u64, pack: &mut Pack<'_>) -> bool {
+    let lines: String = items.iter().map(|item| item.text.as_str()).collect();
+    pack.add(items, format!("{}\n{lines}", one_line(path)), most)
+}
+
 fn folder(path: &str) -> &str {
     path.rsplit_once('/').map_or("", |(folder, _)| folder)
 }
@@ -118,18 +131,21 @@ fn add_path(path: &str, reason: &str, most: u64, pack: &mut Pack<'_>) -> bool {
     pack.add(vec![item], format!("{}\n", one_line(path)), most)
 }
 
-fn item(hit: &Hit, telling: Option<(u32, String)>, chars: usize, lines: &mut Lines) -> Item {
+/// Returns a hit with lines of it; the head of a block is the first of its own lines.
+fn item(hit: &Hit, shown: &[(u32, String)], chars: usize, lines: &mut Lines) -> Item {
     let head = match hit.signature.as_str() {
         "" => first_line(hit, chars, lines).unwrap_or_default(),
         signature => cut(signature, chars),
     };
-    let range = if hit.start_line == hit.end_line {
+    let is_one = hit.start_line == hit.end_line;
+    let range = if is_one {
         hit.start_line.to_string()
     } else {
         format!("{}-{}", hit.start_line, hit.end_line)
     };
-    let mut text = format!("  {range} {head}\n");
-    if let Some((number, line)) = telling {
+    let is_line = is_one && hit.signature.is_empty() && !shown.is_empty();
+    let mut text = if is_line { String::new() } else { format!("  {range} {head}\n") };
+    for (number, line) in shown {
         text.push_str(&format!("  {number}: {line}\n"));
     }
     Item {
@@ -140,6 +156,17 @@ fn item(hit: &Hit, telling: Option<(u32, String)>, chars: usize, lines: &mut Lin
         text,
         reasons: hit.reasons.clone(),
     }
+}
+
+/// Returns the lines of a hit that the request names.
+fn of_named(hit: &Hit, named: &[u32], lines: &mut Lines) -> Vec<(u32, String)> {
+    let mut shown = Vec::new();
+    for number in named {
+        for line in lines.get(&hit.path, *number, *number).unwrap_or_default() {
+            shown.extend(line.lines().map(|line| (*number, cut(line, MAX_CHARS))));
+        }
+    }
+    shown
 }
 
 fn first_line(hit: &Hit, chars: usize, lines: &mut Lines) -> Option<String> {

@@ -235,3 +235,100 @@ fn what_only_fills_gives_way_to_heads_and_comes_back_shorter() {
     let filler = context.items.last().unwrap();
     assert!((24..60).contains(&filler.end_line) && context.tokens_used > 280, "{}", context.text);
 }
+
+#[test]
+fn lines_that_a_request_names_are_shown() {
+    let folder = tempfile::tempdir().unwrap();
+    let tree = folder.path().join("tree");
+    fs::create_dir_all(tree.join("tests")).unwrap();
+    let steps: String = (0..300).map(|n| format!("    total += weigh(item, {n})\n")).collect();
+    let text = format!(
+        "import os\n\n# How much is too much.\nLIMITS = load(os.environ)\nLIMITS.update(more)\n\n\ndef weigh_all(items):\n{steps}"
+    );
+    fs::write(tree.join("weigh.py"), text).unwrap();
+    fs::write(tree.join("tests/test_weigh.py"), "def test_weigh():\n    assert weigh(2, 3) == 6\n")
+        .unwrap();
+    for at in 0..20 {
+        let text = format!("def weigh_{at}(item):\n    return weigh(item, {at})\n\n\n").repeat(3);
+        fs::write(tree.join(format!("other_{at}.py")), text).unwrap();
+    }
+    let index = Index::open(&tree, &folder.path().join("cache")).unwrap();
+    index.refresh(&Control::default()).unwrap();
+    let snapshot = index.snapshot().unwrap();
+    let places = [
+        ("weigh.py", 4),
+        ("weigh.py", 5),
+        ("weigh.py", 8),
+        ("weigh.py", 11),
+        ("weigh.py", 200),
+        ("weigh.py", 308),
+        ("tests/test_weigh.py", 2),
+    ];
+    for (path, line) in places {
+        for shape in [Shape::Hits, Shape::Code, Shape::Mixed] {
+            for tokens in [100, 300, 2_000] {
+                let text = format!("weigh all items fails at {path}:{line}");
+                let request = Request { text: &text, tokens, shape };
+                let context = build(&snapshot, &request, Tokenizer::o200k()).unwrap();
+                let told = format!("{path}:{line} {shape:?} {tokens}: {}", context.text);
+                assert!(context.tokens_used <= tokens, "{told}");
+                let source = fs::read_to_string(tree.join(path)).unwrap();
+                let lines: Vec<&str> = source.lines().collect();
+                let is_shown = context.items.iter().any(|item| {
+                    let is_held =
+                        item.path == path && (item.start_line..=item.end_line).contains(&line);
+                    let exact = lines.get(item.start_line as usize - 1..item.end_line as usize);
+                    let as_line = format!("  {line}: {}\n", lines[line as usize - 1].trim());
+                    is_held
+                        && match item.shape {
+                            Shape::Code => item.text == exact.unwrap().join("\n") + "\n",
+                            _ => item.text.contains(&as_line),
+                        }
+                });
+                assert!(is_shown, "{told}");
+                if shape == Shape::Code && line == 200 {
+                    let first = context.items.first().unwrap();
+                    let before =
+                        format!("-{}\n[{} more lines]\n", first.end_line, first.start_line - 8);
+                    let behind = format!("\n[{} more lines]\n", 308 - first.end_line);
+                    assert!(
+                        context.text.contains(&before) && context.text.contains(&behind),
+                        "{told}"
+                    );
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn no_line_is_packed_twice() {
+    let folder = tempfile::tempdir().unwrap();
+    let tree = folder.path().join("tree");
+    fs::create_dir_all(&tree).unwrap();
+    let steps = |count: usize| "        wait(socket)\n".repeat(count);
+    let text = format!(
+        "def request(options):\n    {}\n    def defer_to_connect(socket):\n        \"\"\"Defers to connect.\"\"\"\n{}    def on_connect(socket):\n{}    return run(options)\n",
+        "prepare(options)\n    ".repeat(3).trim_end(),
+        steps(3),
+        steps(30)
+    );
+    fs::write(tree.join("request.py"), text).unwrap();
+    fs::write(tree.join("other.py"), "def connect(options):\n    return 1\n").unwrap();
+    let index = Index::open(&tree, &folder.path().join("cache")).unwrap();
+    index.refresh(&Control::default()).unwrap();
+    let snapshot = index.snapshot().unwrap();
+    for tokens in [40, 60, 80, 120, 160, 200, 300, 500, 1_000, 2_000] {
+        for text in ["defer to connect", "on connect", "request options", "request.py:12 connect"] {
+            let request = Request { text, tokens, shape: Shape::Code };
+            let context = build(&snapshot, &request, Tokenizer::o200k()).unwrap();
+            assert!(context.tokens_used <= tokens);
+            let mut seen = std::collections::BTreeSet::new();
+            for item in context.items.iter().filter(|item| item.shape == Shape::Code) {
+                for line in item.start_line..=item.end_line {
+                    assert!(seen.insert((&item.path, line)), "{text} {tokens}: {}", context.text);
+                }
+            }
+        }
+    }
+}

@@ -9,6 +9,7 @@ mod beside;
 mod extension;
 mod features;
 mod letters;
+mod lines;
 mod matches;
 mod model;
 mod phrases;
@@ -38,7 +39,7 @@ use shelf::Shelf;
 use crate::chunk::Chunk;
 use crate::error::IndexError;
 use crate::history::OfPast;
-use crate::search::{Hit, MAX_HITS, Query, Tests, is_test};
+use crate::search::{Hit, MAX_HITS, NO_CHUNK, Query, Tests, is_test};
 use crate::segment::Damaged;
 use crate::snapshot::Snapshot;
 use crate::vector::Near;
@@ -65,6 +66,9 @@ pub struct Candidate {
     pub is_strong: bool,
 }
 
+/// The lines that a request names, each with the place of the hit that holds it.
+type Named = Vec<(usize, u32)>;
+
 /// What a request found, for whoever packs it.
 #[derive(Clone, Debug, Default)]
 pub struct Retrieved {
@@ -72,6 +76,8 @@ pub struct Retrieved {
     pub hits: Vec<Hit>,
     /// The files with words of the request, best first.
     pub files: Vec<String>,
+    /// The lines that the request names, each with the place of the hit that holds it.
+    pub named: Vec<(usize, u32)>,
     /// Whether the request reads as what a change does.
     pub is_change: bool,
     /// Whether it is about tests.
@@ -112,14 +118,15 @@ impl Snapshot {
     /// When the index is damaged.
     pub fn retrieve(&self, text: &str) -> Result<Retrieved, IndexError> {
         let asked = Query { limit: MAX_HITS, ..Query::new(text) };
-        let (hits, recall) = find(self, &asked, MAX_HITS, false)?;
+        let (hits, recall, named) = find(self, &asked, MAX_HITS, false)?;
         let path = |(shard, file): &(usize, usize)| {
             let part = self.parts().get(*shard)?;
             Some(part.segment.files().get(*file)?.path.clone())
         };
         let files = recall.best_files.iter().filter_map(path).collect();
         let is_change = query::reads_as_change(text);
-        Ok(Retrieved { hits, files, is_change, asks_for_tests: query::tells_of_tests(text) })
+        let asks_for_tests = query::tells_of_tests(text);
+        Ok(Retrieved { hits, files, named, is_change, asks_for_tests })
     }
 
     fn shelf(&self) -> Result<Shelf<'_>, Damaged> {
@@ -202,7 +209,7 @@ fn find(
     asked: &Query<'_>,
     limit: usize,
     may_cost: bool,
-) -> Result<(Vec<Hit>, recall::Recall), IndexError> {
+) -> Result<(Vec<Hit>, recall::Recall, Named), IndexError> {
     let without_tests = asked.tests == Tests::Exclude;
     let shelf = snapshot.shelf()?;
     let query = query::Query::new(asked.text, &shelf, &Analyzer::default())?;
@@ -237,31 +244,42 @@ fn find(
             hits.push(snapshot.hit(number, score, vec!["words".to_owned()])?);
         }
     }
-    let holders = phrases::holders(snapshot, asked, &hits)?;
-    put_first(snapshot, &holders, phrases::REASON, &mut hits)?;
-    let holders = places::holders(snapshot, asked)?;
-    put_first(snapshot, &holders, places::REASON, &mut hits)?;
+    let of_phrases = phrases::holders(snapshot, asked, &hits)?;
+    let chunk = |number: &u32, hits: &mut Vec<Hit>| taken(snapshot, *number, hits);
+    put_first(&of_phrases, phrases::REASON, &mut hits, chunk)?;
+    let of_lines = places::holders(snapshot, asked)?;
+    put_first(&of_lines, places::REASON, &mut hits, |holder, hits| match holder.number {
+        NO_CHUNK => Ok(holder.hit()),
+        number => Ok(Hit { start_line: holder.start_line, ..taken(snapshot, number, hits)? }),
+    })?;
     hits.truncate(limit);
-    Ok((hits, recall))
+    let named = of_lines.iter().take(limit).enumerate();
+    let named =
+        named.flat_map(|(place, holder)| holder.lines.iter().map(move |line| (place, *line)));
+    Ok((hits, recall, named.collect()))
 }
 
-/// Puts chunks before all hits, in their order, with the reason why.
-fn put_first(
-    snapshot: &Snapshot,
-    numbers: &[u32],
+/// Puts what `hit` makes of some holders before all hits, in their order, with the reason why.
+fn put_first<T>(
+    holders: &[T],
     reason: &str,
     hits: &mut Vec<Hit>,
+    hit: impl Fn(&T, &mut Vec<Hit>) -> Result<Hit, IndexError>,
 ) -> Result<(), IndexError> {
     let top = hits.first().map_or(0.0, |hit| hit.score);
-    for (behind, number) in (1_u16..).zip(numbers.iter().rev()) {
-        let known = hits.iter().position(|hit| hit.number == *number).map(|at| hits.remove(at));
-        let mut hit = match known {
-            Some(hit) => hit,
-            None => snapshot.hit(*number, 0.0, Vec::new())?,
-        };
+    for (behind, holder) in (1_u16..).zip(holders.iter().rev()) {
+        let mut hit = hit(holder, hits)?;
         hit.score = top + f32::from(behind);
         hit.reasons.insert(0, reason.to_owned());
         hits.insert(0, hit);
     }
     Ok(())
+}
+
+/// Takes a chunk out of the hits, or makes a hit of it.
+fn taken(snapshot: &Snapshot, number: u32, hits: &mut Vec<Hit>) -> Result<Hit, IndexError> {
+    match hits.iter().position(|hit| hit.number == number) {
+        Some(at) => Ok(hits.remove(at)),
+        None => snapshot.hit(number, 0.0, Vec::new()),
+    }
 }

@@ -15,6 +15,8 @@ pub(crate) use tests_of::{FileKind, belong_together, stem};
 
 /// Longest query that is read, in bytes.
 const MAX_QUERY: usize = 64 * 1024;
+/// The number of a hit that is no chunk: lines between chunks that a request names.
+pub const NO_CHUNK: u32 = u32::MAX;
 /// Most hits.
 pub const MAX_HITS: usize = 200;
 
@@ -70,7 +72,7 @@ impl<'a> Query<'a> {
 /// A chunk that was found.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Hit {
-    /// Its number in the snapshot.
+    /// Its number in the snapshot, or [`NO_CHUNK`].
     pub number: u32,
     /// Its file, relative to the root, with `/`.
     pub path: String,

@@ -213,7 +213,7 @@ impl<'a> Cut<'a> {
             }
             // Siblings that are over may lie under one that is not.
             let ended = around.iter().filter(|(end, index)| *end <= at && self.is_chunk(*index));
-            over = ended.map(|(_, index)| *index).last().or(over);
+            over = ended.map(|(_, index)| *index).next_back().or(over);
             around.retain(|(end, _)| *end > at);
             while docs.next_if(|(doc, _)| doc.end <= at).is_some() {}
             let doc = docs.peek().filter(|(doc, _)| doc.start <= at).map(|(_, index)| *index);

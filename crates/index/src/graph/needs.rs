@@ -10,6 +10,7 @@ use distiq_lang::Role;
 use super::resolve::Resolver;
 use super::{EdgeKind, Graph, Target, imports};
 use crate::error::IndexError;
+use crate::search::NO_CHUNK;
 use crate::segment::{FileFacts, NAME, Postings};
 use crate::snapshot::Snapshot;
 
@@ -29,7 +30,7 @@ const SURE: f32 = 0.5;
 pub struct Span {
     /// Relative to the root, with `/`.
     pub path: String,
-    /// The number of a chunk of the file.
+    /// The number of a chunk of the file; lines of [`NO_CHUNK`](crate::search::NO_CHUNK) are not looked at.
     pub number: u32,
     /// 1-based first line.
     pub start_line: u32,
@@ -66,7 +67,7 @@ impl Snapshot {
     pub fn needs(&self, spans: &[Span]) -> Result<Vec<Need>, IndexError> {
         let mut files: BTreeMap<String, FileFacts> = BTreeMap::new();
         for span in spans {
-            if !files.contains_key(&span.path) {
+            if span.number != NO_CHUNK && !files.contains_key(&span.path) {
                 let view = self.file_of(span.number)?;
                 files.insert(view.path.to_owned(), view.facts()?);
             }

@@ -3,8 +3,9 @@
 
 use std::collections::HashSet;
 
+use super::lines::{self, Holder};
 use crate::error::IndexError;
-use crate::search::{Query, Tests, is_test};
+use crate::search::{NO_CHUNK, Query, Tests, is_test};
 use crate::snapshot::{FileView, Snapshot};
 
 /// Most chunks that are found so.
@@ -53,24 +54,48 @@ struct Place<'a> {
     around: &'a str,
 }
 
-/// Returns the chunks on lines that a request names, the innermost of a trace first.
-pub(super) fn holders(snapshot: &Snapshot, asked: &Query<'_>) -> Result<Vec<u32>, IndexError> {
-    let mut numbers: Vec<u32> = Vec::new();
+/// Returns what holds the lines that a request names, the innermost of a trace first.
+pub(super) fn holders(snapshot: &Snapshot, asked: &Query<'_>) -> Result<Vec<Holder>, IndexError> {
+    let mut all: Vec<Holder> = Vec::new();
     let mut places = named(asked.text());
     if asked.text().contains(LAST_IS_INNERMOST) {
         places.reverse();
     }
     for place in places {
-        if numbers.len() >= MAX_CHUNKS {
+        if all.len() >= MAX_CHUNKS {
             break;
         }
         for file in meant(snapshot, &place)? {
-            let is_wanted = asked.tests == Tests::Include || !is_test(file.path);
-            let chunk = if is_wanted { around(snapshot, &file, place.line)? } else { None };
-            numbers.extend(chunk.filter(|number| !numbers.contains(number)));
+            if asked.tests == Tests::Include || !is_test(file.path) {
+                for holder in lines::holders(snapshot, &file, place.line)? {
+                    join(&mut all, holder);
+                }
+            }
         }
     }
-    Ok(numbers)
+    Ok(all)
+}
+
+/// Adds a holder, or its lines to those of the one that is there.
+fn join(all: &mut Vec<Holder>, holder: Holder) {
+    let is_same = |other: &&mut Holder| match holder.number {
+        NO_CHUNK => {
+            let lines = (other.start_line, other.end_line);
+            other.path == holder.path && lines == (holder.start_line, holder.end_line)
+        }
+        number => other.number == number,
+    };
+    match all.iter_mut().find(is_same) {
+        Some(known) => {
+            known.start_line = known.start_line.min(holder.start_line);
+            for line in holder.lines {
+                if !known.lines.contains(&line) {
+                    known.lines.push(line);
+                }
+            }
+        }
+        None => all.push(holder),
+    }
 }
 
 /// Reads the lines that a text names, in their order.
@@ -163,7 +188,8 @@ fn meant<'a>(snapshot: &'a Snapshot, place: &Place<'_>) -> Result<Vec<FileView<'
         files.retain(is_meant);
     } else if files.len() > 1 {
         // Java names packages beside the file: `at io.netty.Handler.run(Handler.java:12)`.
-        let words: HashSet<&str> = place.around.split(|c: char| !c.is_alphanumeric()).collect();
+        let beside = place.around.replace(place.path, " ");
+        let words: HashSet<&str> = beside.split(|c: char| !c.is_alphanumeric()).collect();
         let told = |file: &FileView<'_>| {
             let folders = file.path.split('/').filter(|folder| words.contains(folder));
             folders.count()
@@ -171,10 +197,16 @@ fn meant<'a>(snapshot: &'a Snapshot, place: &Place<'_>) -> Result<Vec<FileView<'
         let most = files.iter().map(told).max().unwrap_or(0);
         files.retain(|file| told(file) == most);
     }
+    // A path from the project's top is that file, whatever others end the same.
+    let is_whole = |file: &FileView<'_>| file.path.split('/').eq(parts.iter().copied());
+    let is_alone = parts.len() > 1 || files.len() > MAX_NAMESAKES;
+    if is_alone && files.iter().any(is_whole) {
+        files.retain(is_whole);
+    }
     if files.len() > MAX_NAMESAKES {
         files.clear();
     }
-    files.sort_unstable_by_key(|file| file.path);
+    files.sort_unstable_by_key(|file| (!is_whole(file), file.path));
     Ok(files)
 }
 

@@ -89,6 +89,8 @@ pub(super) fn search(
     // The more words, the more they are worth, but never as much as the name.
     let words = |score: f32| NEAR * score / (NEAR + score);
     found.extend(by_words.iter().map(|(at, score)| (*at, words(*score), "words of its name")));
+    let mut seen = BTreeSet::new();
+    found.retain(|(number, ..)| seen.insert(*number));
     let mut hits = Vec::new();
     for (number, score, reason) in found {
         let mut hit = snapshot.hit(number, score, vec![reason.to_owned()])?;

@@ -154,6 +154,54 @@ fn lines_that_a_request_names_come_first() {
 }
 
 #[test]
+fn any_line_that_a_request_names_is_in_the_first_hit() {
+    let project = crate::Project::new("");
+    project.write(
+        "src/store.rs",
+        "//! Keeps things.\n//! For a while.\n\nmod disk;\nmod ram;\n\nuse std::io;\n\npub struct Store;\n\nimpl Store {\n    \
+         /// Puts a thing.\n    ///\n    /// It stays.\n    #[must_use]\n    pub fn put(&self) -> u8 {\n        1\n    }\n\n    \
+         // Nothing of it.\n\n    pub fn get(&self) -> u8 {\n        2\n    }\n}\n",
+    );
+    project.write("tests/store.rs", "fn at_work() {\n    run();\n}\n");
+    project.write("lite/tests/store.rs", "fn lite() {\n    run();\n}\n");
+    project.write("a/tests/store.rs", "fn of_a() {\n    run();\n}\n");
+    project.write("src/names.rs", "mod one;\nmod two;\n");
+    let first = |text: &str| {
+        let hits = project.find(text, distiq_index::Mode::Hybrid);
+        assert!(hits.iter().all(|hit| !hit.reasons.is_empty()), "{text}");
+        let hit = &hits[0];
+        format!("{} {}-{} {}{}", hit.path, hit.start_line, hit.end_line, hit.kind, hit.name)
+    };
+    for (line, expected) in [
+        (1, "1-7 block"),
+        (4, "1-7 block"),
+        (9, "9-9 structStore"),
+        (11, "11-11 implStore"),
+        // Documentation belongs to what it stands in front of.
+        (12, "12-18 methodput"),
+        (13, "12-18 methodput"),
+        (15, "15-18 methodput"),
+        (17, "15-18 methodput"),
+        (20, "20-20 block"),
+        (25, "25-25 block"),
+        // An empty line is of the class before it.
+        (21, "11-11 implStore"),
+    ] {
+        let expected = format!("src/store.rs {expected}");
+        assert_eq!(first(&format!("src/store.rs:{line}")), expected, "{line}");
+    }
+    assert_eq!(first("names.rs:2"), "src/names.rs 1-2 block", "a file without chunks");
+    assert_eq!(first("tests/store.rs:2"), "tests/store.rs 1-3 functionat_work");
+    assert_eq!(first("lite/tests/store.rs:2"), "lite/tests/store.rs 1-3 functionlite");
+    project.write("lite_test.rs", "fn at_top() {\n    run();\n}\n");
+    project.write("src/lite/lite_test.rs", "fn inside() {\n    run();\n}\n");
+    assert_eq!(first("lite_test.rs:2"), "lite_test.rs 1-3 functionat_top");
+    let both = project.find("src/store.rs:13 and src/store.rs:17", distiq_index::Mode::Hybrid);
+    let puts = both.iter().filter(|hit| hit.name == "put");
+    assert_eq!(puts.map(|hit| hit.start_line).collect::<Vec<_>>(), [12]);
+}
+
+#[test]
 fn each_hit_says_why() {
     let project = crate::Project::new("");
     for at in 0..40 {
@@ -205,7 +253,7 @@ fn quoted_words_are_found_as_they_stand() {
     // What stands between the members of a class is its head's.
     project.write("Late.java", "class Late {\n  void a() {\n    int x = 1;\n  }\n\n  static {\n    get(\"late.pool.size\");\n  }\n}\n");
     assert_eq!(first("\"late.pool.size\""), "Late.java:1 Late");
-    assert_eq!(first("Late.java:7"), "Late.java:1 Late");
+    assert_eq!(project.found("Late.java:7")[..2], ["Late.java:6 ", "Late.java:1 Late"]);
     // Words of the language itself are in no list.
     project.write("keyword.py", "def total(order):\n    x = 1\n    raise KeyError(order)\n");
     assert_eq!(first("\"raise KeyError(order)\""), "keyword.py:1 total");
