@@ -13,7 +13,7 @@
 //!
 //! let index = Index::open(folder.path(), &folder.path().join("cache"))?;
 //! index.refresh(&Control::default())?;
-//! let request = Request { text: "where are headers parsed", tokens: 100, shape: Shape::Code };
+//! let request = Request::new("where are headers parsed", 100, Shape::Code);
 //! let context = build(&index.snapshot()?, &request, Tokenizer::o200k())?;
 //! assert_eq!(context.text, "a.py:1-2\ndef parse_header(line):\n    return line.split(':')\n");
 //! # Ok(()) }
@@ -67,6 +67,15 @@ pub struct Request<'a> {
     pub tokens: u64,
     /// How it is shown.
     pub shape: Shape,
+    /// Files that whoever asks has open, relative to the root with `/`.
+    pub open: &'a [String],
+}
+
+impl<'a> Request<'a> {
+    /// Returns a request of one who has no file open.
+    pub fn new(text: &'a str, tokens: u64, shape: Shape) -> Self {
+        Self { text, tokens, shape, open: &[] }
+    }
 }
 
 /// A piece of the context.
@@ -106,7 +115,7 @@ pub fn build(
     request: &Request<'_>,
     counter: &dyn CountTokens,
 ) -> Result<Context, IndexError> {
-    let found = snapshot.retrieve(request.text)?;
+    let found = snapshot.retrieve(request.text, request.open)?;
     let mut lines = lines::Lines::new(snapshot.root());
     let mut pack = Pack::new(counter);
     let for_hits = match request.shape {

@@ -35,7 +35,8 @@ fn no_budget_is_passed_and_lines_are_exact() {
     for shape in [Shape::Hits, Shape::Code, Shape::Mixed] {
         for tokens in [1, 7, 20, 60, 200, 1_000, 4_000] {
             for text in ["load the file at a path", "weigh all items", "nothing of this kind"] {
-                let context = build(&snapshot, &Request { text, tokens, shape }, counter).unwrap();
+                let context =
+                    build(&snapshot, &Request::new(text, tokens, shape), counter).unwrap();
                 assert!(context.tokens_used <= tokens, "{shape:?} {tokens} {text}");
                 assert_eq!(context.tokens_used, counter.count(&context.text));
                 for item in &context.items {
@@ -59,7 +60,7 @@ fn shapes_show_what_they_say() {
     let folder = tempfile::tempdir().unwrap();
     let snapshot = snapshot(&folder);
     let check = |shape, tokens| {
-        let request = Request { text: "weigh all items", tokens, shape };
+        let request = Request::new("weigh all items", tokens, shape);
         build(&snapshot, &request, Tokenizer::o200k()).unwrap()
     };
     let hits = check(Shape::Hits, 400);
@@ -82,7 +83,7 @@ fn a_change_shows_more_files_and_a_question_more_units() {
     let folder = tempfile::tempdir().unwrap();
     let snapshot = snapshot(&folder);
     let files = |text| {
-        let request = Request { text, tokens: 700, shape: Shape::Code };
+        let request = Request::new(text, 700, Shape::Code);
         let context = build(&snapshot, &request, Tokenizer::o200k()).unwrap();
         let paths: std::collections::BTreeSet<_> =
             context.items.iter().map(|item| item.path.clone()).collect();
@@ -105,7 +106,7 @@ fn a_notebook_reads_as_its_cells() {
     index.refresh(&Control::default()).unwrap();
     let snapshot = index.snapshot().unwrap();
     let shown = |text, shape| {
-        let request = Request { text, tokens: 400, shape };
+        let request = Request::new(text, 400, shape);
         build(&snapshot, &request, Tokenizer::o200k()).unwrap().text
     };
     let code = "def weigh(name=\"box\"):\n    return scale(name)\n";
@@ -125,7 +126,7 @@ fn files_that_vanish_or_lead_outside_show_nothing() {
     let weigh = folder.path().join("tree/src/weigh.py");
     fs::remove_file(&weigh).unwrap();
     std::os::unix::fs::symlink(&secret, &weigh).unwrap();
-    let request = Request { text: "weigh all items", tokens: 2_000, shape: Shape::Code };
+    let request = Request::new("weigh all items", 2_000, Shape::Code);
     let context = build(&snapshot, &request, Tokenizer::o200k()).unwrap();
     assert!(!context.text.contains("outside"));
     assert!(context.items.iter().all(|item| item.path != "src/weigh.py"));
@@ -157,7 +158,7 @@ fn heads_of_what_the_units_need_are_shown_where_room_is_left() {
     let snapshot = index.snapshot().unwrap();
     let heads = |tokens| {
         let text = "adds up what the basket costs";
-        let request = Request { text, tokens, shape: Shape::Code };
+        let request = Request::new(text, tokens, Shape::Code);
         let context = build(&snapshot, &request, Tokenizer::o200k()).unwrap();
         assert!(context.tokens_used <= tokens);
         let heads = context.items.into_iter().filter(|item| item.shape == Shape::Hits);
@@ -190,7 +191,7 @@ fn no_head_is_shown_twice_and_bases_count() {
     index.refresh(&Control::default()).unwrap();
     let snapshot = index.snapshot().unwrap();
     let built = |shape| {
-        let request = Request { text: "currency limit of a cart", tokens: 1_000, shape };
+        let request = Request::new("currency limit of a cart", 1_000, shape);
         build(&snapshot, &request, Tokenizer::o200k()).unwrap()
     };
     let base = "base.py\n  1-3 class Basket\n";
@@ -223,7 +224,7 @@ fn what_only_fills_gives_way_to_heads_and_comes_back_shorter() {
     fs::write(tree.join("scale.py"), "def scale_of(it, n):\n    return it * n\n").unwrap();
     let index = Index::open(&tree, &folder.path().join("cache")).unwrap();
     index.refresh(&Control::default()).unwrap();
-    let request = Request { text: "weigh all items", tokens: 300, shape: Shape::Code };
+    let request = Request::new("weigh all items", 300, Shape::Code);
     let context = build(&index.snapshot().unwrap(), &request, Tokenizer::o200k()).unwrap();
     let items: Vec<(&str, u32, Shape)> = context
         .items
@@ -268,7 +269,7 @@ fn lines_that_a_request_names_are_shown() {
         for shape in [Shape::Hits, Shape::Code, Shape::Mixed] {
             for tokens in [100, 300, 2_000] {
                 let text = format!("weigh all items fails at {path}:{line}");
-                let request = Request { text: &text, tokens, shape };
+                let request = Request::new(&text, tokens, shape);
                 let context = build(&snapshot, &request, Tokenizer::o200k()).unwrap();
                 let told = format!("{path}:{line} {shape:?} {tokens}: {}", context.text);
                 assert!(context.tokens_used <= tokens, "{told}");
@@ -320,7 +321,7 @@ fn no_line_is_packed_twice() {
     let snapshot = index.snapshot().unwrap();
     for tokens in [40, 60, 80, 120, 160, 200, 300, 500, 1_000, 2_000] {
         for text in ["defer to connect", "on connect", "request options", "request.py:12 connect"] {
-            let request = Request { text, tokens, shape: Shape::Code };
+            let request = Request::new(text, tokens, Shape::Code);
             let context = build(&snapshot, &request, Tokenizer::o200k()).unwrap();
             assert!(context.tokens_used <= tokens);
             let mut seen = std::collections::BTreeSet::new();

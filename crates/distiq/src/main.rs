@@ -18,6 +18,7 @@ mod keys;
 mod ledger;
 mod month;
 mod numbers;
+mod open_files;
 mod output;
 mod panics;
 mod providers;

@@ -19,6 +19,11 @@ pub struct Row {
 }
 
 impl Row {
+    /// Returns a field, where the row has it.
+    pub fn field(&self, field: &str) -> Option<&Value> {
+        self.value.get(field)
+    }
+
     /// Returns a field that must be a text.
     pub fn text(&self, field: &str) -> Result<&str, String> {
         let text = self.value.get(field).and_then(Value::as_str);

@@ -140,7 +140,7 @@ fn ask(segment: &Arc<Segment>, whole: &Arc<Segment>, with_vectors: bool) {
                     );
                 }
             }
-            let found = all.retrieve(text).unwrap_or_default();
+            let found = all.retrieve(text, &[]).unwrap_or_default();
             let spans: Vec<Span> = found
                 .hits
                 .into_iter()

@@ -17,6 +17,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use distiq_base::atomic;
 
+pub(crate) use log::moved_head;
 pub(crate) use look::{History, PAST};
 pub(crate) use signal::OfPast;
 pub(crate) use stored::fuzzed;

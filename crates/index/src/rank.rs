@@ -5,6 +5,7 @@
 //! told in numbers ([`features`]) and put in order by boosted trees ([`model`]). What holds its words in quotes ([`phrases`])
 //! and the lines that it names ([`places`]) come before all others.
 
+mod at_hand;
 mod beside;
 mod extension;
 mod features;
@@ -44,6 +45,7 @@ use crate::segment::Damaged;
 use crate::snapshot::Snapshot;
 use crate::vector::Near;
 use crate::words::Analyzer;
+use at_hand::AtHand;
 
 /// How many rows all trees look at.
 const SECOND_LOOK: usize = 60;
@@ -98,8 +100,8 @@ impl Snapshot {
         let shelf = self.shelf()?;
         let query = query::Query::new(text, &shelf, &Analyzer::default())?;
         let mut signals =
-            if extension.is_some() { signals(self, &query, text, true)? } else { Vec::new() };
-        signals.retain(|signal| Some(signal.extension()) == extension);
+            if extension.is_some() { learned(self, &query, text, true)? } else { Vec::new() };
+        signals.retain(|signal| signal.extension() == extension);
         let recall = recall::recall(&shelf, &query, 0, &signals)?;
         let rows = features::rows(&shelf, &query, &recall)?.into_iter();
         rows.map(|row| {
@@ -112,12 +114,13 @@ impl Snapshot {
         .collect()
     }
 
-    /// Returns the best chunks, and the files by the words of each as a whole, best first.
+    /// Returns the best chunks, and the files by the words of each as a whole, best first; `open` are files as in
+    /// [`Query::open`].
     ///
     /// # Errors
     /// When the index is damaged.
-    pub fn retrieve(&self, text: &str) -> Result<Retrieved, IndexError> {
-        let asked = Query { limit: MAX_HITS, ..Query::new(text) };
+    pub fn retrieve(&self, text: &str, open: &[String]) -> Result<Retrieved, IndexError> {
+        let asked = Query { limit: MAX_HITS, open, ..Query::new(text) };
         let (hits, recall, named) = find(self, &asked, MAX_HITS, false)?;
         let path = |(shard, file): &(usize, usize)| {
             let part = self.parts().get(*shard)?;
@@ -147,8 +150,8 @@ pub(crate) fn search(
     Ok(find(snapshot, asked, limit, true)?.0)
 }
 
-/// Returns what is known beyond words for a request; an embedder elsewhere is asked only where that `may_cost`.
-fn signals<'a>(
+/// Returns what trees make points of beyond words; an embedder elsewhere is asked only where that `may_cost`.
+fn learned<'a>(
     snapshot: &'a Snapshot,
     query: &query::Query,
     text: &str,
@@ -214,7 +217,10 @@ fn find(
     let shelf = snapshot.shelf()?;
     let query = query::Query::new(asked.text, &shelf, &Analyzer::default())?;
     let most = if without_tests { limit * LEFT_OUT } else { limit };
-    let signals = signals(snapshot, &query, asked.text(), may_cost)?;
+    let mut signals = learned(snapshot, &query, asked.text(), may_cost)?;
+    if let Some(at_hand) = AtHand::new(snapshot, asked.open, query.reads_as_change) {
+        signals.push(Box::new(at_hand));
+    }
     let recall = recall::recall(&shelf, &query, most, &signals)?;
     let mut rows = ordered(features::rows(&shelf, &query, &recall)?, &signals)?;
     if let Some(reranker) = snapshot.meaning().reranker() {

@@ -1,6 +1,7 @@
 //! Bringing the index up to date.
 
 mod differences;
+mod edited;
 mod open;
 mod opening;
 mod read;
@@ -27,6 +28,7 @@ use crate::table::{self, Text};
 use crate::vector::{Meaning, Vectors};
 use crate::walk::{Found, walk};
 use differences::{Differences, differences};
+use edited::edited;
 pub(crate) use opening::file_id;
 use read::ReadPart;
 
@@ -59,6 +61,8 @@ pub struct Index {
     meaning: Arc<Meaning>,
     /// The project's past; `None` where it is not to be used.
     record: Option<Arc<Record>>,
+    /// Paths of the files edited since the last commit, as of the last refresh.
+    edited: Mutex<Arc<[String]>>,
     /// Why it was built anew when it was opened.
     was_rebuilt: Option<&'static str>,
     /// Where it is an index of documents alone.
@@ -198,7 +202,7 @@ impl Index {
 
     /// Returns the index without the project's past: git is not asked, and ranking takes nothing from it.
     pub fn without_history(self) -> Self {
-        Self { record: None, ..self }
+        Self { record: None, edited: Mutex::default(), ..self }
     }
 
     /// Reads all of the project's past that a search may use, of which [`Index::refresh`] reads what does not hold it up;
@@ -282,6 +286,10 @@ impl Index {
         }
         // Where they are gone, what the walk did not find is not gone from the project.
         self.check_place()?;
+        if self.record.is_some() {
+            let edited = edited(&self.root, &walked.files);
+            *self.edited.lock().unwrap_or_else(PoisonError::into_inner) = edited.into();
+        }
         let mut refreshed = Refreshed {
             files: files_of(walked.files.iter().map(|file| &file.path)),
             left_out: u64::try_from(walked.left_out).unwrap_or(u64::MAX),
@@ -388,7 +396,14 @@ impl Index {
             });
             match opened {
                 Err(IndexError::Damaged) => last = IndexError::Damaged,
-                other => return other.map(|snapshot| snapshot.with_record(self.record.clone())),
+                other => {
+                    let edited =
+                        Arc::clone(&self.edited.lock().unwrap_or_else(PoisonError::into_inner));
+                    let with_past = |snapshot: Snapshot| {
+                        snapshot.with_record(self.record.clone()).with_edited(edited)
+                    };
+                    return other.map(with_past);
+                }
             }
         }
         Err(last)

@@ -55,12 +55,14 @@ pub struct Query<'a> {
     pub mode: Mode,
     /// What becomes of tests.
     pub tests: Tests,
+    /// Files that whoever asks has open, relative to the root with `/`; what fits comes sooner where it is in one of them.
+    pub open: &'a [String],
 }
 
 impl<'a> Query<'a> {
     /// Returns a search for the ten best hits by all that is known.
     pub fn new(text: &'a str) -> Self {
-        Self { text, limit: 10, mode: Mode::default(), tests: Tests::default() }
+        Self { text, limit: 10, mode: Mode::default(), tests: Tests::default(), open: &[] }
     }
 
     /// Returns the text that is read.

@@ -31,6 +31,8 @@ pub struct Snapshot {
     history: OnceLock<Option<Arc<History>>>,
     /// Where texts of documents are kept.
     documents: Option<PathBuf>,
+    /// Paths of the files edited since the last commit.
+    edited: Arc<[String]>,
 }
 
 /// A segment, and what lives in it.
@@ -190,6 +192,7 @@ impl Snapshot {
             record: None,
             history: OnceLock::new(),
             documents: None,
+            edited: Arc::default(),
         })
     }
 
@@ -206,7 +209,8 @@ impl Snapshot {
         };
         let folder = documents.meaning.folder().to_path_buf();
         let joined = Self::of(&self.root, parts, meaning)?;
-        Ok(Self { documents: Some(folder), record: self.record.clone(), ..joined })
+        let (record, edited) = (self.record.clone(), Arc::clone(&self.edited));
+        Ok(Self { documents: Some(folder), record, edited, ..joined })
     }
 
     /// Reads all that its segments hold; tells whether all of it is what was written. What is kept beside them mends itself.
@@ -227,6 +231,17 @@ impl Snapshot {
     /// Returns the snapshot with the past that a record keeps.
     pub(crate) fn with_record(self, record: Option<Arc<Record>>) -> Self {
         Self { record, ..self }
+    }
+
+    /// Returns the snapshot with the files edited since the last commit.
+    pub(crate) fn with_edited(self, edited: Arc<[String]>) -> Self {
+        Self { edited, ..self }
+    }
+
+    /// Returns the paths of the files that were edited since the last commit, as far as the last refresh knew; none where they are
+    /// many, which tells of something else than work.
+    pub fn edited(&self) -> &[String] {
+        &self.edited
     }
 
     /// Returns the snapshot with the past of a revision of a repository, such as a bare one; commits after it are not

@@ -31,7 +31,7 @@ impl ProjectCode {
             if names_its_file(snapshot, request)? {
                 return Ok(String::new());
             }
-            let request = Request { text: request, tokens: TOKENS, shape: Shape::Hits };
+            let request = Request::new(request, TOKENS, Shape::Hits);
             Ok(build(snapshot, &request, &Estimate)?.text)
         });
         // Without them the model looks for itself.

@@ -13,7 +13,7 @@ use crate::code_index::{self, Refresh};
 use crate::failure::Failure;
 use crate::numbers::up_to;
 use crate::world::World;
-use crate::{output, rows, terminal};
+use crate::{open_files, output, rows, terminal};
 
 /// Longest request.
 const MAX_REQUEST_BYTES: usize = 64 * 1024;
@@ -41,13 +41,16 @@ pub struct Args {
     /// What is shown: a shortlist, whole units, or both
     #[arg(long, value_enum, default_value_t)]
     shape: ShapeName,
+    /// A file that is open in the editor: what fits comes sooner where it is in it; may be given several times
+    #[arg(long, value_name = "FILE")]
+    open: Vec<String>,
     /// Take what is in the index without a look at what changed since
     #[arg(long)]
     no_refresh: bool,
     /// Print JSON; `distiq schema context` prints its shape
     #[arg(long)]
     json: bool,
-    /// Read rows `{id, request}` from standard input and print a row for each
+    /// Read rows `{id, request}`, with `open` where files are open, from standard input and print a row for each
     #[arg(long, conflicts_with_all = ["json", "request"])]
     jsonl: bool,
 }
@@ -62,13 +65,13 @@ enum ShapeName {
 }
 
 impl Args {
-    fn request<'a>(&self, text: &'a str) -> Request<'a> {
+    fn request<'a>(&self, text: &'a str, open: &'a [String]) -> Request<'a> {
         let shape = match self.shape {
             ShapeName::Hits => Shape::Hits,
             ShapeName::Code => Shape::Code,
             ShapeName::Mixed => Shape::Mixed,
         };
-        Request { text, tokens: self.tokens, shape }
+        Request { text, tokens: self.tokens, shape, open }
     }
 }
 
@@ -85,7 +88,11 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
     if args.jsonl {
         return answer_rows(&world, args, refresh);
     }
-    let context = code_index::with(&world, refresh, |_, snapshot| pack(snapshot, args, &text))?;
+    let open = open_files::of(&world, &args.open);
+    let context = code_index::with(&world, refresh, |_, snapshot| {
+        open_files::tell_unknown(&world, snapshot, &args.open);
+        pack(snapshot, &args.request(&text, &open))
+    })?;
     if args.json {
         output::json_line(&Value::Object(fields(&context)));
         return Ok(());
@@ -102,12 +109,14 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
     Ok(())
 }
 
-fn pack(snapshot: &Snapshot, args: &Args, text: &str) -> Result<Context, IndexError> {
-    build(snapshot, &args.request(text), Tokenizer::o200k())
+fn pack(snapshot: &Snapshot, request: &Request<'_>) -> Result<Context, IndexError> {
+    build(snapshot, request, Tokenizer::o200k())
 }
 
 fn answer_rows(world: &World, args: &Args, refresh: Refresh) -> Result<(), Failure> {
+    let named = open_files::of(world, &args.open);
     code_index::with(world, refresh, |index, snapshot| {
+        open_files::tell_unknown(world, snapshot, &args.open);
         let mut asked = code_index::Asked::new(world, index, snapshot, refresh);
         Ok(rows::answer("{\"id\": …, \"request\": \"…\"}", |row| {
             // Rows that were made for `search` are understood too.
@@ -115,8 +124,9 @@ fn answer_rows(world: &World, args: &Args, refresh: Refresh) -> Result<(), Failu
             if text.len() > MAX_REQUEST_BYTES {
                 return Err("`request` is longer than 64 KB".to_owned());
             }
+            let open = [open_files::of_row(world, row)?, named.clone()].concat();
             let begin = Instant::now();
-            let context = asked.ask(|snapshot| pack(snapshot, args, text))?;
+            let context = asked.ask(|snapshot| pack(snapshot, &args.request(text, &open)))?;
             let ms = (begin.elapsed().as_secs_f64() * 1_000_000.0).round() / 1000.0;
             let mut answer = serde_json::Map::new();
             answer.insert("id".into(), row.id.clone());

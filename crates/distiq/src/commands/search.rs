@@ -13,7 +13,7 @@ use crate::code_index::{self, Refresh};
 use crate::failure::Failure;
 use crate::numbers::up_to;
 use crate::world::World;
-use crate::{output, rows, terminal};
+use crate::{open_files, output, rows, terminal};
 
 /// Longest query.
 const MAX_QUERY_BYTES: usize = 64 * 1024;
@@ -45,13 +45,16 @@ pub struct Args {
     /// Whether tests are found
     #[arg(long, value_enum, default_value_t)]
     tests: TestsName,
+    /// A file that is open in the editor: what fits comes sooner where it is in it; may be given several times
+    #[arg(long, value_name = "FILE")]
+    open: Vec<String>,
     /// Search what is in the index without a look at what changed since
     #[arg(long)]
     no_refresh: bool,
     /// Print a row of JSON for each hit; `distiq schema search` prints its shape
     #[arg(long)]
     json: bool,
-    /// Read rows `{id, query}` from standard input and print rows `{id, ms, results}`
+    /// Read rows `{id, query}`, with `open` where files are open, from standard input and print rows `{id, ms, results}`
     #[arg(long, conflicts_with_all = ["json", "query"])]
     jsonl: bool,
 }
@@ -75,7 +78,7 @@ enum TestsName {
 }
 
 impl Args {
-    fn query<'a>(&self, text: &'a str, limit: usize) -> Query<'a> {
+    fn query<'a>(&self, text: &'a str, limit: usize, open: &'a [String]) -> Query<'a> {
         let mode = match self.mode {
             ModeName::Hybrid => Mode::Hybrid,
             ModeName::Text => Mode::Text,
@@ -86,7 +89,7 @@ impl Args {
             TestsName::Include => Tests::Include,
             TestsName::Exclude => Tests::Exclude,
         };
-        Query { text, limit: limit.min(MAX_HITS), mode, tests }
+        Query { text, limit: limit.min(MAX_HITS), mode, tests, open }
     }
 }
 
@@ -104,9 +107,11 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
         return answer_rows(&world, args, refresh);
     }
     let limit = args.limit.unwrap_or(if args.json { HITS_AS_JSON } else { HITS_SHOWN });
-    let query = args.query(&text, limit);
+    let open = open_files::of(&world, &args.open);
+    let query = args.query(&text, limit, &open);
     let hits = code_index::with(&world, refresh, |_, snapshot| {
         tell_vectors(&world, snapshot)?;
+        open_files::tell_unknown(&world, snapshot, &args.open);
         snapshot.search(&query)
     })?;
     if args.json {
@@ -148,16 +153,19 @@ fn tell_vectors(world: &World, snapshot: &Snapshot) -> Result<(), IndexError> {
 
 fn answer_rows(world: &World, args: &Args, refresh: Refresh) -> Result<(), Failure> {
     let limit = args.limit.unwrap_or(HITS_A_ROW);
+    let named = open_files::of(world, &args.open);
     code_index::with(world, refresh, |index, snapshot| {
         tell_vectors(world, snapshot)?;
+        open_files::tell_unknown(world, snapshot, &args.open);
         let mut asked = code_index::Asked::new(world, index, snapshot, refresh);
         Ok(rows::answer("{\"id\": …, \"query\": \"…\"}", |row| {
             let text = row.text("query")?;
             if text.len() > MAX_QUERY_BYTES {
                 return Err("`query` is longer than 64 KB".to_owned());
             }
+            let open = [open_files::of_row(world, row)?, named.clone()].concat();
             let begin = Instant::now();
-            let hits = asked.ask(|snapshot| search(snapshot, &args.query(text, limit)))?;
+            let hits = asked.ask(|snapshot| search(snapshot, &args.query(text, limit, &open)))?;
             let ms = begin.elapsed().as_secs_f64() * 1000.0;
             Ok(json!({ "id": row.id, "ms": (ms * 1000.0).round() / 1000.0, "results": hits }))
         }))

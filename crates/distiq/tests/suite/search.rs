@@ -486,3 +486,46 @@ fn past_commits_find_files_until_that_is_switched_off() {
     let ran = place.run(&["search", "--json", "--", request]);
     assert_eq!(ran.out, "", "no file has these words");
 }
+
+#[test]
+fn files_that_are_open_come_sooner() {
+    let place = Place::new();
+    for name in ["one", "two"] {
+        place.write(&format!("{name}/ports.py"), "def close_port(port):\n    return port.shut()\n");
+    }
+    let first = |arguments: &[&str]| {
+        let ran = place.run(&[&["search", "--json"], arguments, &["--", "close a port"]].concat());
+        assert_eq!(ran.code, 0, "{}", ran.err);
+        (rows(&ran.out)[0]["path"].as_str().unwrap().to_owned(), ran.err)
+    };
+    assert_eq!(first(&[]), ("one/ports.py".into(), String::new()));
+    let whole = place.project().join("two/ports.py");
+    for name in ["two/ports.py", "./two/../two/ports.py", whole.to_str().unwrap()] {
+        assert_eq!(first(&["--open", name]), ("two/ports.py".into(), String::new()));
+    }
+    let (path, said) = first(&["--open", "/etc/passwd", "--open", "two"]);
+    assert_eq!(path, "one/ports.py");
+    assert!(said.contains("`--open /etc/passwd`: the index has no such file"), "{said}");
+    assert!(said.contains("`--open two`"), "{said}");
+
+    let input = "{\"id\":1,\"query\":\"close a port\",\"open\":[\"two/ports.py\"]}\n{\"id\":2,\"query\":\"close a port\"}\n{\"id\":3,\"query\":\"close a port\",\"open\":\"two/ports.py\"}\n";
+    let ran = place.pipe(&["search", "--jsonl"], input);
+    let answers = rows(&ran.out);
+    assert_eq!(answers[0]["results"][0]["path"], "two/ports.py");
+    assert_eq!(answers[1]["results"][0]["path"], "one/ports.py");
+    assert!(answers[2]["error"]["message"].as_str().unwrap().contains("`open` is no list"));
+    let ran = place.pipe(&["search", "--jsonl", "--open", "two/ports.py"], input);
+    assert_eq!(rows(&ran.out)[1]["results"][0]["path"], "two/ports.py");
+
+    let context = |arguments: &[&str]| {
+        let ran =
+            place.run(&[&["context", "--shape", "code"], arguments, &["close a port"]].concat());
+        ran.out.lines().next().unwrap().to_owned()
+    };
+    assert_eq!(context(&[]), "one/ports.py:1-2");
+    assert_eq!(context(&["--open", "two/ports.py"]), "two/ports.py:1-2");
+    let ran = place.pipe(&["context", "--jsonl"], &input.replace("query", "request"));
+    let answers = rows(&ran.out);
+    assert_eq!(answers[0]["items"][0]["path"], "two/ports.py");
+    assert_eq!(answers[1]["items"][0]["path"], "one/ports.py");
+}

@@ -4,7 +4,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{RecvTimeoutError, channel};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
@@ -284,14 +284,24 @@ fn parse(bytes: &[u8], is_cut: bool) -> Vec<Commit> {
     commits
 }
 
-/// Looks at what is checked out around a folder; `None` where no repository is.
-pub(super) fn stamp(root: &Path) -> Option<Stamp> {
+/// Returns the folder of git's own that belongs to the files around a folder; `None` where no repository is.
+fn git_folder(root: &Path) -> Option<PathBuf> {
     let mark = root.ancestors().map(|folder| folder.join(".git")).find(|mark| mark.exists())?;
-    let folder = match mark.is_dir() {
+    Some(match mark.is_dir() {
         true => mark,
         // Of a worktree or a submodule: it names the folder.
         false => mark.parent()?.join(small(&mark)?.strip_prefix("gitdir:")?.trim()),
-    };
+    })
+}
+
+/// Returns when git last committed here or checked something out, by the log it keeps of that.
+pub(crate) fn moved_head(root: &Path) -> Option<SystemTime> {
+    std::fs::metadata(git_folder(root)?.join("logs/HEAD")).ok()?.modified().ok()
+}
+
+/// Looks at what is checked out around a folder; `None` where no repository is.
+pub(super) fn stamp(root: &Path) -> Option<Stamp> {
+    let folder = git_folder(root)?;
     let head = small(&folder.join("HEAD"))?;
     let common = match small(&folder.join("commondir")) {
         Some(named) => folder.join(named.trim()),

@@ -41,12 +41,8 @@ impl<'a> OfPast<'a> {
 }
 
 impl Signal for OfPast<'_> {
-    fn extension(&self) -> Extension {
-        Extension::Past
-    }
-
-    fn found(&self) -> &[(usize, u32)] {
-        &[]
+    fn extension(&self) -> Option<Extension> {
+        Some(Extension::Past)
     }
 
     fn files(&self) -> &[(usize, usize)] {

@@ -55,10 +55,13 @@ impl Extension {
 
 /// What is known beyond words for one request.
 pub(crate) trait Signal {
-    fn extension(&self) -> Extension;
+    /// Whose trees make points of what it tells; `None` where it tells points.
+    fn extension(&self) -> Option<Extension>;
 
     /// Returns shard and chunk of what it finds itself, best first.
-    fn found(&self) -> &[(usize, u32)];
+    fn found(&self) -> &[(usize, u32)] {
+        &[]
+    }
 
     /// Returns shard and place of files that it finds itself, of which the best chunk comes in.
     fn files(&self) -> &[(usize, usize)] {
@@ -98,9 +101,13 @@ pub(crate) fn extend(rows: &mut [Row], signals: &Signals<'_>) {
     let placed = placed(&points);
     for signal in signals {
         for (row, placed) in rows.iter_mut().zip(&placed) {
-            if let Some(trees) = signal.extension().trees() {
-                row.points += trees.score(&extended(&row.values, placed, &signal.values(row)));
-            }
+            let told = signal.values(row);
+            row.points += match signal.extension() {
+                Some(extension) => extension
+                    .trees()
+                    .map_or(0.0, |trees| trees.score(&extended(&row.values, placed, &told))),
+                None => told.iter().sum(),
+            };
             row.reasons.more.extend(signal.reason(row));
         }
     }

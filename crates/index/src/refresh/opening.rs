@@ -123,6 +123,7 @@ impl Index {
             open: Mutex::default(),
             meaning,
             record,
+            edited: Mutex::default(),
             was_rebuilt,
             documents: None,
         }

@@ -87,8 +87,8 @@ impl Near {
 }
 
 impl Signal for Near {
-    fn extension(&self) -> Extension {
-        Extension::Vectors
+    fn extension(&self) -> Option<Extension> {
+        Some(Extension::Vectors)
     }
 
     fn found(&self) -> &[(usize, u32)] {

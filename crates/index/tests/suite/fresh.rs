@@ -39,7 +39,7 @@ fn contents(project: &Project) -> Vec<String> {
                 format!("{} {mode:?} {place} {} {score} {reasons:?}", query.text, crate::shown(hit))
             }));
         }
-        let files = snapshot.retrieve(query).unwrap().files;
+        let files = snapshot.retrieve(query, &[]).unwrap().files;
         lines.push(format!("{query} {files:?}"));
     }
     lines.sort();

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use distiq_index::{Control, Index, Mode};
+use distiq_index::{Control, Index, Mode, Query};
 use nix::sys::stat::Mode as FileMode;
 
 use crate::{Project, SHOP};
@@ -330,4 +330,81 @@ fn whoever_gives_up_goes_on_later() {
     assert_eq!(commits(&project), 21);
     let after = kept(&project);
     assert_eq!(after, fresh(&project));
+}
+
+/// Two files that fit a request alike, and others.
+fn alike() -> Project {
+    let project = Project::new(SHOP);
+    for name in ["one", "two"] {
+        project
+            .write(&format!("{name}/ports.py"), "def close_port(port):\n    return port.shut()\n");
+    }
+    project
+}
+
+const CLOSE: &str = "close a port";
+const EDITED: &str = "edited since the last commit";
+
+/// Returns the files of the first hits, each with whether it is there for a reason.
+fn first_for(index: &Index, open: &[String], why: &str) -> Vec<(String, bool)> {
+    let query = Query { open, ..Query::new(CLOSE) };
+    let hits = index.snapshot().unwrap().search(&query).unwrap().into_iter().take(2);
+    hits.map(|hit| (hit.path, hit.reasons.iter().any(|reason| reason == why))).collect()
+}
+
+fn expected(first: (&str, bool), second: (&str, bool)) -> Vec<(String, bool)> {
+    [first, second].map(|(name, is)| (format!("{name}/ports.py"), is)).to_vec()
+}
+
+#[test]
+fn what_is_open_comes_first_among_what_fits_alike() {
+    let project = alike();
+    let index = project.index();
+    index.refresh(&Control::default()).unwrap();
+    let first = |open: &[&str]| {
+        let open: Vec<String> = open.iter().map(|path| (*path).to_owned()).collect();
+        first_for(&index, &open, "open")
+    };
+    assert_eq!(first(&[]), expected(("one", false), ("two", false)));
+    assert_eq!(first(&["two/ports.py"]), expected(("two", true), ("one", false)));
+    assert_eq!(first(&["elsewhere.py", "../x"]), first(&[]));
+    // Nothing comes in that does not fit.
+    let count = |open: &[String]| {
+        let query = Query { open, ..Query::new("xyzzyx") };
+        index.snapshot().unwrap().search(&query).unwrap().len()
+    };
+    assert_eq!((count(&[]), count(&["two/ports.py".to_owned()])), (0, 0));
+}
+
+#[test]
+fn what_was_edited_since_the_last_commit_comes_first_among_what_fits_alike() {
+    let project = alike();
+    git(&project.root(), &["init", "-q", "-b", "main"]);
+    let index = project.index();
+    let first = |index: &Index| {
+        index.refresh(&Control::default()).unwrap();
+        first_for(index, &[], EDITED)
+    };
+    let plain = expected(("one", false), ("two", false));
+    assert_eq!(first(&index), plain, "nothing is committed yet");
+    commit(&project, "Open the shop");
+    assert_eq!(first(&index), plain);
+    let edit = |path: &str, note: &str| {
+        let text = fs::read_to_string(project.root().join(path)).unwrap_or_default();
+        project.write(path, format!("{text}# {note}\n"));
+    };
+    edit("two/ports.py", "later");
+    assert_eq!(first(&index), expected(("two", true), ("one", false)));
+    assert_eq!(index.snapshot().unwrap().edited(), ["two/ports.py"]);
+    // A search in another process that looks for changes sees the same.
+    assert_eq!(first(&project.index()), expected(("two", true), ("one", false)));
+    let is_edited = |index: &Index| first(index).iter().any(|(_, is)| *is);
+    assert!(!is_edited(&project.index().without_history()));
+    commit(&project, "Later");
+    assert!(!is_edited(&index));
+    edit("two/ports.py", "again");
+    assert!(is_edited(&index));
+    // So many were not edited by hand.
+    (0..30).for_each(|at| edit(&format!("made_{at}.py"), "made by a tool"));
+    assert!(!is_edited(&index) && index.snapshot().unwrap().edited().is_empty());
 }

@@ -363,7 +363,8 @@ fn hits_do_not_depend_on_how_the_index_was_made() {
         }
     }
     for text in requests() {
-        let (expected, found) = (one.retrieve(&text).unwrap(), stepped.retrieve(&text).unwrap());
+        let (expected, found) =
+            (one.retrieve(&text, &[]).unwrap(), stepped.retrieve(&text, &[]).unwrap());
         assert_eq!(found.files, expected.files, "{text}");
     }
 }
