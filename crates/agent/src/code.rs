@@ -9,9 +9,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use distiq_base::paths::one_line;
-use distiq_base::{CodeIndex, CodeView, Embed, Rerank};
+use distiq_base::{CodeAnswer, CodeIndex, CodeQuestion, CodeView, Embed, Rerank};
 use distiq_index::graph::{Direction, EdgeKind, Graph, MapRequest, Seeds, map};
-use distiq_index::{Control, Hit, Index, IndexError, Mention, Mode, Query, Snapshot};
+use distiq_index::{
+    Control, Hit, Index, IndexError, Mention, Mode, Query, Snapshot, searched_name,
+};
 
 use show::Page;
 
@@ -100,7 +102,7 @@ impl ProjectCode {
                 CodeView::References => references(snapshot, name, &|_| true, &mut page)?,
                 _ => page.hits(&defined, if defined.len() <= FEW { defined.len() } else { 0 }),
             }
-            Ok(page.finish())
+            Ok(page.finish().text)
         });
         // A question of which only a part was looked through is for a model.
         let whole = begin.elapsed() <= PATIENCE;
@@ -156,21 +158,17 @@ fn ask<T>(
 }
 
 impl CodeIndex for ProjectCode {
-    fn answer(
-        &self,
-        view: CodeView,
-        question: &str,
-        accepts: &dyn Fn(&str) -> bool,
-        max_bytes: usize,
-    ) -> Result<String, String> {
+    fn answer(&self, question: &CodeQuestion<'_>) -> Result<CodeAnswer, String> {
         let answer = self.with(&Control::default(), |snapshot| {
-            let mut page = Page::new(snapshot, max_bytes);
-            match view {
-                CodeView::Symbol => symbol(snapshot, question, accepts, &mut page)?,
-                CodeView::Meaning => meaning(snapshot, question, accepts, &mut page)?,
-                CodeView::References => references(snapshot, question, accepts, &mut page)?,
-                CodeView::Impact => impact(snapshot, question, accepts, &mut page)?,
-                CodeView::Map => overview(snapshot, question, &mut page)?,
+            let mut page = Page::new(snapshot, question.max_bytes);
+            page.stands_above = question.stands_above;
+            let (text, accepts) = (question.text, question.accepts);
+            match question.view {
+                CodeView::Symbol => symbol(snapshot, question, &mut page)?,
+                CodeView::Meaning => meaning(snapshot, text, accepts, &mut page)?,
+                CodeView::References => references(snapshot, text, accepts, &mut page)?,
+                CodeView::Impact => impact(snapshot, text, accepts, &mut page)?,
+                CodeView::Map => overview(snapshot, text, &mut page)?,
             }
             Ok(page.finish())
         });
@@ -180,23 +178,27 @@ impl CodeIndex for ProjectCode {
 
 fn symbol(
     snapshot: &Snapshot,
-    question: &str,
-    accepts: &dyn Fn(&str) -> bool,
+    question: &CodeQuestion<'_>,
     page: &mut Page<'_>,
 ) -> Result<(), IndexError> {
-    let query = Query { limit: LOOKED_AT, mode: Mode::Symbol, ..Query::new(question) };
+    let query = Query { limit: LOOKED_AT, mode: Mode::Symbol, ..Query::new(question.text) };
     let mut hits = snapshot.search(&query)?;
-    hits.retain(|hit| accepts(&hit.path));
-    let exact =
-        hits.iter().take_while(|hit| hit.reasons.iter().any(|why| why == "its name")).count();
-    if exact > 0 {
-        hits.truncate(exact.min(BY_NAME));
-    } else {
-        hits.truncate(BY_MEANING);
-        page.say("no definition is called so; the nearest names:");
+    hits.retain(|hit| (question.accepts)(&hit.path));
+    let written = searched_name(question.text);
+    let is_named = |hit: &Hit| hit.reasons.iter().any(|why| why == "its name");
+    let is_meant = |hit: &Hit| is_named(hit) && (!question.exact_case || hit.name == written);
+    if hits.iter().any(is_meant) {
+        hits.retain(is_meant);
+        hits.truncate(BY_NAME);
+        page.hits(&hits, if hits.len() <= FEW { hits.len() } else { 0 });
+        return Ok(());
     }
-    let with_code = if exact > 0 && hits.len() <= FEW { hits.len() } else { 0 };
-    page.hits(&hits, with_code);
+    hits.truncate(BY_MEANING);
+    page.say(match hits.is_empty() {
+        true => "no definition is called so, or nearly so",
+        false => "no definition is called so; the nearest names:",
+    });
+    page.hits(&hits, 0);
     Ok(())
 }
 
@@ -206,6 +208,7 @@ fn meaning(
     accepts: &dyn Fn(&str) -> bool,
     page: &mut Page<'_>,
 ) -> Result<(), IndexError> {
+    snapshot.embed_changes(&Control::default())?;
     let mut hits = snapshot.search(&Query { limit: LOOKED_AT, ..Query::new(question) })?;
     hits.retain(|hit| accepts(&hit.path));
     hits.truncate(BY_MEANING);
@@ -350,7 +353,51 @@ mod tests {
         fs::write(root.join("cart.py"), CART).unwrap();
         fs::write(root.join("shop.py"), SHOP).unwrap();
         let code = ProjectCode::new(&root, &folder.path().join("cache"));
-        code.answer(view, question, &|path| path != "hidden.py", 8_000).unwrap()
+        let question = CodeQuestion::new(view, question, 8_000);
+        code.answer(&CodeQuestion { accepts: &|path| path != "hidden.py", ..question })
+            .unwrap()
+            .text
+    }
+
+    fn told(code: &ProjectCode, view: CodeView, question: &str) -> String {
+        code.answer(&CodeQuestion::new(view, question, 8_000)).unwrap().text
+    }
+
+    #[test]
+    fn names_are_told_apart_by_their_case_where_that_is_asked() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("a.py"), "def total():\n    return 1\n").unwrap();
+        fs::write(folder.path().join("b.py"), "def Total():\n    return 2\n").unwrap();
+        let code = ProjectCode::new(folder.path(), &folder.path().join("cache"));
+        let find = |exact_case, text| {
+            let question = CodeQuestion::new(CodeView::Symbol, text, 8_000);
+            code.answer(&CodeQuestion { exact_case, ..question }).unwrap().text
+        };
+        let both = find(false, "def Total()");
+        assert!(both.contains("a.py") && both.contains("b.py"), "{both}");
+        assert_eq!(find(true, "def Total()"), "b.py:1-2\ndef Total():\n    return 2\n");
+        let none = find(true, "TOTAL");
+        assert!(none.starts_with("no definition is called so; the nearest names:\n"), "{none}");
+        assert_eq!(find(true, "zzxqj"), "no definition is called so, or nearly so\n");
+    }
+
+    #[test]
+    fn code_that_stands_above_is_only_named() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("cart.py"), CART).unwrap();
+        let code = ProjectCode::new(folder.path(), &folder.path().join("cache"));
+        for view in [CodeView::Symbol, CodeView::Meaning] {
+            let question = CodeQuestion::new(view, "Cart.total", 8_000);
+            let first = code.answer(&question).unwrap();
+            let shown = "    def total(self):\n        return sum(self.prices())".to_owned();
+            assert_eq!(first.code[0], ("cart.py".to_owned(), shown.clone()));
+            let stands_above = |path: &str, lines: &str| path == "cart.py" && lines == shown;
+            let again = CodeQuestion { stands_above: &stands_above, ..question };
+            let again = code.answer(&again).unwrap();
+            assert!(again.text.starts_with("cart.py:2-3, as shown above\n"), "{}", again.text);
+            assert!(!again.text.contains("return sum"), "{}", again.text);
+            assert!(again.code.iter().all(|(_, lines)| *lines != shown));
+        }
     }
 
     #[test]
@@ -367,7 +414,7 @@ mod tests {
         fs::write(root.join("cart.py"), CART).unwrap();
         let cache = folder.path().join("cache");
         let code = ProjectCode::new(&root, &cache);
-        let ask = || code.answer(CodeView::Symbol, "Cart.total", &|_| true, 8_000).unwrap();
+        let ask = || told(&code, CodeView::Symbol, "Cart.total");
         let first = ask();
         // As `git clean -fdx` does.
         fs::remove_dir_all(root.join(".distiq")).unwrap();
@@ -398,6 +445,10 @@ mod tests {
             "paying-1"
         }
 
+        fn is_local(&self) -> bool {
+            true
+        }
+
         fn embed(&self, texts: &[&str], _: EmbedRole) -> Result<Vec<Vec<f32>>, EmbedError> {
             let knows = |text: &&str| ["owed", "checkout"].iter().any(|it| text.contains(it));
             Ok(texts.iter().map(|it| vec![f32::from(knows(it)), 0.1]).collect())
@@ -413,13 +464,15 @@ mod tests {
         let embedder: Arc<dyn Embed> = Arc::new(Paying);
         let index = Index::open(folder.path(), &cache).unwrap().with_embedder(embedder.clone());
         index.refresh(&Control::default()).unwrap();
-        index.embed(&Control::default()).unwrap();
         let find = |embedder: Option<Arc<dyn Embed>>| {
             let code = ProjectCode::new(folder.path(), &cache).with_models(embedder, None);
-            code.answer(CodeView::Meaning, "what is owed", &|_| true, 8_000).unwrap()
+            told(&code, CodeView::Meaning, "what is owed")
         };
         assert_eq!(find(None), "");
-        assert!(find(Some(embedder)).starts_with("shop.py:3-5\n"));
+        assert!(
+            find(Some(embedder)).starts_with("shop.py:3-5\n"),
+            "a search embeds what is little"
+        );
     }
 
     #[test]

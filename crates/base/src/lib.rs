@@ -50,8 +50,8 @@ pub use message::{Content, Dialect, DocumentSource, ImageSource, Message, Role};
 pub use money::{Money, Price};
 pub use plan::{Complexity, Plan, PlannedChange};
 pub use ports::{
-    Answer, Ask, CodeIndex, CodeView, CountTokens, DocumentError, Question, ReadDocument,
-    SyntaxCheck, SyntaxError,
+    Answer, Ask, CodeAnswer, CodeIndex, CodeQuestion, CodeView, CountTokens, DocumentError,
+    Question, ReadDocument, SyntaxCheck, SyntaxError,
 };
 pub use request::{
     CacheMark, CachePlan, CacheTtl, Effort, MarkPlace, OutputFormat, Request, RequestKind, Scope,

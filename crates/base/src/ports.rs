@@ -46,19 +46,52 @@ impl CodeView {
     ];
 }
 
+/// A question about the project's code.
+#[derive(Clone, Copy)]
+pub struct CodeQuestion<'a> {
+    /// By what it is looked for.
+    pub view: CodeView,
+    /// A name, or words.
+    pub text: &'a str,
+    /// Whether names count only as they are written, in case too.
+    pub exact_case: bool,
+    /// Tells which files count, by their paths relative to the root.
+    pub accepts: &'a dyn Fn(&str) -> bool,
+    /// Tells whether lines of a file stand in the conversation already, so that they need only be named.
+    pub stands_above: &'a dyn Fn(&str, &str) -> bool,
+    /// The most bytes of the answer.
+    pub max_bytes: usize,
+}
+
+impl<'a> CodeQuestion<'a> {
+    /// Returns a question about all files, of a conversation that holds no code yet.
+    pub fn new(view: CodeView, text: &'a str, max_bytes: usize) -> Self {
+        let (accepts, stands_above) = (&|_: &str| true, &|_: &str, _: &str| false);
+        Self { view, text, exact_case: false, accepts, stands_above, max_bytes }
+    }
+}
+
+impl Debug for CodeQuestion<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "CodeQuestion({:?}, {:?})", self.view, self.text)
+    }
+}
+
+/// What the index answers.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CodeAnswer {
+    /// The answer as a model reads it.
+    pub text: String,
+    /// The lines of code in it that follow each other, as they stand there, with their files' paths relative to the root.
+    pub code: Vec<(String, String)>,
+}
+
 /// Answers questions about the project's code out of its index.
 pub trait CodeIndex: Send + Sync {
-    /// Returns the answer as a model reads it, in at most `max_bytes` bytes; `accepts` tells which files count, by their
-    /// paths relative to the root. An error says in words why there is none.
+    /// Returns the answer. An error says in words why there is none.
     ///
     /// The answer is of the files as they are now. The call may take a while and blocks.
-    fn answer(
-        &self,
-        view: CodeView,
-        question: &str,
-        accepts: &dyn Fn(&str) -> bool,
-        max_bytes: usize,
-    ) -> Result<String, String>;
+    fn answer(&self, question: &CodeQuestion<'_>) -> Result<CodeAnswer, String>;
 }
 
 /// Why a document's text could not be read.

@@ -170,6 +170,7 @@ impl<'a> Asked<'a> {
         if self.refresh == Refresh::Yes && !self.was_damaged && self.looked.elapsed() > LOOK_EVERY {
             let is_news = refresh(self.index).is_ok_and(|done| done.read + done.removed > 0);
             if is_news && let Ok(snapshot) = self.index.snapshot() {
+                embed_changes(&snapshot, self.refresh).map_err(told)?;
                 self.anew = Some(snapshot);
             }
             self.looked = Instant::now();
@@ -263,6 +264,14 @@ pub fn read_history(index: &Index) {
 /// Makes the vectors that are missing, telling on a terminal how far it is.
 pub fn embed(index: &Index) -> Result<Vectors, IndexError> {
     telling("embedding", "chunks", |control| index.embed(control))
+}
+
+/// Makes the vectors of the little that changed, for those that look at what changed.
+pub fn embed_changes(snapshot: &Snapshot, refresh: Refresh) -> Result<(), IndexError> {
+    match refresh {
+        Refresh::Yes => snapshot.embed_changes(&Control::default()),
+        Refresh::No => Ok(()),
+    }
 }
 
 /// Does `work`, telling on a terminal how far it is.

@@ -135,7 +135,9 @@ pub fn with<T>(
     world: &World,
     work: impl Fn(&Snapshot) -> Result<T, IndexError>,
 ) -> Result<(T, Vec<Unread>), Failure> {
-    code_index::with(world, code_index::Refresh::Yes, |index, code| {
+    let refreshed = code_index::Refresh::Yes;
+    code_index::with(world, refreshed, |index, code| {
+        code_index::embed_changes(code, refreshed)?;
         let Some(program) = toolbox::launcher().filter(|_| index.has_documents().unwrap_or(false))
         else {
             return Ok((work(code)?, Vec::new()));

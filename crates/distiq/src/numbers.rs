@@ -10,3 +10,12 @@ pub fn up_to<T: TryFrom<u64>>(
         number.ok_or_else(|| format!("it must be 1 to {most}"))
     }
 }
+
+/// Returns the same, which tells beside what is allowed what a `usual` number gives.
+pub fn up_to_telling<T: TryFrom<u64>>(
+    most: u64,
+    usual: &'static str,
+) -> impl Fn(&str) -> Result<T, String> + Clone + Send + Sync + 'static {
+    let read = up_to::<T>(most);
+    move |text| read(text).map_err(|why| format!("{why}; {usual}"))
+}

@@ -10,6 +10,7 @@ use crate::snapshot::Snapshot;
 use crate::words::Analyzer;
 
 pub(crate) use lexical::{Lexical, Weights};
+pub use symbol::searched_name;
 pub use tests_of::is_test;
 pub(crate) use tests_of::{FileKind, belong_together, stem};
 

@@ -19,6 +19,7 @@ use distiq_ml::kernels::{quantize, scan};
 
 use crate::error::IndexError;
 use crate::place::{MOST_VECTORS, Place, read};
+use crate::refresh::Control;
 use crate::search::{Hit, Query, Tests, is_test};
 use crate::snapshot::{Part, Snapshot};
 use crate::words::Analyzer;
@@ -309,6 +310,18 @@ pub struct Vectors {
 }
 
 impl Snapshot {
+    /// Makes the vectors of the little that changed since [`Index::embed`](crate::Index::embed), in at most two seconds, where the index has an
+    /// embedder; of one elsewhere only what was made before is used. Nothing happens where more is missing than some edited files.
+    ///
+    /// # Errors
+    /// When the index is damaged or cannot be written, or the embedder cannot be opened.
+    pub fn embed_changes(&self, control: &Control<'_>) -> Result<(), IndexError> {
+        match self.meaning().outside() {
+            Some(outside) => outside.embed_changes(self, control),
+            None => Ok(()),
+        }
+    }
+
     /// Tells how many chunks have vectors; makes none.
     ///
     /// # Errors

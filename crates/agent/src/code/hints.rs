@@ -31,6 +31,7 @@ impl ProjectCode {
             if names_its_file(snapshot, request)? {
                 return Ok(String::new());
             }
+            snapshot.embed_changes(&control)?;
             let request = Request::new(request, TOKENS, Shape::Hits);
             Ok(build(snapshot, &request, &Estimate)?.text)
         });

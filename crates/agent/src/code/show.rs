@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::fmt::Write as _;
 
+use distiq_base::CodeAnswer;
 use distiq_base::paths::one_line;
 use distiq_index::{Hit, Snapshot};
 
@@ -20,13 +21,25 @@ pub(super) struct Page<'a> {
     max_bytes: usize,
     /// What did not fit.
     left_out: usize,
+    /// The code in it.
+    code: Vec<(String, String)>,
+    /// Tells whether lines of a file stand in the conversation already.
+    pub stands_above: &'a dyn Fn(&str, &str) -> bool,
     /// Lines of files as they read.
     files: HashMap<String, Option<Vec<String>>>,
 }
 
 impl<'a> Page<'a> {
     pub fn new(snapshot: &'a Snapshot, max_bytes: usize) -> Self {
-        Self { snapshot, text: String::new(), max_bytes, left_out: 0, files: HashMap::new() }
+        Self {
+            snapshot,
+            text: String::new(),
+            max_bytes,
+            left_out: 0,
+            code: Vec::new(),
+            stands_above: &|_, _| false,
+            files: HashMap::new(),
+        }
     }
 
     /// Adds a line of words.
@@ -34,20 +47,27 @@ impl<'a> Page<'a> {
         self.add(&format!("{words}\n"));
     }
 
-    /// Adds hits, the first `with_code` of them with their code.
+    /// Adds hits, the first `with_code` of them with their code, where that does not stand in the conversation.
     pub fn hits(&mut self, hits: &[Hit], with_code: usize) {
         let mut last = "";
         for (at, hit) in hits.iter().enumerate() {
-            let code = if at < with_code { self.code(hit) } else { None };
-            let is_same_file = last == hit.path;
+            let code = if at < with_code { self.code_of(hit) } else { None };
             let path = one_line(&hit.path);
-            let text = match code {
-                Some(code) => format!("{path}:{}-{}\n{code}", hit.start_line, hit.end_line),
-                None if is_same_file => head(hit),
-                None => format!("{path}\n{}", head(hit)),
+            let Some((code, more)) = code else {
+                let is_same_file = last == hit.path;
+                let text = if is_same_file { head(hit) } else { format!("{path}\n{}", head(hit)) };
+                last = &hit.path;
+                self.add(&text);
+                continue;
             };
-            last = if at < with_code { "" } else { &hit.path };
-            self.add(&text);
+            last = "";
+            let place = format!("{path}:{}-{}", hit.start_line, hit.end_line);
+            let mark = if more > 0 { format!("[{more} more lines]\n") } else { String::new() };
+            if (self.stands_above)(&hit.path, &code) {
+                self.add(&format!("{place}, as shown above\n{mark}"));
+            } else if self.add(&format!("{place}\n{code}\n{mark}")) {
+                self.code.push((hit.path.clone(), code));
+            }
         }
     }
 
@@ -68,7 +88,7 @@ impl<'a> Page<'a> {
     }
 
     /// Returns the answer.
-    pub fn finish(mut self) -> String {
+    pub fn finish(mut self) -> CodeAnswer {
         if self.left_out > 0 {
             let _ = writeln!(
                 self.text,
@@ -76,7 +96,7 @@ impl<'a> Page<'a> {
                 self.left_out
             );
         }
-        self.text
+        CodeAnswer { text: self.text, code: self.code }
     }
 
     /// Returns how many bytes there is room for.
@@ -84,32 +104,27 @@ impl<'a> Page<'a> {
         self.max_bytes.saturating_sub(self.text.len() + LAST_LINE)
     }
 
-    /// Adds a text where there is room for it.
-    pub fn add(&mut self, text: &str) {
+    /// Adds a text where there is room for it, and tells whether there was.
+    pub fn add(&mut self, text: &str) -> bool {
         if text.len() > self.room() {
             self.left_out += 1;
-            return;
+            return false;
         }
         self.text.push_str(text);
+        true
     }
 
-    fn code(&mut self, hit: &Hit) -> Option<String> {
+    /// Returns the lines of a hit that are shown, without the last one's end, and how many more it has.
+    fn code_of(&mut self, hit: &Hit) -> Option<(String, usize)> {
         let (start, end) =
             (usize::try_from(hit.start_line).ok()?, usize::try_from(hit.end_line).ok()?);
         let all = self.file(&hit.path)?;
         let lines = all.get(start.checked_sub(1)?..end.min(all.len()))?;
         // A line of a notebook may be all of a cell.
         let count = lines.iter().map(|line| line.lines().count().max(1)).sum::<usize>();
-        let mut code = String::new();
         let each = lines.iter().flat_map(|line| if line.is_empty() { "\n" } else { line }.lines());
-        for line in each.take(CODE_LINES) {
-            code.push_str(cut(line));
-            code.push('\n');
-        }
-        if count > CODE_LINES {
-            let _ = writeln!(code, "[{} more lines]", count - CODE_LINES);
-        }
-        Some(code)
+        let shown: Vec<&str> = each.take(CODE_LINES).map(cut).collect();
+        Some((shown.join("\n"), count.saturating_sub(CODE_LINES)))
     }
 
     fn file(&mut self, path: &str) -> Option<&[String]> {

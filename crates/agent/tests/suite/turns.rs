@@ -370,3 +370,24 @@ async fn a_search_only_names_what_the_first_message_shows() {
     // Who looks for it once more has lost it.
     assert!(again.0.contains("    return e"), "{again:?}");
 }
+
+#[tokio::test]
+async fn a_search_of_the_index_only_names_what_stands_above_too() {
+    let world = World::new();
+    let code =
+        "def first(a):\n    b = a + 1\n    c = b + 1\n    d = c + 1\n    e = d + 1\n    return e\n";
+    write(&world.project(), "a.py", code);
+    let search = |view: &str| {
+        let input = format!(r#"{{"pattern":"first","in":"{view}"}}"#);
+        Plan::calls(&[("search", input.as_str())])
+    };
+    let plans = [search("symbol"), search("meaning"), search("symbol"), Plan::says("done")];
+    let turn = turn(&world, plans.into(), |_| {}).await;
+    let opening = turn.messages()[0].text();
+    assert!(opening.contains("a.py:\n```\ndef first(a):"), "{opening}");
+    let results: Vec<String> = turn.results().into_iter().map(|result| result.0).collect();
+    assert_eq!(results[0].trim_end(), "a.py:1-6, as shown above");
+    // Who looks for it once more has lost it.
+    assert!(results[1].starts_with(&format!("a.py:1-6\n{code}")), "{results:?}");
+    assert_eq!(results[2].trim_end(), "a.py:1-6, as shown above");
+}

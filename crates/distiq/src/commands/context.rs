@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::cli::Global;
 use crate::code_index::{self, Refresh};
 use crate::failure::Failure;
-use crate::numbers::up_to;
+use crate::numbers::up_to_telling;
 use crate::world::World;
 use crate::{open_files, output, rows, terminal};
 
@@ -35,7 +35,7 @@ pub struct Args {
         value_name = "N",
         default_value_t = 8_000,
         allow_negative_numbers = true,
-        value_parser = up_to::<u64>(MAX_TOKENS)
+        value_parser = up_to_telling::<u64>(MAX_TOKENS, "1000 names some 30 places")
     )]
     tokens: u64,
     /// What is shown: a shortlist, whole units, or both
@@ -90,6 +90,7 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
     }
     let open = open_files::of(&world, &args.open);
     let context = code_index::with(&world, refresh, |_, snapshot| {
+        code_index::embed_changes(snapshot, refresh)?;
         open_files::tell_unknown(&world, snapshot, &args.open);
         pack(snapshot, &args.request(&text, &open))
     })?;
@@ -116,6 +117,7 @@ fn pack(snapshot: &Snapshot, request: &Request<'_>) -> Result<Context, IndexErro
 fn answer_rows(world: &World, args: &Args, refresh: Refresh) -> Result<(), Failure> {
     let named = open_files::of(world, &args.open);
     code_index::with(world, refresh, |index, snapshot| {
+        code_index::embed_changes(snapshot, refresh)?;
         open_files::tell_unknown(world, snapshot, &args.open);
         let mut asked = code_index::Asked::new(world, index, snapshot, refresh);
         Ok(rows::answer("{\"id\": …, \"request\": \"…\"}", |row| {

@@ -15,11 +15,14 @@ use serde_json::{Value, json};
 use crate::cli::Global;
 use crate::code_index::{self, Refresh};
 use crate::failure::Failure;
+use crate::numbers::up_to;
 use crate::world::World;
 use crate::{output, rows, terminal};
 
 /// How far ties are followed where nobody says so.
 const DEPTH: u32 = 3;
+/// The farthest that anybody may ask for.
+const MOST_DEPTH: u64 = u32::MAX as u64;
 
 /// So many characters of a line are shown.
 const LINE_CHARS: usize = 160;
@@ -65,7 +68,7 @@ enum Question {
         /// `NAME`, `Class.name`, `PATH:NAME` or `PATH:LINE`
         symbol: String,
         /// How many calls away
-        #[arg(long, default_value_t = 1, allow_negative_numbers = true, value_parser = clap::value_parser!(u32).range(1..))]
+        #[arg(long, default_value_t = 1, allow_negative_numbers = true, value_parser = up_to::<u32>(MOST_DEPTH))]
         depth: u32,
     },
     /// What a symbol calls
@@ -73,7 +76,7 @@ enum Question {
         /// `NAME`, `Class.name`, `PATH:NAME` or `PATH:LINE`
         symbol: String,
         /// How many calls away
-        #[arg(long, default_value_t = 1, allow_negative_numbers = true, value_parser = clap::value_parser!(u32).range(1..))]
+        #[arg(long, default_value_t = 1, allow_negative_numbers = true, value_parser = up_to::<u32>(MOST_DEPTH))]
         depth: u32,
     },
     /// What a symbol needs: calls, bases, types, imports
@@ -81,7 +84,7 @@ enum Question {
         /// `NAME`, `Class.name`, `PATH:NAME`, `PATH:LINE`, or a file's path
         symbol: String,
         /// How many ties away
-        #[arg(long, default_value_t = DEPTH, allow_negative_numbers = true, value_parser = clap::value_parser!(u32).range(1..))]
+        #[arg(long, default_value_t = DEPTH, allow_negative_numbers = true, value_parser = up_to::<u32>(MOST_DEPTH))]
         depth: u32,
     },
     /// What may change where a symbol changes
@@ -89,7 +92,7 @@ enum Question {
         /// `NAME`, `Class.name`, `PATH:NAME`, `PATH:LINE`, or a file's path
         symbol: String,
         /// How many ties away
-        #[arg(long, default_value_t = DEPTH, allow_negative_numbers = true, value_parser = clap::value_parser!(u32).range(1..))]
+        #[arg(long, default_value_t = DEPTH, allow_negative_numbers = true, value_parser = up_to::<u32>(MOST_DEPTH))]
         depth: u32,
     },
     /// A shortest way from one symbol to another
@@ -123,6 +126,7 @@ struct Row {
 /// Answers questions about who uses whom.
 pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
     let world = World::open(global, &[])?;
+    world.say_notices();
     let refresh = if args.no_refresh { Refresh::No } else { Refresh::Yes };
     let (graph, snapshot) = code_index::with(&world, refresh, |index, snapshot| {
         Ok((Graph::of(snapshot)?, index.snapshot()?))

@@ -19,6 +19,7 @@ pub struct Args {
 /// Tells what is in the index.
 pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
     let world = World::open(global, &[])?;
+    world.say_notices();
     let index = code_index::open(&world)?;
     let snapshot = index.snapshot()?;
     let (stats, vectors, reasons) = (snapshot.stats(), snapshot.vectors()?, index.skipped()?);

@@ -9,7 +9,7 @@ use crate::cli::Global;
 use crate::code_index::{self, Refresh};
 use crate::commands::graph::of_root;
 use crate::failure::Failure;
-use crate::numbers::up_to;
+use crate::numbers::up_to_telling;
 use crate::world::World;
 use crate::{output, terminal};
 
@@ -28,7 +28,7 @@ pub struct Args {
         value_name = "N",
         default_value_t = 1024,
         allow_negative_numbers = true,
-        value_parser = up_to::<usize>(MAX_TOKENS)
+        value_parser = up_to_telling::<usize>(MAX_TOKENS, "1024 shows some 60 heads")
     )]
     tokens: usize,
     /// Leave a file out; may be given several times
@@ -45,6 +45,7 @@ pub struct Args {
 /// Shows the signatures that matter most in the project, by file, within a budget of tokens.
 pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
     let world = World::open(global, &[])?;
+    world.say_notices();
     let refresh = if args.no_refresh { Refresh::No } else { Refresh::Yes };
     let graph = code_index::with(&world, refresh, |_, snapshot| Graph::of(snapshot))?;
     let tokenizer = Tokenizer::o200k();

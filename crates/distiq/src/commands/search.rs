@@ -91,6 +91,22 @@ impl Args {
         };
         Query { text, limit: limit.min(MAX_HITS), mode, tests, open }
     }
+
+    /// Where the mode compares vectors, makes those of what changed, and says how many are missing.
+    fn see_to_vectors(
+        &self,
+        world: &World,
+        snapshot: &Snapshot,
+        refresh: Refresh,
+    ) -> Result<(), IndexError> {
+        match self.mode {
+            ModeName::Hybrid | ModeName::Vector => {
+                code_index::embed_changes(snapshot, refresh)?;
+                tell_vectors(world, snapshot)
+            }
+            ModeName::Text | ModeName::Symbol => Ok(()),
+        }
+    }
 }
 
 /// Finds code and documents.
@@ -110,7 +126,7 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
     let open = open_files::of(&world, &args.open);
     let query = args.query(&text, limit, &open);
     let hits = code_index::with(&world, refresh, |_, snapshot| {
-        tell_vectors(&world, snapshot)?;
+        args.see_to_vectors(&world, snapshot, refresh)?;
         open_files::tell_unknown(&world, snapshot, &args.open);
         snapshot.search(&query)
     })?;
@@ -155,7 +171,7 @@ fn answer_rows(world: &World, args: &Args, refresh: Refresh) -> Result<(), Failu
     let limit = args.limit.unwrap_or(HITS_A_ROW);
     let named = open_files::of(world, &args.open);
     code_index::with(world, refresh, |index, snapshot| {
-        tell_vectors(world, snapshot)?;
+        args.see_to_vectors(world, snapshot, refresh)?;
         open_files::tell_unknown(world, snapshot, &args.open);
         let mut asked = code_index::Asked::new(world, index, snapshot, refresh);
         Ok(rows::answer("{\"id\": …, \"query\": \"…\"}", |row| {

@@ -235,8 +235,16 @@ fn the_index_tells_what_is_in_it() {
 fn what_a_project_may_not_set_is_said_by_search_too() {
     let place = place();
     place.write(".distiq.toml", "[index]\nembedder = \"/models/minilm\"\n");
-    for arguments in [["search", "cookie"], ["context", "cookie"], ["index", "--json"]] {
-        let ran = place.run(&arguments);
+    let commands: [&[&str]; 6] = [
+        &["search", "cookie"],
+        &["context", "cookie"],
+        &["index", "--json"],
+        &["index-stats"],
+        &["map", "cookie"],
+        &["graph", "definition", "Cookie"],
+    ];
+    for arguments in commands {
+        let ran = place.run(arguments);
         assert_eq!(ran.code, 0, "{}", ran.err);
         assert!(ran.err.contains("note: Ignored `index.embedder`"), "{}", ran.err);
     }
@@ -423,14 +431,17 @@ fn an_empty_answer_says_why() {
         assert!(!ran.out.contains("src/http.py"), "{arguments:?}: {}", ran.out);
     }
     for (arguments, words) in [
-        (&["map", "--tokens", "0"][..], "must be 1 to 200000"),
+        (&["map", "--tokens", "0"][..], "must be 1 to 200000; 1024 shows some 60 heads"),
         (&["map", "--tokens", "-1"], "must be 1 to 200000"),
-        (&["context", "--tokens", "-1", "cookie"], "must be 1 to 200000"),
+        (
+            &["context", "--tokens", "-1", "cookie"],
+            "must be 1 to 200000; 1000 names some 30 places",
+        ),
         (&["context", "--tokens", "200001", "cookie"], "must be 1 to 200000"),
         (&["search", "-n", "-1", "cookie"], "must be 1 to 200"),
         (&["search", "--limit", "x", "cookie"], "must be 1 to 200"),
         (&["search", "-n201", "cookie"], "must be 1 to 200"),
-        (&["graph", "impact", "--depth", "-1", "cookie"], "-1 is not in 1..=4294967295"),
+        (&["graph", "impact", "--depth", "-1", "cookie"], "must be 1 to 4294967295"),
     ] {
         let ran = place.run(arguments);
         let is_told = ran.err.contains(words) && !ran.err.contains("use '--");

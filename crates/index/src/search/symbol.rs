@@ -60,11 +60,7 @@ pub(super) fn search(
     limit: usize,
 ) -> Result<Vec<Hit>, IndexError> {
     let name = bare(query.text());
-    // `Class.method`, `module::function`: the last part is the name, what stands before it the class.
-    let (class, last) = match name.rsplit_once(['.', ':', '#']) {
-        Some((class, last)) if !last.is_empty() => (class.trim_end_matches(':'), last),
-        _ => ("", name),
-    };
+    let (class, last) = parted(name);
     let mut found: Vec<(u32, f32, &str)> = Vec::new();
     for (number, is_same) in named(snapshot, &last.to_lowercase())? {
         found.push(match is_same {
@@ -111,6 +107,19 @@ pub(super) fn search(
     hits.sort_by(|a, b| b.score.total_cmp(&a.score).then_with(|| key(a).cmp(&key(b))));
     hits.truncate(limit);
     Ok(hits)
+}
+
+/// Returns the name that a search for a symbol looks for: `total` of `def Cart.total(self)`.
+pub fn searched_name(text: &str) -> &str {
+    parted(bare(text)).1
+}
+
+/// Returns the class and the name of `Class.method`, `module::function`: the last part is the name, what stands before it the class.
+fn parted(name: &str) -> (&str, &str) {
+    match name.rsplit_once(['.', ':', '#']) {
+        Some((class, last)) if !last.is_empty() => (class.trim_end_matches(':'), last),
+        _ => ("", name),
+    }
 }
 
 /// Returns a name without the words and the parameters that stand around it in code: `pub fn parse(text: &str)`.

@@ -1,8 +1,10 @@
 //! Vectors of an embedder from outside: a transformer in a folder, or a vendor's.
 //!
 //! They are dear, so each has the hash of the text that was embedded for its key, and a chunk whose text was embedded before,
-//! in whatever segment, gets the vector of then. They are made when they are asked for ([`Outside::embed`]), and what is not
-//! there yet is not found by meaning.
+//! in whatever segment, gets the vector of then. They are made when they are asked for ([`Outside::embed`]), those of a few
+//! chunks before a search, too ([`Outside::embed_changes`]); what is not there yet is not found by meaning.
+
+mod changes;
 
 use std::collections::HashMap;
 use std::fs;
@@ -114,11 +116,7 @@ impl Outside {
     /// Tells how many of a snapshot's chunks have vectors.
     pub fn count(&self, snapshot: &Snapshot) -> Result<Vectors, IndexError> {
         self.ready()?;
-        let made = |part: &Part| {
-            let rows = self.rows(part);
-            let keys = (0_u32..).zip(&rows.keys);
-            keys.filter(|(chunk, key)| **key != NONE && part.holds(*chunk)).count()
-        };
+        let made = |part: &Part| living(part, &self.rows(part)).filter(|key| *key != NONE).count();
         let made: usize = snapshot.parts().iter().map(made).sum();
         Ok(Vectors {
             embedder: self.embedder.id().to_owned(),
@@ -168,17 +166,8 @@ impl Outside {
             if is_complete(part, &rows) {
                 continue;
             }
-            let mut rows = Rows::clone(&rows);
-            let wanted = wanted(snapshot, part, &rows, &*self.embedder)?;
+            let (mut rows, rest) = self.begun(snapshot, part, &rows, &known)?;
             let mut written = Instant::now();
-            let mut rest = Vec::new();
-            for chunk in wanted {
-                match known.get(&chunk.key) {
-                    Some((from, at)) => take(&mut rows, &chunk, from, *at),
-                    None if chunk.text.is_empty() => set_key(&mut rows, chunk.chunk, chunk.key),
-                    None => rest.push(chunk),
-                }
-            }
             for batch in rest.chunks(BATCH) {
                 let is_cancelled = control.is_cancelled();
                 if is_cancelled || written.elapsed() >= WRITE_EVERY {
@@ -199,6 +188,26 @@ impl Outside {
         }
         self.sweep(snapshot)?;
         self.count(snapshot)
+    }
+
+    /// Returns a part's vectors with those that were made before for the same texts, and the chunks that still want one.
+    fn begun(
+        &self,
+        snapshot: &Snapshot,
+        part: &Part,
+        rows: &Rows,
+        known: &HashMap<Key, (Arc<Rows>, usize)>,
+    ) -> Result<(Rows, Vec<Wanted>), Damaged> {
+        let mut rows = Rows::clone(rows);
+        let mut rest = Vec::new();
+        for chunk in wanted(snapshot, part, &rows, &*self.embedder)? {
+            match known.get(&chunk.key) {
+                Some((from, at)) => take(&mut rows, &chunk, from, *at),
+                None if chunk.text.is_empty() => set_key(&mut rows, chunk.chunk, chunk.key),
+                None => rest.push(chunk),
+            }
+        }
+        Ok((rows, rest))
     }
 
     fn embed_batch(&self, batch: &[Wanted], rows: &mut Rows) -> Result<(), EmbedError> {
@@ -230,6 +239,18 @@ impl Outside {
     fn write(&self, part: &Part, rows: &Rows) -> Result<(), IndexError> {
         let path = self.file(part);
         atomic::write(&path, &rows.bytes(), None).map_err(|error| IndexError::io(&path, error))
+    }
+
+    /// Writes a part's vectors for the next search, too; where no space is left they serve this process alone.
+    fn keep(&self, part: &Part, rows: &Rows) -> Result<(), IndexError> {
+        match self.write(part, rows) {
+            Err(error) if error.is_full() => {
+                let mut all = self.rows.lock().unwrap_or_else(PoisonError::into_inner);
+                all.insert(part.name.clone(), Arc::new(rows.clone()));
+                Ok(())
+            }
+            written => written,
+        }
     }
 
     /// Returns all that the embedder ever made and that is still there, by its text.
@@ -308,9 +329,15 @@ fn take(rows: &mut Rows, chunk: &Wanted, from: &Rows, at: usize) {
     set_key(rows, chunk.chunk, chunk.key);
 }
 
+/// Returns the keys of the living chunks of a part.
+fn living<'a>(part: &'a Part, rows: &'a Rows) -> impl Iterator<Item = Key> + 'a {
+    let keys = (0_u32..).zip(&rows.keys);
+    keys.filter(|(chunk, _)| part.holds(*chunk)).map(|(_, key)| *key)
+}
+
 /// Tells whether all living chunks were embedded.
 fn is_complete(part: &Part, rows: &Rows) -> bool {
-    (0_u32..).zip(&rows.keys).all(|(chunk, key)| *key != NONE || !part.holds(chunk))
+    living(part, rows).all(|key| key != NONE)
 }
 
 /// Returns the living chunks of a part that were not embedded yet, with their texts.

@@ -15,11 +15,17 @@ struct Fake {
     /// It fails once it was asked so often; 0 for never.
     fails_at: usize,
     asked: AtomicUsize,
+    /// Whether it says that it runs in this process.
+    is_local: bool,
 }
 
 impl Embed for Fake {
     fn id(&self) -> &str {
         "fake-1"
+    }
+
+    fn is_local(&self) -> bool {
+        self.is_local
     }
 
     fn embed(&self, texts: &[&str], role: EmbedRole) -> Result<Vec<Vec<f32>>, EmbedError> {
@@ -100,6 +106,73 @@ fn what_did_not_change_is_never_embedded_again() {
     let files = names(project.index().folder());
     let count = |ending: &str| files.iter().filter(|name| name.ends_with(ending)).count();
     assert_eq!(count(".vec"), count(".seg"), "{files:?}");
+}
+
+#[test]
+fn a_search_embeds_the_little_that_changed() {
+    let project = project();
+    let bills = |count: usize| -> String {
+        (0..count).map(|at| format!("def bill_{at}(x):\n    return money({at})\n\n")).collect()
+    };
+    let is_local = true;
+    let fake = Arc::new(Fake { is_local, ..Fake::default() });
+    let made = |index: &Index| {
+        let snapshot = index.snapshot().unwrap();
+        snapshot.embed_changes(&Control::default()).unwrap();
+        let vectors = snapshot.vectors().unwrap();
+        (vectors.made, vectors.chunks)
+    };
+    let given = || fake.given.lock().unwrap().len();
+    // What is small needs nothing else.
+    let index = index(&project, &fake);
+    assert_eq!((made(&index), given()), ((3, 3), 3));
+    // An edited file is found by meaning, and costs what is new in it.
+    project.write(
+        "b.py",
+        "import os\n\ndef hum(x):\n    return tune(x)\n\ndef owe(x):\n    return bill(x)\n",
+    );
+    let index = self::index(&project, &fake);
+    assert_eq!(made(&index).0, made(&index).1);
+    assert!(found(&index, "pay money").contains(&"b.py:6 owe".to_owned()));
+    let before = given();
+    assert!(before <= 3 + 2, "{before}");
+    // Another process has them from the disk.
+    assert_eq!(made(&self::index(&project, &fake)).0, made(&index).1);
+    // More than some edited files are left to `embed`, all of them.
+    project.write("bills.py", bills(80));
+    let index = self::index(&project, &fake);
+    let chunks = made(&index).1;
+    assert_eq!((made(&index).0, given()), (chunks - 80, before));
+    index.embed(&Control::default()).unwrap();
+    // What was embedded before costs nothing, however much it is.
+    project.write("bills.py", format!("import os\n\n{}", bills(80)));
+    let index = self::index(&project, &fake);
+    assert_eq!(made(&index).0, made(&index).1);
+    assert!(given() <= before + 81);
+    // Who gives up waits for none.
+    project.write("c.py", "def hum_again(x):\n    return tune(x)\n");
+    let index = self::index(&project, &fake);
+    let control = Control { is_cancelled: Some(&|| true), ..Control::default() };
+    let snapshot = index.snapshot().unwrap();
+    snapshot.embed_changes(&control).unwrap();
+    let vectors = snapshot.vectors().unwrap();
+    assert_eq!(vectors.made + 1, vectors.chunks);
+}
+
+#[test]
+fn a_search_gives_no_text_to_an_embedder_elsewhere() {
+    let (project, fake) = (project(), Arc::new(Fake::default()));
+    let index = index(&project, &fake);
+    index.snapshot().unwrap().embed_changes(&Control::default()).unwrap();
+    assert_eq!(fake.given.lock().unwrap().len(), 0);
+    index.embed(&Control::default()).unwrap();
+    // It takes over what was embedded before.
+    project.write("b.py", "\n\ndef hum(x):\n    return tune(x)\n");
+    let index = self::index(&project, &fake);
+    let snapshot = index.snapshot().unwrap();
+    snapshot.embed_changes(&Control::default()).unwrap();
+    assert_eq!(snapshot.vectors().unwrap().made, 3);
+    assert_eq!(fake.given.lock().unwrap().len(), 3);
 }
 
 #[test]

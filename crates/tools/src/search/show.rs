@@ -54,7 +54,7 @@ fn with_code(bench: &Bench, scanned: &Scanned) -> Option<String> {
             let hits = || file.hits.iter().filter(|hit| (from..=to).contains(&(hit.line as usize)));
             let code = lines.get(from - 1..to)?;
             let text = code.join("\n");
-            if to - from >= WORTH_NAMING && bench.session().has_in_view(&file.path, &text) {
+            if is_worth_naming(&text) && bench.session().has_in_view(&file.path, &text) {
                 let _ = writeln!(out, "{}:{from}-{to}, as shown above", file.shown);
                 for hit in hits() {
                     let line = cut_line(hit.text.trim(), HIT_CHARS);
@@ -79,6 +79,11 @@ fn with_code(bench: &Bench, scanned: &Scanned) -> Option<String> {
     let mut session = bench.session();
     shown.iter().for_each(|(path, text)| session.showed(path, text));
     Some(out)
+}
+
+/// Tells whether code is long enough to be named where it stands in the conversation.
+pub(super) fn is_worth_naming(code: &str) -> bool {
+    code.lines().count() > WORTH_NAMING
 }
 
 /// Returns the lines to show for a file's hits, first to last, without overlaps.
