@@ -13,6 +13,7 @@ use crate::segment::FileFacts;
 use crate::snapshot::{FileView, Snapshot};
 
 mod building;
+mod declarations;
 mod export;
 mod facts;
 mod find;
@@ -63,7 +64,7 @@ pub struct Graph {
     bases: HashMap<SymbolId, Vec<SymbolId>>,
     /// By `impl` block and the like, the type that it is of.
     owners: HashMap<SymbolId, SymbolId>,
-    /// By declaration of a function of C, what it declares.
+    /// By declaration of a function of C or C++, what it declares.
     definitions: HashMap<SymbolId, SymbolId>,
     paths: imports::Paths,
     edges: Vec<Edge>,
@@ -379,7 +380,9 @@ impl File {
         for _ in 0..3 {
             let unit = self.facts.units.get(next? as usize)?;
             let has_name = !matches!(unit.kind.as_str(), "impl" | "test");
-            if unit.name == name && unit.start_line <= line && has_name {
+            // A destructor of C++ is named by its class.
+            let is_called = unit.name == name || unit.name.strip_prefix('~') == Some(name);
+            if is_called && unit.start_line <= line && has_name {
                 return next;
             }
             next = unit.parent;

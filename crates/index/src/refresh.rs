@@ -33,7 +33,7 @@ pub(crate) use opening::file_id;
 use read::ReadPart;
 
 /// What an index must have been made by: raised whenever the same text would give other contents.
-const VERSION: i64 = 15;
+const VERSION: i64 = 16;
 /// Most bytes of text that go into the index at once; what was read before a cancellation stays.
 const BATCH_BYTES: u64 = 64 << 20;
 const BATCH_FILES: usize = 20_000;

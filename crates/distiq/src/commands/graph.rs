@@ -209,7 +209,7 @@ impl Asked<'_> {
 
     /// Returns what a text means, and says so where that are several symbols.
     fn symbols(&self, text: &str) -> Result<Vec<SymbolId>, Failure> {
-        let ids = named::symbols(self.graph, &named::of_root(self.world, text))?;
+        let ids = named::defined(self.graph, &named::of_root(self.world, text))?;
         if self.is_told {
             named::tell_several(self.graph, text, &ids);
         }

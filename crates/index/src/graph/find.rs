@@ -49,13 +49,28 @@ impl Graph {
             return files.iter().flat_map(|file| self.in_file(*file, rest)).collect();
         }
         let parts = parts(text);
+        let own = parts.last().copied().unwrap_or_default();
+        let private = format!("#{own}");
+        let named = self.called(own).iter().chain(self.called(&private));
+        self.nearest_called(&parts, named.copied())
+    }
+
+    /// Returns those of some symbols whose qualified name ends with some parts, with the fewest gaps between them. A private
+    /// member of JavaScript, `#a`, goes by `a` as well, where nothing else does.
+    fn nearest_called(&self, parts: &[&str], ids: impl Iterator<Item = SymbolId>) -> Vec<SymbolId> {
         let Some((own, around)) = parts.split_last() else { return Vec::new() };
-        let named = self.called(own).to_vec();
+        let is_private = |name: &str| name.strip_prefix('#') == Some(own);
+        let mut named: Vec<SymbolId> =
+            ids.filter(|id| self.name_of(*id) == *own || is_private(self.name_of(*id))).collect();
+        if named.iter().any(|id| !is_private(self.name_of(*id))) {
+            named.retain(|id| !is_private(self.name_of(*id)));
+        }
+        let named = named.into_iter();
         if around.is_empty() {
-            return named;
+            return named.collect();
         }
         let gaps: Vec<(usize, SymbolId)> =
-            named.into_iter().filter_map(|id| Some((self.gaps(id, around)?, id))).collect();
+            named.filter_map(|id| Some((self.gaps(id, around)?, id))).collect();
         let fewest = gaps.iter().map(|(gaps, _)| *gaps).min();
         gaps.into_iter().filter(|(gaps, _)| Some(*gaps) == fewest).map(|(_, id)| id).collect()
     }
@@ -125,9 +140,11 @@ impl Graph {
         let of = |id: &SymbolId| self.symbol(*id).is_some_and(|symbol| symbol.file == file);
         let all = (0..offset(self.symbols.len())).filter(of);
         let Some(line) = line_of(what) else {
-            let name = parts(what).join(".");
-            let is_it = |id: &SymbolId| self.qualified(*id) == name || self.name_of(*id) == name;
-            return all.filter(is_it).collect();
+            let found = self.nearest_called(&parts(what), all.clone());
+            if found.is_empty() {
+                return all.filter(|id| self.name_of(*id) == what).collect();
+            }
+            return found;
         };
         // The innermost one around the line.
         let around: Vec<SymbolId> = all
@@ -146,7 +163,8 @@ impl Graph {
         let path = self.path_of(symbol);
         let folders = path.rsplit_once('.').map_or(path, |(stem, _)| stem).split('/');
         let full = self.qualified(id);
-        let full: Vec<&str> = folders.chain(full.split('.')).collect();
+        let full = full.split(['.', ':']).filter(|part| !part.is_empty());
+        let full: Vec<&str> = folders.chain(full).collect();
         let (_, mut rest) = full.split_last()?;
         let mut gaps = 0;
         for part in around.iter().rev() {
@@ -229,11 +247,24 @@ fn trimmed(text: &str) -> &str {
 
 /// Splits a qualified name of any language: `a::B#c`, `a.B.c`, `A\B`.
 fn parts(text: &str) -> Vec<&str> {
-    let parts: Vec<&str> =
-        text.split(['.', '#', ':', '\\']).filter(|part| !part.is_empty()).collect();
+    // A private member of JavaScript has its mark in its name: `a.#b`.
+    let joins = |at: usize| text.get(..at).is_some_and(|head| head.ends_with(is_part));
+    let marks = text.match_indices(['.', '#', ':', '\\']);
+    let mut parts = Vec::new();
+    let mut from = 0;
+    for (at, mark) in marks.filter(|(at, mark)| *mark != "#" || joins(*at)) {
+        parts.push(text.get(from..at).unwrap_or(""));
+        from = at + mark.len();
+    }
+    parts.push(text.get(from..).unwrap_or(""));
+    parts.retain(|part| !part.is_empty());
     let is_own = |part: &&&str| matches!(**part, "crate" | "self" | "super" | "this");
     let own = parts.iter().take(parts.len().saturating_sub(1)).take_while(is_own).count();
     parts.get(own..).unwrap_or_default().to_vec()
+}
+
+fn is_part(char: char) -> bool {
+    char.is_alphanumeric() || char == '_'
 }
 
 /// Reads `LINE` or `LINE:COLUMN`.

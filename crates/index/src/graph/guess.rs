@@ -171,21 +171,31 @@ pub(super) struct Guesses(RefCell<HashMap<Asked, Rc<[SymbolId]>>>);
 type Asked = (SymbolId, Option<Language>, bool);
 
 impl Guesses {
-    /// Returns the first of all that are called so and fit: one more than a name may mean.
+    /// Returns the first of all that are called so and fit, each as what defines it: one more than a name may mean.
     fn first(
         &self,
-        named: &[SymbolId],
+        graph: &Graph,
+        name: &str,
         of: &File,
         are_members: bool,
         fits: impl Fn(&SymbolId) -> bool,
     ) -> Rc<[SymbolId]> {
+        let named = graph.called(name);
         let Some(first) = named.first() else { return Rc::default() };
         let key = (*first, of.language, are_members);
         if let Some(known) = self.0.borrow().get(&key) {
             return Rc::clone(known);
         }
-        let found: Rc<[SymbolId]> =
-            named.iter().copied().filter(fits).take(MAX_NAMED + 1).collect();
+        let mut found: Vec<SymbolId> = Vec::new();
+        for id in named.iter().filter(|id| fits(id)).map(|id| graph.defined(*id)) {
+            if !found.contains(&id) {
+                found.push(id);
+            }
+            if found.len() > MAX_NAMED {
+                break;
+            }
+        }
+        let found: Rc<[SymbolId]> = found.into();
         self.0.borrow_mut().insert(key, Rc::clone(&found));
         found
     }
@@ -207,7 +217,7 @@ impl Resolver<'_> {
                     && other.is_some_and(|other| imports::are_kin(other.language, of.language))
             })
         };
-        let found = self.guesses.first(graph.called(name), of, true, is_member);
+        let found = self.guesses.first(graph, name, of, true, is_member);
         graph.weighted(of, found.to_vec(), 0.6)
     }
 
@@ -236,7 +246,8 @@ impl Resolver<'_> {
         let is_top = |id: &SymbolId| {
             graph.symbol(*id).is_some_and(|symbol| {
                 let other = graph.files.get(symbol.file as usize);
-                (symbol.parent.is_none_or(|parent| graph.is_module(parent))
+                let is_outside = symbol.parent.is_none_or(|parent| graph.is_module(parent));
+                (is_outside && graph.written_class(symbol).is_none()
                     || is_class(&symbol.kind)
                     || other.is_some_and(|other| graph.is_top(other, symbol)))
                     && other.is_some_and(|other| imports::are_kin(other.language, of.language))
@@ -244,7 +255,7 @@ impl Resolver<'_> {
         };
         let is_exported = |id: &SymbolId| graph.symbol(*id).is_some_and(|s| s.is_exported);
         let others = |id: &SymbolId| is_exported(id) && is_top(id);
-        let others = self.guesses.first(graph.called(name), of, false, others);
+        let others = self.guesses.first(graph, name, of, false, others);
         // What is not exported may be meant in its own file.
         let own = graph.called_in(of, name).iter().copied();
         let own = own.filter(|id| !is_exported(id) && is_top(id)).take(MAX_NAMED + 1);

@@ -1,14 +1,11 @@
 //! Definitions that count as one where a symbol is used: overloads, declarations, members by way of what they implement.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use distiq_lang::Language;
 
 use super::resolve::Resolver;
-use super::{Graph, Symbol, SymbolId, imports};
-
-/// Most sources in which the definitions of what headers declare by one name are looked for: `main` is in thousands.
-const MOST_SOURCES: usize = 200;
+use super::{Graph, Symbol, SymbolId, imports, is_class};
 
 /// What interfaces of Go's standard library ask for, those that others embed most (go1.24).
 const STANDARD: &[(&str, &[&str])] = &[
@@ -101,7 +98,8 @@ impl Graph {
 
     /// Returns what counts as one symbol where it is used. In JavaScript and TypeScript also the members of that
     /// name which it overrides, and those that override the same; in Go the methods that are tied by an interface;
-    /// in Rust a trait's member with those that implement it; in C a function's declarations.
+    /// in Rust a trait's member with those that implement it; in C and C++ a
+    /// function's declarations, and what a method overrides.
     pub(super) fn family(&self, id: SymbolId) -> Vec<SymbolId> {
         let mut group = self.group(id);
         let Some(symbol) = self.symbol(id) else { return group };
@@ -111,10 +109,7 @@ impl Graph {
             }
             Some(Language::Rust) => self.implemented(id, symbol),
             Some(Language::Go) => self.satisfied(symbol),
-            Some(Language::C | Language::Cpp) => {
-                let defined = self.defined(id);
-                self.named(symbol).filter(|other| self.defined(*other) == defined).collect()
-            }
+            Some(Language::C | Language::Cpp) => self.declared(symbol, &group),
             _ => Vec::new(),
         };
         for other in more {
@@ -127,6 +122,33 @@ impl Graph {
 
     fn named(&self, symbol: &Symbol) -> impl Iterator<Item = SymbolId> {
         self.called(&symbol.name).iter().copied()
+    }
+
+    /// Returns the declarations of functions of C and C++, and what they define; of a method those that it overrides, too,
+    /// and those that override it.
+    fn declared(&self, symbol: &Symbol, group: &[SymbolId]) -> Vec<SymbolId> {
+        let defined: HashSet<SymbolId> = group.iter().map(|id| self.defined(*id)).collect();
+        let named = self.named(symbol);
+        let own: Vec<SymbolId> = named.filter(|id| defined.contains(&self.defined(*id))).collect();
+        let class_of = |id: &SymbolId| {
+            let class = self.symbol(*id).and_then(|symbol| symbol.parent);
+            class.filter(|class| self.symbol(*class).is_some_and(|class| is_class(&class.kind)))
+        };
+        let classes: HashSet<SymbolId> = own.iter().filter_map(class_of).collect();
+        let above: HashSet<SymbolId> =
+            classes.iter().flat_map(|class| self.family_above(*class)).collect();
+        let is_kin = |id: &SymbolId| {
+            class_of(id).is_some_and(|class| {
+                above.contains(&class)
+                    || self.family_above(class).iter().any(|above| classes.contains(above))
+            })
+        };
+        let kin: Vec<SymbolId> = match classes.is_empty() {
+            true => Vec::new(),
+            false => self.named(symbol).filter(is_kin).collect(),
+        };
+        let kin_defined = kin.iter().map(|id| self.defined(*id));
+        own.iter().copied().chain(kin_defined).chain(kin.iter().copied()).collect()
     }
 
     /// Returns the members of JavaScript that a member overrides, and those that override the same.
@@ -198,7 +220,7 @@ impl Graph {
     }
 
     /// Returns the type that a method is written with, where it stands apart from it.
-    fn written_class(&self, symbol: &Symbol) -> Option<&str> {
+    pub(super) fn written_class(&self, symbol: &Symbol) -> Option<&str> {
         let file = self.files.get(symbol.file as usize)?;
         file.facts.units.get(symbol.unit? as usize)?.class.as_deref()
     }
@@ -250,50 +272,5 @@ impl Graph {
             }
         }
         names
-    }
-
-    /// Returns the function of C that a declaration declares, or the symbol itself.
-    pub(super) fn defined(&self, id: SymbolId) -> SymbolId {
-        self.definitions.get(&id).copied().unwrap_or(id)
-    }
-
-    /// Finds the functions that declarations of C declare: the last in the file, or the one in a file that includes it.
-    pub(super) fn found_definitions(&self) -> HashMap<SymbolId, SymbolId> {
-        let mut found = HashMap::new();
-        for named in
-            self.by_name.keys().map(|name| self.called(name)).filter(|named| named.len() > 1)
-        {
-            let functions: Vec<(SymbolId, &Symbol)> = named
-                .iter()
-                .filter_map(|id| Some((*id, self.symbol(*id)?)))
-                .filter(|(_, symbol)| symbol.kind == "function" && symbol.parent.is_none())
-                .filter(|(_, symbol)| {
-                    let file = self.files.get(symbol.file as usize);
-                    matches!(file.and_then(|f| f.language), Some(Language::C | Language::Cpp))
-                })
-                .collect();
-            let is_header = |symbol: &Symbol| imports::is_header(self.path_of(symbol));
-            let last: HashMap<u32, SymbolId> =
-                functions.iter().map(|(id, symbol)| (symbol.file, *id)).collect();
-            let sources: Vec<&Symbol> = functions
-                .iter()
-                .map(|(_, symbol)| *symbol)
-                .filter(|symbol| symbol.is_exported && !is_header(symbol))
-                .take(MOST_SOURCES)
-                .collect();
-            for (id, symbol) in &functions {
-                let includes = |source: &&&Symbol| {
-                    let file = self.files.get(source.file as usize);
-                    file.is_some_and(|file| file.included.contains(symbol.file))
-                };
-                let may_be_elsewhere = symbol.is_exported && is_header(symbol);
-                let source = sources.iter().find(|source| may_be_elsewhere && includes(source));
-                let file = source.map_or(symbol.file, |source| source.file);
-                if let Some(of) = last.get(&file).copied().filter(|of| of != id) {
-                    found.insert(*id, of);
-                }
-            }
-        }
-        found
     }
 }

@@ -102,7 +102,7 @@ impl Graph {
         found
     }
 
-    /// Returns a symbol with its members: what changes where one of them does.
+    /// Returns a symbol with its members and what these declare: what changes where one of them does.
     pub fn with_members(&self, id: SymbolId) -> Vec<u32> {
         let mut all = vec![id];
         let mut at = 0;
@@ -110,6 +110,8 @@ impl Graph {
             at += 1;
             let inner = self.outgoing(node).iter().filter(|edge| edge.kind == EdgeKind::Define);
             all.extend(inner.map(|edge| edge.to).take(MAX_REACHED.saturating_sub(all.len())));
+            let of = self.defined(node);
+            all.extend((of != node && !all.contains(&of)).then_some(of));
         }
         all
     }

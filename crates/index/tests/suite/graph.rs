@@ -6,6 +6,7 @@ use distiq_index::graph::{Direction, EdgeKind, Graph, MapRequest, Seeds, Target,
 use crate::Project;
 
 mod compiled;
+mod cpp;
 mod crowds;
 mod paths;
 mod scripts;

@@ -8,6 +8,7 @@ use crate::source::rules::{NO_RULES, Place, Rules, Shown, module};
 use crate::source::{Import, Role};
 
 pub(crate) mod branches;
+mod marks;
 mod told;
 
 pub(crate) static SPEC: Spec = Spec {

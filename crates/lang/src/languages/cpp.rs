@@ -103,11 +103,26 @@ static RULES: Rules = Rules {
     ..C_RULES
 };
 
-/// `A::f` is `f` of `A`.
-fn split(name: &str) -> (Option<&str>, &str) {
-    let Some((of, own)) = name.rsplit_once("::").filter(|_| !name.contains("operator")) else {
-        return (None, name);
-    };
-    let of = of.split('<').next().unwrap_or(of);
-    (Some(of.rsplit("::").next().unwrap_or(of)).filter(|of| !of.is_empty()), own.trim())
+/// `A<T>::B::f` is `f` of `A.B`.
+fn split(name: &str) -> (Option<String>, &str) {
+    let mut depth = 0_usize;
+    let (mut class, mut from) = (String::new(), 0);
+    for (at, char) in name.char_indices() {
+        let rest = name.get(at..).unwrap_or("");
+        match char {
+            // Its name may have angle brackets.
+            'o' if depth == 0 && at == from && rest.starts_with("operator") => break,
+            '<' => depth += 1,
+            '>' => depth = depth.saturating_sub(1),
+            ':' if depth == 0 && rest.starts_with("::") => {
+                let part = name.get(from..at).unwrap_or("");
+                let part = part.split('<').next().unwrap_or(part).trim();
+                class.push_str(if class.is_empty() || part.is_empty() { "" } else { "." });
+                class.push_str(part);
+                from = at + 2;
+            }
+            _ => {}
+        }
+    }
+    (Some(class).filter(|of| !of.is_empty()), name.get(from..).unwrap_or(name).trim())
 }

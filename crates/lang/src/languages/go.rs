@@ -74,7 +74,7 @@ static RULES: Rules = Rules {
     is_doc: |comment| !comment.starts_with("//go:") && !comment.starts_with("// +build"),
     more_bases: embedded,
     split: |name| match name.rsplit_once('.') {
-        Some((of, own)) => (Some(of), own),
+        Some((of, own)) => (Some(of.to_owned()), own),
         None => (None, name),
     },
     is_exported: |shown| shown.name.starts_with(char::is_uppercase),

@@ -171,7 +171,7 @@ pub(crate) const JS_RULES: Rules = Rules {
 };
 
 /// `A.prototype.f` is `f` of `A`; of `exports.f` the name is `f`.
-fn split(name: &str) -> (Option<&str>, &str) {
+fn split(name: &str) -> (Option<String>, &str) {
     let bare = name.trim_matches(['"', '\'', '`']);
     if bare.len() < name.len() {
         return (None, bare);
@@ -182,7 +182,8 @@ fn split(name: &str) -> (Option<&str>, &str) {
     };
     let of = of.strip_suffix(".prototype").unwrap_or(of);
     let of = of.rsplit('.').next().unwrap_or(of);
-    (Some(of).filter(|of| !matches!(*of, "exports" | "module" | "this" | "window")), own)
+    let is_class = !matches!(of, "exports" | "module" | "this" | "window");
+    (is_class.then(|| of.to_owned()), own)
 }
 
 fn is_exported(shown: &Shown<'_>) -> bool {

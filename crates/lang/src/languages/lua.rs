@@ -59,7 +59,7 @@ static RULES: Rules = Rules {
     scopes: &["function_definition"],
     imports: &[("assignment_statement", required), ("function_call", called)],
     split: |name| match name.rsplit_once(['.', ':']) {
-        Some((of, own)) => (of.rsplit(['.', ':']).next(), own),
+        Some((of, own)) => (of.rsplit(['.', ':']).next().map(str::to_owned), own),
         None => (None, name),
     },
     is_exported: |shown: &Shown<'_>| {

@@ -49,7 +49,7 @@ pub(crate) struct Rules {
     /// Returns the documentation inside an item.
     pub(crate) doc_inside: fn(Node<'_>, &str) -> Option<Range<usize>>,
     /// Cuts an outline's name into the class, if it tells it, and the own name.
-    pub(crate) split: fn(&str) -> (Option<&str>, &str),
+    pub(crate) split: fn(&str) -> (Option<String>, &str),
     pub(crate) is_exported: fn(&Shown<'_>) -> bool,
     /// How what is told of types is read.
     pub(crate) tells: &'static Tells,

@@ -26,6 +26,8 @@ impl Walk<'_> {
             .find_map(|item| (item.name)(node, self.text).map(|name| (*item, name)))
             .filter(|(_, name)| !(self.spec.rules.split)(name).1.is_empty());
         let Some((item, name)) = found else {
+            // A namespace of C++ without a name hides what is in it.
+            frame.is_hidden |= items.iter().any(|item| item.kind == "namespace");
             return;
         };
         let unit = self.described(node, item, &name, lead, frame);
@@ -85,7 +87,7 @@ impl Walk<'_> {
         Unit {
             kind,
             name: shorten(own),
-            class: class.map(str::to_owned),
+            class,
             parent: frame.unit,
             signature: signature(node, lead.head.unwrap_or(node.start_byte()), lead.end, self.text),
             start_line: line(lead.row),

@@ -1,5 +1,6 @@
 //! What a SYMBOL on the command line means, and what to say where it means nothing, or several things.
 
+use std::collections::HashSet;
 use std::path::{Component, Path, PathBuf};
 
 use distiq_base::ErrorKind;
@@ -49,14 +50,22 @@ pub fn symbols(graph: &Graph, text: &str) -> Result<Vec<SymbolId>, Failure> {
     if found.is_empty() { Err(nothing(text, graph.lost(text))) } else { Ok(found) }
 }
 
+/// Returns the symbols that a text means, a definition and its declarations as one.
+pub fn defined(graph: &Graph, text: &str) -> Result<Vec<SymbolId>, Failure> {
+    let mut ids: Vec<SymbolId> =
+        symbols(graph, text)?.into_iter().map(|id| graph.defined(id)).collect();
+    let mut seen = HashSet::new();
+    ids.retain(|id| seen.insert(*id));
+    Ok(ids)
+}
+
 /// Returns the symbols that a text means, or the file.
 pub fn nodes(graph: &Graph, text: &str) -> Result<Vec<u32>, Failure> {
     if let Some(file) = graph.file_node(text) {
         return Ok(vec![file]);
     }
-    let found = graph.find(text);
-    if !found.is_empty() {
-        return Ok(found);
+    if !graph.find(text).is_empty() {
+        return defined(graph, text);
     }
     // Why nothing was found takes a look at all names.
     match graph.lost(text) {

@@ -172,6 +172,9 @@ impl<'g> Resolver<'g> {
                 Thing::Symbol(id) if self.is_inline_module(*id) => {
                     found.extend(self.of_inline_module(*id, name, depth + 1));
                 }
+                Thing::Symbol(id) if self.graph.is_namespace(*id) => {
+                    found.extend(self.of_namespace(*id, name));
+                }
                 Thing::Symbol(id) => {
                     let members = self.member(*id, name, depth);
                     let is_unread = members.is_empty() && !self.is_whole(*id);

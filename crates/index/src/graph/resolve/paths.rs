@@ -5,6 +5,9 @@ use distiq_lang::Language;
 use super::super::{File, SymbolId, imports, is_class};
 use super::{MAX_NESTED, Resolver, Thing};
 
+/// The most namespaces that a name of C++ is written with.
+const MAX_SPACES: usize = 8;
+
 impl<'g> Resolver<'g> {
     /// Returns what a path of Rust means in a file.
     pub(super) fn rust_path(&self, file: u32, path: &str, depth: u8) -> Vec<Thing<'g>> {
@@ -213,13 +216,21 @@ impl<'g> Resolver<'g> {
         except: Option<SymbolId>,
     ) -> Option<SymbolId> {
         let path = path.replace("::", ".").replace('\\', ".");
-        let places = self.path_in(file, mention, &path);
         let is_meant = |id: &SymbolId| {
             let symbol = self.graph.symbol(*id);
             Some(*id) != except && symbol.is_some_and(|symbol| is_class(&symbol.kind))
         };
-        if let Some(id) = places.into_iter().map(|id| self.graph.owner_of(id)).find(is_meant) {
-            return Some(id);
+        let mut rest = path.as_str();
+        for _ in 0..MAX_SPACES {
+            let places = self.path_in(file, mention, rest);
+            if let Some(id) = places.into_iter().map(|id| self.graph.owner_of(id)).find(is_meant) {
+                return Some(id);
+            }
+            // A namespace of C++ is open in many files: what is behind it tells.
+            let behind =
+                rest.split_once('.').filter(|_| self.language(file) == Some(Language::Cpp));
+            let Some((_, behind)) = behind else { break };
+            rest = behind;
         }
         // By the name alone, where it is one.
         let own = path.rsplit('.').next().unwrap_or(&path);

@@ -2,7 +2,7 @@
 
 use distiq_lang::{Language, Role, Told};
 
-use super::super::{File, SymbolId, Word, imports, is_class, is_function};
+use super::super::{File, Symbol, SymbolId, Word, imports, is_class, is_function};
 use super::{MAX_MEANT, Resolver, Thing, is_packaged, is_script};
 use crate::segment::Mention;
 
@@ -160,10 +160,10 @@ impl<'g> Resolver<'g> {
             }
             if matches!(of.language, Some(Language::Cpp | Language::Ruby)) && is_function(kind) {
                 // A method that stands outside of its class.
-                let class = of.facts.units.get(at as usize).and_then(|unit| unit.class.clone());
-                let class = class.and_then(|class| {
-                    self.class_named(self.graph.symbol(symbol)?.file, None, &class, None)
-                });
+                let class = of.facts.units.get(at as usize).and_then(|unit| unit.class.as_deref());
+                let class = class
+                    .or_else(|| fixture(self.graph.symbol(symbol)?))
+                    .and_then(|class| self.class_named(file, None, class, None));
                 let found = class.map(|class| self.graph.member(class, name)).unwrap_or_default();
                 if !found.is_empty() {
                     return Some(found.into_iter().map(Thing::Symbol).collect());
@@ -294,6 +294,14 @@ impl File {
             && self.facts.mentions.get(mention + 1).is_some_and(|next| next.is_in_path)
             && self.name(mention) == Some(name)
     }
+}
+
+/// Returns the class whose members a function of C++ sees that a macro makes: `TEST_F(Fixture, name) {}`.
+fn fixture(symbol: &Symbol) -> Option<&str> {
+    let is_macro = !symbol.name.contains(char::is_lowercase);
+    let takes = symbol.signature.strip_prefix(symbol.name.as_str()).filter(|_| is_macro)?;
+    let (class, _) = takes.strip_prefix('(')?.split_once(',')?;
+    Some(class.trim())
 }
 
 /// Tells whether a class's names are in scope in its body; `is_inner` tells that no function of it is around.

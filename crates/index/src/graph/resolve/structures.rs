@@ -3,7 +3,7 @@
 use distiq_lang::{Language, Told};
 
 use super::super::{Symbol, SymbolId, imports};
-use super::{Resolver, Thing};
+use super::{MAX_MEANT, Resolver, Thing};
 
 impl<'g> Resolver<'g> {
     /// Returns the enumeration of Rust whose variant a symbol is: a variant is a value of it.
@@ -51,6 +51,25 @@ impl<'g> Resolver<'g> {
             Told::Function(takes, _) if !takes.is_empty() => Some((mention, takes)),
             _ => None,
         }
+    }
+
+    /// Returns what a namespace holds under a name; those of C++ are open in many files.
+    pub(super) fn of_namespace(&self, id: SymbolId, name: &str) -> Vec<Thing<'g>> {
+        let own = self.graph.member(id, name);
+        let Some(symbol) = self.graph.symbol(id).filter(|_| own.is_empty()) else {
+            return own.into_iter().map(Thing::Symbol).collect();
+        };
+        let path = self.graph.namespace_path(Some(id));
+        let is_beside = |other: &&SymbolId| {
+            self.graph.symbol(**other).is_some_and(|other| {
+                imports::are_kin(self.language(other.file), self.language(symbol.file))
+                    && other.parent.is_some()
+                    && self.graph.namespace_path(other.parent) == path
+            })
+        };
+        let found = self.graph.called(name).iter().filter(is_beside).take(MAX_MEANT);
+        let found: Vec<Thing<'g>> = found.map(|id| Thing::Symbol(*id)).collect();
+        if found.is_empty() { vec![Thing::Outside] } else { found }
     }
 
     /// Returns what holds the members of a structure without a name in C and Go: a function, a variable.

@@ -1,6 +1,6 @@
 //! Modules by `require` and `module.exports`, and tests that are called like what they test.
 
-use super::{check, graph_of};
+use super::{check, graph_of, used};
 
 const LIBRARY: &str = "--- lib/decl.js
 function declFn(m) { return m; }
@@ -119,4 +119,24 @@ describe('outer', () => {
 ",
     );
     assert_eq!(lines(&graph, "a.ts:helper"), ["a.spec.ts:1", "a.spec.ts:4"]);
+}
+
+#[test]
+fn private_members_of_scripts_are_asked_by_their_names() {
+    let files = "--- a.js
+export class Box {
+  #count = 0;
+  #grow(by) { return this.#count + by; }  //= #count -> a.js:2
+  go() {
+    return this.#grow(1);  //= #grow -> a.js:3
+  }
+}
+export class Bag { #grow() {} }
+";
+    check(files);
+    for name in ["Box.#grow", "Box#grow", "Box.grow", "a.js:Box.#grow"] {
+        assert_eq!(used(files, name), ["a.js:5"], "{name}");
+    }
+    assert_eq!(used(files, "#count"), ["a.js:3"]);
+    assert_eq!(used(files, "Bag.#grow"), [""; 0]);
 }

@@ -10,6 +10,7 @@ use std::ops::Range;
 
 use tree_sitter::Tree;
 
+use super::marks;
 use crate::Language;
 use crate::parse::parse;
 use crate::source::rules::Opened;
@@ -63,12 +64,14 @@ struct Reader {
 
 /// Returns a text with errors without what the grammar cannot read; `None` where nothing is gained.
 pub(crate) fn opened(language: Language, tree: &Tree, text: &str) -> Option<Opened> {
-    if !tree.root_node().has_error() {
+    let marks = marks::marks(text);
+    let has_marks = !marks.is_empty();
+    if !tree.root_node().has_error() && !has_marks {
         return None;
     }
-    let mut reader = Reader::default();
+    let mut reader = Reader { blanks: marks, ..Reader::default() };
     let mut at = 0;
-    for line in text.split_inclusive('\n') {
+    for line in text.split_inclusive('\n').filter(|_| tree.root_node().has_error()) {
         reader.line(line, at);
         at += line.len();
     }
@@ -92,7 +95,9 @@ pub(crate) fn opened(language: Language, tree: &Tree, text: &str) -> Option<Open
     let read = parse(language, &code)?;
     // What is blank is looked for in the whole: branches have no nodes of their own where their braces do not match.
     let around = std::iter::once(0..text.len()).collect();
-    (errors(&read) < errors(tree)).then_some(Opened { code, tree: read, around })
+    // A class with a macro before its name may be read without an error, as a function.
+    let limit = errors(tree) + usize::from(has_marks);
+    (errors(&read) < limit).then_some(Opened { code, tree: read, around })
 }
 
 /// Counts what a parser could not read, and what it found missing.
