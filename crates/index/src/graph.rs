@@ -168,6 +168,8 @@ pub struct Edge {
     pub weight: f32,
     /// The 1-based line of the first tie.
     pub line: u32,
+    /// Whether one definition alone can be meant by some tie of it, as far as the project tells.
+    pub is_sure: bool,
 }
 
 impl Graph {

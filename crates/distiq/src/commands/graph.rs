@@ -102,7 +102,8 @@ enum Question {
         /// Where it ends: a symbol or a file's path
         to: String,
     },
-    /// Files that import each other in circles; with `--calls`, functions that call each other
+    /// Files that import each other in circles; with `--calls`, functions that call each other. A call by which several definitions may be meant, such
+    /// as overloads, makes no circle
     Cycles {
         /// Of calls, not of imports
         #[arg(long)]
@@ -410,7 +411,13 @@ fn references(graph: &Graph, ids: &[SymbolId], snapshot: Option<&Snapshot>) -> V
             let text: String = text.trim().chars().take(LINE_CHARS).collect();
             rows.push(Row {
                 text: format!("{}:{line}  {text}", one_line(&path)).trim_end().to_owned(),
-                json: json!({ "path": path, "line": line, "of": of, "weight": weight }),
+                json: json!({
+                    "path": path,
+                    "line": line,
+                    "in": graph.around(file, line).map(|id| graph.qualified(id)),
+                    "of": of,
+                    "weight": weight,
+                }),
                 edges: Vec::new(),
             });
         }
@@ -437,16 +444,28 @@ fn cycles(graph: &Graph, kind: EdgeKind) -> Vec<Row> {
     found
         .iter()
         .map(|group| {
-            let labels: Vec<String> = group.iter().map(|node| graph.label(*node)).collect();
-            let is_inside = |edge: &&Edge| edge.kind == kind && group.contains(&edge.to);
+            let labels: Vec<String> =
+                group.iter().map(|node| label_with_line(graph, *node)).collect();
+            let nodes: Vec<Value> = group.iter().map(|node| graph.node_json(*node)).collect();
+            let is_inside =
+                |edge: &&Edge| edge.kind == kind && edge.is_sure && group.contains(&edge.to);
             let edges =
                 group.iter().flat_map(|node| graph.outgoing(*node).iter().filter(is_inside));
             let edges = edges.copied().collect();
             Row {
-                json: json!({ "cycle": labels }),
                 text: one_line(&labels.join(" ")).into_owned(),
+                json: json!({ "cycle": labels, "nodes": nodes }),
                 edges,
             }
         })
         .collect()
+}
+
+/// Returns a node's name, with its line where others of its file are called so.
+fn label_with_line(graph: &Graph, node: u32) -> String {
+    let label = graph.label(node);
+    match graph.symbol(node) {
+        Some(symbol) if graph.find(&label).len() > 1 => format!("{label} (line {})", symbol.line),
+        _ => label,
+    }
 }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use distiq_lang::Language;
 
-use super::{Graph, Symbol, SymbolId, imports, is_class, is_function};
+use super::{Graph, Symbol, SymbolId, imports, is_class};
 
 /// Most sources in which the definitions of what headers declare by one name are looked for: `main` is in thousands.
 const MOST_SOURCES: usize = 200;
@@ -52,7 +52,8 @@ impl Graph {
 
     fn is_of_c(&self, symbol: &Symbol) -> bool {
         let language = self.files.get(symbol.file as usize).and_then(|file| file.language);
-        is_function(&symbol.kind) && matches!(language, Some(Language::C | Language::Cpp))
+        matches!(symbol.kind.as_str(), "function" | "method")
+            && matches!(language, Some(Language::C | Language::Cpp))
     }
 
     fn is_cpp(&self, symbol: &Symbol) -> bool {

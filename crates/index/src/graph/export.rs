@@ -5,7 +5,8 @@ use std::rc::Rc;
 use distiq_base::paths::one_line;
 use serde_json::{Value, json};
 
-use super::{Edge, Graph};
+use super::resolve::Resolver;
+use super::{Edge, Graph, Symbol, SymbolId};
 
 impl Graph {
     /// Returns a node's name: a symbol's behind its path, or a file's path.
@@ -27,7 +28,7 @@ impl Graph {
                 "path": self.path_of(symbol),
                 "name": self.qualified(node),
                 "kind": symbol.kind,
-                "within": symbol.parent.and_then(|parent| self.symbol(parent)).map(|parent| &parent.kind),
+                "within": self.class_of(symbol).and_then(|of| self.symbol(of)).map(|of| &of.kind),
                 "line": symbol.line,
                 "start_line": symbol.start_line,
                 "end_line": symbol.end_line,
@@ -35,6 +36,14 @@ impl Graph {
             }),
             None => json!({ "path": self.label(node), "kind": "file" }),
         }
+    }
+
+    /// Returns what a symbol is a member of, also where that stands elsewhere, as the type of a method of Go does.
+    fn class_of(&self, symbol: &Symbol) -> Option<SymbolId> {
+        let class = self.written_class(symbol);
+        let class =
+            class.and_then(|class| Resolver::new(self).class_of(symbol.file, None, class, None));
+        class.or(symbol.parent)
     }
 
     /// Returns ties as pieces of one JSON text: `nodes`, and `edges` that name them by their places.

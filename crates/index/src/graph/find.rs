@@ -92,7 +92,7 @@ impl Graph {
             let of = |id: &SymbolId| self.symbol(*id).is_some_and(|s| files.contains(&s.file));
             let ids = (0..offset(self.symbols.len())).filter(of);
             return match line_of(rest) {
-                Some(line) => Lost::EmptyLine { path, line, near: self.around(ids, line) },
+                Some(line) => Lost::EmptyLine { path, line, near: self.next_to(ids, line) },
                 None => Lost::NoName { near: self.alike(rest, ids) },
             };
         }
@@ -137,8 +137,8 @@ impl Graph {
     }
 
     fn in_file(&self, file: u32, what: &str) -> Vec<SymbolId> {
-        let of = |id: &SymbolId| self.symbol(*id).is_some_and(|symbol| symbol.file == file);
-        let all = (0..offset(self.symbols.len())).filter(of);
+        let Some(of) = self.files.get(file as usize) else { return Vec::new() };
+        let all = of.first..of.end;
         let Some(line) = line_of(what) else {
             let found = self.nearest_called(&parts(what), all.clone());
             if found.is_empty() {
@@ -176,7 +176,7 @@ impl Graph {
     }
 
     /// Returns what is defined next to a line.
-    fn around(&self, ids: impl Iterator<Item = SymbolId>, line: u32) -> Vec<String> {
+    fn next_to(&self, ids: impl Iterator<Item = SymbolId>, line: u32) -> Vec<String> {
         let mut near: Vec<(u32, u32, SymbolId)> = ids
             .filter_map(|id| {
                 let symbol = self.symbol(id)?;

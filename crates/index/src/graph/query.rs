@@ -47,6 +47,17 @@ impl Graph {
         found
     }
 
+    /// Returns the innermost definition with a body of its own around a 1-based line of a file.
+    pub fn around(&self, file: u32, line: u32) -> Option<SymbolId> {
+        let of = self.files.get(file as usize)?;
+        let units = of.first..of.first + offset(of.facts.units.len());
+        let size = |id: &SymbolId| {
+            let symbol = self.symbol(*id).filter(|s| s.start_line <= line && line <= s.end_line)?;
+            Some((symbol.end_line - symbol.start_line, std::cmp::Reverse(*id)))
+        };
+        units.filter_map(|id| Some((size(&id)?, id))).min().map(|(_, id)| id)
+    }
+
     /// Returns the ties that leave a node.
     pub fn outgoing(&self, node: u32) -> &[Edge] {
         self.edges.get(part(&self.outgoing, node)).unwrap_or(&[])
@@ -142,7 +153,8 @@ impl Graph {
         None
     }
 
-    /// Returns the groups of nodes that lead to each other over ties of some kinds, the largest first.
+    /// Returns the groups of nodes that lead to each other over ties of some kinds, the largest first. Ties of which several
+    /// definitions may be meant do not count: a name alone, or one of overloads.
     pub fn cycles(&self, kinds: &[EdgeKind]) -> Vec<Vec<u32>> {
         let count = self.symbols.len() + self.files.len();
         let mut order = vec![u32::MAX; count];
@@ -169,8 +181,8 @@ impl Graph {
                     is_open.get_mut(node as usize).into_iter().for_each(|open| *open = true);
                 }
                 let edges = self.outgoing(node);
-                let step =
-                    edges.iter().enumerate().skip(at).find(|(_, edge)| kinds.contains(&edge.kind));
+                let counts = |edge: &Edge| edge.is_sure && kinds.contains(&edge.kind);
+                let step = edges.iter().enumerate().skip(at).find(|(_, edge)| counts(edge));
                 if let Some((index, edge)) = step {
                     work.push((node, index + 1));
                     if get(&order, edge.to) == u32::MAX {

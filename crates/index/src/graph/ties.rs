@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use distiq_lang::Role;
+use distiq_lang::{Language, Role};
 
 use super::resolve::Resolver;
 use super::{Edge, EdgeKind, File, Graph, Owner, SymbolId, Target, offset};
@@ -10,8 +10,24 @@ use super::{Edge, EdgeKind, File, Graph, Owner, SymbolId, Target, offset};
 /// What a mention means, with weights.
 type Targets = Vec<(Target, f32)>;
 
-/// Ties under construction: from whom, to whom and how, with weight and first line.
-type Found = HashMap<(u32, u32, EdgeKind), (f32, u32)>;
+/// Ties under construction: from whom, to whom and how.
+type Found = HashMap<(u32, u32, EdgeKind), Tie>;
+
+/// More than half of a mention's weight goes to what alone it can mean.
+const SURE: f32 = 0.5;
+
+struct Tie {
+    weight: f32,
+    line: u32,
+    is_sure: bool,
+}
+
+impl Tie {
+    /// Returns the tie of what is written out on a line.
+    fn told(line: u32) -> Self {
+        Self { weight: 1.0, line, is_sure: true }
+    }
+}
 
 impl Graph {
     /// Makes the edges.
@@ -59,7 +75,14 @@ impl Graph {
                 self.tie_members(number, file, &mut found);
             }
             let own = found.drain();
-            let edge = |((from, to, kind), (weight, line))| Edge { from, to, kind, weight, line };
+            let edge = |((from, to, kind), Tie { weight, line, is_sure })| Edge {
+                from,
+                to,
+                kind,
+                weight,
+                line,
+                is_sure,
+            };
             let mut own: Vec<Edge> = own.map(edge).collect();
             own.sort_unstable_by_key(|edge| (edge.from, edge.to, edge.kind));
             // The numbers of files come behind those of all symbols.
@@ -95,6 +118,7 @@ impl Graph {
                 known.insert(key, targets.clone());
             }
             let from = unit.map_or(nodes + number, |unit| file.first + unit);
+            let is_one = self.are_one(file, &targets);
             for (target, weight) in targets {
                 let to = match target {
                     Target::Symbol(id) => id,
@@ -105,10 +129,31 @@ impl Graph {
                     continue;
                 }
                 let kind = self.edge_kind(role, to);
-                let tie = found.entry((from, to, kind)).or_insert((0.0, mention.line));
-                tie.0 += weight;
+                let none = Tie { weight: 0.0, line: mention.line, is_sure: false };
+                let tie = found.entry((from, to, kind)).or_insert(none);
+                tie.weight += weight;
+                tie.is_sure |= is_one || weight > SURE;
             }
         }
+    }
+
+    /// Tells whether several definitions are the heads of one function, as overloads are in TypeScript and Python.
+    fn are_one(&self, file: &File, targets: &[(Target, f32)]) -> bool {
+        let has_heads = file.is_script() || file.language == Some(Language::Python);
+        let mut symbols = targets.iter().map(|(target, _)| match target {
+            Target::Symbol(id) => self.symbol(*id),
+            _ => None,
+        });
+        let first = symbols.next().flatten().filter(|_| has_heads);
+        first.is_some_and(|first| {
+            symbols.all(|other| {
+                other.is_some_and(|other| {
+                    other.name == first.name
+                        && other.file == first.file
+                        && other.parent == first.parent
+                })
+            })
+        })
     }
 
     /// Adds a file's imports.
@@ -118,7 +163,7 @@ impl Graph {
             let files = self.files_of_import(file, at).unwrap_or_default();
             for other in files.iter().filter(|other| **other != number).take(64) {
                 let key = (nodes + number, nodes + other, EdgeKind::Import);
-                found.entry(key).or_insert((1.0, import.line));
+                found.entry(key).or_insert(Tie::told(import.line));
             }
         }
     }
@@ -133,7 +178,7 @@ impl Graph {
         let implements = is_trait(base) && self.symbol(class).is_some() && !is_trait(class);
         let kind = if implements { EdgeKind::Implement } else { EdgeKind::Inherit };
         let line = self.symbol(class).map_or(0, |symbol| symbol.line);
-        found.insert((class, base, kind), (1.0, line));
+        found.insert((class, base, kind), Tie::told(line));
     }
 
     /// Adds what holds a file's symbols.
@@ -142,7 +187,7 @@ impl Graph {
         for id in file.first..file.end {
             let Some(symbol) = self.symbol(id) else { continue };
             let from = symbol.parent.unwrap_or(nodes + number);
-            found.insert((from, id, EdgeKind::Define), (1.0, symbol.line));
+            found.insert((from, id, EdgeKind::Define), Tie::told(symbol.line));
         }
     }
 

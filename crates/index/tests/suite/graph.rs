@@ -460,3 +460,52 @@ fn a_graph_is_made_once_for_a_state() {
     let later = Graph::shared(&project.snapshot()).unwrap();
     assert_eq!((first.find("g").len(), later.find("g").len()), (0, 1));
 }
+
+#[test]
+fn circles_are_of_ties_that_can_mean_one_definition_alone() {
+    let graph = graph_of(
+        "--- A.java
+class A {
+    int f(int a) { return f(a, 1, 2); }
+    int f(int a, int b) { return f(a, b, 3); }
+    int f(int a, int b, int c) { return a; }
+    int even(int n) { return odd(n - 1); }
+    int odd(int n) { return even(n - 1); }
+    void stop(Object o) { o.halt(); }
+}
+class B { void halt() { new A().stop(this); } }
+class C { void halt() { new A().stop(this); } }
+--- a.ts
+export function up(n: number): number
+export function up(n: string): number
+export function up(n: any): number { return down(n) }
+export function down(n: number): number { return up(n) }
+",
+    );
+    let names = |node: &u32| graph.qualified(*node);
+    let circles = graph.cycles(&[EdgeKind::Call]);
+    let circles: Vec<Vec<String>> =
+        circles.iter().map(|circle| circle.iter().map(names).collect()).collect();
+    assert_eq!(circles, [["A.even", "A.odd"], ["up", "down"]]);
+}
+
+#[test]
+fn lines_are_in_the_innermost_definition_around_them() {
+    let graph = graph_of(
+        "--- go.mod
+module example.com/app
+--- main.go
+package main
+type S struct{}
+func (s *S) Run() int {
+\treturn 1
+}
+var last = 1
+",
+    );
+    let run = graph.find("S.Run")[0];
+    let file = graph.symbol(run).unwrap().file;
+    assert_eq!(graph.around(file, 4), Some(run));
+    assert_eq!(graph.around(file, 1), None);
+    assert_eq!(graph.node_json(run)["within"], "type");
+}

@@ -323,6 +323,16 @@ item made = { .kind = RED, .place = { .x = 1 } };  //= kind -> list.h:6; RED -> 
 int use(void) { return list_new()->size; }  //= list_new -> list.c:5; size -> list.c:2
 ",
     );
+    check(
+        "--- limit.c
+#ifdef A
+#define LIMIT 1
+#else
+#define LIMIT 2
+#endif
+int limit(void) { return LIMIT; }  //= LIMIT -> limit.c:2
+",
+    );
     let files = "--- a.h
 int grow(int n);
 --- a.c
