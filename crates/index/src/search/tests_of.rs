@@ -56,9 +56,9 @@ impl FileKind {
 
 /// Tells by a file's path whether it holds tests.
 pub fn is_test(path: &str) -> bool {
-    let path = path.to_lowercase();
-    let (folders, name) = path.rsplit_once('/').unwrap_or(("", &path));
-    let stem = name.split('.').next().unwrap_or(name);
+    let lower = path.to_lowercase();
+    let (folders, name) = lower.rsplit_once('/').unwrap_or(("", &lower));
+    let (stem, ending) = name.split_once('.').unwrap_or((name, ""));
     folders.split('/').any(|folder| {
         matches!(folder, "test" | "tests" | "testing" | "__tests__" | "spec" | "specs" | "e2e")
             || folder.ends_with("_test")
@@ -67,19 +67,23 @@ pub fn is_test(path: &str) -> bool {
         || stem.ends_with("_test")
         || stem.ends_with("_tests")
         || stem.ends_with("-test")
-        || stem.ends_with("_spec")
+        || stem.ends_with("_spec") && SPECS.contains(&ending)
         || name.contains(".test.")
         || name.contains(".spec.")
         || matches!(stem, "conftest" | "tests" | "test")
-        || is_java_test(&path)
+        || is_java_test(path)
 }
 
-/// `FooTest.java`: in lower case only the ending tells it from `latest`.
+/// The languages whose tests are called `parser_spec`.
+const SPECS: [&str; 8] = ["rb", "lua", "cr", "js", "ts", "coffee", "moon", "ex"];
+
+/// Tells `FooTest.java` from `Latest.java`; in `src/main`, a `BinomialTest` is one of statistics.
 fn is_java_test(path: &str) -> bool {
-    [".java", ".kt", ".cs", ".scala"].iter().any(|ending| {
+    let is_called = [".java", ".kt", ".cs", ".scala"].iter().any(|ending| {
         path.strip_suffix(ending)
-            .is_some_and(|stem| stem.ends_with("test") || stem.ends_with("tests"))
-    })
+            .is_some_and(|stem| stem.ends_with("Test") || stem.ends_with("Tests"))
+    });
+    is_called && !format!("/{path}").contains("/src/main/")
 }
 
 /// What stands before and behind a stem in the name of its test, or of the other half of a header.
@@ -164,10 +168,20 @@ mod tests {
             "conftest.py",
             "src/FooTest.java",
             "src/tests.rs",
+            "spec_of/parser_spec.rb",
         ] {
             assert!(is_test(path), "{path}");
         }
-        for path in ["src/a.py", "contest.py", "latest.go", "attest/a.rs", "testimony.md"] {
+        for path in [
+            "src/a.py",
+            "contest.py",
+            "latest.go",
+            "attest/a.rs",
+            "testimony.md",
+            "src/Latest.java",
+            "stat/src/main/java/stat/BinomialTest.java",
+            "src/discovery/py_spec.py",
+        ] {
             assert!(!is_test(path), "{path}");
         }
     }
