@@ -63,7 +63,9 @@ fn references_are_lines() {
 fn circles_and_exports_are_shown() {
     let place = place();
     let ran = place.run(&["graph", "--json", "cycles"]);
-    assert_eq!(rows(&ran.out), [serde_json::json!({ "cycle": ["shop/cart.py", "shop/tax.py"] })]);
+    let files = ["shop/cart.py", "shop/tax.py"];
+    let nodes = files.map(|path| serde_json::json!({ "path": path, "kind": "file" }));
+    assert_eq!(rows(&ran.out), [serde_json::json!({ "cycle": files, "nodes": nodes })]);
     let ran = place.run(&["graph", "--dot", "callers", "rate"]);
     assert!(ran.out.starts_with("digraph") && ran.out.contains("->"), "{}", ran.out);
     let ran = place.run(&["graph", "export"]);

@@ -28,6 +28,12 @@ const ENDS: [&str; 18] = [
     ".vue",
 ];
 
+/// Folders of what a build makes.
+const BUILT: [&str; 6] = ["dist", "lib", "build", "out", "esm", "cjs"];
+
+/// The most patterns of a package.
+const MAX_PATTERNS: usize = 256;
+
 /// The most configurations that one is made of.
 const MAX_EXTENDED: usize = 16;
 
@@ -37,8 +43,23 @@ pub(crate) struct Configs {
     /// By folder: the paths of its `tsconfig.json`, with the folder that they start from.
     paths: HashMap<String, Vec<(String, Vec<String>)>>,
     bases: HashMap<String, String>,
-    /// Packages of the project: their folders, and what they say is their source.
-    packages: HashMap<String, (String, Vec<String>)>,
+    /// Packages of the project by their names.
+    packages: HashMap<String, Package>,
+    /// By a package's folder, what names with `#` stand for in it.
+    internal: HashMap<String, Vec<Mapped>>,
+}
+
+/// A pattern of modules' names, and the paths or names that it stands for, the first that there is.
+type Mapped = (String, Vec<String>);
+
+/// A package of the project.
+#[derive(Debug)]
+struct Package {
+    folder: String,
+    /// What it says is its source.
+    entries: Vec<String>,
+    /// What it exports by path: `./a/*`.
+    exports: Vec<Mapped>,
 }
 
 impl Configs {
@@ -52,13 +73,15 @@ impl Configs {
             };
             let of = folder(path).to_owned();
             if name == "package.json" {
+                configs.internal.insert(of.clone(), mapped(json.get("imports"), '#'));
                 let Some(name) = json.get("name").and_then(|name| name.as_str()) else { continue };
                 let mut entries: Vec<String> = ["source", "types", "module", "main"]
                     .iter()
                     .filter_map(|key| Some(json.get(key)?.as_str()?.to_owned()))
                     .collect();
-                exports(json.get("exports"), &mut entries);
-                configs.packages.insert(name.to_owned(), (of, entries));
+                targets(json.get("exports"), &mut entries);
+                let exports = mapped(json.get("exports"), '.');
+                configs.packages.insert(name.to_owned(), Package { folder: of, entries, exports });
             } else {
                 read.insert(path, json);
             }
@@ -129,6 +152,11 @@ impl Configs {
         if from.starts_with('.') {
             return at(paths, &join(folder(path), from)?);
         }
+        if from.starts_with('#')
+            && let Some(found) = self.internal(paths, path, from)
+        {
+            return Some(found);
+        }
         let mut of = folder(path);
         loop {
             for (pattern, targets) in self.paths.get(of).into_iter().flatten() {
@@ -150,24 +178,81 @@ impl Configs {
         self.package(paths, from)
     }
 
+    /// A module that the package around a file names for itself: `#a`.
+    fn internal(&self, paths: &Paths, path: &str, from: &str) -> Option<u32> {
+        let mut of = folder(path);
+        // The nearest package's names alone are known in a file.
+        let names = loop {
+            match self.internal.get(of) {
+                Some(names) => break names,
+                None if of.is_empty() => return None,
+                None => of = folder(of),
+            }
+        };
+        let found = |target: String| match target.starts_with('.') {
+            true => built_at(paths, &join(of, &target)?),
+            false => self.package(paths, &target),
+        };
+        meant(names, from).find_map(found)
+    }
+
     /// A package of the project, or a path within one.
     fn package(&self, paths: &Paths, from: &str) -> Option<u32> {
         let length = from.match_indices('/').map(|(at, _)| at).chain([from.len()]);
-        let (name, rest, (of, entries)) = length
+        let (name, rest, package) = length
             .filter_map(|at| Some((from.get(..at)?, from.get(at..)?)))
             .filter_map(|(name, rest)| Some((name, rest, self.packages.get(name)?)))
             .next_back()?;
         debug_assert!(from.starts_with(name));
         let rest = rest.trim_start_matches('/');
-        let inside = |path: &str| at(paths, &join(of, path)?);
+        let inside = |path: &str| at(paths, &join(&package.folder, path)?);
         if !rest.is_empty() {
-            return inside(rest).or_else(|| inside(&format!("src/{rest}")));
+            let asked = format!("./{rest}");
+            return meant(&package.exports, &asked)
+                .find_map(|target| built_at(paths, &join(&package.folder, &target)?))
+                .or_else(|| inside(rest))
+                .or_else(|| inside(&format!("src/{rest}")));
         }
         inside("src/index")
-            .or_else(|| entries.iter().find_map(|entry| inside(entry)))
+            .or_else(|| package.entries.iter().find_map(|entry| inside(entry)))
             .or_else(|| inside("index"))
             .or_else(|| inside("src"))
     }
+}
+
+/// Returns what the patterns say that a name stands for, those that match most of it first.
+fn meant<'a>(all: &'a [Mapped], name: &'a str) -> impl Iterator<Item = String> + 'a {
+    let fits = all.iter().filter_map(|(pattern, targets)| Some((matched(pattern, name)?, targets)));
+    fits.take(1).flat_map(|(rest, targets)| targets.iter().map(|to| to.replace('*', rest)))
+}
+
+/// Returns the file at a path, or the source of one that a build makes: `dist/a.js` of `src/a.ts`.
+fn built_at(paths: &Paths, path: &str) -> Option<u32> {
+    at(paths, path).or_else(|| {
+        let parts: Vec<&str> = path.split('/').collect();
+        let place = parts.iter().position(|part| BUILT.contains(part))?;
+        let source = [parts.get(..place)?, &["src"], parts.get(place + 1..)?].concat();
+        at(paths, &source.join("/"))
+    })
+}
+
+/// Returns the patterns of `exports` or `imports`, whose keys begin with a mark, with all that their conditions lead to.
+fn mapped(value: Option<&Value>, mark: char) -> Vec<Mapped> {
+    let Some(Value::Object(map)) = value else { return Vec::new() };
+    let own = map.iter().filter(|(pattern, _)| pattern.starts_with(mark)).take(MAX_PATTERNS);
+    let mut list: Vec<Mapped> = own
+        .map(|(pattern, value)| {
+            let mut found = Vec::new();
+            targets(Some(value), &mut found);
+            (pattern.clone(), found)
+        })
+        .collect();
+    // Whole names before patterns, longer ones before shorter ones.
+    list.sort_by_key(|(pattern, _)| {
+        let start = pattern.split('*').next().map_or(0, str::len);
+        (pattern.contains('*'), std::cmp::Reverse(start))
+    });
+    list
 }
 
 /// Returns what a `*` of a pattern stands for.
@@ -192,13 +277,17 @@ fn at(paths: &Paths, path: &str) -> Option<u32> {
         .or_else(|| ENDS.iter().find_map(|end| paths.file(&format!("{path}{end}"))))
 }
 
-/// Takes the paths out of a package's `exports`.
-fn exports(value: Option<&Value>, entries: &mut Vec<String>) {
+/// Takes the paths out of a package's `exports` or `imports`, in their order.
+fn targets(value: Option<&Value>, found: &mut Vec<String>) {
     let mut open: Vec<&Value> = value.into_iter().collect();
-    while let Some(value) = open.pop().filter(|_| entries.len() < 64) {
+    while let Some(value) = open.pop().filter(|_| found.len() < 64) {
         match value {
-            Value::String(path) => entries.push(path.clone()),
-            Value::Object(map) => open.extend(map.values().take(64)),
+            Value::String(path) => found.push(path.clone()),
+            Value::Array(list) => open.extend(list.iter().take(64).rev()),
+            Value::Object(map) => {
+                let values: Vec<&Value> = map.values().take(64).collect();
+                open.extend(values.into_iter().rev());
+            }
             _ => {}
         }
     }

@@ -140,3 +140,46 @@ export class Bag { #grow() {} }
     assert_eq!(used(files, "#count"), ["a.js:3"]);
     assert_eq!(used(files, "Bag.#grow"), [""; 0]);
 }
+
+#[test]
+fn packages_tell_what_they_export_and_what_they_name_for_themselves() {
+    check(
+        r##"--- package.json
+{ "workspaces": ["packages/*"],
+  "imports": {
+    "#internal/*": "./src/internal/*.js",
+    "#internal/told": { "node": "./src/node.js", "default": "./src/other.js" },
+    "#kit": "@my/kit/deep/leaf" } }
+--- src/internal/one.js
+export function one() {}
+--- src/node.js
+export function told() {}
+--- src/main.js
+import { one } from '#internal/one'
+import { told } from '#internal/told'
+import { leaf } from '#kit'
+import { hidden } from '#hidden'
+one(told(leaf()))  //= one -> src/internal/one.js:1; told -> src/node.js:1; leaf -> packages/kit/src/inner/leaf.ts:1
+hidden()  //= hidden -> nothing
+--- packages/kit/package.json
+{ "name": "@my/kit",
+  "exports": {
+    ".": "./src/main.ts",
+    "./deep/*": { "import": { "types": "./types/*.d.ts", "default": "./dist/inner/*.js" } } },
+  "imports": { "#hidden": "./src/hidden.ts" } }
+--- packages/kit/src/main.ts
+import { hidden } from '#hidden'
+export function kit() { hidden() }  //= hidden -> packages/kit/src/hidden.ts:1
+--- packages/kit/src/hidden.ts
+export function hidden() {}
+--- packages/kit/src/inner/leaf.ts
+export function leaf() {}
+--- packages/app/package.json
+{ "name": "@my/app" }
+--- packages/app/main.ts
+import { kit } from '@my/kit'
+import { leaf } from '@my/kit/deep/leaf'
+kit(leaf())  //= kit -> packages/kit/src/main.ts:2; leaf -> packages/kit/src/inner/leaf.ts:1
+"##,
+    );
+}
