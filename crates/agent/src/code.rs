@@ -502,6 +502,33 @@ mod tests {
     }
 
     #[test]
+    fn what_means_nothing_of_the_project_is_shown_no_places() {
+        let folder = tempfile::tempdir().unwrap();
+        let cart = CART.replace("prices()", "prices()  # hello, today match is far better");
+        fs::write(folder.path().join("cart.py"), cart).unwrap();
+        let code = ProjectCode::new(folder.path(), &folder.path().join("cache"));
+        Index::open(folder.path(), &folder.path().join("cache")).unwrap();
+        for request in [
+            "hello, how are you today?",
+            "thanks, that looks much better",
+            "привет, как дела сегодня",
+            "who won the football match yesterday",
+            "1 2 3 4 5",
+            "aGVsbG8gY2FydCwgdG90YWwgcHJpY2Vz\nIG9mIGEgY2FydCBhbmQgaXRzIHRvdGFs\nIHByaWNlcywgYXMgdGV4dCBvZiA2NA==",
+        ] {
+            assert_eq!(code.places(request), "", "{request}");
+        }
+        for request in [
+            "how does total work",
+            "what is in cart",
+            "sum of what is in a basket of prices",
+            "hello, make the total of prices faster, thanks",
+        ] {
+            assert_ne!(code.places(request), "", "{request}");
+        }
+    }
+
+    #[test]
     fn what_is_not_there_is_said() {
         assert_eq!(answer(CodeView::Impact, "zebra"), "no definition is called so\n");
         assert_eq!(answer(CodeView::References, "zebra"), "");

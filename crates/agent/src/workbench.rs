@@ -407,10 +407,12 @@ impl Session {
             let Config { clock, tz, root, cwd, .. } = &self.bench.config;
             let tail = Tail::read(clock.now(), tz, root, cwd);
             self.bench.config.toolbox.heard(first_words(&message));
+            // The turn's tail is none of the user's words.
+            let request = message.text();
             let message = prompt::open_turn(message, &tail);
             let asked = self.recognise(&message);
             // Nothing is looked up twice.
-            let places = if asked.is_some() { String::new() } else { self.places(&message).await };
+            let places = if asked.is_some() { String::new() } else { self.places(request).await };
             let message = self.ensure_prefix(message).await?;
             let message = prompt::add_places(message, &places);
             let Session { bench, journal, history, seat } = &mut self;
@@ -437,9 +439,8 @@ impl Session {
     }
 
     /// Finds the places that a request may be about, beside the runtime's threads.
-    async fn places(&self, message: &Message) -> String {
+    async fn places(&self, request: String) -> String {
         let Some(code) = self.bench.config.code.clone() else { return String::new() };
-        let request = message.text();
         // Without them the model looks for itself.
         tokio::task::spawn_blocking(move || code.places(&request)).await.unwrap_or_default()
     }

@@ -12,6 +12,7 @@ mod features;
 mod letters;
 mod lines;
 mod matches;
+mod meant;
 mod model;
 mod phrases;
 mod places;

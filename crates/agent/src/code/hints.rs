@@ -17,7 +17,7 @@ const FEWEST_WORDS: usize = 3;
 
 impl ProjectCode {
     /// Returns heads and telling lines of what fits a request best; nothing where the request names its file, where
-    /// it says too little, and where the project has no index yet: a turn makes none.
+    /// it says too little, or nothing of what the project holds, and where the project has no index yet: a turn makes none.
     pub fn places(&self, request: &str) -> String {
         if request.split_whitespace().count() < FEWEST_WORDS
             || !Index::is_in(&self.root, &self.cache)
@@ -28,7 +28,7 @@ impl ProjectCode {
         let control =
             Control { is_cancelled: Some(&|| begin.elapsed() > PATIENCE), ..Control::default() };
         let found = self.with(&control, |snapshot| {
-            if names_its_file(snapshot, request)? {
+            if names_its_file(snapshot, request)? || !snapshot.may_be_meant(request)? {
                 return Ok(String::new());
             }
             snapshot.embed_changes(&control)?;

@@ -48,6 +48,32 @@ fn world() -> World {
 }
 
 #[tokio::test]
+async fn places_go_along_with_what_means_the_project_alone() {
+    let world = world();
+    // What a turn tells of itself is none of the user's words.
+    std::fs::create_dir_all(world.project().join(".git")).unwrap();
+    write(&world.project(), ".git/HEAD", "ref: refs/heads/cart/total-of-the-cart\n");
+    distiq_index::Index::open(&world.project(), &world.home().cache).unwrap();
+    for (words, is_meant) in [("hello", false), ("how does the total of a cart work", true)] {
+        let model = Arc::new(PlannedModel::default());
+        model.plans.lock().unwrap().push_back(Plan::says("done"));
+        let mut config = world.config(&model);
+        config.code = Some(Arc::new(ProjectCode::new(&world.project(), &world.home().cache)));
+        let (bench, mut records) = Workbench::start(config).unwrap();
+        bench.submit(Op::Turn(Message::user(words)));
+        while let Some(record) = records.recv().await {
+            if matches!(record.event, Event::TurnFinished { .. }) {
+                break;
+            }
+        }
+        bench.finish().await.unwrap();
+        let opening = model.requests.lock().unwrap()[0].messages[0].text();
+        assert!(opening.contains("git branch cart/total"), "{opening}");
+        assert_eq!(opening.contains("Places it may be about"), is_meant, "{opening}");
+    }
+}
+
+#[tokio::test]
 async fn what_the_index_knows_costs_nothing() {
     let world = world();
     for (question, expected) in [
