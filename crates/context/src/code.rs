@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::ops::Range;
 
 use distiq_base::paths::one_line;
-use distiq_index::{Hit, IndexError, Retrieved, Snapshot, is_test};
+use distiq_index::{Hit, IndexError, NamedFiles, Retrieved, Snapshot, is_test};
 
 use crate::lines::Lines;
 use crate::pack::Pack;
@@ -17,6 +17,8 @@ const SHARE_OF_A_CHANGE: u64 = 16;
 const LEAST: u64 = 160;
 /// Fewest lines that are worth showing of a longer unit.
 const FEWEST_LINES: usize = 3;
+/// So many pieces of documents and tests come first whose files a request names.
+const ASKED_FOR: usize = 2;
 /// How much a unit's length speaks against it: 0 for not at all, 1 for as much as its place speaks for it.
 const LENGTH: f64 = 0.5;
 
@@ -35,12 +37,13 @@ struct Chosen {
 /// short unit is taken before a long one that is hardly better, so that more of them fit.
 pub(crate) fn units(
     found: &Retrieved,
+    request: &str,
     snapshot: &Snapshot,
     most: u64,
     lines: &mut Lines,
     pack: &mut Pack<'_>,
 ) -> Result<(), IndexError> {
-    let mut chosen = choose(found, most, lines, pack);
+    let mut chosen = choose(found, &NamedFiles::of(request), most, lines, pack);
     let may_go: Vec<bool> = (0..chosen.len()).map(|at| may_go(&chosen, at)).collect();
     let stay = chosen.iter().zip(&may_go).filter(|(_, goes)| !**goes);
     let stay: Vec<(usize, &Item)> = stay.map(|(chosen, _)| (chosen.place, &chosen.item)).collect();
@@ -101,13 +104,19 @@ fn may_go(chosen: &[Chosen], at: usize) -> bool {
     chosen.iter().any(|other| !other.is_filler && other.item.path == own.item.path)
 }
 
-fn choose(found: &Retrieved, most: u64, lines: &mut Lines, pack: &Pack<'_>) -> Vec<Chosen> {
+fn choose(
+    found: &Retrieved,
+    files: &NamedFiles,
+    most: u64,
+    lines: &mut Lines,
+    pack: &Pack<'_>,
+) -> Vec<Chosen> {
     let whole = most.saturating_sub(pack.used());
     let share = if found.is_change { SHARE_OF_A_CHANGE } else { SHARE };
     let bound = (whole / share).max(LEAST);
     let mut chosen = named(found, most, lines, pack);
     let mut used = chosen.iter().fold(pack.used(), |used, chosen| used + chosen.tokens);
-    for place in order(found, lines) {
+    for place in order(found, files, lines) {
         if used >= most {
             break;
         }
@@ -216,8 +225,9 @@ fn clear_of(chosen: &[Chosen], hit: &Hit, at: usize, count: usize) -> Range<usiz
     })
 }
 
-/// Returns the places of the hits in the order in which room is given to them.
-fn order(found: &Retrieved, lines: &mut Lines) -> Vec<usize> {
+/// Returns the places of the hits in the order in which room is given to them: documents, blocks and tests behind all units, but
+/// where they are the best hit; the best of those whose file the request names before them.
+fn order(found: &Retrieved, files: &NamedFiles, lines: &mut Lines) -> Vec<usize> {
     let mut places: Vec<usize> = (0..found.hits.len()).collect();
     let hit = |place: &usize| found.hits.get(*place);
     if found.is_change {
@@ -244,8 +254,16 @@ fn order(found: &Retrieved, lines: &mut Lines) -> Vec<usize> {
             !is_unit || !found.asks_for_tests && is_test(&hit.path)
         })
     };
-    let mut keyed: Vec<(bool, f64, usize)> =
-        places.iter().map(|place| (is_beside(place), weight(place, lines), *place)).collect();
+    let is_named = |place: &usize| hit(place).is_some_and(|hit| files.hold(&hit.path));
+    let asked_for = places.iter().filter(|place| is_beside(place) && is_named(place));
+    let asked_for: HashSet<usize> = asked_for.take(ASKED_FOR).copied().collect();
+    let tier = |place: &usize| match is_beside(place) {
+        true if asked_for.contains(place) => 0,
+        true if *place > 0 && !is_named(place) => 2,
+        _ => 1,
+    };
+    let mut keyed: Vec<(u8, f64, usize)> =
+        places.iter().map(|place| (tier(place), weight(place, lines), *place)).collect();
     keyed.sort_by(|a, b| a.0.cmp(&b.0).then(a.1.total_cmp(&b.1)).then(a.2.cmp(&b.2)));
     keyed.into_iter().map(|(.., place)| place).collect()
 }

@@ -132,7 +132,7 @@ pub fn build(
     hits::shortlist(&found, request.text, for_hits, &mut lines, &mut pack);
     match request.shape {
         Shape::Hits => hits::neighbours(&found, snapshot, request.tokens, &mut pack),
-        _ => code::units(&found, snapshot, request.tokens, &mut lines, &mut pack)?,
+        _ => code::units(&found, request.text, snapshot, request.tokens, &mut lines, &mut pack)?,
     }
     Ok(pack.finish(request.tokens))
 }

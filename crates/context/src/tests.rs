@@ -79,6 +79,35 @@ fn shapes_show_what_they_say() {
 }
 
 #[test]
+fn documents_that_are_asked_for_are_shown_before_units() {
+    let folder = tempfile::tempdir().unwrap();
+    let tree = folder.path().join("tree");
+    fs::create_dir_all(tree.join("docs")).unwrap();
+    let code: String = (0..60)
+        .map(|at| format!("def install_{at}(pip):\n    return pip.install({at})\n\n"))
+        .collect();
+    fs::write(tree.join("install.py"), code).unwrap();
+    let page = "Installing\n==========\n\nRun pip install, then wait for it.\n";
+    fs::write(tree.join("docs/guide.rst"), page).unwrap();
+    fs::write(tree.join("README.md"), format!("# Tool\n\n{page}")).unwrap();
+    let index = Index::open(&tree, &folder.path().join("cache")).unwrap();
+    index.refresh(&Control::default()).unwrap();
+    let snapshot = index.snapshot().unwrap();
+    let paths = |text| -> Vec<String> {
+        let request = Request::new(text, 200, Shape::Code);
+        let context = build(&snapshot, &request, Tokenizer::o200k()).unwrap();
+        context.items.into_iter().map(|item| item.path).collect()
+    };
+    for (request, file) in [
+        ("pip install as docs/guide.rst has it", "docs/guide.rst"),
+        ("what does the readme say of pip install", "README.md"),
+    ] {
+        assert!(paths(request).contains(&file.to_owned()), "{request}: {:?}", paths(request));
+    }
+    assert!(paths("install pip").iter().all(|path| path == "install.py"));
+}
+
+#[test]
 fn a_change_shows_more_files_and_a_question_more_units() {
     let folder = tempfile::tempdir().unwrap();
     let snapshot = snapshot(&folder);

@@ -34,6 +34,7 @@ pub(crate) use beside::threads;
 pub(crate) use extension::Signal;
 use extension::Signals;
 pub(crate) use features::Row;
+pub(crate) use query::is_identifier;
 pub(crate) use shelf::Usual;
 
 use shelf::Shelf;
@@ -41,7 +42,7 @@ use shelf::Shelf;
 use crate::chunk::Chunk;
 use crate::error::IndexError;
 use crate::history::OfPast;
-use crate::search::{Hit, MAX_HITS, NO_CHUNK, Query, Tests, is_test};
+use crate::search::{Hit, MAX_HITS, NO_CHUNK, Query, Tests, Wanted};
 use crate::segment::Damaged;
 use crate::snapshot::Snapshot;
 use crate::vector::Near;
@@ -215,6 +216,7 @@ fn find(
     may_cost: bool,
 ) -> Result<(Vec<Hit>, recall::Recall, Named), IndexError> {
     let without_tests = asked.tests == Tests::Exclude;
+    let wanted = Wanted::of(snapshot, asked)?;
     let shelf = snapshot.shelf()?;
     let query = query::Query::new(asked.text, &shelf, &Analyzer::default())?;
     let most = if without_tests { limit * LEFT_OUT } else { limit };
@@ -230,7 +232,7 @@ fn find(
     let mut hits: Vec<Hit> = Vec::with_capacity(limit);
     let lowest = rows.last().map_or(0.0, |row| row.points);
     for mut row in rows {
-        if hits.len() < limit && !(without_tests && is_test(&row.path)) {
+        if hits.len() < limit && wanted.shows(&row.path, || Ok(row.chunk.name.clone()))? {
             let number = snapshot.number(row.candidate.shard, row.candidate.chunk);
             if row.reasons.are_few() {
                 row.reasons.more =
@@ -246,7 +248,8 @@ fn find(
             break;
         }
         let number = snapshot.number(candidate.shard, candidate.chunk);
-        if !(without_tests && is_test(snapshot.file_of(number)?.path)) {
+        let path = snapshot.file_of(number)?.path;
+        if wanted.shows(path, || Ok(snapshot.chunk(number)?.name))? {
             let score = lowest - f32::from(place) / 1000.0;
             hits.push(snapshot.hit(number, score, vec!["words".to_owned()])?);
         }

@@ -3,6 +3,8 @@
 mod lexical;
 mod symbol;
 mod tests_of;
+mod wanted;
+mod within;
 
 use crate::chunk::Chunk;
 use crate::error::IndexError;
@@ -13,6 +15,8 @@ pub(crate) use lexical::{Lexical, Weights};
 pub use symbol::searched_name;
 pub use tests_of::is_test;
 pub(crate) use tests_of::{FileKind, belong_together, stem};
+pub use wanted::NamedFiles;
+pub(crate) use wanted::Wanted;
 
 /// Longest query that is read, in bytes.
 const MAX_QUERY: usize = 64 * 1024;
@@ -117,8 +121,9 @@ impl Snapshot {
         let terms = lexical::terms(&analyzer, query.text());
         let lexical = Lexical::read(self, &terms, &Weights::FUNCTIONS)?;
         let mut hits = Vec::with_capacity(limit);
+        let wanted = Wanted::of(self, query)?;
         let is_wanted = |number| -> Result<bool, IndexError> {
-            Ok(query.tests == Tests::Include || !is_test(self.file_of(number)?.path))
+            wanted.shows(self.file_of(number)?.path, || Ok(self.chunk(number)?.name))
         };
         // Where tests are left out, more must be looked at.
         for (number, score) in

@@ -20,7 +20,7 @@ use distiq_ml::kernels::{quantize, scan};
 use crate::error::IndexError;
 use crate::place::{MOST_VECTORS, Place, read};
 use crate::refresh::Control;
-use crate::search::{Hit, Query, Tests, is_test};
+use crate::search::{Hit, Query, Tests, Wanted};
 use crate::snapshot::{Part, Snapshot};
 use crate::words::Analyzer;
 use model::Model;
@@ -193,12 +193,14 @@ pub(crate) fn search(
     // Where tests are left out, more must be looked at.
     let most = limit * if query.tests == Tests::Include { 1 } else { 8 };
     let near = best(snapshot, near, most)?;
+    let wanted = Wanted::of(snapshot, query)?;
     let mut hits = Vec::with_capacity(limit);
     for (number, score) in near {
         if hits.len() >= limit {
             break;
         }
-        if query.tests == Tests::Include || !is_test(snapshot.file_of(number)?.path) {
+        let path = snapshot.file_of(number)?.path;
+        if wanted.shows(path, || Ok(snapshot.chunk(number)?.name))? {
             hits.push(snapshot.hit(number, score, vec![format!("meaning {score:.2}")])?);
         }
     }

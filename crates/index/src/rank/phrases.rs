@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::places::around;
 use crate::error::IndexError;
-use crate::search::{Hit, Query, Tests, is_test};
+use crate::search::{Hit, Query, Wanted, is_test};
 use crate::segment::Postings;
 use crate::snapshot::{FileView, Part, Snapshot};
 use crate::words::Analyzer;
@@ -39,11 +39,12 @@ pub(super) fn holders(
     if phrases.is_empty() || !are_the_request(&phrases, asked.text()) {
         return Ok(all);
     }
+    let wanted = Wanted::of(snapshot, asked)?;
     for phrase in phrases {
         let mut found: Vec<(usize, bool, &str, u32)> = Vec::new();
         for file in files_with_words(snapshot, phrase, hits)? {
             let is_test = is_test(file.path);
-            if asked.tests == Tests::Exclude && is_test {
+            if !wanted.shows_file(file.path) {
                 continue;
             }
             let text = snapshot.text(file.path).unwrap_or_default();

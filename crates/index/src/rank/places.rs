@@ -5,7 +5,7 @@ use std::collections::HashSet;
 
 use super::lines::{self, Holder};
 use crate::error::IndexError;
-use crate::search::{NO_CHUNK, Query, Tests, is_test};
+use crate::search::{NO_CHUNK, Query, Wanted};
 use crate::snapshot::{FileView, Snapshot};
 
 /// Most chunks that are found so.
@@ -57,6 +57,7 @@ struct Place<'a> {
 /// Returns what holds the lines that a request names, the innermost of a trace first.
 pub(super) fn holders(snapshot: &Snapshot, asked: &Query<'_>) -> Result<Vec<Holder>, IndexError> {
     let mut all: Vec<Holder> = Vec::new();
+    let wanted = Wanted::of(snapshot, asked)?;
     let mut places = named(asked.text());
     if asked.text().contains(LAST_IS_INNERMOST) {
         places.reverse();
@@ -66,7 +67,7 @@ pub(super) fn holders(snapshot: &Snapshot, asked: &Query<'_>) -> Result<Vec<Hold
             break;
         }
         for file in meant(snapshot, &place)? {
-            if asked.tests == Tests::Include || !is_test(file.path) {
+            if wanted.shows_file(file.path) {
                 for holder in lines::holders(snapshot, &file, place.line)? {
                     join(&mut all, holder);
                 }

@@ -389,7 +389,7 @@ fn is_ending(end: &str) -> bool {
 }
 
 /// Tells whether a token is written as names of code are and words are not.
-fn is_identifier(token: &str) -> bool {
+pub(crate) fn is_identifier(token: &str) -> bool {
     let inner_capital =
         token.chars().skip(1).any(char::is_uppercase) && token.chars().any(char::is_lowercase);
     let has_both = token.chars().any(char::is_alphabetic) && token.chars().any(char::is_numeric);

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use distiq_base::nearest::nearest_within;
 use distiq_ml::words::is_stop;
 
-use super::{Hit, Lexical, Query, Tests, Weights, is_test, lexical};
+use super::{Hit, Lexical, Query, Wanted, Weights, lexical, within};
 use crate::error::IndexError;
 use crate::segment::{NAME, Postings};
 use crate::snapshot::Snapshot;
@@ -87,26 +87,33 @@ pub(super) fn search(
     found.extend(by_words.iter().map(|(at, score)| (*at, words(*score), "words of its name")));
     let mut seen = BTreeSet::new();
     found.retain(|(number, ..)| seen.insert(*number));
+    let wanted = Wanted::of(snapshot, query)?;
     let mut hits = Vec::new();
     for (number, score, reason) in found {
-        let mut hit = snapshot.hit(number, score, vec![reason.to_owned()])?;
-        if query.tests == Tests::Exclude && is_test(&hit.path) {
+        let hit = snapshot.hit(number, score, vec![reason.to_owned()])?;
+        hits.push(hit);
+    }
+    for hit in within::definitions(snapshot, last, &hits)? {
+        hits.push(Hit { score: SAME, reasons: vec!["its name".to_owned()], ..hit });
+    }
+    let mut shown = Vec::with_capacity(hits.len());
+    for mut hit in hits {
+        if !wanted.shows(&hit.path, || Ok(hit.name.clone()))? {
             continue;
         }
         if hit.name == last {
             hit.score += 10.0;
         }
-        if !class.is_empty()
-            && hit.class.ends_with(class.rsplit(['.', ':']).next().unwrap_or(class))
-        {
+        let of = hit.class.rsplit('.').next().unwrap_or_default();
+        if !class.is_empty() && class.rsplit(['.', ':']).next() == Some(of) {
             hit.score += 20.0;
         }
-        hits.push(hit);
+        shown.push(hit);
     }
     let key = |hit: &Hit| (hit.path.len(), hit.path.clone(), hit.start_line);
-    hits.sort_by(|a, b| b.score.total_cmp(&a.score).then_with(|| key(a).cmp(&key(b))));
-    hits.truncate(limit);
-    Ok(hits)
+    shown.sort_by(|a, b| b.score.total_cmp(&a.score).then_with(|| key(a).cmp(&key(b))));
+    shown.truncate(limit);
+    Ok(shown)
 }
 
 /// Returns the name that a search for a symbol looks for: `total` of `def Cart.total(self)`.
@@ -168,7 +175,7 @@ fn nearly(snapshot: &Snapshot, name: &str, farthest: usize) -> Result<Vec<String
 }
 
 /// Returns the chunks whose name is, or begins with, `name` in lower case, and which of both.
-fn named(snapshot: &Snapshot, name: &str) -> Result<Vec<(u32, bool)>, IndexError> {
+pub(super) fn named(snapshot: &Snapshot, name: &str) -> Result<Vec<(u32, bool)>, IndexError> {
     let mut found = Vec::new();
     if name.is_empty() {
         return Ok(found);

@@ -15,7 +15,7 @@ mod watch;
 use std::fs;
 use std::path::Path;
 
-use distiq_index::{Control, Hit, Index, Mode, Query, Refreshed, Snapshot};
+use distiq_index::{Control, Hit, Index, Mode, Query, Refreshed, Snapshot, Tests};
 
 /// A project in a folder of its own.
 struct Project {
@@ -168,6 +168,60 @@ fn symbols_are_found_by_their_names_alone() {
     ] {
         let hits = project.find(query, Mode::Symbol);
         assert_eq!(hits.first().map(shown).as_deref(), Some(first), "{query}");
+    }
+}
+
+#[test]
+fn every_definition_of_a_name_is_found_by_it() {
+    let project = Project::new("");
+    let text = "class A:\n    def run(self):\n        return 1\n\nclass DA:\n    def run(self):\n        return 1\n\n\
+                def make(run_it):\n    def run(x): return x\n    class Run: pass\n    run = 3\n    return run\n";
+    project.write("a.py", text);
+    project.write("b.py", text);
+    let found = |query: &str| -> Vec<String> {
+        project
+            .find(query, Mode::Symbol)
+            .iter()
+            .filter(|hit| hit.name == "run")
+            .map(shown)
+            .collect()
+    };
+    let lines = [2, 6, 10];
+    let all: Vec<String> = ["a", "b"]
+        .iter()
+        .flat_map(|file| lines.map(|line| format!("{file}.py:{line} run")))
+        .collect();
+    assert_eq!(found("run"), all);
+    // The class that is named stands first, not another whose name ends so.
+    assert_eq!(found("A.run")[..2], ["a.py:2 run", "b.py:2 run"]);
+    assert_eq!(project.find("Run", Mode::Symbol)[0].start_line, 11);
+}
+
+#[test]
+fn tests_that_are_named_are_shown_where_tests_are_left_out() {
+    let project = Project::new("");
+    project.write("http.py", "def parse_cookie(x):\n    return x\n\ndef parse(x):\n    return x\n");
+    let tests =
+        "def test_parse_cookie():\n    parse_cookie('a')\n\ndef parse_cookie():\n    pass\n";
+    project.write("tests/test_http.py", tests);
+    let snapshot = project.snapshot();
+    for mode in [Mode::Hybrid, Mode::Text, Mode::Symbol, Mode::Vector] {
+        let paths = |text| -> Vec<String> {
+            let query = Query { mode, tests: Tests::Exclude, ..Query::new(text) };
+            let hits = snapshot.search(&query).unwrap();
+            hits.iter().map(shown).filter(|it| it.starts_with("tests/")).collect()
+        };
+        assert_eq!(
+            paths("test_parse_cookie"),
+            ["tests/test_http.py:1 test_parse_cookie"],
+            "{mode:?}"
+        );
+        // What is not of tests alone is meant where it is not of tests.
+        assert_eq!(paths("parse_cookie"), [""; 0], "{mode:?}");
+        assert_eq!(paths("parse the cookie"), [""; 0], "{mode:?}");
+        if mode != Mode::Symbol {
+            assert_eq!(paths("parse_cookie in test_http.py").len(), 2, "{mode:?}");
+        }
     }
 }
 
