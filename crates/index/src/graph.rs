@@ -23,6 +23,7 @@ mod imports;
 mod kin;
 mod map;
 mod members;
+mod mentions;
 mod needs;
 mod query;
 mod rank;
@@ -30,6 +31,7 @@ mod references;
 mod resolve;
 mod shared;
 mod ties;
+mod told;
 mod word;
 
 pub use distiq_lang::Told;

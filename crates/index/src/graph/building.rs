@@ -78,7 +78,7 @@ impl Building {
         let units = file.facts.units.iter().map(|unit| (unit.parent, unit.name.clone())).collect();
         let mut known = Definitions { units, named: HashSet::new(), fields: HashMap::new() };
         for at in 0..file.facts.mentions.len() {
-            let Some(mention) = file.facts.mentions.get(at).copied() else { continue };
+            let Some(mention) = file.facts.mentions.get(at) else { continue };
             match mention.role() {
                 Role::Local => {
                     let unit = file.facts.unit_around(at);
@@ -104,7 +104,7 @@ impl Building {
 
     /// Takes a mention that defines something.
     fn define(&mut self, file: &mut File, number: u32, at: usize, known: &mut Definitions) {
-        let Some(mention) = file.facts.mentions.get(at).copied() else { return };
+        let Some(mention) = file.facts.mentions.get(at) else { return };
         let Some(name) = file.facts.names.get(mention.name as usize) else { return };
         let unit = file.named_unit(at, name);
         if let Some(unit) = unit.filter(|unit| known.named.insert(*unit)) {

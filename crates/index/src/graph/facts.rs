@@ -4,10 +4,11 @@ use std::collections::HashSet;
 
 use distiq_lang::Told;
 
-use super::hints::Hint;
+use super::mentions::Mentions;
+use super::told::{Around, Tellings};
 use super::word::{Word, Words};
 use super::{SymbolId, offset};
-use crate::segment::{FileFacts, ImportFact, Mention, UnitFact};
+use crate::segment::{FileFacts, ImportFact, UnitFact};
 
 /// What stands for nothing where a number is wanted.
 const NONE: u32 = u32::MAX;
@@ -17,15 +18,12 @@ const NONE: u32 = u32::MAX;
 pub(crate) struct Facts {
     pub units: Vec<Unit>,
     pub names: Names,
-    pub mentions: Vec<Mention>,
+    pub mentions: Mentions,
     pub imports: Vec<Import>,
     pub package: Option<Word>,
-    /// By the mentions' order.
-    hints: Vec<Hint>,
-    meant: Vec<Hint>,
+    pub tellings: Tellings,
     pub objects: Vec<Vec<u32>>,
-    /// By mention, the innermost unit around it; [`NONE`] where there is none.
-    around: Vec<u32>,
+    around: Around,
     /// Whether the imports come by their lines.
     are_imports_sorted: bool,
 }
@@ -39,7 +37,6 @@ pub(crate) struct Unit {
     pub parent: Option<u32>,
     pub start_line: u32,
     pub bases: Box<[String]>,
-    pub told: Option<Box<Told>>,
 }
 
 /// An import.
@@ -56,18 +53,18 @@ pub(crate) struct Import {
 
 impl Facts {
     /// Takes facts over.
-    pub fn new(facts: FileFacts, words: &mut Words) -> Self {
-        let around = facts.units_around();
+    pub fn new(mut facts: FileFacts, words: &mut Words) -> Self {
+        let around = Around::new(&facts.units_around());
+        let tellings = Tellings::of(&mut facts);
         let are_imports_sorted = facts.imports.is_sorted_by_key(|import| import.line);
         Self {
-            around: around.into_iter().map(|unit| unit.unwrap_or(NONE)).collect(),
+            around,
+            tellings,
             units: facts.units.into_iter().map(|unit| Unit::new(unit, words)).collect(),
             names: Names::new(&facts.names),
-            mentions: facts.mentions,
+            mentions: Mentions::new(&facts.mentions),
             imports: facts.imports.into_iter().map(|import| Import::new(import, words)).collect(),
             package: facts.package.map(|package| words.word(&package)),
-            hints: facts.hints,
-            meant: facts.meant,
             objects: facts.objects,
             are_imports_sorted,
         }
@@ -75,17 +72,22 @@ impl Facts {
 
     /// Returns the innermost unit around a mention.
     pub fn unit_around(&self, mention: usize) -> Option<u32> {
-        self.around.get(mention).copied().filter(|unit| *unit != NONE)
+        self.around.get(mention)
     }
 
     /// Returns what is told of a mention's type.
     pub fn hint(&self, mention: u32) -> Option<&Told> {
-        of_mention(&self.hints, mention)
+        self.tellings.hint(mention)
     }
 
     /// Returns what a mention means itself.
     pub fn meant(&self, mention: u32) -> Option<&Told> {
-        of_mention(&self.meant, mention)
+        self.tellings.meant(mention)
+    }
+
+    /// Returns what is told of a unit.
+    pub fn told(&self, unit: u32) -> Option<&Told> {
+        self.tellings.unit(unit)
     }
 
     /// Returns the imports on a line.
@@ -107,12 +109,6 @@ impl Facts {
     }
 }
 
-fn of_mention(hints: &[Hint], mention: u32) -> Option<&Told> {
-    let behind = hints.partition_point(|hint| hint.mention <= mention);
-    let hint = behind.checked_sub(1).and_then(|at| hints.get(at))?;
-    (hint.mention == mention).then_some(&hint.of)
-}
-
 impl Unit {
     fn new(unit: UnitFact, words: &mut Words) -> Self {
         Self {
@@ -122,7 +118,6 @@ impl Unit {
             parent: unit.parent,
             start_line: unit.start_line,
             bases: unit.bases.into_boxed_slice(),
-            told: unit.told.map(Box::new),
         }
     }
 }

@@ -79,13 +79,18 @@ pub(super) struct Resolver<'g> {
 
 impl<'g> Resolver<'g> {
     pub(super) fn new(graph: &'g Graph) -> Self {
+        Self::with(graph, Guesses::default())
+    }
+
+    /// Makes one that knows some guesses already.
+    pub(super) fn with(graph: &'g Graph, guesses: Guesses) -> Self {
         Self {
             graph,
             steps: Cell::new(0),
             nested: Cell::new(0),
             cuts: Cell::new(0),
             known: RefCell::default(),
-            guesses: Guesses::default(),
+            guesses,
         }
     }
 

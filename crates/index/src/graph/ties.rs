@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use distiq_lang::{Language, Role};
 
+use super::guess::Guesses;
 use super::resolve::Resolver;
 use super::{Edge, EdgeKind, File, Graph, Owner, SymbolId, Target, offset};
 
@@ -12,6 +13,12 @@ type Targets = Vec<(Target, f32)>;
 
 /// Ties under construction: from whom, to whom and how.
 type Found = HashMap<(u32, u32, EdgeKind), Tie>;
+
+/// The most bytes of what files tell that are read at once while edges are made; read they take ten times that.
+const MOST_OPEN: usize = 2 << 20;
+
+/// How often that is looked at, at most.
+const LOOKS: usize = 256;
 
 /// More than half of a mention's weight goes to what alone it can mean.
 const SURE: f32 = 0.5;
@@ -50,31 +57,54 @@ impl Graph {
 
     /// Returns the edges, sorted. What begins in a file is found when the file is looked at, so that no more than one file's
     /// are put together at once.
-    fn ties(&self) -> Vec<Edge> {
+    fn ties(&mut self) -> Vec<Edge> {
         let mut bases: Vec<(u32, u32)> = self
             .bases
             .iter()
             .flat_map(|(class, bases)| bases.iter().map(|base| (*class, *base)))
             .collect();
         bases.sort_unstable();
-        let resolver = Resolver::new(self);
-        let nodes = offset(self.symbols.len());
-        let mut found = Found::new();
         let (mut edges, mut of_files) = (Vec::new(), Vec::new());
-        for (file, number) in self.files.iter().zip(0..) {
+        let mut guesses = Guesses::default();
+        let mut next = 0;
+        while next < self.files.len() {
+            let resolver = Resolver::with(self, guesses);
+            next = self.tie_files(next, &bases, &resolver, &mut edges, &mut of_files);
+            guesses = resolver.guesses;
+            self.close_tellings();
+        }
+        edges.append(&mut of_files);
+        edges.shrink_to_fit();
+        edges
+    }
+
+    /// Adds the edges that begin in files from a number on, as far as what they tell may be read at once; returns the
+    /// number of the next file.
+    fn tie_files(
+        &self,
+        from: usize,
+        bases: &[(u32, u32)],
+        resolver: &Resolver<'_>,
+        edges: &mut Vec<Edge>,
+        of_files: &mut Vec<Edge>,
+    ) -> usize {
+        let nodes = offset(self.symbols.len());
+        let every = (self.files.len() / LOOKS).max(1);
+        let mut found = Found::new();
+        for (number, file) in self.files.iter().enumerate().skip(from) {
+            let at = offset(number);
             if !file.is_data() {
-                self.tie_mentions(number, file, &resolver, &mut found);
-                self.tie_imports(number, file, &mut found);
+                self.tie_mentions(at, file, resolver, &mut found);
+                self.tie_imports(at, file, &mut found);
             }
-            let from = bases.partition_point(|(class, _)| *class < file.first);
-            let own = bases.get(from..).unwrap_or_default().iter();
+            let own = bases.partition_point(|(class, _)| *class < file.first);
+            let own = bases.get(own..).unwrap_or_default().iter();
             for (class, base) in own.take_while(|(class, _)| *class < file.end) {
                 self.tie_base(*class, *base, &mut found);
             }
             if !file.is_data() {
-                self.tie_members(number, file, &mut found);
+                self.tie_members(at, file, &mut found);
             }
-            let own = found.drain();
             let edge = |((from, to, kind), Tie { weight, line, is_sure })| Edge {
                 from,
                 to,
@@ -83,16 +113,17 @@ impl Graph {
                 line,
                 is_sure,
             };
-            let mut own: Vec<Edge> = own.map(edge).collect();
+            let mut own: Vec<Edge> = found.drain().map(edge).collect();
             own.sort_unstable_by_key(|edge| (edge.from, edge.to, edge.kind));
             // The numbers of files come behind those of all symbols.
             let (of_symbols, of_file) = own.split_at(own.partition_point(|e| e.from < nodes));
             edges.extend_from_slice(of_symbols);
             of_files.extend_from_slice(of_file);
+            if number % every == 0 && self.open_tellings() > MOST_OPEN {
+                return number + 1;
+            }
         }
-        edges.append(&mut of_files);
-        edges.shrink_to_fit();
-        edges
+        self.files.len()
     }
 
     /// Adds what a file's mentions tie.

@@ -244,7 +244,7 @@ impl<'g> Resolver<'g> {
         self.graph.family_above(id).into_iter().find_map(|class| {
             let symbol = self.graph.symbol(class).filter(|symbol| symbol.kind == "class")?;
             let file = self.graph.files.get(symbol.file as usize)?;
-            let told = file.facts.units.get(symbol.unit? as usize)?.told.as_deref()?;
+            let told = file.facts.told(symbol.unit?)?;
             let spot = Spot { file: symbol.file, mention: symbol.mention };
             let is_told = matches!(told, Told::Type(_, arguments) if !arguments.is_empty());
             is_told.then(|| Thing::Of(Thing::Told(spot, told).into(), name.to_owned()))
@@ -280,7 +280,7 @@ impl<'g> Resolver<'g> {
         };
         let told = symbol.unit.and_then(|unit| {
             let file = self.graph.files.get(symbol.file as usize)?;
-            file.facts.units.get(unit as usize)?.told.as_ref()
+            file.facts.told(unit)
         });
         let Some(told) = told.filter(|_| self.step(depth)) else { return Vec::new() };
         let spot = Spot { file: symbol.file, mention: symbol.mention };

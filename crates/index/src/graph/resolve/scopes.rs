@@ -4,7 +4,6 @@ use distiq_lang::{Language, Role, Told};
 
 use super::super::{File, Symbol, SymbolId, Word, imports, is_class, is_function};
 use super::{MAX_MEANT, Resolver, Thing, is_packaged, is_script};
-use crate::segment::Mention;
 
 /// So many definitions of a name are looked at one by one, not by the files that they may be in.
 const FEW: usize = 200;
@@ -214,7 +213,7 @@ impl<'g> Resolver<'g> {
         match of.language {
             Some(Language::Rust) => {
                 let found = self.rust_path(file, name, depth + 1);
-                let role = mention.and_then(|at| of.facts.mentions.get(at)).map(Mention::role);
+                let role = mention.and_then(|at| of.facts.mentions.get(at)).map(|at| at.role());
                 // A macro is never meant by what does not call it: not by an attribute, nor by a name.
                 let may_be_macro = matches!(role, None | Some(Role::Call | Role::Import));
                 if found.is_empty() && may_be_macro { self.macros(name) } else { found }

@@ -416,9 +416,9 @@ impl<'g> Resolver<'g> {
             return Vec::new();
         };
         let file = self.graph.files.get(symbol.file as usize);
-        let unit = file.and_then(|file| file.facts.units.get(symbol.unit? as usize));
+        let told = file.and_then(|file| file.facts.told(symbol.unit?));
         let spot = Spot { file: symbol.file, mention: symbol.mention };
-        if let Some(Told::Function(_, returns)) = unit.and_then(|unit| unit.told.as_deref()) {
+        if let Some(Told::Function(_, returns)) = told {
             return self.told(spot, returns, depth + 1);
         }
         let Some(of) = hints::return_type(&symbol.signature, &symbol.name) else {
@@ -561,8 +561,8 @@ impl<'g> Resolver<'g> {
         for id in overloads.into_iter().take(MAX_THINGS) {
             let Some(symbol) = self.graph.symbol(id) else { continue };
             let file = self.graph.files.get(symbol.file as usize);
-            let unit = file.and_then(|file| file.facts.units.get(symbol.unit? as usize));
-            if let Some(Told::Function(takes, _)) = unit.and_then(|unit| unit.told.as_deref())
+            let told = file.and_then(|file| file.facts.told(symbol.unit?));
+            if let Some(Told::Function(takes, _)) = told
                 && let Some(of) = takes.get(place)
             {
                 let spot = Spot { file: symbol.file, mention: symbol.mention };
