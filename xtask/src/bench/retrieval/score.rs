@@ -1,6 +1,6 @@
 //! How good answers are, and whether one way of answering is better than another.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
@@ -96,6 +96,25 @@ impl Table {
         self.rows.values().flatten().copied().collect()
     }
 
+    /// Returns the scores of some repositories, in the table's order.
+    pub fn of(&self, repos: &BTreeSet<String>) -> Vec<Score> {
+        let rows = self.rows.iter().filter(|(repo, _)| repos.contains(*repo));
+        rows.flat_map(|(_, scores)| scores).copied().collect()
+    }
+
+    /// Returns the repositories in which most is found, as many as keep the share of what is found in all of them at `level`.
+    pub fn easiest(&self, level: f64) -> BTreeSet<String> {
+        let found = |scores: &[Score]| mean(scores.iter().map(|score| score.found));
+        let mut order: Vec<(&String, &Vec<Score>)> = self.rows.iter().collect();
+        order.sort_by(|a, b| found(b.1).total_cmp(&found(a.1)));
+        let mut scores = Vec::new();
+        let is_easy = |(_, more): &&(&String, &Vec<Score>)| {
+            scores.extend_from_slice(more);
+            found(&scores) >= level
+        };
+        order.iter().take_while(is_easy).map(|(repo, _)| (*repo).clone()).collect()
+    }
+
     /// Prints each repository and the whole.
     pub fn print(&self, title: &str) {
         println!("\n{title:<44} MRR@10   R@10");
@@ -107,7 +126,8 @@ impl Table {
     }
 }
 
-fn line(name: &str, scores: &[Score]) {
+/// Prints a row of a table.
+pub fn line(name: &str, scores: &[Score]) {
     let reciprocal = mean(scores.iter().map(|score| score.reciprocal));
     let found = mean(scores.iter().map(|score| score.found));
     println!("{name:<44}   {reciprocal:.3}  {found:.3}");
@@ -129,6 +149,19 @@ mod tests {
         let results = [row("a.py", 1, 2), row("a.py", 3, 4), row("c.py", 1, 1)];
         assert_eq!(score(&question, &results), Score { reciprocal: 0.5, found: 0.5 });
         assert_eq!(score(&question, &[]), Score::default());
+    }
+
+    #[test]
+    fn the_easiest_are_as_many_as_keep_the_level() {
+        let mut table = Table::default();
+        for (repo, found) in [("a", 0.2), ("b", 0.9), ("c", 0.7), ("d", 0.8)] {
+            table.add(repo, Score { reciprocal: 0.5, found });
+        }
+        let easiest = |level| table.easiest(level).into_iter().collect::<Vec<_>>().concat();
+        assert_eq!(easiest(0.85), "bd");
+        assert_eq!(easiest(0.79), "bcd");
+        assert_eq!((easiest(0.1), easiest(0.95)), ("abcd".into(), String::new()));
+        assert_eq!(table.of(&table.easiest(0.85)).len(), 2);
     }
 
     #[test]
