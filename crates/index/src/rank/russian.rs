@@ -1,7 +1,8 @@
 //! A request in Russian in the words that code is written in: `вершина` is `node` or `vertex`.
 //!
 //! The table is general vocabulary of programming, written by hand: a line is Russian words that mean the same,
-//! joined by commas, then English ones, the likeliest first.
+//! joined by commas, then English ones, the likeliest first. Words that it has not are looked for by what they are formed from: nouns of
+//! actions and verbs by each other, nouns with a fleeting vowel with and without it.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -14,6 +15,37 @@ use crate::words::{Analyzer, tokens};
 
 static TABLE: LazyLock<HashMap<String, Vec<&'static str>>> =
     LazyLock::new(|| read(include_str!("russian.txt")));
+
+/// Fewest letters of a stem that another is formed from.
+const FEWEST_LETTERS: usize = 4;
+/// What nouns of actions end with, in all cases, then verbs of the kind `-овать` in the present, and other forms of verbs.
+const NOUNS: [&str; 21] = [
+    "ание",
+    "ания",
+    "анию",
+    "анием",
+    "аний",
+    "ании",
+    "аниям",
+    "ениям",
+    "ение",
+    "ения",
+    "ению",
+    "ением",
+    "ений",
+    "ении",
+    "ация",
+    "ации",
+    "ацию",
+    "ацией",
+    "аций",
+    "ациям",
+    "ациями",
+];
+const PRESENT: [&str; 8] = ["ует", "уют", "уем", "ующий", "ующая", "ующие", "уя", "уйте"];
+
+const VERBS: [&str; 12] =
+    ["ать", "ить", "ять", "ет", "ют", "ит", "ят", "ал", "ала", "али", "анный", "анные"];
 
 /// A request in English, as far as the table goes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -43,7 +75,7 @@ pub(super) fn translate(
         let lower = token.to_lowercase();
         let stem = analyzer.stem(&lower);
         let words = if lower.chars().all(is_cyrillic) && !is_stop(&lower) {
-            TABLE.get(&stem).map(Vec::as_slice).unwrap_or_default()
+            meant(&lower, &stem)
         } else {
             &[]
         };
@@ -67,6 +99,62 @@ pub(super) fn translate(
     }
     translated.text.push_str(text.get(end..).unwrap_or_default());
     Ok(is_known.then_some(translated))
+}
+
+/// Returns the English words for a Russian one in lower case: those of its stem or, where the table has none, of the stem of a word that it is
+/// formed from or that is formed from it.
+fn meant(word: &str, stem: &str) -> &'static [&'static str] {
+    let own = TABLE.get(stem).map(Vec::as_slice);
+    own.or_else(|| formed(word, stem).find_map(|stem| TABLE.get(&stem).map(Vec::as_slice)))
+        .unwrap_or_default()
+}
+
+/// Returns the stems of the noun of an action for a form of its verb, and the other way round: `игнорирован` and `игнориру` belong to
+/// `игнорирова`. A stem is that of Snowball's stemmer.
+fn formed(word: &str, stem: &str) -> impl Iterator<Item = String> {
+    let word = word.strip_suffix("ся").or_else(|| word.strip_suffix("сь")).unwrap_or(word);
+    let ends = |endings: &[&str]| endings.iter().any(|ending| word.ends_with(ending));
+    let is_noun = ends(&NOUNS);
+    let is_present = ends(&PRESENT);
+    let is_verb = ends(&VERBS);
+    let part = |ending: &str| stem.strip_suffix(ending).map(str::to_owned);
+    let with = |ending: &str| Some(format!("{stem}{ending}"));
+    let of_noun = [
+        part("н"),
+        part("ен"),
+        part("ан"),
+        part("ени"),
+        part("ани"),
+        part("аци").map(|it| it + "ирова"),
+    ];
+    let of_present = [with("ова"), part("у").map(|it| it + "ова"), with("а")];
+    let of_verb = [with("н"), part("ова").map(|it| it + "аци"), part("ирова").map(|it| it + "аци")];
+    let stems = of_noun.into_iter().filter(move |_| is_noun);
+    let stems = stems.chain(of_present.into_iter().filter(move |_| is_present));
+    let stems = stems.chain(with_vowel(stem));
+    let stems = stems.chain(of_verb.into_iter().filter(move |_| is_verb));
+    stems.flatten().filter(|stem| stem.chars().count() >= FEWEST_LETTERS)
+}
+
+/// Returns a stem with a vowel before its last letter, as `заголовок` is in `заголовка`, and one without; `настройк` for `настроек`.
+fn with_vowel(stem: &str) -> impl Iterator<Item = Option<String>> {
+    let mut letters = stem.chars().rev();
+    let (last, before) = (letters.next(), letters.next());
+    let ending = last.filter(|last| matches!(last, 'к' | 'ц'));
+    let is_vowel = before.is_some_and(|before| "аеёиоуыэюя".contains(before));
+    let start = |letters: usize| {
+        let end = stem.char_indices().rev().nth(letters - 1).map_or(0, |(at, _)| at);
+        stem.get(..end).unwrap_or_default()
+    };
+    let with = |vowel: &str| ending.map(|ending| format!("{}{vowel}{ending}", start(1)));
+    let long = stem.strip_suffix("ек").filter(|start| start.ends_with(['а', 'е', 'о', 'у']));
+    let other = match before {
+        _ if long.is_some() => [long.map(|start| format!("{start}йк")), None],
+        Some('о' | 'е') => [ending.map(|ending| format!("{}{ending}", start(2))), None],
+        _ if is_vowel => [None, None],
+        _ => [with("о"), with("е")],
+    };
+    other.into_iter()
 }
 
 fn is_cyrillic(c: char) -> bool {
@@ -100,6 +188,32 @@ mod tests {
             let (russian, english) = line.split_once(' ').unwrap();
             assert!(russian.split(',').all(|word| word.chars().all(is_cyrillic)), "{line}");
             assert!(english.split(' ').all(|word| word.chars().all(|c| c.is_ascii_lowercase())));
+        }
+    }
+
+    #[test]
+    fn words_that_are_formed_from_each_other_are_found() {
+        let analyzer = Analyzer::default();
+        for (word, english) in [
+            ("игнорирование", "ignore"),
+            ("игнорируется", "ignore"),
+            ("логирует", "log"),
+            ("делегирование", "delegate"),
+            ("журналировать", "log"),
+            ("столбцы", "column"),
+            ("ссылок", "link"),
+            ("настроек", "config"),
+            ("карточек", "card"),
+            ("кортежей", "tuple"),
+            ("горутины", "goroutine"),
+            ("потокобезопасного", "thread"),
+        ] {
+            let words = meant(word, &analyzer.stem(word));
+            assert!(words.contains(&english), "{word}: {words:?}");
+        }
+        for word in ["значит", "равен", "учётом", "почему", "мнение", "отец"]
+        {
+            assert_eq!(meant(word, &analyzer.stem(word)), [""; 0], "{word}");
         }
     }
 
