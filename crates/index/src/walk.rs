@@ -46,7 +46,7 @@ const CLOSED_FOLDERS: &[&str] =
 const CACHE_MARK: &str = "CACHEDIR.TAG";
 
 /// A file of the project.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Default, Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Found {
     /// Relative to the root, with `/`.
     pub path: String,

@@ -17,10 +17,10 @@ use crate::walk::{Found, MAX_BYTES};
 const MAX_THREADS: usize = 8;
 /// Fewest files that are worth a thread.
 const FILES_A_THREAD: usize = 8;
-/// A parse takes up to fifty bytes a byte of text: files from this size on are parsed side by side only as far as all of them
+/// A parse takes up to seventy bytes a byte of text: files from this size on are parsed side by side only as far as all of them
 /// together are not larger than the other.
 const LARGE: u64 = 256 << 10;
-const ROOM: u64 = 5 << 20;
+const ROOM: u64 = 3 << 20;
 /// A file that was changed this lately may change again without its time showing it.
 const YOUNG_NS: i64 = 50_000_000;
 
@@ -89,25 +89,59 @@ impl Drop for Share<'_> {
     }
 }
 
+/// Files by how many threads may read such: what a thread frees of a large file's parse its own next file takes up, but no
+/// other thread's, so that files of a size are read by no more threads than there is room for such at once.
+struct Queues {
+    /// By the last thread that may read them, the files' places.
+    by_thread: Vec<Vec<usize>>,
+    next: Vec<AtomicUsize>,
+    taken: AtomicUsize,
+}
+
+impl Queues {
+    fn new(files: &[Found], threads: usize) -> Self {
+        let mut by_thread = vec![Vec::new(); threads.max(1)];
+        let last = by_thread.len() - 1;
+        for (at, file) in files.iter().enumerate() {
+            let fit = ROOM / file.bytes.clamp(1, ROOM);
+            let thread = usize::try_from(fit - 1).unwrap_or(last).min(last);
+            by_thread.get_mut(thread).into_iter().for_each(|list| list.push(at));
+        }
+        let next = by_thread.iter().map(|_| AtomicUsize::new(0)).collect();
+        Self { by_thread, next, taken: AtomicUsize::new(0) }
+    }
+
+    /// Returns the next file that a thread may read, the largest first, and how many were taken with it.
+    fn take(&self, thread: usize) -> Option<(usize, usize)> {
+        let lists = self.by_thread.iter().zip(&self.next).skip(thread);
+        let mut found =
+            lists.filter_map(|(list, next)| list.get(next.fetch_add(1, Ordering::Relaxed)));
+        let file = *found.next()?;
+        Some((file, self.taken.fetch_add(1, Ordering::Relaxed) + 1))
+    }
+}
+
 impl Work<'_> {
     /// Reads until all is read or the caller gives up.
     ///
     /// # Errors
     /// When a segment cannot be written.
     pub fn run(&self) -> Result<Read, IndexError> {
-        let next = AtomicUsize::new(0);
         let room = Room { free: Mutex::new(ROOM), more: Condvar::new() };
         let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
         // A document's reader is another process.
         let files_a_thread = if self.documents.is_some() { 1 } else { FILES_A_THREAD };
         let most = self.control.threads.unwrap_or(MAX_THREADS).min(MAX_THREADS);
         let threads = cores.min(most).min(self.files.len() / files_a_thread + 1);
+        let queues = Queues::new(self.files, threads);
         if threads <= 1 {
-            return self.work(&next, &room);
+            return self.work(0, &queues, &room);
         }
         std::thread::scope(|scope| {
-            let workers: Vec<_> =
-                (0..threads).map(|_| scope.spawn(|| self.work(&next, &room))).collect();
+            let workers: Vec<_> = (0..threads)
+                .map(|of| (of, &queues, &room))
+                .map(|(of, queues, room)| scope.spawn(move || self.work(of, queues, room)))
+                .collect();
             let mut all = Read::default();
             for worker in workers {
                 // A worker that panicked leaves its files unread; the next refresh takes them up.
@@ -120,14 +154,14 @@ impl Work<'_> {
         })
     }
 
-    fn work(&self, next: &AtomicUsize, room: &Room) -> Result<Read, IndexError> {
+    fn work(&self, thread: usize, queues: &Queues, room: &Room) -> Result<Read, IndexError> {
         let mut read = Read::default();
         let mut builder = Builder::default();
         let mut rows = Vec::new();
         while !self.control.is_cancelled() {
-            let at = next.fetch_add(1, Ordering::Relaxed);
+            let Some((at, count)) = queues.take(thread) else { break };
             let Some(file) = self.files.get(at) else { break };
-            (self.report)(at + 1);
+            (self.report)(count);
             let share = room.take(file.bytes.min(MAX_BYTES));
             let row = self.read_one(file, &mut builder);
             drop(share);
@@ -193,5 +227,26 @@ impl Work<'_> {
             }
         }
         Some(row)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_of_a_size_are_read_by_as_many_threads_as_there_is_room_for_such() {
+        let sizes = [0, 100, 4 << 20, 2 << 20, 100 << 20, 1 << 20, 1_700_000];
+        let files: Vec<Found> =
+            sizes.iter().map(|bytes| Found { bytes: *bytes, ..Found::default() }).collect();
+        let queues = Queues::new(&files, 4);
+        let all = |thread| -> Vec<usize> {
+            std::iter::from_fn(|| queues.take(thread)).map(|(file, _)| file).collect()
+        };
+        assert_eq!(all(3), [0, 1]);
+        assert_eq!(all(2), [5]);
+        assert_eq!(all(0), [2, 3, 4, 6]);
+        assert_eq!(queues.take(1), None);
+        assert_eq!(queues.taken.into_inner(), files.len());
     }
 }
