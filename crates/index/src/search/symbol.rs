@@ -61,6 +61,9 @@ pub(super) fn search(
 ) -> Result<Vec<Hit>, IndexError> {
     let name = bare(query.text());
     let (class, last) = parted(name);
+    if last.is_empty() {
+        return Ok(Vec::new());
+    }
     let mut found: Vec<(u32, f32, &str)> = Vec::new();
     for (number, is_same) in named(snapshot, &last.to_lowercase())? {
         found.push(match is_same {

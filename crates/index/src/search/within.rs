@@ -31,10 +31,8 @@ pub(super) fn definitions(
     for file in snapshot.files_that_mention(name)?.into_iter().take(MOST_FILES) {
         let of_file: Vec<&Hit> = hits.iter().filter(|hit| hit.path == file.path).collect();
         for unit in file.facts()?.units {
-            let is_hit = |hit: &&Hit| {
-                hit.name == name
-                    && (hit.start_line, hit.end_line) == (unit.start_line, unit.end_line)
-            };
+            // Of a class with members the chunk is the head alone.
+            let is_hit = |hit: &&Hit| hit.name == name && hit.start_line == unit.start_line;
             if unit.name != name
                 || PARTS.contains(&unit.kind.as_str())
                 || of_file.iter().any(is_hit)

@@ -195,6 +195,11 @@ fn every_definition_of_a_name_is_found_by_it() {
     // The class that is named stands first, not another whose name ends so.
     assert_eq!(found("A.run")[..2], ["a.py:2 run", "b.py:2 run"]);
     assert_eq!(project.find("Run", Mode::Symbol)[0].start_line, 11);
+    // The head of a class stands for it.
+    let classes: Vec<String> = project.find("DA", Mode::Symbol).iter().map(shown).collect();
+    assert_eq!(classes[..2], ["a.py:5 DA", "b.py:5 DA"]);
+    assert!(classes[2..].iter().all(|it| !it.ends_with("DA")), "{classes:?}");
+    assert_eq!(project.find(" ", Mode::Symbol), []);
 }
 
 #[test]
