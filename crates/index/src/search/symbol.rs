@@ -24,13 +24,15 @@ const LOOKED_AT: usize = 20;
 /// Most names that are nearly the searched one.
 const MAX_NEAR: usize = 8;
 /// What stands before a name where it is defined.
-const KEYWORDS: [&str; 20] = [
+const KEYWORDS: [&str; 26] = [
+    "abstract",
     "async",
     "class",
     "const",
     "def",
     "enum",
     "export",
+    "final",
     "fn",
     "fun",
     "func",
@@ -40,12 +42,20 @@ const KEYWORDS: [&str; 20] = [
     "let",
     "macro_rules!",
     "method",
+    "mut",
+    "private",
+    "protected",
     "pub",
+    "public",
     "static",
     "struct",
     "trait",
     "type",
 ];
+
+/// What stands behind a name where it is defined.
+const BEHIND: [&str; 9] =
+    [" struct", " interface", " extends ", " implements ", " for ", " where ", " =", "<", "{"];
 
 /// Counts words in names and classes alone.
 const NAMES: Weights = Weights {
@@ -141,8 +151,18 @@ fn bare(text: &str) -> &str {
         }
         rest = name.trim_start();
     }
+    let is_head = rest.len() < text.trim().len();
+    // The receiver of a method of Go.
+    if is_head && let Some((_, name)) = rest.strip_prefix('(').and_then(|it| it.split_once(')')) {
+        rest = name.trim_start();
+    }
     let end = rest.find('(').filter(|at| *at > 0).unwrap_or(rest.len());
-    rest.get(..end).unwrap_or(rest).trim_end()
+    let name = rest.get(..end).unwrap_or(rest).trim_end();
+    if !is_head {
+        return name;
+    }
+    let ends = BEHIND.iter().filter_map(|behind| name.find(behind)).filter(|at| *at > 0);
+    name.get(..ends.min().unwrap_or(name.len())).unwrap_or(name).trim_end()
 }
 
 /// Tells whether a chunk has all words of a name in its own name or that of its class: then they are meant as they are.
@@ -207,4 +227,27 @@ pub(super) fn named(snapshot: &Snapshot, name: &str) -> Result<Vec<(u32, bool)>,
         found.extend(chunks.into_iter().map(|chunk| (chunk, text == term)));
     }
     Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn heads_of_definitions_give_their_names() {
+        for (text, expected) in [
+            ("parse_cookie", ("", "parse_cookie")),
+            ("pub fn parse<T>(text: &str)", ("", "parse")),
+            ("func (r *Repository) Push(o *Options) error", ("", "Push")),
+            ("type Commit struct", ("", "Commit")),
+            ("class AxiosError<T = unknown> extends Error {", ("", "AxiosError")),
+            ("public final class Foo implements Bar", ("", "Foo")),
+            ("let mut total = 0", ("", "total")),
+            ("def Cart.total(self)", ("Cart", "total")),
+            ("parse a < b", ("", "parse a < b")),
+            ("", ("", "")),
+        ] {
+            assert_eq!(parted(bare(text)), expected, "{text}");
+        }
+    }
 }
