@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{mpsc, oneshot};
 
 use super::play::Act;
@@ -17,21 +17,16 @@ use crate::http::{self, read_request};
 /// Asks the acceptor not to listen for a while; answered once nobody listens.
 type Closing = (Duration, oneshot::Sender<()>);
 
+/// How many connections may wait to be taken.
+const BACKLOG: u32 = 128;
+
 /// Takes connections until it is dropped.
 pub(super) async fn accept(listener: TcpListener, address: SocketAddr, shared: Arc<Shared>) {
     let (closing, mut close) = mpsc::channel::<Closing>(4);
-    let mut listener = Some(listener);
+    let mut listener = listener;
     loop {
-        let Some(open) = &listener else {
-            // The port is ours again as soon as the system lets us have it.
-            listener = TcpListener::bind(address).await.ok();
-            if listener.is_none() {
-                tokio::time::sleep(Duration::from_millis(5)).await;
-            }
-            continue;
-        };
         tokio::select! {
-            accepted = open.accept() => {
+            accepted = listener.accept() => {
                 if let Ok((stream, _)) = accepted {
                     let _ = stream.set_nodelay(true);
                     let connection =
@@ -40,12 +35,29 @@ pub(super) async fn accept(listener: TcpListener, address: SocketAddr, shared: A
                 }
             }
             Some((pause, closed)) = close.recv() => {
-                listener = None;
+                drop(listener);
+                let held = loop {
+                    // Connections of before may hold the port for a moment.
+                    match hold(address) {
+                        Ok(held) => break held,
+                        Err(_) => tokio::time::sleep(Duration::from_millis(1)).await,
+                    }
+                };
                 let _ = closed.send(());
                 tokio::time::sleep(pause).await;
+                let Ok(again) = held.listen(BACKLOG) else { return };
+                listener = again;
             }
         }
     }
+}
+
+/// Keeps a port without listening on it: who connects is refused, and no other server gets it.
+fn hold(address: SocketAddr) -> io::Result<TcpSocket> {
+    let socket = TcpSocket::new_v4()?;
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    Ok(socket)
 }
 
 struct Connection {

@@ -1,11 +1,14 @@
 //! What a client sees of every fault, byte by byte.
 
+use std::io::ErrorKind;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use distiq_base::{Content, Dialect};
 use distiq_testkit::{Answer, Fault, Outcome, Script, ScriptedModel, Step};
 use serde_json::{Value, json};
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::Semaphore;
 
 use crate::client::{ask, post, question, read_stream};
@@ -170,6 +173,18 @@ fn check_whole(fault: &Fault, content: &[Content], name: &str) {
     let Content::ToolCall { arguments, .. } = &content[1] else { panic!("{name}: {content:?}") };
     let valid = serde_json::from_str::<Value>(arguments).is_ok();
     assert_eq!(valid, *fault != Fault::TruncatedArguments, "{name}: {arguments}");
+}
+
+#[tokio::test]
+async fn a_port_that_refuses_stays_its_servers() {
+    let model = ScriptedModel::start(Script::steps([Fault::Refused { for_ms: 60_000 }])).unwrap();
+    let address: SocketAddr =
+        model.base_url_anthropic().trim_start_matches("http://").parse().unwrap();
+    post(&model, Dialect::Anthropic, &question(Dialect::Anthropic, true)).send().await.unwrap_err();
+    let met = TcpStream::connect(address).await.unwrap_err();
+    assert_eq!(met.kind(), ErrorKind::ConnectionRefused);
+    let taken = TcpSocket::new_v4().unwrap().bind(address).unwrap_err();
+    assert_eq!(taken.kind(), ErrorKind::AddrInUse);
 }
 
 /// The next request gets the whole answer, and the capture tells what struck.
