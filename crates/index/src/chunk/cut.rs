@@ -11,6 +11,8 @@ use crate::words::{Analyzer, without_keys};
 const WINDOW_BYTES: usize = 8 * 1024;
 /// Fewest lines that make a function inside a function a chunk of its own.
 const NESTED_LINES: u32 = 3;
+/// Most types around a unit that are named, the innermost ones.
+const MAX_CLASSES: usize = 32;
 
 /// Cuts a file and gives each chunk with its words to `each`.
 pub(crate) fn cut(
@@ -201,6 +203,8 @@ impl<'a> Cut<'a> {
         let mut docs = docs.into_iter().peekable();
         let mut units = self.source.units.iter().enumerate().peekable();
         let mut around: Vec<(u32, usize)> = Vec::new();
+        // Where the first of them ends: until then they need not be looked through, who may be thousands.
+        let mut soonest = u32::MAX;
         let mut block = 0;
         // The last unit that is over of those that are chunks.
         let mut over: Option<usize> = None;
@@ -209,12 +213,17 @@ impl<'a> Cut<'a> {
             let at = piece.bytes.start;
             while let Some((index, unit)) = units.next_if(|(_, unit)| unit.bytes.start <= at) {
                 around.push((unit.bytes.end, index));
+                soonest = soonest.min(unit.bytes.end);
                 block += u32::from(self.is_chunk(index));
             }
-            // Siblings that are over may lie under one that is not.
-            let ended = around.iter().filter(|(end, index)| *end <= at && self.is_chunk(*index));
-            over = ended.map(|(_, index)| *index).next_back().or(over);
-            around.retain(|(end, _)| *end > at);
+            if soonest <= at {
+                // Siblings that are over may lie under one that is not.
+                let ended =
+                    around.iter().filter(|(end, index)| *end <= at && self.is_chunk(*index));
+                over = ended.map(|(_, index)| *index).next_back().or(over);
+                around.retain(|(end, _)| *end > at);
+                soonest = around.iter().map(|(end, _)| *end).min().unwrap_or(u32::MAX);
+            }
             while docs.next_if(|(doc, _)| doc.end <= at).is_some() {}
             let doc = docs.peek().filter(|(doc, _)| doc.start <= at).map(|(_, index)| *index);
             let inner = around.last().map(|(_, index)| *index);
@@ -286,7 +295,7 @@ impl<'a> Cut<'a> {
         let mut parent = unit.parent;
         while let Some((at, around)) = parent.and_then(|index| {
             let at = usize::try_from(index).ok()?;
-            Some((at, self.source.units.get(at)?))
+            Some((at, self.source.units.get(at)?)).filter(|_| names.len() < MAX_CLASSES)
         }) {
             if !is_function(around.kind) && !is_space(around.kind) && !self.only_names(at, around) {
                 names.push(&around.name);

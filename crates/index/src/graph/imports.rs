@@ -28,6 +28,8 @@ pub(crate) struct Paths {
     python: HashMap<String, Vec<u32>>,
     /// By package or namespace.
     pub(crate) packages: HashMap<String, Vec<u32>>,
+    /// Bytes of the longest of their names.
+    longest_package: usize,
     /// What packages' names begin with: `a` and `a.b` of `a.b.c`.
     pub(crate) above_packages: HashSet<String>,
     /// Go modules: path, folder.
@@ -94,6 +96,7 @@ impl Paths {
                 let package = package.replace('\\', ".");
                 let dots = package.match_indices('.').filter_map(|(dot, _)| package.get(..dot));
                 paths.above_packages.extend(dots.map(str::to_owned));
+                paths.longest_package = paths.longest_package.max(package.len());
                 paths.packages.entry(package).or_default().push(at);
             }
         }
@@ -148,7 +151,7 @@ impl Paths {
         }
     }
 
-    /// Returns the files of a Python module; those that are neither stubs nor of another tree first.
+    /// Returns the files of a Python module; where no name tells of it, the one beside the file at `from`.
     pub(super) fn python_module(&self, from: &str, name: &str) -> Vec<u32> {
         let beside = join(folder(from), &name.replace('.', "/"));
         let beside = beside.and_then(|path| {
@@ -233,7 +236,8 @@ impl Paths {
     pub(crate) fn package_of<'p>(&self, path: &'p str) -> (&'p str, Vec<&'p str>) {
         let mut package = path;
         let mut behind = Vec::new();
-        while !self.packages.contains_key(package) {
+        // A path longer than all names need not be read to see that it is none.
+        while package.len() > self.longest_package || !self.packages.contains_key(package) {
             let (above, last) = package.rsplit_once('.').unwrap_or(("", package));
             behind.push(last);
             package = above;

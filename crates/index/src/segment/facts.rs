@@ -229,12 +229,18 @@ fn innermost(
 ) -> Vec<Option<u32>> {
     let mut spans = spans.zip(0_u32..).peekable();
     let mut open: Vec<(u32, u32)> = Vec::new();
+    // Where the first of them ends: until then none need be looked at.
+    let mut soonest = u32::MAX;
     let mut found = Vec::new();
     for place in places {
         while let Some(((_, end), number)) = spans.next_if(|((start, _), _)| *start <= place) {
             open.push((number, end));
+            soonest = soonest.min(end);
         }
-        open.retain(|(_, end)| place < *end);
+        if soonest <= place {
+            open.retain(|(_, end)| place < *end);
+            soonest = open.iter().map(|(_, end)| *end).min().unwrap_or(u32::MAX);
+        }
         found.push(open.last().map(|(number, _)| *number));
     }
     found

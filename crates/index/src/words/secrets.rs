@@ -82,13 +82,13 @@ const PRIVATE_KEY: &str = "-----BEGIN ";
 const WEB_TOKEN: &str = "eyJ";
 const BOT_TOKEN: &str = ":AA";
 const ADDRESS: &str = "://";
+const OF_THEIR_OWN: [&str; 4] = [PRIVATE_KEY, WEB_TOKEN, BOT_TOKEN, ADDRESS];
 /// Most bytes of a private key, and of the name and password of an address.
 const MOST_PRIVATE: usize = 16 << 10;
 const MOST_ADDRESS: usize = 256;
 
 static OPENINGS: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
-    let others = [PRIVATE_KEY, WEB_TOKEN, BOT_TOKEN, ADDRESS];
-    let all = FORMS.iter().map(|form| form.opening).chain(others);
+    let all = FORMS.iter().map(|form| form.opening).chain(OF_THEIR_OWN);
     AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).build(all).ok()
 });
 
@@ -131,9 +131,15 @@ fn is_path(byte: u8) -> bool {
 pub fn without_secrets<'t>(path: &str, text: &'t str) -> Cow<'t, str> {
     let mut hidden = Hidden { text, bytes: None, done: 0 };
     let bytes = text.as_bytes();
+    // By form the place before which nothing more begins a key.
+    let mut barren = [0; FORMS.len() + OF_THEIR_OWN.len()];
     for found in OPENINGS.iter().flat_map(|openings| openings.find_iter(text)) {
-        if found.start() >= hidden.done {
-            parts_of(bytes, &found).into_iter().for_each(|part| hidden.hide(part));
+        let Some(barren) = barren.get_mut(found.pattern().as_usize()) else { continue };
+        if found.start() >= hidden.done.max(*barren) {
+            match key_at(bytes, &found) {
+                Ok(part) => hidden.hide(part),
+                Err(end) => *barren = end,
+            }
         }
     }
     hidden.done = 0;
@@ -151,11 +157,12 @@ pub fn without_secrets<'t>(path: &str, text: &'t str) -> Cow<'t, str> {
 /// Tells whether a name holds a key of a known form.
 pub(crate) fn holds_key(name: &str) -> bool {
     let Some(openings) = OPENINGS.as_ref() else { return false };
-    openings.find_iter(name).any(|found| !parts_of(name.as_bytes(), &found).is_empty())
+    openings.find_iter(name).any(|found| key_at(name.as_bytes(), &found).is_ok())
 }
 
-/// Returns what is to be hidden where the opening of a form was found.
-fn parts_of(bytes: &[u8], found: &aho_corasick::Match) -> Parts {
+/// Returns what is to be hidden where the opening of a form was found; where that is no key, the place before which no further
+/// opening of the form begins one, so that what repeats an opening a million times is not read as often.
+fn key_at(bytes: &[u8], found: &aho_corasick::Match) -> Result<Part, usize> {
     match FORMS.get(found.pattern().as_usize()) {
         Some(form) => of_form(bytes, found.start(), form),
         None => of_its_own(bytes, found.start(), found.end()),
@@ -170,7 +177,7 @@ struct Hidden<'t> {
 }
 
 impl<'t> Hidden<'t> {
-    fn hide(&mut self, (start, end): (usize, usize)) {
+    fn hide(&mut self, (start, end): Part) {
         self.done = end;
         let bytes = self.bytes.get_or_insert_with(|| self.text.as_bytes().to_vec());
         for byte in bytes.get_mut(start..end).into_iter().flatten() {
@@ -189,32 +196,37 @@ impl<'t> Hidden<'t> {
     }
 }
 
-type Parts = Vec<(usize, usize)>;
+/// The first byte of what is hidden, and the first one behind it.
+type Part = (usize, usize);
 
-fn of_form(bytes: &[u8], start: usize, form: &Form) -> Parts {
+fn of_form(bytes: &[u8], start: usize, form: &Form) -> Result<Part, usize> {
     let before = start.checked_sub(1).and_then(|at| bytes.get(at));
     let from = start + form.opening.len();
+    if before.is_some_and(|byte| is_word(*byte)) {
+        return Err(from);
+    }
     let end = run(bytes, from, form.body);
     let body = bytes.get(from..end).unwrap_or_default();
     let has = |kind: fn(&u8) -> bool| body.iter().any(kind);
-    let is_key = before.is_none_or(|byte| !is_word(*byte))
-        && body.len() >= form.least
+    let is_key = body.len() >= form.least
         && (!form.is_mixed || has(u8::is_ascii_digit) && has(u8::is_ascii_alphabetic));
-    if is_key { vec![(from, end)] } else { Vec::new() }
+    // A further opening within the body has the end of it for its own body.
+    let is_within = || form.opening.bytes().all(form.body);
+    if is_key { Ok((from, end)) } else { Err(if is_within() { end } else { from }) }
 }
 
-fn of_its_own(bytes: &[u8], start: usize, from: usize) -> Parts {
+fn of_its_own(bytes: &[u8], start: usize, from: usize) -> Result<Part, usize> {
     let opening = bytes.get(start..from).unwrap_or_default();
     let part = if opening == PRIVATE_KEY.as_bytes() {
         private_key(bytes, from)
     } else if opening == WEB_TOKEN.as_bytes() {
-        web_token(bytes, from)
+        return web_token(bytes, from);
     } else if opening == BOT_TOKEN.as_bytes() {
         bot_token(bytes, start, from)
     } else {
         password(bytes, from)
     };
-    part.into_iter().collect()
+    part.ok_or(from)
 }
 
 /// Returns the first place from `from` on whose byte is not of a kind.
@@ -224,36 +236,39 @@ fn run(bytes: &[u8], from: usize, kind: fn(u8) -> bool) -> usize {
 }
 
 /// `-----BEGIN RSA PRIVATE KEY-----`, up to its end.
-fn private_key(bytes: &[u8], from: usize) -> Option<(usize, usize)> {
+fn private_key(bytes: &[u8], from: usize) -> Option<Part> {
     let rest = bytes.get(from..bytes.len().min(from + MOST_PRIVATE))?;
     let head = rest.iter().take(40).position(|byte| *byte == b'-')?;
-    let is_private = rest.get(..head)?.ends_with(b"PRIVATE KEY");
+    rest.get(..head)?.ends_with(b"PRIVATE KEY").then_some(())?;
     let body = from + run(rest, head, |byte| byte == b'-');
     let end = memchr::memmem::find(bytes.get(body..from + rest.len())?, b"-----END ")?;
     // Code that writes or reads keys has both lines, too.
     let is_code = bytes.get(body..body + end)?.contains(&b'(');
-    (is_private && !is_code).then_some((body, body + end))
+    (!is_code).then_some((body, body + end))
 }
 
-/// `eyJhbGciOi….eyJzdWIiOi….SflKxwRJ…`.
-fn web_token(bytes: &[u8], from: usize) -> Option<(usize, usize)> {
+/// `eyJhbGciOi….eyJzdWIiOi….SflKxwRJ…`. What begins within the first part of what is none is none, either.
+fn web_token(bytes: &[u8], from: usize) -> Result<Part, usize> {
     let first = run(bytes, from, is_slug);
-    let claims = bytes.get(first..)?.strip_prefix(b".eyJ")?;
-    let second = first + 4 + claims.iter().position(|byte| !is_slug(*byte))?;
-    let last = bytes.get(second..)?.strip_prefix(b".")?;
-    let end = second + 1 + last.iter().position(|byte| !is_slug(*byte)).unwrap_or(last.len());
-    (first - from >= 10 && end - second > 16).then_some((from, end))
+    let end = || {
+        let claims = first + bytes.get(first..)?.strip_prefix(b".eyJ").map(|_| 4)?;
+        let second = run(bytes, claims, is_slug);
+        let last = second + bytes.get(second..)?.strip_prefix(b".").map(|_| 1)?;
+        Some(run(bytes, last, is_slug)).filter(|end| first - from >= 10 && end - second > 16)
+    };
+    end().map(|end| (from, end)).ok_or(first)
 }
 
 /// `345278323:AAbkLzGkObih…`: eight to ten digits, then 33 letters.
-fn bot_token(bytes: &[u8], start: usize, from: usize) -> Option<(usize, usize)> {
-    let digits = bytes.get(..start)?.iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
+fn bot_token(bytes: &[u8], start: usize, from: usize) -> Option<Part> {
+    let before = bytes.get(..start)?.iter().rev().take(11);
+    let digits = before.take_while(|byte| byte.is_ascii_digit()).count();
     let end = run(bytes, from, is_slug);
     ((8..=10).contains(&digits) && (33..=34).contains(&(end - from))).then_some((from, end))
 }
 
 /// `postgres://admin:hunter2secret@host`: a password that is none of the words and marks that stand for one.
-fn password(bytes: &[u8], from: usize) -> Option<(usize, usize)> {
+fn password(bytes: &[u8], from: usize) -> Option<Part> {
     let rest = bytes.get(from..bytes.len().min(from + MOST_ADDRESS))?;
     let is_part = |byte: u8| byte.is_ascii_graphic() && !b"/@\"'`<>{}$\\".contains(&byte);
     let colon = rest.iter().position(|byte| *byte == b':' || !is_part(*byte))?;
@@ -279,6 +294,27 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn a_key_is_found_behind_openings_of_its_form() {
+        let key = "a1B2".repeat(20);
+        for opening in ["sk-", "dp.pt.", "glpat-", "SG."] {
+            let text = format!("{opening}{opening}x {}{key}", opening.repeat(3));
+            assert!(without_secrets("a.rs", &text).ends_with("****"), "{text}");
+        }
+        let token = format!("eyJx.eyJ.x eyJeyJ.eyJ{key}.{key} eyJ{key}.eyJ{key}.{key}");
+        assert!(without_secrets("a.rs", &token).ends_with("****"), "{token}");
+    }
+
+    #[test]
+    fn what_only_repeats_how_keys_begin_is_read_once() {
+        for opening in ["sk-", "glpat-", "eyJ"] {
+            let text = opening.repeat(1_000);
+            let found = OPENINGS.as_ref().and_then(|all| all.find(&text)).unwrap();
+            assert_eq!(key_at(text.as_bytes(), &found), Err(text.len()));
+            assert_eq!(without_secrets("a.rs", &text), text);
+        }
+    }
 
     #[test]
     fn keys_of_known_forms_are_hidden_and_nothing_else() {
@@ -324,7 +360,25 @@ mod tests {
         }
     }
 
+    /// Hides the keys of known forms of a text, looking at each opening.
+    fn without_keys_of_forms(text: &str) -> String {
+        let mut hidden = Hidden { text, bytes: None, done: 0 };
+        for found in OPENINGS.iter().flat_map(|openings| openings.find_iter(text)) {
+            if found.start() >= hidden.done {
+                key_at(text.as_bytes(), &found).into_iter().for_each(|part| hidden.hide(part));
+            }
+        }
+        hidden.finish().into_owned()
+    }
+
     proptest! {
+        #[test]
+        fn no_opening_that_is_passed_over_begins_a_key(
+            text in "(sk-|glpat-|dp\\.pt\\.|eyJ|ghp_|SG\\.|ya29\\.|npm_|hvs\\.|[ ._/-]|x|(a1B2){3,16}){0,40}",
+        ) {
+            prop_assert_eq!(without_secrets("a.rs", &text), without_keys_of_forms(&text));
+        }
+
         #[test]
         fn lines_and_places_stay(text in "(\\PC|\n|sk-|://|eyJ|-----BEGIN |PRIVATE KEY-----|:AA|AKIA|password|api_key|[:=\"]|value){0,60}") {
             let shown = without_secrets("a.yaml", &text);

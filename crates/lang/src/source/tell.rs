@@ -15,6 +15,8 @@ pub(crate) use tables::{Bind, Documented, Expected, Keys, NO_TELLS, Pattern, Rea
 const MAX_DEPTH: u8 = 12;
 /// The most parts of a union, a tuple or a list of parameters.
 const MAX_PARTS: usize = 12;
+/// The most arguments of a call among which one is looked for.
+const MAX_ARGUMENTS: usize = 256;
 /// The most nodes of a body that are searched for what it returns, and what is kept of that.
 const MAX_BODY: usize = 2_000;
 const MAX_RETURNS: usize = 4;
@@ -67,14 +69,22 @@ pub(crate) fn argument(teller: &Teller<'_>, node: Node<'_>, _: u8) -> Told {
         call.child_by_field_name("function").or_else(|| call.child_by_field_name("name"))
     });
     let (Some(list), Some(of)) = (list, of) else { return Told::Unknown };
-    let told = teller.read(of, As::Value, 0);
-    let mut walk = list.walk();
-    let mut arguments = list.named_children(&mut walk).filter(|node| !node.is_extra());
-    let at = arguments.position(|argument| argument == node).and_then(|at| u8::try_from(at).ok());
-    match at {
-        Some(at) if !told.is_unknown() => Told::Argument(Box::new(told), at),
-        _ => Told::Unknown,
+    match place_in(list, node) {
+        Some(at) => match teller.read(of, As::Value, 0) {
+            told if told.is_unknown() => Told::Unknown,
+            told => Told::Argument(Box::new(told), at),
+        },
+        None => Told::Unknown,
     }
+}
+
+/// Returns an argument's place in a list; `None` of one so far behind that no function takes it.
+pub(crate) fn place_in(list: Node<'_>, node: Node<'_>) -> Option<u8> {
+    let mut walk = list.walk();
+    // A list of data has hundreds of thousands.
+    let arguments = list.named_children(&mut walk).take(MAX_ARGUMENTS);
+    let mut arguments = arguments.filter(|node| !node.is_extra());
+    arguments.position(|argument| argument == node).and_then(|at| u8::try_from(at).ok())
 }
 
 /// Returns the child in a field, or the first named one.

@@ -34,6 +34,9 @@ const BUILT: [&str; 6] = ["dist", "lib", "build", "out", "esm", "cjs"];
 /// The most patterns of a package.
 const MAX_PATTERNS: usize = 256;
 
+/// The most paths that a pattern stands for, and the most conditions of each kind.
+const MAX_TARGETS: usize = 64;
+
 /// The most configurations that one is made of.
 const MAX_EXTENDED: usize = 16;
 
@@ -43,8 +46,9 @@ pub(crate) struct Configs {
     /// By folder: the paths of its `tsconfig.json`, with the folder that they start from.
     paths: HashMap<String, Vec<(String, Vec<String>)>>,
     bases: HashMap<String, String>,
-    /// Packages of the project by their names.
+    /// Packages of the project by their names, and the bytes of the longest name.
     packages: HashMap<String, Package>,
+    longest_package: usize,
     /// By a package's folder, what names with `#` stand for in it.
     internal: HashMap<String, Vec<Mapped>>,
 }
@@ -81,6 +85,7 @@ impl Configs {
                     .collect();
                 targets(json.get("exports"), &mut entries);
                 let exports = mapped(json.get("exports"), '.');
+                configs.longest_package = configs.longest_package.max(name.len());
                 configs.packages.insert(name.to_owned(), Package { folder: of, entries, exports });
             } else {
                 read.insert(path, json);
@@ -198,12 +203,11 @@ impl Configs {
 
     /// A package of the project, or a path within one.
     fn package(&self, paths: &Paths, from: &str) -> Option<u32> {
-        let length = from.match_indices('/').map(|(at, _)| at).chain([from.len()]);
-        let (name, rest, package) = length
-            .filter_map(|at| Some((from.get(..at)?, from.get(at..)?)))
-            .filter_map(|(name, rest)| Some((name, rest, self.packages.get(name)?)))
-            .next_back()?;
-        debug_assert!(from.starts_with(name));
+        let ends = from.match_indices('/').map(|(at, _)| at).chain([from.len()]);
+        let (rest, package) = ends
+            .take_while(|at| *at <= self.longest_package)
+            .filter_map(|at| Some((from.get(at..)?, self.packages.get(from.get(..at)?)?)))
+            .last()?;
         let rest = rest.trim_start_matches('/');
         let inside = |path: &str| at(paths, &join(&package.folder, path)?);
         if !rest.is_empty() {
@@ -280,12 +284,12 @@ fn at(paths: &Paths, path: &str) -> Option<u32> {
 /// Takes the paths out of a package's `exports` or `imports`, in their order.
 fn targets(value: Option<&Value>, found: &mut Vec<String>) {
     let mut open: Vec<&Value> = value.into_iter().collect();
-    while let Some(value) = open.pop().filter(|_| found.len() < 64) {
+    while let Some(value) = open.pop().filter(|_| found.len() < MAX_TARGETS) {
         match value {
             Value::String(path) => found.push(path.clone()),
-            Value::Array(list) => open.extend(list.iter().take(64).rev()),
+            Value::Array(list) => open.extend(list.iter().take(MAX_TARGETS).rev()),
             Value::Object(map) => {
-                let values: Vec<&Value> = map.values().take(64).collect();
+                let values: Vec<&Value> = map.values().take(MAX_TARGETS).collect();
                 open.extend(values.into_iter().rev());
             }
             _ => {}

@@ -93,6 +93,8 @@ const MOST_NAME: usize = 64;
 const MOST_TYPE: usize = 40;
 /// Most blanks between a name and its value.
 const MOST_BLANK: usize = 80;
+/// From how many bytes on a value is followed only as far as a machine may have drawn it.
+const LONG: usize = 512;
 
 /// How files of settings and documents end, in which values stand without quotes.
 const BARE: &[&str] = &[
@@ -204,6 +206,24 @@ fn name_end(bytes: &[u8], start: usize, from: usize) -> Option<usize> {
     (!is_other).then_some(end)
 }
 
+/// Returns how long a value is that goes up to a byte of a kind, or to the end of the text; `None` where it is too long, or of a
+/// long one where it holds what stands between names and values. So what is read of a text stays a few hundred times its length,
+/// however many names are in it.
+fn end_of(rest: &[u8], is_end: impl Fn(u8) -> bool) -> Option<usize> {
+    for (at, byte) in rest.iter().enumerate().take(random::MOST) {
+        if is_end(*byte) {
+            return Some(at);
+        }
+        // Base64 is filled up with `=` at its end.
+        let is_filling =
+            || *byte == b'=' && rest.get(at + 1).is_none_or(|next| *next == b'=' || is_end(*next));
+        if at >= LONG && !is_slug(*byte) && !b"+/.~".contains(byte) && !is_filling() {
+            return None;
+        }
+    }
+    (rest.len() <= random::MOST).then_some(rest.len())
+}
+
 #[derive(Clone)]
 struct Cursor<'a> {
     bytes: &'a [u8],
@@ -307,10 +327,7 @@ impl Cursor<'_> {
 
     fn until_quote(&self, quote: u8, kind: Kind) -> Option<(usize, usize)> {
         let rest = self.bytes.get(self.at..)?;
-        let length = rest
-            .iter()
-            .take(random::MOST)
-            .position(|byte| *byte == quote || matches!(byte, b'\\' | b'\n' | b' '))?;
+        let length = end_of(rest, |byte| byte == quote || matches!(byte, b'\\' | b'\n' | b' '))?;
         let is_end = rest.get(length) == Some(&quote)
             || rest.get(length) == Some(&b'\\') && rest.get(length + 1) == Some(&quote);
         if is_end { self.checked(self.at + length, kind) } else { None }
@@ -322,8 +339,7 @@ impl Cursor<'_> {
             return None;
         }
         let rest = self.bytes.get(self.at..)?;
-        let length =
-            rest.iter().take(random::MOST).position(|byte| matches!(byte, b'<' | b'\n' | b' '))?;
+        let length = end_of(rest, |byte| matches!(byte, b'<' | b'\n' | b' '))?;
         if rest.get(length..)?.starts_with(b"</") {
             self.checked(self.at + length, kind)
         } else {
@@ -364,27 +380,24 @@ impl Cursor<'_> {
     /// A value up to the end of its line, or a comment.
     fn line(&mut self, kind: Kind) -> Option<(usize, usize)> {
         let rest = self.bytes.get(self.at..)?;
-        let line = rest.get(
-            ..rest.iter().take(random::MOST).position(|byte| *byte == b'\n').unwrap_or(rest.len()),
-        )?;
         // Behind `&` the next field of an address stands, unless a person made the value up.
         let is_next = |byte: u8| kind == Kind::Token && byte == b'&';
-        let is_end = |byte: &u8| byte.is_ascii_whitespace() || is_next(*byte);
-        let length = line.iter().position(is_end).unwrap_or(line.len());
-        let behind = line.get(length..)?.trim_ascii();
-        let is_alone = behind.is_empty()
-            || matches!(behind, [b'#' | b';' | b'\\' | b'&', ..] | [b'/', b'/', ..]);
-        let is_code = line.get(..length)?.iter().any(|byte| b"()[]{}\"'`<>,".contains(byte));
+        let length = end_of(rest, |byte| byte.is_ascii_whitespace() || is_next(byte))?;
+        let behind = rest.get(length..)?;
+        let blank = run(behind, 0, |byte| byte.is_ascii_whitespace() && byte != b'\n');
+        let is_alone = matches!(
+            behind.get(blank..)?,
+            [] | [b'\n' | b'#' | b';' | b'\\' | b'&', ..] | [b'/', b'/', ..]
+        );
+        let is_code = rest.get(..length)?.iter().any(|byte| b"()[]{}\"'`<>,".contains(byte));
         if is_alone && !is_code { self.checked(self.at + length, kind) } else { None }
     }
 
     /// A value up to `;` or `&` and a further name, or up to the quote around all.
     fn within_text(&mut self, kind: Kind) -> Option<(usize, usize)> {
         let rest = self.bytes.get(self.at..)?;
-        let length = rest
-            .iter()
-            .take(random::MOST)
-            .position(|byte| !byte.is_ascii_graphic() || b";&\"'`\\,()<>{}[]".contains(byte))?;
+        let is_end = |byte: u8| !byte.is_ascii_graphic() || b";&\"'`\\,()<>{}[]".contains(&byte);
+        let length = end_of(rest, is_end)?;
         let behind = rest.get(length + 1);
         let is_end = match rest.get(length)? {
             b'"' | b'\'' | b'`' => length > 0,
@@ -399,6 +412,7 @@ impl Cursor<'_> {
 
 #[cfg(test)]
 mod tests {
+    use super::end_of;
     use crate::words::without_secrets;
 
     fn check(path: &str, hidden: &[(&str, &str)], plain: &[&str]) {
@@ -409,6 +423,19 @@ mod tests {
         }
         for text in plain {
             assert_eq!(without_secrets(path, text), *text);
+        }
+    }
+
+    #[test]
+    fn a_long_value_is_followed_as_far_as_a_machine_may_have_drawn_it() {
+        let drawn = "a1B2".repeat(400);
+        let value = format!("{drawn}==");
+        check("a.yaml", &[(&format!("token: {value}\nnext: 1\n"), &value)], &[]);
+        let length = |text: &str| end_of(text.as_bytes(), |byte| byte == b'\n');
+        assert_eq!(length(&value), Some(value.len()));
+        assert_eq!(length("token=a:b"), Some(9));
+        for separator in ["=", ":", ">"] {
+            assert_eq!(length(&format!("{drawn}{separator}{drawn}\n")), None);
         }
     }
 

@@ -104,7 +104,6 @@ const WEAK: &[&str] = &[
     "hash",
     "hashed",
     "encoded",
-    "a",
     "b",
     "c",
 ];
@@ -116,13 +115,13 @@ pub(super) fn is_secret(value: &[u8], kind: Kind) -> bool {
         return false;
     }
     let Ok(text) = std::str::from_utf8(value) else { return false };
-    let lower = text.to_ascii_lowercase();
-    if MARKS.iter().any(|mark| lower.contains(mark)) || is_filled_in(text) {
-        return false;
-    }
     let digits = value.iter().filter(|byte| byte.is_ascii_digit()).count();
     let letters = value.iter().filter(|byte| byte.is_ascii_alphabetic()).count();
     if letters < 2 || digits == 0 && value.len() < LEAST_LETTERS || is_in_a_row(value) {
+        return false;
+    }
+    let lower = text.to_ascii_lowercase();
+    if MARKS.iter().any(|mark| lower.contains(mark)) || is_filled_in(text) {
         return false;
     }
     let is_one_word = || value.iter().all(u8::is_ascii_lowercase);

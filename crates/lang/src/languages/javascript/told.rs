@@ -3,7 +3,9 @@
 use tree_sitter::Node;
 
 use crate::source::Told;
-use crate::source::tell::{As, Bind, Keys, NO_TELLS, Pattern, Read, Teller, Tells, argument};
+use crate::source::tell::{
+    As, Bind, Keys, NO_TELLS, Pattern, Read, Teller, Tells, argument, place_in,
+};
 
 const ARROW: Read = Read::Function("parameters", "return_type", "body");
 
@@ -179,9 +181,8 @@ fn expected(teller: &Teller<'_>, node: Node<'_>, depth: u8) -> Told {
             let made = around.parent().and_then(|call| call.child_by_field_name("constructor"));
             match made.filter(|_| told.is_unknown()) {
                 Some(made) => {
-                    let at = around.named_children(&mut around.walk()).position(|one| one == node);
                     let of = Box::new(teller.read(made, As::Value, 0));
-                    Told::Argument(of, at.and_then(|at| u8::try_from(at).ok()).unwrap_or(u8::MAX))
+                    Told::Argument(of, place_in(around, node).unwrap_or(u8::MAX))
                 }
                 None => told,
             }
