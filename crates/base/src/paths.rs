@@ -16,6 +16,16 @@ pub fn one_line(name: &str) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
+/// Returns the folder of a path with `/`; empty at the top.
+pub fn folder(path: &str) -> &str {
+    path.rsplit_once('/').map_or("", |(folder, _)| folder)
+}
+
+/// Returns the last part of a path with `/`.
+pub fn file_name(path: &str) -> &str {
+    path.rsplit_once('/').map_or(path, |(_, name)| name)
+}
+
 /// The user's folders: config, data and cache.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Home {

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use distiq_base::paths::one_line;
+use distiq_base::paths::{folder, one_line};
 use distiq_index::words::Analyzer;
 use distiq_index::{Hit, Retrieved, Snapshot};
 
@@ -113,10 +113,6 @@ pub(crate) fn neighbours(found: &Retrieved, snapshot: &Snapshot, most: u64, pack
 fn add_items(path: &str, items: Vec<Item>, most: u64, pack: &mut Pack<'_>) -> bool {
     let lines: String = items.iter().map(|item| item.text.as_str()).collect();
     pack.add(items, format!("{}\n{lines}", one_line(path)), most)
-}
-
-fn folder(path: &str) -> &str {
-    path.rsplit_once('/').map_or("", |(folder, _)| folder)
 }
 
 fn add_path(path: &str, reason: &str, most: u64, pack: &mut Pack<'_>) -> bool {

@@ -6,7 +6,7 @@ mod fields;
 use distiq_lang::Source;
 
 pub(crate) use cut::cut;
-pub(crate) use fields::Scribe;
+pub(crate) use fields::{FIELD_NAMES, Scribe};
 pub use fields::{FIELDS, Field};
 
 /// Most lines of a chunk that is no unit.

@@ -5,6 +5,8 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
+use distiq_base::paths::file_name;
+
 use crate::walk::MAX_BYTES;
 use crate::words::without_secrets;
 
@@ -128,7 +130,7 @@ const LOCKS: &[&str] = &[
 
 /// Tells what a name says of a file without a look at it.
 pub(crate) fn skip_by_name(path: &str, bytes: u64) -> Option<Skip> {
-    let name = path.rsplit('/').next().unwrap_or(path).to_lowercase();
+    let name = file_name(path).to_lowercase();
     let ending = name.rsplit_once('.').map(|(_, ending)| ending).unwrap_or_default();
     if BINARY.contains(&ending) {
         return Some(Skip::Binary);

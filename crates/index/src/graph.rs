@@ -21,6 +21,7 @@ mod guess;
 pub(crate) mod hints;
 mod imports;
 mod kin;
+mod library;
 mod map;
 mod members;
 mod mentions;
@@ -45,7 +46,7 @@ pub use resolve::Target;
 pub use word::Word;
 
 use building::Building;
-use facts::{Facts, FileSet, Imported, Locals, Members};
+use facts::{Facts, FileSet, Imported, Locals, Members, Unit};
 
 /// The number of a symbol.
 pub type SymbolId = u32;
@@ -295,6 +296,16 @@ impl Graph {
         self.symbols.get(id as usize)
     }
 
+    /// Returns the unit of a symbol; `None` of a field, a variant or a variable.
+    fn unit_of(&self, symbol: &Symbol) -> Option<&Unit> {
+        self.files.get(symbol.file as usize)?.facts.units.get(symbol.unit? as usize)
+    }
+
+    /// Returns what is told of a symbol's unit.
+    fn told_of(&self, symbol: &Symbol) -> Option<&Told> {
+        self.files.get(symbol.file as usize)?.facts.told(symbol.unit?)
+    }
+
     /// Returns all symbols.
     pub fn symbols(&self) -> &[Symbol] {
         &self.symbols
@@ -321,11 +332,7 @@ impl Graph {
         let mut next = Some(id);
         while let Some(symbol) = next.and_then(|id| self.symbol(id)).filter(|_| parts.len() < 32) {
             parts.push(symbol.name.as_str());
-            let class = symbol.unit.and_then(|unit| {
-                let file = self.files.get(symbol.file as usize)?;
-                file.facts.units.get(unit as usize)?.class.as_deref()
-            });
-            parts.extend(class);
+            parts.extend(self.written_class(symbol));
             next = symbol.parent;
         }
         parts.reverse();

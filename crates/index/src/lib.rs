@@ -30,8 +30,10 @@ mod history;
 mod place;
 mod rank;
 mod refresh;
+mod sealed;
 pub mod search;
 mod segment;
+
 mod snapshot;
 mod table;
 mod vector;

@@ -20,6 +20,8 @@ use own::Own;
 pub(crate) const FOLDER: &str = ".distiq";
 /// The name of the table's file; those of its log begin so.
 pub(crate) const TABLE: &str = "index.db";
+/// The name of the file that is locked by whoever changes the index.
+pub(crate) const LOCK: &str = "lock";
 /// How long somebody else's change is waited for.
 const PATIENCE: Duration = Duration::from_secs(20);
 const LOOK_EVERY: Duration = Duration::from_millis(10);
@@ -73,7 +75,7 @@ impl Place {
 
     /// Waits until nobody else changes the index.
     pub fn lock(&self, is_cancelled: &dyn Fn() -> bool) -> Result<Turn, IndexError> {
-        self.lock_file("lock", PATIENCE, is_cancelled)
+        self.lock_file(LOCK, PATIENCE, is_cancelled)
     }
 
     /// Returns the turn to embed, or that somebody else is at it.
@@ -94,10 +96,7 @@ impl Place {
     ) -> Result<Turn, IndexError> {
         let path = self.folder.join(name);
         let begin = Instant::now();
-        let mut options = OpenOptions::new();
-        options.write(true).create(true).truncate(false).mode(0o600);
-        options.custom_flags(OFlag::O_NONBLOCK.bits());
-        let mut file: File = options.open(&path).map_err(|error| IndexError::io(&path, error))?;
+        let mut file = open_lock(&path).map_err(|error| IndexError::io(&path, error))?;
         loop {
             match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
                 Ok(lock) => return Ok(Turn { _lock: lock }),
@@ -147,11 +146,15 @@ fn make(above: &Path, folder: &Path) -> io::Result<()> {
         fs::write(&ignore, "*\n")?;
     }
     // The folder may be older than its being read-only.
-    let probe = folder.join("lock");
+    open_lock(&folder.join(LOCK)).map(|_| ())
+}
+
+/// Opens a file to be locked, and makes it where there is none.
+fn open_lock(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.write(true).create(true).truncate(false).mode(0o600);
     // A pipe must not be waited for.
-    options.custom_flags(OFlag::O_NONBLOCK.bits()).open(probe).map(|_| ())
+    options.custom_flags(OFlag::O_NONBLOCK.bits()).open(path)
 }
 
 /// Tells whether a folder belongs to who runs this.

@@ -1,6 +1,6 @@
 //! Finds what a request means: words first, then a small learned ranker over the best of them.
 //!
-//! A first look gives every chunk and every file its BM25F ([`recall`]); the best hundred chunks, the
+//! A first look gives every chunk and every file its BM25F ([`recall`]); the best chunks, the
 //! best chunk of each of the best files and what the request names are looked at again ([`matches`]),
 //! told in numbers ([`features`]) and put in order by boosted trees ([`model`]). What holds its words in quotes ([`phrases`])
 //! and the lines that it names ([`places`]) come before all others.
@@ -36,6 +36,7 @@ use extension::Signals;
 pub(crate) use features::Row;
 pub(crate) use query::is_identifier;
 pub(crate) use shelf::Usual;
+pub(crate) use weights::{UNITS, Weights};
 
 use shelf::Shelf;
 
@@ -254,10 +255,10 @@ fn find(
             hits.push(snapshot.hit(number, score, vec!["words".to_owned()])?);
         }
     }
-    let of_phrases = phrases::holders(snapshot, asked, &hits)?;
+    let of_phrases = phrases::holders(snapshot, asked, &wanted, &hits)?;
     let chunk = |number: &u32, hits: &mut Vec<Hit>| taken(snapshot, *number, hits);
     put_first(&of_phrases, phrases::REASON, &mut hits, chunk)?;
-    let of_lines = places::holders(snapshot, asked)?;
+    let of_lines = places::holders(snapshot, asked, &wanted)?;
     put_first(&of_lines, places::REASON, &mut hits, |holder, hits| match holder.number {
         NO_CHUNK => Ok(holder.hit()),
         number => Ok(Hit { start_line: holder.start_line, ..taken(snapshot, number, hits)? }),

@@ -8,10 +8,11 @@ mod within;
 
 use crate::chunk::Chunk;
 use crate::error::IndexError;
+use crate::rank::UNITS;
 use crate::snapshot::Snapshot;
 use crate::words::Analyzer;
 
-pub(crate) use lexical::{Lexical, Weights};
+pub(crate) use lexical::{Lexical, Tables};
 pub use symbol::searched_name;
 pub use tests_of::is_test;
 pub(crate) use tests_of::{FileKind, belong_together, stem};
@@ -19,7 +20,9 @@ pub use wanted::NamedFiles;
 pub(crate) use wanted::Wanted;
 
 /// Longest query that is read, in bytes.
-const MAX_QUERY: usize = 64 * 1024;
+pub const MAX_QUERY: usize = 64 * 1024;
+/// Most reasons of a hit that words give.
+pub(crate) const MAX_REASONS: usize = 6;
 /// The number of a hit that is no chunk: lines between chunks that a request names.
 pub const NO_CHUNK: u32 = u32::MAX;
 /// Most hits.
@@ -119,7 +122,7 @@ impl Snapshot {
         }
         let analyzer = Analyzer::default();
         let terms = lexical::terms(&analyzer, query.text());
-        let lexical = Lexical::read(self, &terms, &Weights::FUNCTIONS)?;
+        let lexical = Lexical::read(self, &terms, &UNITS)?;
         let mut hits = Vec::with_capacity(limit);
         let wanted = Wanted::of(self, query)?;
         let is_wanted = |number| -> Result<bool, IndexError> {

@@ -20,6 +20,7 @@ use distiq_ml::kernels::{quantize, scan};
 use crate::error::IndexError;
 use crate::place::{MOST_VECTORS, Place, read};
 use crate::refresh::Control;
+use crate::sealed;
 use crate::search::{Hit, Query, Tests, Wanted};
 use crate::snapshot::{Part, Snapshot};
 use crate::words::Analyzer;
@@ -280,12 +281,8 @@ pub(crate) fn fuzzed(snapshot: &Snapshot, change: &dyn Fn(&mut [u8])) {
     let Some(part) = snapshot.parts().first() else { return };
     let Ok(own) = Model::fit(snapshot) else { return };
     let changed = |mut bytes: Vec<u8>| {
-        // Behind the magic and the checksum.
-        change(bytes.get_mut(12..).unwrap_or_default());
-        let checksum = bytes.get(12..).map_or(0, crc32fast::hash);
-        if let Some(place) = bytes.get_mut(8..12) {
-            place.copy_from_slice(&checksum.to_le_bytes());
-        }
+        change(bytes.get_mut(sealed::HEAD..).unwrap_or_default());
+        sealed::seal(&mut bytes);
         bytes
     };
     let terms = Analyzer::default().analyze("articles of the cart");

@@ -21,6 +21,10 @@ pub enum Field {
 /// How many fields there are.
 pub const FIELDS: usize = 8;
 
+/// The fields in words, in their order.
+pub(crate) const FIELD_NAMES: [&str; FIELDS] =
+    ["name", "class", "signature", "path", "documentation", "code", "string", "comment"];
+
 /// A term's number and its count in each field.
 pub(crate) type Occurrences = (u32, [u8; FIELDS]);
 

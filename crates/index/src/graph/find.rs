@@ -1,6 +1,7 @@
 //! Which symbols a text means, and what may be meant by one that means none.
 
 use distiq_base::nearest::nearest;
+use distiq_base::paths::file_name;
 
 use super::{Graph, SymbolId, offset};
 
@@ -228,7 +229,7 @@ impl Graph {
 
     /// Returns files with nearly the name of a path.
     fn files_like(&self, path: &str) -> Vec<String> {
-        let name = |path: &str| path.rsplit('/').next().unwrap_or(path).to_lowercase();
+        let name = |path: &str| file_name(path).to_lowercase();
         let wanted = name(path);
         let known: Vec<String> = self.files.iter().map(|file| name(&file.path)).collect();
         let near = nearest(&wanted, known.iter().map(String::as_str), MAX_NEAR);

@@ -5,6 +5,8 @@ use std::ops::Range;
 use distiq_lang::{Role, Told};
 use serde::{Deserialize, Serialize};
 
+use super::library::WRAPPERS;
+
 /// How much text behind a name is read.
 const MAX_TEXT: usize = 300;
 
@@ -202,30 +204,6 @@ impl<'t> Reader<'t> {
         is_type.then(|| Told::Written(name.to_owned()))
     }
 }
-
-/// Wrappers whose members are mostly those of what is inside.
-const WRAPPERS: [&str; 20] = [
-    "Optional",
-    "Option",
-    "Box",
-    "Arc",
-    "Rc",
-    "Ref",
-    "RefMut",
-    "Cow",
-    "Promise",
-    "Awaitable",
-    "Annotated",
-    "ClassVar",
-    "Final",
-    "Type",
-    "type",
-    "Readonly",
-    "Partial",
-    "unique_ptr",
-    "shared_ptr",
-    "Result",
-];
 
 /// Reads the name of a type: wrappers, references and quotes are cut.
 pub(crate) fn type_name(text: &str) -> Option<String> {

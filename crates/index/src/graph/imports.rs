@@ -2,6 +2,8 @@
 
 use std::collections::{HashMap, HashSet};
 
+use distiq_base::paths::file_name;
+pub(super) use distiq_base::paths::folder;
 use distiq_lang::Language;
 
 use super::building::imported;
@@ -40,7 +42,7 @@ pub(crate) struct Paths {
 
 /// Tells whether a file's text is needed to find modules.
 pub(super) fn is_manifest(path: &str) -> bool {
-    let name = path.rsplit('/').next().unwrap_or(path);
+    let name = file_name(path);
     matches!(name, "go.mod" | "Cargo.toml" | "package.json" | "jsconfig.json")
         || name.starts_with("tsconfig") && name.ends_with(".json")
 }
@@ -60,11 +62,6 @@ pub(super) fn are_kin(one: Option<Language>, other: Option<Language>) -> bool {
 /// Tells whether a file of C or C++ declares what others define.
 pub(super) fn is_header(path: &str) -> bool {
     path.rsplit_once('.').is_some_and(|(_, end)| matches!(end, "h" | "hh" | "hpp" | "hxx" | "h++"))
-}
-
-/// Returns the folder of a path; the root's is empty.
-pub(super) fn folder(path: &str) -> &str {
-    path.rsplit_once('/').map_or("", |(folder, _)| folder)
 }
 
 /// Joins a relative path to a folder; `None` where it leaves the root.
@@ -88,7 +85,7 @@ impl Paths {
             paths.by_path.insert(file.path.clone(), at);
             paths.numbered.push(file.path.clone());
             paths.folders.entry(folder(&file.path).to_owned()).or_default().push(at);
-            let name = file.path.rsplit('/').next().unwrap_or(&file.path);
+            let name = file_name(&file.path);
             paths.called.entry(name.to_owned()).or_default().push(at);
             if let Some(package) = &file.facts.package
                 && file.language != Some(Language::Go)
@@ -219,7 +216,7 @@ impl Paths {
     /// Returns the files whose path ends with another.
     fn ending(&self, path: &str) -> Vec<u32> {
         let path = path.trim_start_matches("./").trim_start_matches("../");
-        let name = path.rsplit('/').next().unwrap_or(path);
+        let name = file_name(path);
         let ends = |at: &u32| {
             self.by_number(*at).is_some_and(|full| {
                 full == path || full.strip_suffix(path).is_some_and(|head| head.ends_with('/'))

@@ -4,71 +4,9 @@ use std::collections::HashSet;
 
 use distiq_lang::Language;
 
+use super::library::STANDARD;
 use super::resolve::Resolver;
 use super::{Graph, Symbol, SymbolId, imports, is_class};
-
-/// What interfaces of Go's standard library ask for, those that others embed most (go1.24).
-const STANDARD: &[(&str, &[&str])] = &[
-    ("error", &["Error"]),
-    ("context.Context", &["Deadline", "Done", "Err", "Value"]),
-    ("driver.Conn", &["Begin", "Close", "Prepare"]),
-    ("fmt.Formatter", &["Format"]),
-    ("fmt.Stringer", &["String"]),
-    ("fs.DirEntry", &["Info", "IsDir", "Name", "Type"]),
-    ("fs.FS", &["Open"]),
-    ("fs.File", &["Close", "Read", "Stat"]),
-    ("fs.FileInfo", &["IsDir", "ModTime", "Mode", "Name", "Size", "Sys"]),
-    ("hash.Hash", &["BlockSize", "Reset", "Size", "Sum", "Write"]),
-    ("heap.Interface", &["Len", "Less", "Pop", "Push", "Swap"]),
-    ("http.Flusher", &["Flush"]),
-    ("http.Handler", &["ServeHTTP"]),
-    ("http.Hijacker", &["Hijack"]),
-    ("http.Pusher", &["Push"]),
-    ("http.ResponseWriter", &["Header", "Write", "WriteHeader"]),
-    ("http.RoundTripper", &["RoundTrip"]),
-    ("io.ByteReader", &["ReadByte"]),
-    ("io.ByteScanner", &["ReadByte", "UnreadByte"]),
-    ("io.ByteWriter", &["WriteByte"]),
-    ("io.Closer", &["Close"]),
-    ("io.ReadCloser", &["Close", "Read"]),
-    ("io.ReadSeekCloser", &["Close", "Read", "Seek"]),
-    ("io.ReadSeeker", &["Read", "Seek"]),
-    ("io.ReadWriteCloser", &["Close", "Read", "Write"]),
-    ("io.ReadWriteSeeker", &["Read", "Seek", "Write"]),
-    ("io.ReadWriter", &["Read", "Write"]),
-    ("io.Reader", &["Read"]),
-    ("io.ReaderAt", &["ReadAt"]),
-    ("io.ReaderFrom", &["ReadFrom"]),
-    ("io.RuneReader", &["ReadRune"]),
-    ("io.RuneScanner", &["ReadRune", "UnreadRune"]),
-    ("io.Seeker", &["Seek"]),
-    ("io.StringWriter", &["WriteString"]),
-    ("io.WriteCloser", &["Close", "Write"]),
-    ("io.WriteSeeker", &["Seek", "Write"]),
-    ("io.Writer", &["Write"]),
-    ("io.WriterAt", &["WriteAt"]),
-    ("io.WriterTo", &["WriteTo"]),
-    ("json.Marshaler", &["MarshalJSON"]),
-    ("json.Unmarshaler", &["UnmarshalJSON"]),
-    ("net.Addr", &["Network", "String"]),
-    (
-        "net.Conn",
-        &[
-            "Close",
-            "LocalAddr",
-            "Read",
-            "RemoteAddr",
-            "SetDeadline",
-            "SetReadDeadline",
-            "SetWriteDeadline",
-            "Write",
-        ],
-    ),
-    ("net.Error", &["Error", "Temporary", "Timeout"]),
-    ("net.Listener", &["Accept", "Addr", "Close"]),
-    ("sort.Interface", &["Len", "Less", "Swap"]),
-    ("sync.Locker", &["Lock", "Unlock"]),
-];
 
 /// A trait of Rust.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -191,8 +129,7 @@ impl Graph {
         if around.kind == "trait" {
             return Some(Trait::Of(parent));
         }
-        let file = self.files.get(around.file as usize)?;
-        let base = file.facts.units.get(around.unit? as usize)?.bases.first()?;
+        let base = self.unit_of(around)?.bases.first()?;
         let of = resolver.class_of(around.file, around.mention, base, Some(parent));
         Some(of.map_or(Trait::Named(base.rsplit("::").next().unwrap_or(base)), Trait::Of))
     }
@@ -221,8 +158,7 @@ impl Graph {
 
     /// Returns the type that a method is written with, where it stands apart from it.
     pub(super) fn written_class(&self, symbol: &Symbol) -> Option<&str> {
-        let file = self.files.get(symbol.file as usize)?;
-        file.facts.units.get(symbol.unit? as usize)?.class.as_deref()
+        self.unit_of(symbol)?.class.as_deref()
     }
 
     /// Returns the type whose method a symbol of Go is.
@@ -259,10 +195,7 @@ impl Graph {
         let mut names = Vec::new();
         for class in self.family_above(class) {
             let Some(symbol) = self.symbol(class) else { continue };
-            let unit = symbol.unit.and_then(|unit| {
-                self.files.get(symbol.file as usize)?.facts.units.get(unit as usize)
-            });
-            for base in unit.iter().flat_map(|unit| &unit.bases) {
+            for base in self.unit_of(symbol).into_iter().flat_map(|unit| &unit.bases) {
                 let known = STANDARD.iter().find(|(name, _)| name == base);
                 let is_own =
                     || resolver.class_of(symbol.file, symbol.mention, base, Some(class)).is_some();

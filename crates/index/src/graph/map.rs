@@ -1,6 +1,6 @@
 //! The repository on a page: the signatures that matter most, by file, within a budget of tokens.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::fmt::Write as _;
 
 use distiq_base::paths::one_line;
@@ -77,13 +77,14 @@ pub fn map(graph: &Graph, request: &MapRequest<'_>) -> String {
 fn render(graph: &Graph, ids: &[SymbolId]) -> String {
     let mut shown: BTreeSet<SymbolId> = BTreeSet::new();
     let mut files: Vec<u32> = Vec::new();
+    let mut named: HashSet<u32> = HashSet::new();
     for id in ids {
         let mut next = Some(*id);
         while let Some(id) = next.filter(|id| shown.insert(*id)) {
             next = graph.symbol(id).and_then(|symbol| symbol.parent);
         }
         let file = graph.symbol(*id).map_or(0, |symbol| symbol.file);
-        if !files.contains(&file) {
+        if named.insert(file) {
             files.push(file);
         }
     }

@@ -43,11 +43,7 @@ impl Graph {
             // A test's title is no name that code can mean.
             let symbol = self.symbol(id).filter(|symbol| symbol.kind != "test")?;
             let parent = symbol.parent;
-            let class = symbol.unit.and_then(|unit| {
-                let file = self.files.get(symbol.file as usize)?;
-                file.facts.units.get(unit as usize)?.class.as_deref()
-            });
-            let owner = match (parent, class) {
+            let owner = match (parent, self.written_class(symbol)) {
                 (_, Some(class)) => resolver.class_of(symbol.file, None, class, None).or(parent),
                 (parent, None) => parent.map(|parent| self.owner_of(parent)),
             };
@@ -64,8 +60,7 @@ impl Graph {
             // Whether it stands in a block, and whether that implements a trait.
             let is_implemented = |(_, id): &(SymbolId, SymbolId)| {
                 let parent = self.symbol(*id).and_then(|symbol| self.symbol(symbol.parent?))?;
-                let file = self.files.get(parent.file as usize)?;
-                let unit = file.facts.units.get(parent.unit? as usize)?;
+                let unit = self.unit_of(parent)?;
                 (parent.kind == "impl").then_some(!unit.bases.is_empty())
             };
             if group.iter().any(|member| is_implemented(member) == Some(false)) {
@@ -79,11 +74,7 @@ impl Graph {
         let resolver = Resolver::new(self);
         let mut all: HashMap<SymbolId, Vec<SymbolId>> = HashMap::new();
         for id in self.ids() {
-            let unit = self.symbol(id).and_then(|symbol| {
-                let file = self.files.get(symbol.file as usize)?;
-                let unit = file.facts.units.get(symbol.unit? as usize)?;
-                Some((symbol, unit))
-            });
+            let unit = self.symbol(id).and_then(|symbol| Some((symbol, self.unit_of(symbol)?)));
             let Some((symbol, unit)) = unit.filter(|(_, unit)| !unit.bases.is_empty()) else {
                 continue;
             };

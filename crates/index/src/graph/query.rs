@@ -103,10 +103,12 @@ impl Graph {
     /// Returns the ties of some kinds between nodes that were asked about together, each as it is reached from another.
     pub fn between(&self, nodes: &[u32], direction: Direction, kinds: &[EdgeKind]) -> Vec<Reached> {
         let mut found: Vec<Reached> = Vec::new();
+        let mut seen = HashSet::new();
+        let asked: HashSet<u32> = nodes.iter().copied().collect();
         let edges = nodes.iter().flat_map(|node| self.outgoing(*node));
-        for edge in edges.filter(|edge| kinds.contains(&edge.kind) && nodes.contains(&edge.to)) {
+        for edge in edges.filter(|edge| kinds.contains(&edge.kind) && asked.contains(&edge.to)) {
             let node = if direction == Direction::Needs { edge.to } else { edge.from };
-            if found.iter().all(|known| known.node != node) {
+            if seen.insert(node) {
                 found.push(Reached { node, depth: 1, edge: *edge });
             }
         }
@@ -132,6 +134,7 @@ impl Graph {
         let mut before: HashMap<u32, Option<Edge>> =
             from.iter().map(|node| (*node, None)).collect();
         let mut open: VecDeque<u32> = from.iter().copied().collect();
+        let to: HashSet<u32> = to.iter().copied().collect();
         while let Some(node) = open.pop_front() {
             if to.contains(&node) {
                 let mut way = Vec::new();

@@ -1,9 +1,15 @@
 //! What matters most: PageRank over the ties, drawn to what a request names.
 
+use std::collections::{HashMap, HashSet};
+
+use distiq_base::paths::file_name;
+
 use super::{EdgeKind, Graph, offset};
 
 const ROUNDS: usize = 30;
 const DAMPING: f32 = 0.85;
+/// The most definitions of a name at which a walk begins.
+const MAX_CALLED: usize = 50;
 
 /// What a request names.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -41,7 +47,8 @@ impl Graph {
             return Vec::new();
         }
         let start = self.start(seeds, count);
-        let weights: Vec<f32> = self.edges.iter().map(|edge| self.pull(edge, seeds)).collect();
+        let named: HashSet<&str> = seeds.names.iter().map(String::as_str).collect();
+        let weights: Vec<f32> = self.edges.iter().map(|edge| self.pull(edge, &named)).collect();
         let mut sums = vec![0.0_f32; count];
         for (edge, weight) in self.edges.iter().zip(&weights) {
             sums.get_mut(edge.from as usize).into_iter().for_each(|sum| *sum += weight);
@@ -73,14 +80,21 @@ impl Graph {
         };
         for name in &seeds.names {
             let named = self.called(name);
-            for id in named.iter().take(50) {
-                add(*id, 1.0 / named.len().min(50) as f32);
+            for id in named.iter().take(MAX_CALLED) {
+                add(*id, 1.0 / named.len().min(MAX_CALLED) as f32);
             }
         }
+        // By their last parts, since a request may name thousands.
+        let mut paths: HashMap<&str, Vec<&str>> = HashMap::new();
+        for path in &seeds.paths {
+            paths.entry(file_name(path)).or_default().push(path);
+        }
         for (at, file) in self.files.iter().enumerate() {
-            let is_named =
-                |path: &String| file.path == **path || file.path.ends_with(&format!("/{path}"));
-            if seeds.paths.iter().any(is_named) {
+            let is_named = |path: &&str| {
+                let before = file.path.strip_suffix(*path);
+                before.is_some_and(|before| before.is_empty() || before.ends_with('/'))
+            };
+            if paths.get(file_name(&file.path)).into_iter().flatten().any(is_named) {
                 add(offset(self.symbols.len() + at), 1.0);
             }
         }
@@ -90,7 +104,7 @@ impl Graph {
     }
 
     /// How much of a node's rank an edge takes on.
-    fn pull(&self, edge: &super::Edge, seeds: &Seeds) -> f32 {
+    fn pull(&self, edge: &super::Edge, named: &HashSet<&str>) -> f32 {
         let kind = match edge.kind {
             EdgeKind::Call => 1.0,
             EdgeKind::Inherit | EdgeKind::Implement => 1.0,
@@ -101,7 +115,7 @@ impl Graph {
         let Some(symbol) = self.symbol(edge.to) else { return kind * edge.weight.sqrt() };
         let mut pull = kind * edge.weight.sqrt();
         let name = symbol.name.as_str();
-        if seeds.names.iter().any(|seed| seed == name) {
+        if named.contains(name) {
             pull *= 10.0;
         }
         let telling =

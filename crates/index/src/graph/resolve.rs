@@ -25,6 +25,9 @@ const MAX_STEPS: u32 = 3_000;
 /// The most things that a value may be.
 const MAX_THINGS: usize = 8;
 
+/// The most imports before a name that is imported among which its own is looked for.
+const MAX_IMPORTS: usize = 64;
+
 /// The most definitions of one scope that a name means: calls times overloads make as many ties.
 pub(super) const MAX_MEANT: usize = 64;
 
@@ -247,7 +250,7 @@ impl<'g> Resolver<'g> {
     fn imported_name(&self, file: u32, mention: usize, name: &str) -> Vec<Thing<'g>> {
         let Some(of) = self.graph.files.get(file as usize) else { return Vec::new() };
         let line = of.facts.mentions.get(mention).map_or(0, |mention| mention.line);
-        for (at, import) in of.facts.imports_up_to(line).take(64) {
+        for (at, import) in of.facts.imports_up_to(line).take(MAX_IMPORTS) {
             let place = import
                 .names
                 .iter()
@@ -265,6 +268,12 @@ impl<'g> Resolver<'g> {
             }
         }
         Vec::new()
+    }
+
+    /// Returns the name that is mentioned at a place of a file; empty where there is none.
+    fn name_at(&self, file: u32, mention: u32) -> &'g str {
+        let of = self.graph.files.get(file as usize);
+        of.and_then(|of| of.name(mention as usize)).unwrap_or("")
     }
 
     fn language(&self, file: u32) -> Option<Language> {

@@ -23,6 +23,9 @@ const LOOKS: usize = 256;
 /// More than half of a mention's weight goes to what alone it can mean.
 const SURE: f32 = 0.5;
 
+/// The most files of one import that are tied: a package has thousands.
+const MOST_IMPORTED: usize = 64;
+
 struct Tie {
     weight: f32,
     line: u32,
@@ -192,7 +195,7 @@ impl Graph {
         let nodes = offset(self.symbols.len());
         for (at, import) in file.facts.imports.iter().enumerate() {
             let files = self.files_of_import(file, at).unwrap_or_default();
-            for other in files.iter().filter(|other| **other != number).take(64) {
+            for other in files.iter().filter(|other| **other != number).take(MOST_IMPORTED) {
                 let key = (nodes + number, nodes + other, EdgeKind::Import);
                 found.entry(key).or_insert(Tie::told(import.line));
             }
@@ -201,12 +204,8 @@ impl Graph {
 
     /// Adds what a class inherits or implements.
     fn tie_base(&self, class: SymbolId, base: SymbolId, found: &mut Found) {
-        let is_trait = |id| {
-            self.symbol(id).is_some_and(|symbol| {
-                matches!(symbol.kind.as_str(), "trait" | "interface" | "protocol")
-            })
-        };
-        let implements = is_trait(base) && self.symbol(class).is_some() && !is_trait(class);
+        let implements =
+            self.is_trait(base) && self.symbol(class).is_some() && !self.is_trait(class);
         let kind = if implements { EdgeKind::Implement } else { EdgeKind::Inherit };
         let line = self.symbol(class).map_or(0, |symbol| symbol.line);
         found.insert((class, base, kind), Tie::told(line));
@@ -222,15 +221,18 @@ impl Graph {
         }
     }
 
+    fn is_trait(&self, id: SymbolId) -> bool {
+        self.symbol(id).is_some_and(|symbol| {
+            matches!(symbol.kind.as_str(), "trait" | "interface" | "protocol")
+        })
+    }
+
     /// Tells how a mention ties to what it means.
     pub(super) fn edge_kind(&self, role: Role, to: u32) -> EdgeKind {
-        let is_trait = self.symbol(to).is_some_and(|symbol| {
-            matches!(symbol.kind.as_str(), "trait" | "interface" | "protocol")
-        });
         match role {
             Role::Call | Role::MemberCall => EdgeKind::Call,
             Role::Import => EdgeKind::Import,
-            Role::Base if is_trait => EdgeKind::Implement,
+            Role::Base if self.is_trait(to) => EdgeKind::Implement,
             Role::Base => EdgeKind::Inherit,
             _ => EdgeKind::Use,
         }

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
+use crate::place;
 use crate::words::holds_key;
 
 /// Most bytes of git's answer that are read; the newest commits come first.
@@ -330,12 +331,7 @@ fn is_ref(name: &str) -> bool {
 
 /// Reads a short file that is one; a pipe in its place holds nobody up.
 fn small(path: &Path) -> Option<String> {
-    use std::os::unix::fs::OpenOptionsExt;
-    let flags = i32::try_from(rustix::fs::OFlags::NONBLOCK.bits()).ok()?;
-    let file = std::fs::OpenOptions::new().read(true).custom_flags(flags).open(path).ok()?;
-    if !file.metadata().ok()?.is_file() {
-        return None;
-    }
+    let file = place::open(path).ok()?;
     let mut bytes = Vec::new();
     file.take(4096).read_to_end(&mut bytes).ok()?;
     Some(String::from_utf8_lossy(&bytes).into_owned())

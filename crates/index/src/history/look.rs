@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use distiq_base::paths::folder;
+
 use super::stored::Stored;
 
 /// BM25's numbers for messages, and for all messages of a file together.
@@ -119,11 +121,6 @@ impl Lines {
         }
         None
     }
-}
-
-/// Returns the folder of a path; empty at the top.
-fn folder(path: &str) -> &str {
-    path.rsplit_once('/').map_or("", |(folder, _)| folder)
 }
 
 fn place(number: u32) -> usize {

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::log::{Commit, Head, Stamp, is_id};
 use super::message::clean;
+use crate::sealed::{self, Magic};
 use crate::words::Analyzer;
 
 /// How many of the newest commits are known.
@@ -17,11 +18,11 @@ const MOST_FILES: usize = 40;
 const MOST_TIMES: usize = 3;
 /// Most terms of a message.
 const MOST_TERMS: usize = 300;
-/// What the file begins with; the last byte is the format's version.
-const MAGIC: &[u8; 8] = b"DISTIQP\x01";
+/// What the file begins with.
+const MAGIC: &Magic = b"DISTIQP\x01";
 
-/// Magic, checksum, whether it is whole, and the stamp.
-const HEAD: usize = 8 + 4 + 1 + 32;
+/// What is read to tell whether it is current: what all such files begin with, whether it is whole, and the stamp.
+const HEAD: usize = sealed::HEAD + 1 + 32;
 
 /// What is known of the past.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,24 +57,17 @@ pub(super) struct Row {
 impl Stored {
     /// Returns the file.
     pub fn bytes(&self) -> Vec<u8> {
-        let mut bytes = MAGIC.to_vec();
-        bytes.extend([0; 4]);
+        let mut bytes = sealed::begin(MAGIC);
         bytes.push(u8::from(self.rest.is_none()));
         bytes.extend(self.stamp.now);
         bytes.extend(postcard::to_allocvec(self).unwrap_or_default());
-        let checksum = bytes.get(12..).map_or(0, crc32fast::hash);
-        if let Some(place) = bytes.get_mut(8..12) {
-            place.copy_from_slice(&checksum.to_le_bytes());
-        }
+        sealed::seal(&mut bytes);
         bytes
     }
 
     /// Reads a file; `None` where it is not what was written.
     pub fn read(bytes: &[u8]) -> Option<Self> {
-        let (checksum, rest) = bytes.strip_prefix(MAGIC)?.split_first_chunk::<4>()?;
-        if crc32fast::hash(rest) != u32::from_le_bytes(*checksum) {
-            return None;
-        }
+        sealed::unseal(bytes, MAGIC)?;
         let stored: Self = postcard::from_bytes(bytes.get(HEAD..)?).ok()?;
         // They are given to git, which must not take them for options.
         let is_right = is_id(&stored.head.id) && stored.rest.iter().all(|(from, _)| is_id(from));
@@ -86,7 +80,7 @@ impl Stored {
         file.read_exact(&mut head).is_ok()
             && head.starts_with(MAGIC)
             && head
-                .get(12..)
+                .get(sealed::HEAD..)
                 .is_some_and(|rest| rest.starts_with(&[1]) && rest.ends_with(&stamp.now))
     }
 
@@ -220,10 +214,7 @@ pub(crate) fn fuzzed(change: &dyn Fn(&mut [u8])) {
     let head = Head { id: "ab".repeat(20), ..Head::default() };
     let mut bytes = Stored { head, ..Stored::default() }.with(&[], &commits).bytes();
     change(bytes.get_mut(HEAD..).unwrap_or_default());
-    let checksum = bytes.get(12..).map_or(0, crc32fast::hash);
-    if let Some(place) = bytes.get_mut(8..12) {
-        place.copy_from_slice(&checksum.to_le_bytes());
-    }
+    sealed::seal(&mut bytes);
     let Some(stored) = Stored::read(&bytes) else { return };
     let _ = stored.with(&commits, &commits);
     let history = super::History::new(stored);

@@ -8,6 +8,8 @@ mod naming;
 
 use std::collections::{BTreeMap, HashMap};
 
+use distiq_base::paths::{file_name, folder};
+
 use super::beside::in_parts;
 use super::letters::Letters;
 use super::matches::Matches;
@@ -376,7 +378,7 @@ fn file_facts(
         }
     }
     let lower = path.to_lowercase();
-    let name = lower.rsplit('/').next().unwrap_or(&lower);
+    let name = file_name(&lower);
     let stem = name.split('.').next().unwrap_or(name);
     let mentioned = query.paths.iter().any(|path| lower.ends_with(path.as_str()));
     let is_word = query.words.contains(stem) || query.identifiers.contains(stem);
@@ -438,7 +440,7 @@ fn of_file(features: &mut Features, file: &FileFacts, query: &Query) {
     features.file_size = file.size;
     features.is_foreign = f32::from(u8::from(file.kind.is_foreign));
     features.is_example = f32::from(u8::from(file.kind.is_example));
-    let folder = file.path.rsplit_once('/').map_or("", |(folder, _)| folder).to_lowercase();
+    let folder = folder(&file.path).to_lowercase();
     let mut words: Vec<&str> = tokens(&folder).collect();
     words.dedup();
     let held = words.iter().filter(|word| query.words.contains(**word)).count();

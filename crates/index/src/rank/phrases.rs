@@ -30,6 +30,7 @@ const QUOTES: [(char, char); 3] = [('"', '"'), ('“', '”'), ('«', '»')];
 pub(super) fn holders(
     snapshot: &Snapshot,
     asked: &Query<'_>,
+    wanted: &Wanted,
     hits: &[Hit],
 ) -> Result<Vec<u32>, IndexError> {
     let ranks: HashMap<u32, usize> =
@@ -39,7 +40,6 @@ pub(super) fn holders(
     if phrases.is_empty() || !are_the_request(&phrases, asked.text()) {
         return Ok(all);
     }
-    let wanted = Wanted::of(snapshot, asked)?;
     for phrase in phrases {
         let mut found: Vec<(usize, bool, &str, u32)> = Vec::new();
         for file in files_with_words(snapshot, phrase, hits)? {

@@ -55,9 +55,12 @@ struct Place<'a> {
 }
 
 /// Returns what holds the lines that a request names, the innermost of a trace first.
-pub(super) fn holders(snapshot: &Snapshot, asked: &Query<'_>) -> Result<Vec<Holder>, IndexError> {
+pub(super) fn holders(
+    snapshot: &Snapshot,
+    asked: &Query<'_>,
+    wanted: &Wanted,
+) -> Result<Vec<Holder>, IndexError> {
     let mut all: Vec<Holder> = Vec::new();
-    let wanted = Wanted::of(snapshot, asked)?;
     let mut places = named(asked.text());
     if asked.text().contains(LAST_IS_INNERMOST) {
         places.reverse();

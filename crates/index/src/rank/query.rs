@@ -6,6 +6,7 @@ use distiq_ml::words::is_stop;
 
 use super::shelf::{Held, Shelf};
 use super::{related, russian};
+use crate::search::MAX_QUERY;
 use crate::segment::{Damaged, ListPlace, name_grams};
 use crate::words::{Analyzer, is_key_like, tokens};
 
@@ -25,9 +26,6 @@ const REPAIRED: f32 = 0.7;
 const REPAIR_LETTERS: usize = 5;
 /// Words for which related ones are looked up, the rarest first.
 const MAX_RELATED: usize = 16;
-/// Most bytes of a request that are looked at.
-const MAX_BYTES: usize = 64 * 1024;
-
 /// Most names of code that are looked up.
 const MAX_MENTIONS: usize = 24;
 /// Words whose letters names are looked up by.
@@ -184,7 +182,7 @@ const OF_BOTH: &[&str] = &[
 impl Query {
     /// Reads a request.
     pub fn new(text: &str, shelf: &Shelf<'_>, analyzer: &Analyzer) -> Result<Self, Damaged> {
-        let text = text.get(..text.floor_char_boundary(MAX_BYTES)).unwrap_or_default();
+        let text = text.get(..text.floor_char_boundary(MAX_QUERY)).unwrap_or_default();
         let translated = russian::translate(text, shelf, analyzer)?;
         let asks_whether = translated.is_some() && tokens(text).any(|token| token == "ли");
         let others = translated.as_ref().map(|translated| translated.others.clone());

@@ -1,12 +1,8 @@
 //! Why a chunk was found, in words.
 
 use super::query::Query;
-use crate::chunk::FIELDS;
-
-/// Most reasons of a hit.
-const MAX_REASONS: usize = 6;
-const FIELD_NAMES: [&str; FIELDS] =
-    ["name", "class", "signature", "path", "documentation", "code", "string", "comment"];
+use crate::chunk::{FIELD_NAMES, FIELDS};
+use crate::search::MAX_REASONS;
 
 /// Why a chunk was found; put into words for those alone that are told of.
 #[derive(Clone, Debug, Default)]

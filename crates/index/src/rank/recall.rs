@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use distiq_base::paths::file_name;
+
 use super::beside::both;
 use super::extension::Signals;
 use super::letters::{Letters, Mentioned};
@@ -489,7 +491,7 @@ fn named(shelf: &Shelf<'_>, query: &Query, scores: &[Scores]) -> Result<Vec<Cand
         found.extend(called);
     }
     for path in query.paths.iter().take(MAX_NAMES) {
-        let name = path.rsplit('/').next().unwrap_or(path);
+        let name = file_name(path);
         let mut called: Vec<(usize, usize)> = Vec::new();
         for (shard, (list, view)) in
             lists(shelf, &format!("{FILE}{name}"))?.iter().zip(&shelf.shards).enumerate()

@@ -11,6 +11,7 @@ use distiq_base::atomic;
 use serde::{Deserialize, Serialize};
 
 use crate::place;
+use crate::sealed::{self, Magic};
 use crate::segment::{Damaged, MENTION, NAME, Postings};
 use crate::snapshot::Part;
 
@@ -18,11 +19,11 @@ use crate::snapshot::Part;
 const FEW: usize = 16;
 /// So many names may be found out anew each time before the file is written again.
 const WORTH_KEEPING: usize = 500;
-/// The file's name, and what it begins with; the last byte is the format's version.
+/// The file's name, and what it begins with.
 const FILE: &str = "repeats";
+const MAGIC: &Magic = b"DISTIQR\x02";
 /// A larger file is not what was written.
 const MOST_BYTES: u64 = 64 << 20;
-const MAGIC: &[u8; 8] = b"DISTIQR\x02";
 
 /// What the file holds of a segment.
 #[derive(Debug, Serialize, Deserialize)]
@@ -89,17 +90,14 @@ fn without_none(marks: Vec<bool>) -> Vec<bool> {
 
 fn read(path: &Path) -> Option<Vec<Kept>> {
     let bytes = place::read(path, MOST_BYTES)?;
-    let (checksum, rest) = bytes.strip_prefix(MAGIC)?.split_first_chunk::<4>()?;
-    if crc32fast::hash(rest) != u32::from_le_bytes(*checksum) {
-        return None;
-    }
-    postcard::from_bytes(rest).ok()
+    postcard::from_bytes(sealed::unseal(&bytes, MAGIC)?).ok()
 }
 
 fn write(path: PathBuf, kept: &[Kept]) -> std::io::Result<()> {
-    let rest = postcard::to_stdvec(kept).unwrap_or_default();
-    let checksum = crc32fast::hash(&rest).to_le_bytes();
-    atomic::write(&path, &[&MAGIC[..], &checksum, &rest].concat(), None)
+    let mut bytes = sealed::begin(MAGIC);
+    bytes.extend(postcard::to_stdvec(kept).unwrap_or_default());
+    sealed::seal(&mut bytes);
+    atomic::write(&path, &bytes, None)
 }
 
 fn pack(marks: &[bool]) -> Vec<u8> {

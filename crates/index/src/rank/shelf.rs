@@ -14,6 +14,7 @@ use crate::snapshot::Part;
 
 /// Chunks of a shard from which on it is worth a thread.
 const LARGE: u32 = 4_000;
+
 /// A segment and which of its files are alive.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Shard<'a> {

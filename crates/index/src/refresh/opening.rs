@@ -11,7 +11,7 @@ use super::{CODE, FileId, Index, LOOKS, VERSION};
 use crate::documents::{self, Documents};
 use crate::error::IndexError;
 use crate::history::Record;
-use crate::place::{Place, TABLE};
+use crate::place::{LOCK, Place, TABLE};
 use crate::table;
 use crate::vector::Meaning;
 
@@ -225,7 +225,7 @@ fn in_order(folder: &Path) -> io::Result<Vec<PathBuf>> {
     let paths = fs::read_dir(folder)?.map(|entry| Ok(entry?.path()));
     let mut paths = paths.collect::<io::Result<Vec<_>>>()?;
     let name = |path: &PathBuf| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    paths.retain(|path| name(path) != "lock");
+    paths.retain(|path| name(path) != LOCK);
     paths.sort_by_key(|path| (name(path) != TABLE, !name(path).starts_with(TABLE), name(path)));
     Ok(paths)
 }

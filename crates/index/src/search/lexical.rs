@@ -2,34 +2,16 @@
 //!
 //! S. Robertson, H. Zaragoza, "The Probabilistic Relevance Framework: BM25 and Beyond" (2009), section 3.6.
 
-use crate::chunk::FIELDS;
+use super::MAX_REASONS;
+use crate::chunk::{FIELD_NAMES, FIELDS};
 use crate::error::IndexError;
+use crate::rank::Weights;
 use crate::segment::{Postings, decode_length};
 use crate::snapshot::{Part, Snapshot};
 use crate::words::{Analyzer, tokens};
 
 /// Most different terms of a query.
 const MAX_TERMS: usize = 400;
-/// Most reasons of a hit.
-const MAX_REASONS: usize = 6;
-
-/// How much a word counts in each field, and how much the field's length takes from that.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Weights {
-    /// When further occurrences stop to count.
-    pub k1: f32,
-    pub fields: [f32; FIELDS],
-    pub lengths: [f32; FIELDS],
-}
-
-impl Weights {
-    /// Fitted to descriptions of functions.
-    pub const FUNCTIONS: Self = Self {
-        k1: 2.4,
-        fields: [8.0, 4.0, 2.0, 2.0, 2.0, 0.5, 1.0, 0.25],
-        lengths: [0.9, 0.9, 0.75, 0.0, 0.75, 0.9, 0.5, 0.5],
-    };
-}
 
 /// A term of a query.
 #[derive(Clone, Debug)]
@@ -86,7 +68,7 @@ impl Lexical {
         terms: &[QueryTerm],
         weights: &Weights,
     ) -> Result<Self, IndexError> {
-        let tables = Tables::new(snapshot, weights);
+        let tables = Tables::new(&snapshot.averages(), weights);
         let mut lexical = Self {
             terms: Vec::with_capacity(terms.len()),
             scores: vec![0.0; usize::try_from(snapshot.numbers()).unwrap_or(0)],
@@ -158,10 +140,8 @@ impl Lexical {
 
 /// Names the most telling of the fields.
 fn best_field(mask: u8) -> &'static str {
-    const NAMES: [&str; FIELDS] =
-        ["name", "class", "signature", "path", "documentation", "code", "string", "comment"];
     let field = usize::try_from(mask.trailing_zeros()).unwrap_or(FIELDS);
-    NAMES.get(field).copied().unwrap_or("code")
+    FIELD_NAMES.get(field).copied().unwrap_or("code")
 }
 
 /// How telling a term is that stands in `found` of `all` chunks.
@@ -172,15 +152,14 @@ fn idf(all: u64, found: usize) -> f32 {
 }
 
 /// For each field what one occurrence counts, by the byte of the field's length.
-struct Tables {
+pub(crate) struct Tables {
     by_field: Box<[[f32; 256]; FIELDS]>,
 }
 
 impl Tables {
     #[allow(clippy::cast_precision_loss)]
-    fn new(snapshot: &Snapshot, weights: &Weights) -> Self {
+    pub fn new(averages: &[f32; FIELDS], weights: &Weights) -> Self {
         let mut by_field = Box::new([[0.0; 256]; FIELDS]);
-        let averages = snapshot.averages();
         let rows = by_field.iter_mut().zip(weights.fields).zip(weights.lengths).zip(averages);
         for (((row, weight), b), average) in rows {
             for (byte, value) in (0..=u8::MAX).zip(row.iter_mut()) {
@@ -191,8 +170,9 @@ impl Tables {
         Self { by_field }
     }
 
+    /// Returns what counts in the fields add up to.
     #[inline]
-    fn frequency(&self, counts: &[u8; FIELDS], lengths: &[u8; FIELDS]) -> f32 {
+    pub fn frequency(&self, counts: &[u8; FIELDS], lengths: &[u8; FIELDS]) -> f32 {
         let mut sum = 0.0;
         for ((row, count), length) in self.by_field.iter().zip(counts).zip(lengths) {
             if *count > 0 {

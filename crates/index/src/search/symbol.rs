@@ -1,12 +1,13 @@
 //! Searching the names of definitions.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use distiq_base::nearest::nearest_within;
 use distiq_ml::words::is_stop;
 
-use super::{Hit, Lexical, Query, Wanted, Weights, lexical, within};
+use super::{Hit, Lexical, Query, Wanted, lexical, within};
 use crate::error::IndexError;
+use crate::rank::Weights;
 use crate::segment::{NAME, Postings};
 use crate::snapshot::Snapshot;
 use crate::words::{Analyzer, parts, tokens};
@@ -84,8 +85,8 @@ pub(super) fn search(
     let terms = lexical::terms(&Analyzer::default(), name);
     let lexical = Lexical::read(snapshot, &terms, &NAMES)?;
     let mut by_words = lexical.best(snapshot, 4 * limit);
-    by_words
-        .retain(|(number, score)| *score > 0.0 && !found.iter().any(|(other, ..)| other == number));
+    let known: HashSet<u32> = found.iter().map(|(number, ..)| *number).collect();
+    by_words.retain(|(number, score)| *score > 0.0 && !known.contains(number));
     if found.is_empty() && !holds_all(snapshot, name, &by_words)? {
         // Beside names that hold some of its words only a slip or two are forgiven.
         let farthest = if by_words.is_empty() { usize::MAX } else { SLIPS };

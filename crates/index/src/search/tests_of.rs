@@ -1,5 +1,6 @@
 //! What paths tell: which files are tests, made by tools or examples, and which belong together.
 
+use distiq_base::paths::file_name;
 use serde::{Deserialize, Serialize};
 
 /// What a file's path tells of it.
@@ -94,7 +95,7 @@ const BEHIND: [&str; 9] =
 /// Returns what the names of a file and of its twins share: `parser` of `parser.c`, `parser.h`, `test_parser.c`, `parser-inl.h`,
 /// `ParserTest.java` and `parser.spec.ts`. Empty where nothing is left.
 pub(crate) fn stem(path: &str) -> String {
-    let name = path.rsplit('/').next().unwrap_or(path).to_lowercase();
+    let name = file_name(path).to_lowercase();
     let mut stem = name.split('.').next().unwrap_or_default();
     stem = BEFORE.iter().find_map(|mark| stem.strip_prefix(mark)).unwrap_or(stem);
     stem = BEHIND.iter().find_map(|mark| stem.strip_suffix(mark)).unwrap_or(stem);

@@ -2,6 +2,8 @@
 
 use std::collections::HashSet;
 
+use distiq_base::paths::file_name;
+
 use super::{Mode, Query, Tests, is_test, searched_name, symbol};
 use crate::error::IndexError;
 use crate::rank::is_identifier;
@@ -28,7 +30,7 @@ impl NamedFiles {
     /// Tells whether one of them is at this path. A name without an ending will do for what is written in capitals, such as
     /// `README.md`.
     pub fn hold(&self, path: &str) -> bool {
-        let name = path.rsplit('/').next().unwrap_or(path);
+        let name = file_name(path);
         let stem = name.split('.').next().unwrap_or(name);
         let is_loud = stem.chars().all(|c| c.is_uppercase() || !c.is_alphabetic());
         let (path, name, stem) = (path.to_lowercase(), name.to_lowercase(), stem.to_lowercase());

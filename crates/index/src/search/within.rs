@@ -1,5 +1,7 @@
 //! Definitions that lie within another's chunk: short functions, and classes, inside functions.
 
+use std::collections::HashSet;
+
 use super::{Hit, NO_CHUNK};
 use crate::error::IndexError;
 use crate::snapshot::Snapshot;
@@ -27,15 +29,16 @@ pub(super) fn definitions(
     name: &str,
     hits: &[Hit],
 ) -> Result<Vec<Hit>, IndexError> {
+    // Of a class with members the chunk is the head alone.
+    let of_name = hits.iter().filter(|hit| hit.name == name);
+    let known: HashSet<(&str, u32)> =
+        of_name.map(|hit| (hit.path.as_str(), hit.start_line)).collect();
     let mut found = Vec::new();
     for file in snapshot.files_that_mention(name)?.into_iter().take(MOST_FILES) {
-        let of_file: Vec<&Hit> = hits.iter().filter(|hit| hit.path == file.path).collect();
         for unit in file.facts()?.units {
-            // Of a class with members the chunk is the head alone.
-            let is_hit = |hit: &&Hit| hit.name == name && hit.start_line == unit.start_line;
             if unit.name != name
                 || PARTS.contains(&unit.kind.as_str())
-                || of_file.iter().any(is_hit)
+                || known.contains(&(file.path, unit.start_line))
             {
                 continue;
             }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::path::Path;
 
+use distiq_base::paths::file_name;
 use distiq_lang::{PieceKind, Source};
 
 use super::image::{Image, Part, length, write_record};
@@ -76,7 +77,7 @@ impl Builder {
             body.add_chunk(&chunk);
         });
         entry.chunks = body.chunk_count().saturating_sub(entry.first_chunk);
-        let name = path.rsplit('/').next().unwrap_or(path).to_lowercase();
+        let name = file_name(path).to_lowercase();
         let name = self.analyzer.terms().id(&format!("{FILE}{name}"));
         list(&mut self.postings, name).add(place, &ONCE);
         let stem = self.analyzer.terms().id(&format!("{STEM}{}", stem(path)));

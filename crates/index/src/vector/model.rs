@@ -16,8 +16,9 @@ use distiq_ml::text::{hash, normalize, throw};
 use super::rows::Rows;
 use crate::chunk::FIELDS;
 use crate::error::IndexError;
-use crate::search::Weights;
-use crate::segment::{Damaged, Postings, Segment, decode_length};
+use crate::rank::UNITS;
+use crate::search::Tables;
+use crate::segment::{Damaged, Postings, Segment};
 use crate::snapshot::{Part, Snapshot};
 
 /// Most chunks that are analysed; of more, every n-th.
@@ -189,7 +190,7 @@ impl Model {
         steps: &mut [i8],
     ) -> Result<(), Damaged> {
         let width = self.width();
-        let strength = Strength::new(&self.averages);
+        let tables = Tables::new(&self.averages, &UNITS);
         let mut sums = vec![0.0_f32; scales.len() * width];
         let mut of_term = vec![0.0; width];
         let terms = segment.terms();
@@ -205,7 +206,7 @@ impl Model {
                 let start = usize::try_from(row).unwrap_or(usize::MAX).saturating_mul(width);
                 let Some(sum) = sums.get_mut(start..start.saturating_add(width)) else { break };
                 let lengths = segment.lengths(found.document).ok_or(Damaged)?;
-                add_scaled(strength.of(&found.counts, lengths), &of_term, sum);
+                add_scaled(strength(&tables, &found.counts, lengths), &of_term, sum);
             }
         }
         let each = sums.chunks_exact_mut(width).zip(steps.chunks_exact_mut(width)).zip(scales);
@@ -224,7 +225,7 @@ impl Model {
         let places = places(snapshot);
         let living = places.iter().filter(|place| **place != u32::MAX).count();
         let stride = u32::try_from(living).unwrap_or(u32::MAX).div_ceil(MOST_CHUNKS).max(1);
-        let strength = Strength::new(&self.averages);
+        let tables = Tables::new(&self.averages, &UNITS);
         let mut all: Vec<(u32, u32, f32)> = Vec::new();
         for (at, weight) in (0_u32..).zip(&self.weights) {
             let Some(term) = usize::try_from(at).ok().and_then(|at| self.term(at)) else {
@@ -240,7 +241,7 @@ impl Model {
                         |place: &u32| *place != u32::MAX && place.is_multiple_of(stride);
                     if let Some(place) = place.filter(is_chosen) {
                         let lengths = part.segment.lengths(found.document).ok_or(Damaged)?;
-                        all.push((place, at, weight * strength.of(&found.counts, lengths)));
+                        all.push((place, at, weight * strength(&tables, &found.counts, lengths)));
                     }
                 }
             }
@@ -271,36 +272,10 @@ fn places(snapshot: &Snapshot) -> Vec<u32> {
     places
 }
 
-/// What occurrences in the fields count together, as BM25F has it.
-struct Strength {
-    by_field: Box<[[f32; 256]; FIELDS]>,
-}
-
-impl Strength {
-    #[allow(clippy::cast_precision_loss)]
-    fn new(averages: &[f32; FIELDS]) -> Self {
-        let Weights { fields, lengths, .. } = Weights::FUNCTIONS;
-        let mut by_field = Box::new([[0.0; 256]; FIELDS]);
-        for (((row, weight), b), average) in
-            by_field.iter_mut().zip(fields).zip(lengths).zip(averages)
-        {
-            for (byte, value) in (0..=u8::MAX).zip(row.iter_mut()) {
-                let length = decode_length(byte) as f32 / average.max(f32::MIN_POSITIVE);
-                *value = weight / (1.0 - b + b * length);
-            }
-        }
-        Self { by_field }
-    }
-
-    fn of(&self, counts: &[u8; FIELDS], lengths: &[u8; FIELDS]) -> f32 {
-        let mut sum = 0.0;
-        for ((row, count), length) in self.by_field.iter().zip(counts).zip(lengths) {
-            if *count > 0 {
-                sum += f32::from(*count) * row.get(usize::from(*length)).copied().unwrap_or(0.0);
-            }
-        }
-        sum / (Weights::FUNCTIONS.k1 + sum)
-    }
+/// Returns what occurrences in the fields count together, as BM25F has it.
+fn strength(tables: &Tables, counts: &[u8; FIELDS], lengths: &[u8; FIELDS]) -> f32 {
+    let sum = tables.frequency(counts, lengths);
+    sum / (UNITS.k1 + sum)
 }
 
 /// Tells whether a term is a word: names, mentions and files stand behind a mark.

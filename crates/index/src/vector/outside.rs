@@ -11,6 +11,7 @@ use std::fs;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use distiq_base::paths::file_name;
 use distiq_base::{Embed, EmbedError, EmbedRole, atomic};
 use distiq_ml::kernels::quantize;
 use distiq_ml::words::parts;
@@ -404,7 +405,7 @@ pub(crate) fn text_of(path: &str, chunk: &Chunk, lines: &[&str]) -> String {
     if code.trim().is_empty() {
         return String::new();
     }
-    let stem = path.rsplit('/').next().unwrap_or(path);
+    let stem = file_name(path);
     let stem = stem.rsplit_once('.').map_or(stem, |(stem, _)| stem);
     let head = if class.is_empty() { stem.to_owned() } else { format!("{stem} {class}") };
     let code = code.get(..code.floor_char_boundary(MOST_BYTES)).unwrap_or_default();

@@ -6,8 +6,10 @@
 //! A vector is its steps times its scale. Where an embedder from outside made them, each chunk has a key too: the hash of the
 //! text that was embedded, zeros as long as it was not. Numbers are little-endian.
 
-/// What the file begins with; the last byte is the format's version.
-const MAGIC: &[u8; 8] = b"DISTIQV\x01";
+use crate::sealed::{self, Magic};
+
+/// What the file begins with.
+const MAGIC: &Magic = b"DISTIQV\x01";
 /// Longest vector.
 pub(super) const MAX_DIMENSIONS: usize = 8192;
 
@@ -36,8 +38,7 @@ impl Rows {
     }
 
     pub fn bytes(&self) -> Vec<u8> {
-        let mut bytes = MAGIC.to_vec();
-        bytes.extend([0; 4]);
+        let mut bytes = sealed::begin(MAGIC);
         bytes.extend(self.model);
         bytes.extend(self.len().to_le_bytes());
         bytes.extend(u32::try_from(self.keys.len()).unwrap_or(u32::MAX).to_le_bytes());
@@ -45,21 +46,13 @@ impl Rows {
         bytes.extend(self.scales.iter().flat_map(|scale| scale.to_le_bytes()));
         bytes.extend(self.steps.iter().map(|step| step.cast_unsigned()));
         bytes.extend(self.keys.iter().flatten());
-        let checksum = bytes.get(MAGIC.len() + 4..).map_or(0, crc32fast::hash);
-        if let Some(place) = bytes.get_mut(MAGIC.len()..MAGIC.len() + 4) {
-            place.copy_from_slice(&checksum.to_le_bytes());
-        }
+        sealed::seal(&mut bytes);
         bytes
     }
 
     /// Reads a file; `None` where it is not what was written.
     pub fn read(bytes: &[u8]) -> Option<Self> {
-        let rest = bytes.strip_prefix(MAGIC)?;
-        let (checksum, rest) = rest.split_first_chunk::<4>()?;
-        if crc32fast::hash(rest) != u32::from_le_bytes(*checksum) {
-            return None;
-        }
-        let (model, rest) = rest.split_first_chunk::<16>()?;
+        let (model, rest) = sealed::unseal(bytes, MAGIC)?.split_first_chunk::<16>()?;
         let (count, rest) = rest.split_first_chunk::<4>()?;
         let (keys, rest) = rest.split_first_chunk::<4>()?;
         let (dimensions, rest) = rest.split_first_chunk::<4>()?;

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use distiq_base::paths::file_name;
 use serde_json::Value;
 
 use super::{Paths, folder, join};
@@ -71,7 +72,7 @@ impl Configs {
         let mut configs = Self::default();
         let mut read: BTreeMap<&str, Value> = BTreeMap::new();
         for (path, text) in manifests {
-            let name = path.rsplit('/').next().unwrap_or(path);
+            let name = file_name(path);
             let Ok(json) = serde_json::from_str::<Value>(&without_comments(text)) else {
                 continue;
             };
@@ -92,7 +93,7 @@ impl Configs {
             }
         }
         for path in read.keys().filter(|path| path.ends_with("config.json")) {
-            let name = path.rsplit('/').next().unwrap_or(path);
+            let name = file_name(path);
             if matches!(name, "tsconfig.json" | "jsconfig.json") {
                 configs.add_options(path, &read);
             }

@@ -2,42 +2,9 @@
 
 use distiq_lang::{Language, Role, Told};
 
+use super::super::library::{PRELUDE, passes_through};
 use super::super::{File, Owner, SymbolId, is_class, is_function, offset};
-use super::values::passes_through;
 use super::{Resolver, Spot, Thing, is_script};
-
-/// Names that are in scope in each file of Rust and may lead a path.
-const PRELUDE: [&str; 29] = [
-    "AsMut",
-    "AsRef",
-    "Box",
-    "Clone",
-    "Copy",
-    "Default",
-    "DoubleEndedIterator",
-    "Drop",
-    "Eq",
-    "ExactSizeIterator",
-    "Extend",
-    "Fn",
-    "FnMut",
-    "FnOnce",
-    "From",
-    "FromIterator",
-    "Into",
-    "IntoIterator",
-    "Iterator",
-    "Option",
-    "Ord",
-    "PartialEq",
-    "PartialOrd",
-    "Result",
-    "String",
-    "ToOwned",
-    "ToString",
-    "TryFrom",
-    "Vec",
-];
 
 /// Tells whether a name that nothing in a file of Rust tells of, before a `::`, is of another crate: a crate's own name,
 /// or what the standard library brings into every file. A type may be made by a macro.
@@ -187,8 +154,7 @@ impl<'g> Resolver<'g> {
                     found.extend(self.key_of(spot.file, *number, name));
                 }
                 Thing::Told(spot, Told::Type(at, arguments)) => {
-                    let own = self.graph.files.get(spot.file as usize);
-                    let own = own.and_then(|of| of.name(*at as usize)).unwrap_or("");
+                    let own = self.name_at(spot.file, *at);
                     if let Some(first) = arguments.first().filter(|_| passes_through(own)) {
                         let inner = self.told(*spot, first, depth + 1);
                         let inner = self.settled_all(inner, depth + 1);
@@ -243,8 +209,7 @@ impl<'g> Resolver<'g> {
     fn of_others(&self, id: SymbolId, name: &str) -> Option<Thing<'g>> {
         self.graph.family_above(id).into_iter().find_map(|class| {
             let symbol = self.graph.symbol(class).filter(|symbol| symbol.kind == "class")?;
-            let file = self.graph.files.get(symbol.file as usize)?;
-            let told = file.facts.told(symbol.unit?)?;
+            let told = self.graph.told_of(symbol)?;
             let spot = Spot { file: symbol.file, mention: symbol.mention };
             let is_told = matches!(told, Told::Type(_, arguments) if !arguments.is_empty());
             is_told.then(|| Thing::Of(Thing::Told(spot, told).into(), name.to_owned()))
@@ -278,11 +243,8 @@ impl<'g> Resolver<'g> {
         let Some(symbol) = self.graph.symbol(id).filter(|symbol| symbol.kind == "type") else {
             return Vec::new();
         };
-        let told = symbol.unit.and_then(|unit| {
-            let file = self.graph.files.get(symbol.file as usize)?;
-            file.facts.told(unit)
-        });
-        let Some(told) = told.filter(|_| self.step(depth)) else { return Vec::new() };
+        let told = self.graph.told_of(symbol).filter(|_| self.step(depth));
+        let Some(told) = told else { return Vec::new() };
         let spot = Spot { file: symbol.file, mention: symbol.mention };
         self.told(spot, told, depth + 1)
     }
@@ -294,10 +256,7 @@ impl<'g> Resolver<'g> {
     /// Tells whether all that a class inherits is of the project.
     fn is_whole(&self, id: SymbolId) -> bool {
         self.graph.family_above(id).iter().all(|class| {
-            let unit = self.graph.symbol(*class).and_then(|symbol| {
-                let file = self.graph.files.get(symbol.file as usize)?;
-                file.facts.units.get(symbol.unit? as usize)
-            });
+            let unit = self.graph.symbol(*class).and_then(|symbol| self.graph.unit_of(symbol));
             let known = self.graph.bases.get(class).map_or(0, Vec::len);
             unit.is_none_or(|unit| unit.bases.len() <= known)
         })

@@ -25,9 +25,7 @@ impl<'g> Resolver<'g> {
         let Some(import) = of.facts.imports.get(at) else { return Vec::new() };
         let files = self.graph.files_of_import(of, at).unwrap_or_default();
         let path = match of.language {
-            Some(Language::Python) => {
-                self.graph.paths.python_name(&of.path, &import.from).unwrap_or_default()
-            }
+            Some(Language::Python) => self.dotted(of, &import.from),
             _ => import.from.to_string(),
         };
         let Some(name) = place.and_then(|place| import.names.get(place)).map(|(name, _)| name)
@@ -173,12 +171,12 @@ impl<'g> Resolver<'g> {
                 found.extend(symbols.iter().take(MAX_MEANT).map(|id| Thing::Symbol(*id)));
                 continue;
             }
-            if name == "default" {
-                found.extend(self.default_of(file).map(Thing::Symbol));
-            }
-            if name == WHOLE {
-                found.extend(self.whole_of(file).map(Thing::Symbol));
-            }
+            let head = match name {
+                "default" => Some("export default"),
+                WHOLE => Some("module.exports ="),
+                _ => None,
+            };
+            found.extend(head.and_then(|head| self.headed(file, head)).map(Thing::Symbol));
             for (at, place) in file.imported(name) {
                 found.extend(self.through_import(*number, at, place, depth + 1));
             }
@@ -213,14 +211,7 @@ impl<'g> Resolver<'g> {
                 let inner = self.graph.files_of_import(file, at);
                 let inner = inner.filter(|inner| passes && !inner.contains(number));
                 if let Some(inner) = inner {
-                    let from = match file.language {
-                        Some(Language::Python) => self
-                            .graph
-                            .paths
-                            .python_name(&file.path, &import.from)
-                            .unwrap_or_default(),
-                        _ => String::new(),
-                    };
+                    let from = self.dotted(file, &import.from);
                     let found = self.in_modules(inner, &from, name, depth + 1);
                     if !found.is_empty() {
                         return found;
@@ -231,14 +222,21 @@ impl<'g> Resolver<'g> {
         Vec::new()
     }
 
-    /// Returns what a file of JavaScript is as a whole, where that stands in its `module.exports = …`.
-    fn whole_of(&self, file: &File) -> Option<SymbolId> {
+    /// Returns what stands behind a file's own `export default` or `module.exports =`, which its head begins with.
+    fn headed(&self, file: &File, head: &str) -> Option<SymbolId> {
         let last = offset(file.facts.units.len());
         (file.first..file.first + last).find(|id| {
-            self.graph.symbol(*id).is_some_and(|symbol| {
-                symbol.parent.is_none() && symbol.signature.starts_with("module.exports =")
-            })
+            self.graph
+                .symbol(*id)
+                .is_some_and(|symbol| symbol.parent.is_none() && symbol.signature.starts_with(head))
         })
+    }
+
+    /// Returns the dotted name of the module that an import of Python takes from; empty in other languages.
+    pub(super) fn dotted(&self, of: &File, from: &str) -> String {
+        let is_python = of.language == Some(Language::Python);
+        let name = is_python.then(|| self.graph.paths.python_name(&of.path, from));
+        name.flatten().unwrap_or_default()
     }
 
     /// Returns the value that a module of JavaScript is, where it is one; else the module.
@@ -268,16 +266,6 @@ impl<'g> Resolver<'g> {
         modules.flat_map(|thing| self.whole(thing)).any(|thing| match thing {
             Thing::Symbol(id) => group.contains(&self.graph.defined(id)),
             _ => false,
-        })
-    }
-
-    /// Returns what a file of JavaScript exports as its default.
-    fn default_of(&self, file: &File) -> Option<SymbolId> {
-        let last = offset(file.facts.units.len());
-        (file.first..file.first + last).find(|id| {
-            self.graph.symbol(*id).is_some_and(|symbol| {
-                symbol.parent.is_none() && symbol.signature.starts_with("export default")
-            })
         })
     }
 }

@@ -57,12 +57,7 @@ impl<'g> Resolver<'g> {
             if import.is_reexport && is_script(of.language) {
                 continue;
             }
-            let path = match of.language {
-                Some(Language::Python) => {
-                    self.graph.paths.python_name(&of.path, &import.from).unwrap_or_default()
-                }
-                _ => String::new(),
-            };
+            let path = self.dotted(of, &import.from);
             let classes = Some(&import.from).filter(|_| is_packaged(of.language));
             let classes = classes.and_then(|from| self.classes_behind(files, from, None));
             if let Some(classes) = classes {

@@ -88,11 +88,8 @@ impl<'g> Resolver<'g> {
         let is_deref = |target: &SymbolId| {
             let block =
                 self.graph.symbol(*target).and_then(|target| self.graph.symbol(target.parent?));
-            block.is_some_and(|block| {
-                let file = self.graph.files.get(block.file as usize);
-                let unit = block.unit.and_then(|unit| file?.facts.units.get(unit as usize));
-                unit.is_some_and(|unit| unit.bases.iter().any(|base| base.ends_with("Deref")))
-            })
+            let unit = block.and_then(|block| self.graph.unit_of(block));
+            unit.is_some_and(|unit| unit.bases.iter().any(|base| base.ends_with("Deref")))
         };
         let target = self.graph.own_members(id, "Target").find(is_deref);
         let Some(target) = target.filter(|_| self.step(depth)) else { return Vec::new() };

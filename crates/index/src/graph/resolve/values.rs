@@ -4,140 +4,9 @@ use std::rc::Rc;
 
 use distiq_lang::{Language, Told};
 
+use super::super::library::{GIVES_INNER, GIVES_SAME};
 use super::super::{SymbolId, hints, is_class, is_function};
 use super::{MAX_THINGS, Resolver, Spot, Thing, dedup};
-
-/// Types that have the members of what is in them.
-const WRAPPERS: [&str; 35] = [
-    "Optional",
-    "Option",
-    "Box",
-    "Arc",
-    "Rc",
-    "Ref",
-    "RefMut",
-    "Cow",
-    "Promise",
-    "PromiseLike",
-    "Awaitable",
-    "Awaited",
-    "Annotated",
-    "ClassVar",
-    "Final",
-    "Type",
-    "type",
-    "Readonly",
-    "Required",
-    "Partial",
-    "Pick",
-    "Omit",
-    "NonNullable",
-    "Exclude",
-    "Extract",
-    "NoInfer",
-    "InstanceType",
-    "unique_ptr",
-    "shared_ptr",
-    "Result",
-    "MutexGuard",
-    "Pin",
-    "NonNull",
-    "LazyLock",
-    "OnceLock",
-];
-
-/// Tells whether a type of others has the members of what is in it.
-pub(super) fn passes_through(name: &str) -> bool {
-    WRAPPERS.contains(&name)
-}
-
-/// Functions of lists, options and the like that give what is inside.
-const GIVES_INNER: [&str; 40] = [
-    "get",
-    "get_mut",
-    "find",
-    "findLast",
-    "pop",
-    "shift",
-    "at",
-    "next",
-    "unwrap",
-    "expect",
-    "unwrap_or",
-    "unwrap_or_else",
-    "unwrap_or_default",
-    "first",
-    "last",
-    "first_mut",
-    "last_mut",
-    "peek",
-    "remove",
-    "poll",
-    "value",
-    "orElse",
-    "orElseThrow",
-    "lock",
-    "read",
-    "write",
-    "borrow",
-    "borrow_mut",
-    "get_or_insert_with",
-    "insert",
-    "load",
-    "as_deref",
-    "min",
-    "max",
-    "nth",
-    "popitem",
-    "setdefault",
-    "getOrDefault",
-    "pop_front",
-    "pop_back",
-];
-
-/// Those that give such again.
-const GIVES_SAME: [&str; 40] = [
-    "filter",
-    "slice",
-    "concat",
-    "reverse",
-    "sort",
-    "sorted",
-    "values",
-    "iter",
-    "iter_mut",
-    "into_iter",
-    "clone",
-    "to_owned",
-    "as_ref",
-    "as_mut",
-    "copied",
-    "cloned",
-    "by_ref",
-    "rev",
-    "skip",
-    "take",
-    "chain",
-    "peekable",
-    "then",
-    "catch",
-    "finally",
-    "copy",
-    "to_vec",
-    "drain",
-    "stream",
-    "toArray",
-    "splice",
-    "skip_while",
-    "take_while",
-    "inspect",
-    "ok",
-    "ok_or",
-    "ok_or_else",
-    "map_err",
-    "or_else",
-    "as_slice",
-];
 
 impl<'g> Resolver<'g> {
     /// Returns what is told of a mention.
@@ -383,8 +252,7 @@ impl<'g> Resolver<'g> {
             }
             Thing::Told(spot, Told::Function(_, returns)) => self.told(*spot, returns, depth + 1),
             Thing::Told(spot, Told::Type(at, arguments)) => {
-                let own = self.graph.files.get(spot.file as usize);
-                let own = own.and_then(|of| of.name(*at as usize)).unwrap_or("");
+                let own = self.name_at(spot.file, *at);
                 let returns = arguments.last().filter(|_| own == "Callable");
                 returns.map(|of| self.told(*spot, of, depth + 1)).unwrap_or_default()
             }
@@ -415,10 +283,8 @@ impl<'g> Resolver<'g> {
         let Some(symbol) = self.graph.symbol(id).filter(|_| self.step(depth)) else {
             return Vec::new();
         };
-        let file = self.graph.files.get(symbol.file as usize);
-        let told = file.and_then(|file| file.facts.told(symbol.unit?));
         let spot = Spot { file: symbol.file, mention: symbol.mention };
-        if let Some(Told::Function(_, returns)) = told {
+        if let Some(Told::Function(_, returns)) = self.graph.told_of(symbol) {
             return self.told(spot, returns, depth + 1);
         }
         let Some(of) = hints::return_type(&symbol.signature, &symbol.name) else {
@@ -442,8 +308,7 @@ impl<'g> Resolver<'g> {
                 all.iter().flat_map(|of| self.told(*spot, of, depth + 1)).take(MAX_THINGS).collect()
             }
             Thing::Told(spot, Told::Type(at, arguments)) => {
-                let own = self.graph.files.get(spot.file as usize);
-                let own = own.and_then(|of| of.name(*at as usize)).unwrap_or("");
+                let own = self.name_at(spot.file, *at);
                 let inner = if own == "Result" { arguments.first() } else { arguments.last() };
                 let found = inner.map(|of| self.told(*spot, of, depth + 1)).unwrap_or_default();
                 if matches!(own, "Promise" | "Readonly" | "Arc" | "Box" | "Rc" | "Partial") {
@@ -484,8 +349,7 @@ impl<'g> Resolver<'g> {
     /// Returns what comes of awaiting something settled, or of taking its error away.
     fn awaited(&self, thing: &Thing<'g>, depth: u8) -> Vec<Thing<'g>> {
         if let Thing::Told(spot, Told::Type(at, arguments)) = thing {
-            let own = self.graph.files.get(spot.file as usize);
-            let own = own.and_then(|of| of.name(*at as usize)).unwrap_or("");
+            let own = self.name_at(spot.file, *at);
             let inner = match own {
                 "Coroutine" | "Generator" => arguments.last(),
                 "Promise" | "PromiseLike" | "Awaitable" | "Future" | "Task" | "Option"
@@ -560,9 +424,7 @@ impl<'g> Resolver<'g> {
         let mut found = Vec::new();
         for id in overloads.into_iter().take(MAX_THINGS) {
             let Some(symbol) = self.graph.symbol(id) else { continue };
-            let file = self.graph.files.get(symbol.file as usize);
-            let told = file.and_then(|file| file.facts.told(symbol.unit?));
-            if let Some(Told::Function(takes, _)) = told
+            if let Some(Told::Function(takes, _)) = self.graph.told_of(symbol)
                 && let Some(of) = takes.get(place)
             {
                 let spot = Spot { file: symbol.file, mention: symbol.mention };

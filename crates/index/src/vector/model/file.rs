@@ -2,12 +2,11 @@
 
 use super::Model;
 use crate::chunk::FIELDS;
+use crate::sealed::{self, Magic};
 use crate::vector::rows::{MAX_DIMENSIONS, floats};
 
-/// What the file begins with; the last byte is the format's version.
-const MAGIC: &[u8; 8] = b"DISTIQM\x01";
-/// Magic and checksum.
-const HEAD: usize = 12;
+/// What the file begins with.
+const MAGIC: &Magic = b"DISTIQM\x01";
 
 impl Model {
     /// Sets the id by what the model holds.
@@ -17,8 +16,7 @@ impl Model {
 
     pub fn bytes(&self) -> Vec<u8> {
         let length = |length: usize| u32::try_from(length).unwrap_or(u32::MAX).to_le_bytes();
-        let mut bytes = MAGIC.to_vec();
-        bytes.extend([0; 4]);
+        let mut bytes = sealed::begin(MAGIC);
         bytes.extend(self.chunks.to_le_bytes());
         bytes.extend(length(self.len()));
         bytes.extend(length(self.dimensions));
@@ -28,21 +26,13 @@ impl Model {
         bytes.extend(self.ends.iter().flat_map(|end| end.to_le_bytes()));
         bytes.extend(self.steps.iter().map(|step| step.cast_unsigned()));
         bytes.extend(self.texts.as_bytes());
-        let checksum = bytes.get(HEAD..).map_or(0, crc32fast::hash);
-        if let Some(place) = bytes.get_mut(MAGIC.len()..HEAD) {
-            place.copy_from_slice(&checksum.to_le_bytes());
-        }
+        sealed::seal(&mut bytes);
         bytes
     }
 
     /// Reads a file; `None` where it is not what was written.
     pub fn read(bytes: &[u8]) -> Option<Self> {
-        let rest = bytes.strip_prefix(MAGIC)?;
-        let (checksum, rest) = rest.split_first_chunk::<4>()?;
-        if crc32fast::hash(rest) != u32::from_le_bytes(*checksum) {
-            return None;
-        }
-        let (chunks, rest) = rest.split_first_chunk::<8>()?;
+        let (chunks, rest) = sealed::unseal(bytes, MAGIC)?.split_first_chunk::<8>()?;
         let (count, rest) = rest.split_first_chunk::<4>()?;
         let (dimensions, rest) = rest.split_first_chunk::<4>()?;
         let count = usize::try_from(u32::from_le_bytes(*count)).ok()?;

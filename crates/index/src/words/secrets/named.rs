@@ -1,5 +1,7 @@
 //! Values that stand behind names of secrets: `db_password: …`, `AWS_SECRET_ACCESS_KEY = "…"`.
 
+use distiq_base::paths::file_name;
+
 use super::random::{self, Kind};
 use super::{is_slug, run};
 
@@ -130,7 +132,7 @@ const BARE: &[&str] = &[
 
 /// Tells by its path whether a file's values may stand without quotes.
 pub(super) fn has_bare_values(path: &str) -> bool {
-    let name = path.rsplit('/').next().unwrap_or(path);
+    let name = file_name(path);
     let ending = name.rsplit('.').next().unwrap_or_default();
     BARE.iter().any(|known| ending.eq_ignore_ascii_case(known)) || name.starts_with(".env")
 }
