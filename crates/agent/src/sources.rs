@@ -83,7 +83,7 @@ pub fn passages(
     for hit in snapshot.search(query)? {
         let (from, to) = match extent {
             Extent::Passages => {
-                (hit.start_line, hit.end_line.min(hit.start_line + PASSAGE_LINES - 1))
+                (hit.start_line, hit.end_line.min(hit.start_line.saturating_add(PASSAGE_LINES - 1)))
             }
             Extent::Files => (1, u32::MAX),
         };

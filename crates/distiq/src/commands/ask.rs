@@ -6,6 +6,7 @@ mod model;
 use distiq_agent::sources::{self, Citation, Extent, Passage};
 use distiq_base::paths::one_line;
 use distiq_base::{ErrorKind, Money};
+use distiq_index::search::MAX_QUERY;
 use distiq_index::{Mode, Query};
 use jiff::Timestamp;
 use serde::Serialize;
@@ -17,8 +18,6 @@ use crate::failure::Failure;
 use crate::world::{Flag, World};
 use crate::{output, providers, terminal};
 
-/// Longest question.
-const MAX_QUESTION_BYTES: usize = 64 * 1024;
 /// Tokens of sources where nobody says how many.
 const CONTEXT_TOKENS: usize = 6_000;
 /// Most tokens of sources.
@@ -151,7 +150,7 @@ pub fn run(global: &Global, args: Args) -> Result<(), Failure> {
 
 fn check(args: &Args, question: &str) -> Result<(), Failure> {
     let wrong = |message: &str| Err(Failure::new(ErrorKind::Usage, message));
-    if question.len() > MAX_QUESTION_BYTES {
+    if question.len() > MAX_QUERY {
         return wrong("The question is longer than 64 KB");
     }
     if args.context == 0 || args.context > MAX_CONTEXT_TOKENS {

@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use distiq_base::{CountTokens, ErrorKind};
 use distiq_context::{Context, Request, Shape, build};
+use distiq_index::search::MAX_QUERY;
 use distiq_index::{IndexError, Snapshot};
 use distiq_ml::Tokenizer;
 use serde_json::{Value, json};
@@ -15,8 +16,6 @@ use crate::numbers::up_to_telling;
 use crate::world::World;
 use crate::{open_files, output, rows, terminal};
 
-/// Longest request.
-const MAX_REQUEST_BYTES: usize = 64 * 1024;
 /// Most tokens that are packed.
 const MAX_TOKENS: u64 = 200_000;
 
@@ -78,7 +77,7 @@ impl Args {
 /// Packs what a request needs to see.
 pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
     let text = args.request.join(" ");
-    if text.len() > MAX_REQUEST_BYTES {
+    if text.len() > MAX_QUERY {
         return Err(Failure::new(ErrorKind::Usage, "The request is longer than 64 KB")
             .with_hint("Ask with its most telling part"));
     }
@@ -123,7 +122,7 @@ fn answer_rows(world: &World, args: &Args, refresh: Refresh) -> Result<(), Failu
         Ok(rows::answer("{\"id\": …, \"request\": \"…\"}", |row| {
             // Rows that were made for `search` are understood too.
             let text = row.text("request").or_else(|error| row.text("query").map_err(|_| error))?;
-            if text.len() > MAX_REQUEST_BYTES {
+            if text.len() > MAX_QUERY {
                 return Err("`request` is longer than 64 KB".to_owned());
             }
             let open = [open_files::of_row(world, row)?, named.clone()].concat();

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use distiq_base::ErrorKind;
 use distiq_base::paths::one_line;
-use distiq_index::search::MAX_HITS;
+use distiq_index::search::{MAX_HITS, MAX_QUERY};
 use distiq_index::{Hit, IndexError, Mode, Query, Snapshot, Tests, Vectors};
 use serde_json::{Value, json};
 
@@ -15,8 +15,6 @@ use crate::numbers::up_to;
 use crate::world::World;
 use crate::{open_files, output, rows, terminal};
 
-/// Longest query.
-const MAX_QUERY_BYTES: usize = 64 * 1024;
 /// Hits of each row of `--jsonl`.
 const HITS_A_ROW: usize = MAX_HITS;
 /// Hits that are shown where nobody says how many.
@@ -112,7 +110,7 @@ impl Args {
 /// Finds code and documents.
 pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
     let text = args.query.join(" ");
-    if text.len() > MAX_QUERY_BYTES {
+    if text.len() > MAX_QUERY {
         return Err(Failure::new(ErrorKind::Usage, "The query is longer than 64 KB")
             .with_hint("Search for its most telling part"));
     }
@@ -176,7 +174,7 @@ fn answer_rows(world: &World, args: &Args, refresh: Refresh) -> Result<(), Failu
         let mut asked = code_index::Asked::new(world, index, snapshot, refresh);
         Ok(rows::answer("{\"id\": …, \"query\": \"…\"}", |row| {
             let text = row.text("query")?;
-            if text.len() > MAX_QUERY_BYTES {
+            if text.len() > MAX_QUERY {
                 return Err("`query` is longer than 64 KB".to_owned());
             }
             let open = [open_files::of_row(world, row)?, named.clone()].concat();

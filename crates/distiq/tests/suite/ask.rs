@@ -102,6 +102,21 @@ fn the_questions_of_a_project_are_removed_and_no_others() {
 }
 
 #[test]
+fn the_older_half_of_long_kept_questions_is_shown_too() {
+    let desk = Desk::saying("It is split [src/http.py:1-3].");
+    let kept = desk.place.home().join("data/questions.jsonl");
+    assert_eq!(desk.ask(&["cookies of a header"]).code, 0);
+    let mut older = std::fs::read(&kept).unwrap();
+    older.extend(b"\xff\n");
+    std::fs::write(kept.with_extension("old.jsonl"), older).unwrap();
+    std::fs::remove_file(&kept).unwrap();
+    assert_eq!(desk.ask(&["when does a session end"]).code, 0);
+    let history = desk.ask(&["--history"]);
+    let at = |question| history.out.find(question).unwrap();
+    assert!(at("cookies of a header") < at("when does a session end"), "{}", history.err);
+}
+
+#[test]
 fn documents_are_sources_too() {
     let desk = Desk::saying("After twenty minutes [docs/guide.md:5].");
     let ran = desk.ask(&["--json", "--no-save", "when does a session end"]);

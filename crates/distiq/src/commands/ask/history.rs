@@ -5,7 +5,7 @@ use std::io::{self, BufRead, BufReader, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use distiq_base::{ErrorKind, atomic};
+use distiq_base::atomic;
 use serde_json::{Value, json};
 
 use crate::failure::Failure;
@@ -39,35 +39,47 @@ pub fn keep(world: &World, answered: &Value) {
 /// Shows what was asked in this project.
 pub fn show(world: &World, is_json: bool) -> Result<(), Failure> {
     let path = world.home.questions();
-    if !path.exists() {
-        tell_none(is_json);
-        return Ok(());
-    }
-    let mut shown = 0;
-    let file = fs::File::open(&path)
-        .map_err(|error| Failure::io(format!("Cannot read {}", path.display()), &error))?;
     let root = world.root.display().to_string();
-    for line in BufReader::new(file).lines() {
-        let line = line.map_err(|error| {
-            Failure::new(ErrorKind::User, format!("Cannot read {}: {error}", path.display()))
-        })?;
-        // A line that a full disk cut is no reason to show none.
-        let Ok(row) = serde_json::from_str::<Value>(&line) else { continue };
-        let text = |name: &str| row.get(name).and_then(Value::as_str).unwrap_or_default();
-        if text("root") != root {
-            continue;
-        }
-        shown += 1;
-        if is_json {
-            output::json_line(&row);
-        } else {
-            output::text(&format!("{}  {}\n\n{}\n", text("at"), text("question"), text("answer")));
+    let mut shown = 0;
+    for path in [older(&path), path] {
+        let failed =
+            |error: io::Error| Failure::io(format!("Cannot read {}", path.display()), &error);
+        for row in rows(&path).map_err(failed)? {
+            let Some((_, row)) = row.map_err(failed)? else { continue };
+            let text = |name: &str| row.get(name).and_then(Value::as_str).unwrap_or_default();
+            if text("root") != root {
+                continue;
+            }
+            shown += 1;
+            if is_json {
+                output::json_line(&row);
+            } else {
+                let (at, question, answer) = (text("at"), text("question"), text("answer"));
+                output::text(&format!("{at}  {question}\n\n{answer}\n"));
+            }
         }
     }
     if shown == 0 {
         tell_none(is_json);
     }
     Ok(())
+}
+
+/// A line of a file of questions, and what it says.
+type Row = (Vec<u8>, Value);
+
+/// Reads a file of questions, where there is one. A line that cannot be read, as of a disk that was full, is `None`: it is no reason
+/// to show none.
+fn rows(path: &Path) -> io::Result<impl Iterator<Item = io::Result<Option<Row>>>> {
+    let file = match fs::File::open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+        file => Some(file?),
+    };
+    let lines = file.into_iter().flat_map(|file| BufReader::new(file).split(b'\n'));
+    Ok(lines.map(|line| {
+        let line = line?;
+        Ok(serde_json::from_slice(&line).ok().map(|row| (line, row)))
+    }))
 }
 
 /// Removes what was asked in this project; what is kept of others stays.
@@ -91,16 +103,13 @@ fn older(path: &Path) -> PathBuf {
 /// Writes a file of questions without those of a project, and returns how many they were. Nothing is kept of a line that cannot be
 /// read, since nobody knows whose it is.
 fn without(path: &Path, root: &str) -> Result<usize, Failure> {
-    let failed = |error: &io::Error| Failure::io(format!("Cannot clear {}", path.display()), error);
-    let file = match fs::File::open(path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
-        Err(error) => return Err(failed(&error)),
-    };
+    let failed = |error: io::Error| Failure::io(format!("Cannot clear {}", path.display()), &error);
+    if !path.exists() {
+        return Ok(0);
+    }
     let (mut kept, mut removed) = (Vec::new(), 0);
-    for line in BufReader::new(file).split(b'\n') {
-        let line = line.map_err(|error| failed(&error))?;
-        let Ok(row) = serde_json::from_slice::<Value>(&line) else { continue };
+    for row in rows(path).map_err(failed)? {
+        let Some((line, row)) = row.map_err(failed)? else { continue };
         if row.get("root").and_then(Value::as_str) == Some(root) {
             removed += 1;
         } else {
@@ -109,8 +118,8 @@ fn without(path: &Path, root: &str) -> Result<usize, Failure> {
         }
     }
     match kept.is_empty() {
-        true => fs::remove_file(path).map_err(|error| failed(&error))?,
-        false => atomic::write(path, &kept, None).map_err(|error| failed(&error))?,
+        true => fs::remove_file(path).map_err(failed)?,
+        false => atomic::write(path, &kept, None).map_err(failed)?,
     }
     Ok(removed)
 }
