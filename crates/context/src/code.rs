@@ -40,7 +40,7 @@ pub(crate) fn units(
     request: &str,
     snapshot: &Snapshot,
     most: u64,
-    lines: &mut Lines,
+    lines: &mut Lines<'_>,
     pack: &mut Pack<'_>,
 ) -> Result<(), IndexError> {
     let mut chosen = choose(found, &NamedFiles::of(request), most, lines, pack);
@@ -82,7 +82,7 @@ fn again(
     found: &Retrieved,
     filler: Chosen,
     most: u64,
-    lines: &mut Lines,
+    lines: &mut Lines<'_>,
     pack: &Pack<'_>,
 ) -> Option<Chosen> {
     let hit = found.hits.get(filler.place)?;
@@ -108,7 +108,7 @@ fn choose(
     found: &Retrieved,
     files: &NamedFiles,
     most: u64,
-    lines: &mut Lines,
+    lines: &mut Lines<'_>,
     pack: &Pack<'_>,
 ) -> Vec<Chosen> {
     let whole = most.saturating_sub(pack.used());
@@ -150,7 +150,7 @@ fn choose(
 }
 
 /// Gives room to what the request names lines of, in its order: units whole, of longer ones the lines around those.
-fn named(found: &Retrieved, most: u64, lines: &mut Lines, pack: &Pack<'_>) -> Vec<Chosen> {
+fn named(found: &Retrieved, most: u64, lines: &mut Lines<'_>, pack: &Pack<'_>) -> Vec<Chosen> {
     let whole = most.saturating_sub(pack.used());
     let count = u64::try_from(found.named.len()).unwrap_or(u64::MAX);
     let bound = (whole / count.max(SHARE)).max(LEAST);
@@ -227,7 +227,7 @@ fn clear_of(chosen: &[Chosen], hit: &Hit, at: usize, count: usize) -> Range<usiz
 
 /// Returns the places of the hits in the order in which room is given to them: documents, blocks and tests behind all units, but
 /// where they are the best hit; the best of those whose file the request names before them.
-fn order(found: &Retrieved, files: &NamedFiles, lines: &mut Lines) -> Vec<usize> {
+fn order(found: &Retrieved, files: &NamedFiles, lines: &mut Lines<'_>) -> Vec<usize> {
     let mut places: Vec<usize> = (0..found.hits.len()).collect();
     let hit = |place: &usize| found.hits.get(*place);
     if found.is_change {
@@ -241,7 +241,7 @@ fn order(found: &Retrieved, files: &NamedFiles, lines: &mut Lines) -> Vec<usize>
         places.sort_by_key(|place| (!first.contains(place), *place));
         return places;
     }
-    let weight = |place: &usize, lines: &mut Lines| {
+    let weight = |place: &usize, lines: &mut Lines<'_>| {
         let unit = hit(place).and_then(|hit| lines.get(&hit.path, hit.start_line, hit.end_line));
         let bytes: usize = unit.map_or(0, |unit| unit.iter().map(|line| line.len() + 1).sum());
         // A unit's head line weighs too.

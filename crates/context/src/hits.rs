@@ -30,7 +30,7 @@ pub(crate) fn shortlist(
     found: &Retrieved,
     request: &str,
     most: u64,
-    lines: &mut Lines,
+    lines: &mut Lines<'_>,
     pack: &mut Pack<'_>,
 ) {
     if most == 0 {
@@ -128,7 +128,7 @@ fn add_path(path: &str, reason: &str, most: u64, pack: &mut Pack<'_>) -> bool {
 }
 
 /// Returns a hit with lines of it; the head of a block is the first of its own lines.
-fn item(hit: &Hit, shown: &[(u32, String)], chars: usize, lines: &mut Lines) -> Item {
+fn item(hit: &Hit, shown: &[(u32, String)], chars: usize, lines: &mut Lines<'_>) -> Item {
     let head = match hit.signature.as_str() {
         "" => first_line(hit, chars, lines).unwrap_or_default(),
         signature => cut(signature, chars),
@@ -155,7 +155,7 @@ fn item(hit: &Hit, shown: &[(u32, String)], chars: usize, lines: &mut Lines) -> 
 }
 
 /// Returns the lines of a hit that the request names.
-fn of_named(hit: &Hit, named: &[u32], lines: &mut Lines) -> Vec<(u32, String)> {
+fn of_named(hit: &Hit, named: &[u32], lines: &mut Lines<'_>) -> Vec<(u32, String)> {
     let mut shown = Vec::new();
     for number in named {
         for line in lines.get(&hit.path, *number, *number).unwrap_or_default() {
@@ -165,7 +165,7 @@ fn of_named(hit: &Hit, named: &[u32], lines: &mut Lines) -> Vec<(u32, String)> {
     shown
 }
 
-fn first_line(hit: &Hit, chars: usize, lines: &mut Lines) -> Option<String> {
+fn first_line(hit: &Hit, chars: usize, lines: &mut Lines<'_>) -> Option<String> {
     let lines = lines.get(&hit.path, hit.start_line, hit.end_line)?;
     lines
         .iter()
@@ -176,7 +176,7 @@ fn first_line(hit: &Hit, chars: usize, lines: &mut Lines) -> Option<String> {
 }
 
 /// Returns the line behind the head that holds most of the request's terms.
-fn telling(hit: &Hit, terms: &HashSet<String>, lines: &mut Lines) -> Option<(u32, String)> {
+fn telling(hit: &Hit, terms: &HashSet<String>, lines: &mut Lines<'_>) -> Option<(u32, String)> {
     let analyzer = Analyzer::default();
     let mut best: Option<(usize, u32, &str)> = None;
     let from = hit.start_line.checked_add(1)?;

@@ -116,7 +116,7 @@ pub fn build(
     counter: &dyn CountTokens,
 ) -> Result<Context, IndexError> {
     let found = snapshot.retrieve(request.text, request.open)?;
-    let mut lines = lines::Lines::new(snapshot.root());
+    let mut lines = lines::Lines::new(snapshot);
     let mut pack = Pack::new(counter);
     let for_hits = match request.shape {
         Shape::Hits => request.tokens,
