@@ -1,6 +1,6 @@
 //! Finds what a request means: words first, then a small learned ranker over the best of them.
 //!
-//! A first look gives every chunk and every file its BM25F ([`recall`]); the best chunks, the
+//! A first look gives every chunk and every file its BM25F ([`scores`]); the best chunks, the
 //! best chunk of each of the best files and what the request names are looked at again ([`matches`]),
 //! told in numbers ([`features`]) and put in order by boosted trees ([`model`]). What holds its words in quotes ([`phrases`])
 //! and the lines that it names ([`places`]) come before all others.
@@ -23,6 +23,7 @@ mod related;
 mod repeats;
 mod rerank;
 mod russian;
+mod scores;
 mod shelf;
 mod twins;
 mod weights;

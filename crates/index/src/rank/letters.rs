@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::query::Query;
-use super::recall::{Candidate, Scores, best_of_file, lists};
+use super::recall::{Candidate, best_of_file};
+use super::scores::{Scores, lists};
 use super::shelf::Shelf;
 use crate::segment::{Damaged, MENTION, NAME, Postings};
 

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::query::Query;
-use super::recall::{FileWalk, Recall};
+use super::recall::Recall;
+use super::scores::FileWalk;
 use super::shelf::{Shard, Shelf};
 use crate::chunk::FIELDS;
 use crate::segment::{Damaged, Found, Postings};

@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 
-use super::recall::{FileLook, lists};
+use super::recall::FileLook;
+use super::scores::lists;
 use super::shelf::Shelf;
 use crate::search::{belong_together, stem};
 use crate::segment::{Damaged, Postings, STEM};
