@@ -202,6 +202,12 @@ fn with_blanked(mut source: Source, pieces: Vec<Piece>, code: &str) -> Source {
     source
 }
 
+/// Writes blanks for all of a text but its line ends.
+pub(crate) fn blank(text: &str, code: &mut String) {
+    let kept = |byte: u8| if matches!(byte, b'\n' | b'\r') { char::from(byte) } else { ' ' };
+    code.extend(text.bytes().map(kept));
+}
+
 /// Puts what was found in code that has more lines than its file on the lines of the file.
 fn put_on_lines(source: &mut Source, text: &str, code: &str) {
     let ends = |text: &str| text.bytes().filter(|byte| *byte == b'\n').count();

@@ -71,7 +71,14 @@ pub(crate) fn defined(node: Node<'_>, text: &str) -> Option<String> {
 }
 
 static RULES: Rules = Rules {
-    places: &[
+    tells: &told::TELLS,
+    opened: |tree, text| branches::opened(Language::C, tree, text),
+    ..C_RULES
+};
+
+/// What C and C++ have in common.
+pub(crate) const C_RULES: Rules = Rules {
+    shared_places: &[
         ("function_declarator.declarator", Place::Is(Role::Definition)),
         ("parenthesized_declarator", Place::Same),
         ("pointer_declarator.declarator", Place::Same),
@@ -93,13 +100,6 @@ static RULES: Rules = Rules {
         ("field_expression.field", Place::Path),
         ("field_designator", Place::Is(Role::Key)),
     ],
-    tells: &told::TELLS,
-    opened: |tree, text| branches::opened(Language::C, tree, text),
-    ..C_RULES
-};
-
-/// What C and C++ have in common.
-pub(crate) const C_RULES: Rules = Rules {
     names: &[
         ("identifier", Role::Plain),
         ("type_identifier", Role::Type),

@@ -97,6 +97,15 @@ fn is_function(node: Node<'_>) -> bool {
 
 static RULES: Rules = Rules {
     places: &[
+        ("field_definition.property", Place::Is(Role::Definition)),
+        ("class_heritage", Place::Is(Role::Base)),
+    ],
+    ..JS_RULES
+};
+
+/// What JavaScript and TypeScript have in common.
+pub(crate) const JS_RULES: Rules = Rules {
+    shared_places: &[
         ("function_declaration.name", Place::Is(Role::Definition)),
         ("generator_function_declaration.name", Place::Is(Role::Definition)),
         ("function_expression.name", Place::Is(Role::Local)),
@@ -123,14 +132,7 @@ static RULES: Rules = Rules {
         ("jsx_attribute", Place::Is(Role::Key)),
         ("jsx_opening_element.name", Place::Is(Role::Call)),
         ("jsx_self_closing_element.name", Place::Is(Role::Call)),
-        ("field_definition.property", Place::Is(Role::Definition)),
-        ("class_heritage", Place::Is(Role::Base)),
     ],
-    ..JS_RULES
-};
-
-/// What JavaScript and TypeScript have in common.
-pub(crate) const JS_RULES: Rules = Rules {
     names: &[
         ("identifier", Role::Plain),
         ("property_identifier", Role::Member),

@@ -6,7 +6,7 @@ use std::ops::Range;
 use std::path::Path;
 
 use super::notebook::{Lines, Notebook};
-use super::{Piece, PieceKind, offset};
+use super::{Piece, PieceKind, blank, offset};
 use crate::Language;
 
 /// The code of a file of another format.
@@ -107,12 +107,17 @@ fn notebook(text: &str) -> Option<Inside> {
     Some(inside)
 }
 
-/// Tells whether a string of JSON is a line of the file and of its cell.
+/// Tells whether a string of JSON is a line of the file and of its cell. It looks no further than the blanks around it: a
+/// notebook may be one long line of them.
 fn is_line(text: &str, string: &Range<usize>) -> bool {
-    let before = text.get(..string.start - 1).and_then(|text| text.rsplit('\n').next());
-    let behind = text.get(string.end + 1..).and_then(|text| text.split('\n').next());
-    before.is_some_and(|before| before.trim().is_empty())
-        && behind.is_some_and(|behind| matches!(behind.trim(), "" | ","))
+    let is_blank = |letter: char| letter != '\n' && letter.is_whitespace();
+    let before = text.get(..string.start - 1).map(|text| text.trim_end_matches(is_blank));
+    let behind = text.get(string.end + 1..).map(|text| {
+        let text = text.trim_start_matches(is_blank);
+        text.strip_prefix(',').unwrap_or(text).trim_start_matches(is_blank)
+    });
+    before.is_some_and(|before| before.is_empty() || before.ends_with('\n'))
+        && behind.is_some_and(|behind| behind.is_empty() || behind.starts_with('\n'))
         && own_lines(text, string.clone()).len() <= 1
 }
 
@@ -174,11 +179,6 @@ fn unescape(text: &str, code: &mut String) {
         is_begun |= !letter.is_whitespace();
         rest = rest.get(length..).unwrap_or_default();
     }
-}
-
-/// Writes blanks for all of a text but its line ends.
-fn blank(text: &str, code: &mut String) {
-    code.extend(text.bytes().map(|byte| if byte == b'\n' { '\n' } else { ' ' }));
 }
 
 /// Returns the piece of a line's words; `None` where it has none.
@@ -285,6 +285,16 @@ mod tests {
             "\"    \\\"\\\"\\\"Fits it\\n\",\n    \"    to the frame.\\\"\\\"\\\"\\n\",\n    \"    name = ",
         );
         assert_eq!(shown("a.ipynb", &text).0, ["17-21 fit", "23-25 Model", "24-25 run"]);
+    }
+
+    /// Each string was looked at with its whole line: this took minutes.
+    #[test]
+    fn a_line_of_many_strings_is_read_once() {
+        let strings = "\"a\\n\",".repeat(200_000);
+        let text =
+            format!("{{\"cells\":[{{\"cell_type\":\"code\",\"source\":[{strings}\"b\"]}}]}}");
+        let inside = inside(Path::new("a.ipynb"), &text).unwrap();
+        assert_eq!(inside.code.lines().filter(|line| line.trim() == "a").count(), 200_000);
     }
 
     #[test]

@@ -23,6 +23,8 @@ pub(crate) struct Rules {
     pub(crate) unread: &'static [&'static str],
     /// What a name is in a place: `node.field`, or `node` for all children without a field's rule.
     pub(crate) places: &'static [(&'static str, Place)],
+    /// Such places that it has in common with another language.
+    pub(crate) shared_places: &'static [(&'static str, Place)],
     /// Nodes around an item that belong to it alone: decorators, `export`, the statement.
     pub(crate) wrappers: &'static [&'static str],
     /// Declarations that belong to an item where they hold only one.
@@ -137,6 +139,7 @@ pub(crate) const NO_RULES: Rules = Rules {
     packages: &[],
     unread: &[],
     places: &[],
+    shared_places: &[],
     wrappers: &[],
     single: &[],
     attributes: &[],

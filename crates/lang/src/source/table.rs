@@ -96,7 +96,7 @@ impl Table {
     fn new(spec: &'static Spec, grammar: &tree_sitter::Language) -> Self {
         let rules = spec.rules;
         let mut places: HashMap<&str, Vec<(Option<u16>, Place)>> = HashMap::new();
-        for (at, place) in rules.places {
+        for (at, place) in rules.places.iter().chain(rules.shared_places) {
             let (node, field) = at.split_once('.').map_or((*at, None), |(n, f)| (n, Some(f)));
             let id = field.and_then(|field| grammar.field_id_for_name(field));
             debug_assert!(field.is_none() || id.is_some(), "{}: no field {at}", spec.name);

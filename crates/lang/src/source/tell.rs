@@ -16,7 +16,7 @@ const MAX_DEPTH: u8 = 12;
 /// The most parts of a union, a tuple or a list of parameters.
 const MAX_PARTS: usize = 12;
 /// The most arguments of a call among which one is looked for.
-const MAX_ARGUMENTS: usize = 256;
+const MAX_ARGUMENTS: u32 = 256;
 /// The most nodes of a body that are searched for what it returns, and what is kept of that.
 const MAX_BODY: usize = 2_000;
 const MAX_RETURNS: usize = 4;
@@ -80,10 +80,13 @@ pub(crate) fn argument(teller: &Teller<'_>, node: Node<'_>, _: u8) -> Told {
 
 /// Returns an argument's place in a list; `None` of one so far behind that no function takes it.
 pub(crate) fn place_in(list: Node<'_>, node: Node<'_>) -> Option<u8> {
+    // A list of data has hundreds of thousands, which are not to be counted for each.
+    let end = list.named_child(MAX_ARGUMENTS);
+    if end.is_some_and(|end| end.start_byte() <= node.start_byte()) {
+        return None;
+    }
     let mut walk = list.walk();
-    // A list of data has hundreds of thousands.
-    let arguments = list.named_children(&mut walk).take(MAX_ARGUMENTS);
-    let mut arguments = arguments.filter(|node| !node.is_extra());
+    let mut arguments = list.named_children(&mut walk).filter(|node| !node.is_extra());
     arguments.position(|argument| argument == node).and_then(|at| u8::try_from(at).ok())
 }
 

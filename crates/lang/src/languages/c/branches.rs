@@ -13,7 +13,7 @@ use tree_sitter::Tree;
 use super::marks;
 use crate::Language;
 use crate::parse::parse;
-use crate::source::rules::Opened;
+use crate::source::{self, rules::Opened};
 
 /// The most lines of a branch that are made blank: what is larger holds more than the beginning or end of a block.
 const MAX_LINES: usize = 100;
@@ -85,8 +85,7 @@ pub(crate) fn opened(language: Language, tree: &Tree, text: &str) -> Option<Open
             continue;
         }
         code.push_str(text.get(code.len()..from)?);
-        let kept = |byte: u8| if matches!(byte, b'\n' | b'\r') { char::from(byte) } else { ' ' };
-        code.extend(text.get(from..blank.end)?.bytes().map(kept));
+        source::blank(text.get(from..blank.end)?, &mut code);
     }
     if code.is_empty() {
         return None;

@@ -10,6 +10,7 @@ use tree_sitter::{InputEdit, Node, Tree};
 use super::SPEC;
 use crate::Language;
 use crate::parse::{parse, parse_again};
+use crate::source::blank;
 use crate::source::rules::Opened;
 
 /// How often macros are looked for in what was in macros.
@@ -191,11 +192,6 @@ fn is_items(code: &str) -> bool {
             is_item(kind) || BESIDE.contains(&kind) && (kind != "expression_statement" || call())
         })
         && has_any
-}
-
-/// Writes blanks for all of a text but its line ends.
-fn blank(text: &str, code: &mut String) {
-    code.extend(text.bytes().map(|byte| if byte == b'\n' { '\n' } else { ' ' }));
 }
 
 #[cfg(test)]
