@@ -24,6 +24,9 @@ const FEW_TERMS: usize = 8;
 const REPAIRED: f32 = 0.7;
 /// Fewest letters of a word that is repaired.
 const REPAIR_LETTERS: usize = 5;
+/// Words that are repaired, the first ones: each goes through all terms with its first letter, and a pasted log has thousands that
+/// nobody uses.
+const MAX_REPAIRED: usize = 64;
 /// Words for which related ones are looked up, the rarest first.
 const MAX_RELATED: usize = 16;
 /// Most names of code that are looked up.
@@ -200,20 +203,23 @@ impl Query {
             }
         }
         let asked = heard.len().max(1);
-        let mut unknown = 0;
+        let (mut unknown, mut tried) = (0, 0);
         for mut term in heard {
             query.asked.push((term.text.clone(), term.weight));
             term.held = shelf.look_up(&term.text)?;
-            if term.held.documents > 0 {
-                term.weight *= shelf.rarity(term.held.documents);
-            } else if let Some(repaired) = shelf.repair(&term.text, REPAIR_LETTERS)? {
+            if term.held.documents == 0 {
+                let is_tried = tried < MAX_REPAIRED && may_be_repaired(&term.text);
+                tried += usize::from(is_tried);
+                let repaired = if is_tried { shelf.repair(&term.text)? } else { None };
+                let Some(repaired) = repaired else {
+                    unknown += 1;
+                    continue;
+                };
                 term.held = shelf.look_up(&repaired)?;
-                term.weight *= REPAIRED * shelf.rarity(term.held.documents);
+                term.weight *= REPAIRED;
                 term.text = repaired;
-            } else {
-                unknown += 1;
-                continue;
             }
+            term.weight *= shelf.rarity(term.held.documents);
             query.terms.push(term);
         }
         query.unknown = unknown as f32 / asked as f32;
@@ -305,6 +311,11 @@ impl Query {
         self.reads_as_change = reads_as_change(text);
         self.tells_of_tests = tells_of_tests(text);
     }
+}
+
+/// Tells whether a term that nobody uses may be a word with a slip in it.
+fn may_be_repaired(term: &str) -> bool {
+    term.chars().count() >= REPAIR_LETTERS && term.chars().all(char::is_alphabetic)
 }
 
 /// Returns how many of the terms, the rarest first, are looked up.

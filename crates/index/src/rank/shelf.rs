@@ -181,11 +181,8 @@ impl<'a> Shelf<'a> {
     }
 
     /// Returns the commonest term that is one edit away from a word nobody uses.
-    pub fn repair(&self, word: &str, letters: usize) -> Result<Option<String>, Damaged> {
+    pub fn repair(&self, word: &str) -> Result<Option<String>, Damaged> {
         let Some(first) = word.chars().next() else { return Ok(None) };
-        if word.chars().count() < letters || !word.chars().all(char::is_alphabetic) {
-            return Ok(None);
-        }
         let mut start = [0; 4];
         let start = first.encode_utf8(&mut start);
         let mut near: BTreeMap<&str, u32> = BTreeMap::new();
