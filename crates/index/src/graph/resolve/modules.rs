@@ -150,37 +150,8 @@ impl<'g> Resolver<'g> {
             };
             return self.top_of(name, &sorted, &|_| true);
         }
-        let mut found = Vec::new();
-        for number in files {
-            let Some(file) = self.graph.files.get(*number as usize) else { continue };
-            let symbols = self.graph.top(file, name);
-            if !symbols.is_empty() {
-                // `exports.a = b`: what is exported, and the member that holds it.
-                let is_member = |id: &SymbolId| {
-                    self.graph.symbol(*id).is_some_and(|symbol| symbol.unit.is_none())
-                };
-                if is_script(file.language) && symbols.iter().all(is_member) {
-                    let exported = file.imported(name);
-                    for (at, place) in exported.filter(|(at, _)| file.is_own_export(*at)) {
-                        found.extend(self.through_import(*number, at, place, depth + 1));
-                    }
-                }
-                if symbols.iter().all(|id| self.is_inline_module(*id)) {
-                    found.extend(self.imported_beside(file, *number, name, depth + 1));
-                }
-                found.extend(symbols.iter().take(MAX_MEANT).map(|id| Thing::Symbol(*id)));
-                continue;
-            }
-            let head = match name {
-                "default" => Some("export default"),
-                WHOLE => Some("module.exports ="),
-                _ => None,
-            };
-            found.extend(head.and_then(|head| self.headed(file, head)).map(Thing::Symbol));
-            for (at, place) in file.imported(name) {
-                found.extend(self.through_import(*number, at, place, depth + 1));
-            }
-        }
+        let mut found: Vec<_> =
+            files.iter().flat_map(|file| self.in_module(*file, name, depth)).collect();
         if found.iter().any(|thing| *thing != Thing::Outside) {
             found.retain(|thing| *thing != Thing::Outside);
             return found;
@@ -201,21 +172,58 @@ impl<'g> Resolver<'g> {
                 return vec![Thing::Module(inner, child)];
             }
         }
-        for number in files {
-            let Some(file) = self.graph.files.get(*number as usize) else { continue };
-            let passes_all =
-                matches!(file.language, Some(Language::Python | Language::Cpp | Language::C));
-            for at in file.wildcards.iter().map(|at| *at as usize) {
-                let Some(import) = file.facts.imports.get(at) else { continue };
-                let passes = import.is_reexport || passes_all;
-                let inner = self.graph.files_of_import(file, at);
-                let inner = inner.filter(|inner| passes && !inner.contains(number));
-                if let Some(inner) = inner {
-                    let from = self.dotted(file, &import.from);
-                    let found = self.in_modules(inner, &from, name, depth + 1);
-                    if !found.is_empty() {
-                        return found;
-                    }
+        let mut passed = files.iter().map(|file| self.passed_on(*file, name, depth));
+        passed.find(|found| !found.is_empty()).unwrap_or_default()
+    }
+
+    /// Returns what a name means in a file, as a definition, as what it exports, or as what it imports.
+    fn in_module(&self, number: u32, name: &str, depth: u8) -> Vec<Thing<'g>> {
+        let Some(file) = self.graph.files.get(number as usize) else { return Vec::new() };
+        let symbols = self.graph.top(file, name);
+        let mut found = Vec::new();
+        if symbols.is_empty() {
+            let head = match name {
+                "default" => Some("export default"),
+                WHOLE => Some("module.exports ="),
+                _ => None,
+            };
+            found.extend(head.and_then(|head| self.headed(file, head)).map(Thing::Symbol));
+            for (at, place) in file.imported(name) {
+                found.extend(self.through_import(number, at, place, depth + 1));
+            }
+            return found;
+        }
+        // `exports.a = b`: what is exported, and the member that holds it.
+        let is_member =
+            |id: &SymbolId| self.graph.symbol(*id).is_some_and(|symbol| symbol.unit.is_none());
+        if is_script(file.language) && symbols.iter().all(is_member) {
+            let exported = file.imported(name);
+            for (at, place) in exported.filter(|(at, _)| file.is_own_export(*at)) {
+                found.extend(self.through_import(number, at, place, depth + 1));
+            }
+        }
+        if symbols.iter().all(|id| self.is_inline_module(*id)) {
+            found.extend(self.imported_beside(file, number, name, depth + 1));
+        }
+        found.extend(symbols.iter().take(MAX_MEANT).map(|id| Thing::Symbol(*id)));
+        found
+    }
+
+    /// Returns what a name means in the first of the modules that a file passes on as a whole.
+    fn passed_on(&self, number: u32, name: &str, depth: u8) -> Vec<Thing<'g>> {
+        let Some(file) = self.graph.files.get(number as usize) else { return Vec::new() };
+        let passes_all =
+            matches!(file.language, Some(Language::Python | Language::Cpp | Language::C));
+        for at in file.wildcards.iter().map(|at| *at as usize) {
+            let Some(import) = file.facts.imports.get(at) else { continue };
+            let passes = import.is_reexport || passes_all;
+            let inner = self.graph.files_of_import(file, at);
+            let inner = inner.filter(|inner| passes && !inner.contains(&number));
+            if let Some(inner) = inner {
+                let from = self.dotted(file, &import.from);
+                let found = self.in_modules(inner, &from, name, depth + 1);
+                if !found.is_empty() {
+                    return found;
                 }
             }
         }

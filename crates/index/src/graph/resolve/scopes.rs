@@ -103,66 +103,14 @@ impl<'g> Resolver<'g> {
         let mut is_inner = true;
         loop {
             if let Some(found) = locals(next) {
-                // A comprehension of Python names its items behind their use.
-                let is_before = |at: &u32| match (of.language, mention) {
-                    (Some(Language::Python), _) | (_, None) => {
-                        of.facts.mentions.get(*at as usize).is_some_and(|at| at.line <= line)
-                    }
-                    (_, Some(mention)) => *at as usize <= mention,
-                };
-                let is_bound = |at: &u32| {
-                    let mention = mention.and_then(|mention| u32::try_from(mention).ok());
-                    !mention.is_some_and(|mention| self.is_within(file, *at, mention))
-                };
-                // What is quick to tell comes first.
-                let before = found.clone().rev().filter(is_before).find(is_bound);
-                let is_own =
-                    before.is_none() && found.clone().filter(is_before).any(|at| !is_bound(&at));
-                if is_own && let Some(outer) = self.outside(file, name) {
-                    return Some(outer);
-                }
-                let mut found = found;
-                return Some(vec![Thing::Local(file, before.or_else(|| found.next())?)]);
+                return self.among_locals(file, found, mention, line, name);
             }
             let at = next?;
+            let found = self.in_unit(file, at, name, is_inner);
+            if !found.is_empty() {
+                return Some(found.into_iter().map(Thing::Symbol).collect());
+            }
             let kind = of.facts.units.get(at as usize)?.kind.as_str();
-            let symbol = of.first + at;
-            if is_class(kind) {
-                let found = match sees_members(of.language, is_inner) {
-                    true => self.graph.member(symbol, name),
-                    false => Vec::new(),
-                };
-                if !found.is_empty() {
-                    return Some(found.into_iter().map(Thing::Symbol).collect());
-                }
-            } else {
-                // Not the members of a structure without a name.
-                let is_own = |id: &SymbolId| {
-                    !matches!(of.language, Some(Language::C | Language::Go))
-                        || self.graph.symbol(*id).is_some_and(|symbol| symbol.unit.is_some())
-                };
-                let found: Vec<Thing<'g>> = self
-                    .graph
-                    .own_members(symbol, name)
-                    .filter(is_own)
-                    .take(MAX_MEANT)
-                    .map(Thing::Symbol)
-                    .collect();
-                if !found.is_empty() {
-                    return Some(found);
-                }
-            }
-            if matches!(of.language, Some(Language::Cpp | Language::Ruby)) && is_function(kind) {
-                // A method that stands outside of its class.
-                let class = of.facts.units.get(at as usize).and_then(|unit| unit.class.as_deref());
-                let class = class
-                    .or_else(|| fixture(self.graph.symbol(symbol)?))
-                    .and_then(|class| self.class_named(file, None, class, None));
-                let found = class.map(|class| self.graph.member(class, name)).unwrap_or_default();
-                if !found.is_empty() {
-                    return Some(found.into_iter().map(Thing::Symbol).collect());
-                }
-            }
             is_inner = is_inner && !is_function(kind);
             next = of.facts.units.get(at as usize)?.parent;
             if next.is_none() {
@@ -170,6 +118,65 @@ impl<'g> Resolver<'g> {
                 return found.map(|at| vec![Thing::Local(file, at)]);
             }
         }
+    }
+
+    /// Returns which of the locals of a name a mention in a line means, or what the name means outside of where they are bound.
+    fn among_locals(
+        &self,
+        file: u32,
+        mut locals: impl DoubleEndedIterator<Item = u32> + Clone,
+        mention: Option<usize>,
+        line: u32,
+        name: &str,
+    ) -> Option<Vec<Thing<'g>>> {
+        let of = self.graph.files.get(file as usize)?;
+        // A comprehension of Python names its items behind their use.
+        let is_before = |at: &u32| match (of.language, mention) {
+            (Some(Language::Python), _) | (_, None) => {
+                of.facts.mentions.get(*at as usize).is_some_and(|at| at.line <= line)
+            }
+            (_, Some(mention)) => *at as usize <= mention,
+        };
+        let is_bound = |at: &u32| {
+            let mention = mention.and_then(|mention| u32::try_from(mention).ok());
+            !mention.is_some_and(|mention| self.is_within(file, *at, mention))
+        };
+        // What is quick to tell comes first.
+        let before = locals.clone().rev().filter(is_before).find(is_bound);
+        let is_own = before.is_none() && locals.clone().filter(is_before).any(|at| !is_bound(&at));
+        if is_own && let Some(outer) = self.outside(file, name) {
+            return Some(outer);
+        }
+        Some(vec![Thing::Local(file, before.or_else(|| locals.next())?)])
+    }
+
+    /// Returns what a name means in a unit around it: members of a class, what a function holds, and members of the class of a
+    /// method that stands outside of it.
+    fn in_unit(&self, file: u32, at: u32, name: &str, is_inner: bool) -> Vec<SymbolId> {
+        let Some(of) = self.graph.files.get(file as usize) else { return Vec::new() };
+        let Some(unit) = of.facts.units.get(at as usize) else { return Vec::new() };
+        let (kind, symbol) = (unit.kind.as_str(), of.first + at);
+        let found: Vec<SymbolId> = if !is_class(kind) {
+            // Not the members of a structure without a name.
+            let is_own = |id: &SymbolId| {
+                !matches!(of.language, Some(Language::C | Language::Go))
+                    || self.graph.symbol(*id).is_some_and(|symbol| symbol.unit.is_some())
+            };
+            self.graph.own_members(symbol, name).filter(is_own).take(MAX_MEANT).collect()
+        } else if sees_members(of.language, is_inner) {
+            self.graph.member(symbol, name)
+        } else {
+            Vec::new()
+        };
+        let is_method =
+            matches!(of.language, Some(Language::Cpp | Language::Ruby)) && is_function(kind);
+        if !found.is_empty() || !is_method {
+            return found;
+        }
+        let class = unit.class.as_deref();
+        let class = class.or_else(|| self.graph.symbol(symbol).and_then(fixture));
+        let class = class.and_then(|class| self.class_named(file, None, class, None));
+        class.map(|class| self.graph.member(class, name)).unwrap_or_default()
     }
 
     /// Tells whether a symbol of Rust may stand before a `::`: a module, a type, not a function or a value.
