@@ -28,6 +28,9 @@ const MAX_THINGS: usize = 8;
 /// The most imports before a name that is imported among which its own is looked for.
 const MAX_IMPORTS: usize = 64;
 
+/// The most names of one import among which a name is looked for under all that it is called.
+const MAX_IMPORTED: usize = 4_096;
+
 /// The most definitions of one scope that a name means: calls times overloads make as many ties.
 pub(super) const MAX_MEANT: usize = 64;
 
@@ -254,8 +257,14 @@ impl<'g> Resolver<'g> {
             let place = import
                 .names
                 .iter()
+                .take(MAX_IMPORTED)
                 .position(|(own, alias)| own == name || alias.as_deref() == Some(name));
-            if let Some(place) = place {
+            let bound = || {
+                let mut bound = of.imported(name).take(MAX_IMPORTED);
+                bound.find_map(|(of, place)| place.filter(|_| of == at))
+            };
+            let has_more = import.names.len() > MAX_IMPORTED;
+            if let Some(place) = place.or_else(|| has_more.then(bound).flatten()) {
                 return self.through_import(file, at, Some(place), 0);
             }
             let files = self.graph.files_of_import(of, at).filter(|_| is_packaged(of.language));

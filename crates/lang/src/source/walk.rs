@@ -14,6 +14,8 @@ use crate::outline::last_row;
 
 /// How deep a tree is followed: beyond it a text is no source that somebody wrote.
 const MAX_DEPTH: usize = 10_000;
+/// The longest path of an import, in bytes: what is longer means nothing, and is read for each of its parts by who resolves names.
+const MAX_PATH: usize = 4_096;
 pub(super) const MAX_PIECES: usize = 12 * MAX_UNITS;
 
 /// Returns what a tree holds.
@@ -27,6 +29,7 @@ pub(super) fn source(
     walk.run(&mut tree.walk());
     (walk.source.told, walk.source.meant) = (walk.found.told, walk.found.meant);
     walk.source.objects = walk.found.objects;
+    walk.source.imports.retain(|import| import.from.len() <= MAX_PATH);
     (walk.spec.rules.finish)(&mut walk.source, text);
     walk.source
 }
