@@ -230,12 +230,11 @@ fn references(
         return mentions(snapshot, name, accepts, page);
     };
     let mut lines: BTreeMap<&str, BTreeSet<u32>> = BTreeMap::new();
-    for id in meant.iter().take(BY_NAME) {
-        for (file, line, _) in graph.references(*id) {
-            let path = graph.file_path(file).unwrap_or_default();
-            if accepts(path) {
-                lines.entry(path).or_default().insert(line);
-            }
+    let asked = meant.get(..meant.len().min(BY_NAME)).unwrap_or_default();
+    for (file, line, _) in graph.references_of(asked).into_iter().flatten() {
+        let path = graph.file_path(file).unwrap_or_default();
+        if accepts(path) {
+            lines.entry(path).or_default().insert(line);
         }
     }
     for (path, lines) in lines {

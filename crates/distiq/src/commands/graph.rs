@@ -397,8 +397,8 @@ fn references(graph: &Graph, ids: &[SymbolId], snapshot: Option<&Snapshot>) -> V
     let mut rows = Vec::new();
     let files = u32::try_from(graph.symbols().len()).unwrap_or(u32::MAX);
     let mut texts: HashMap<u32, Vec<String>> = HashMap::new();
-    for id in ids {
-        for (file, line, weight) in graph.references(*id) {
+    for (id, uses) in ids.iter().zip(graph.references_of(ids)) {
+        for (file, line, weight) in uses {
             let path = graph.label(files.saturating_add(file));
             let of = graph.label(*id);
             let lines = texts.entry(file).or_insert_with(|| {

@@ -1,57 +1,104 @@
 //! Where a symbol is used, under whatever name.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use distiq_lang::{Language, Role, WHOLE};
 
 use super::resolve::Resolver;
-use super::{File, Graph, SymbolId, Target, offset};
+use super::{File, Graph, Symbol, SymbolId, Target, offset};
 
 /// The most names that exports give to one symbol.
 const MAX_NAMES: usize = 16;
+/// Symbols whose uses are looked for at once.
+const MAX_AT_ONCE: usize = 256;
 
 /// Places that use a symbol: file, 1-based line, how sure.
 type Uses = Vec<(u32, u32, f32)>;
 
 /// What is asked about.
 struct Asked<'g> {
+    /// `None` where there is no such symbol.
+    symbol: Option<&'g Symbol>,
     /// What counts as the symbol.
     group: Vec<SymbolId>,
     /// Its names: its own, and those under which modules pass it on.
     names: Vec<&'g str>,
 }
 
+impl Asked<'_> {
+    /// Tells whether a mention of a file defines it.
+    fn is_at(&self, file: u32, mention: u32) -> bool {
+        self.symbol.is_some_and(|symbol| symbol.file == file && symbol.mention == Some(mention))
+    }
+}
+
 impl Graph {
     /// Returns the places that mean a symbol, its definition left out: file, 1-based line, how sure.
     pub fn references(&self, id: SymbolId) -> Uses {
-        let Some(symbol) = self.symbol(id) else { return Vec::new() };
+        self.references_of(&[id]).pop().unwrap_or_default()
+    }
+
+    /// Returns the places that mean each of several symbols. What they are called may be in thousands of places, so that each
+    /// place is resolved once for many of them.
+    pub fn references_of(&self, ids: &[SymbolId]) -> Vec<Uses> {
         let resolver = Resolver::new(self);
-        let group = self.family(id);
-        let names = self.passed_on(&symbol.name, &group, &resolver);
-        let asked = Asked { group, names };
-        let mut found = Vec::new();
+        let of_some = |ids: &[SymbolId]| self.references_of_some(ids, &resolver);
+        ids.chunks(MAX_AT_ONCE).flat_map(of_some).collect()
+    }
+
+    fn references_of_some<'g>(&'g self, ids: &[SymbolId], resolver: &Resolver<'g>) -> Vec<Uses> {
+        let asked: Vec<Asked<'g>> = ids.iter().map(|id| self.asked_about(*id, resolver)).collect();
+        let mut meaning: HashMap<SymbolId, Vec<usize>> = HashMap::new();
+        for (place, asked) in asked.iter().enumerate() {
+            for id in &asked.group {
+                meaning.entry(*id).or_default().push(place);
+            }
+        }
+        let mut found: Vec<Uses> = vec![Vec::new(); ids.len()];
         for (number, file) in self.files.iter().enumerate().filter(|(_, file)| !file.is_data()) {
             let number = offset(number);
-            for name in self.names_in(number, file, &asked, &resolver) {
-                for (at, mention) in file.facts.mentions.iter().enumerate() {
-                    let is_definition = mention.role() == Role::Definition;
-                    let is_own = is_definition
-                        && Some(offset(at)) == symbol.mention
-                        && symbol.file == number;
-                    // Another type's method of Go is no use of the one that it satisfies.
-                    let is_other = is_definition && file.language == Some(Language::Go);
-                    if mention.name != name || is_own || is_other {
-                        continue;
+            let mut names: HashMap<u32, HashSet<usize>> = HashMap::new();
+            for (place, asked) in asked.iter().enumerate() {
+                for name in self.names_in(number, file, asked, resolver) {
+                    names.entry(name).or_default().insert(place);
+                }
+            }
+            for (at, mention) in file.facts.mentions.iter().enumerate() {
+                let Some(called) = names.get(&mention.name) else { continue };
+                let is_definition = mention.role() == Role::Definition;
+                // Another type's method of Go is no use of the one that it satisfies.
+                if is_definition && file.language == Some(Language::Go) {
+                    continue;
+                }
+                let mut seen = HashSet::new();
+                for (target, weight) in resolver.resolve(number, at) {
+                    let Target::Symbol(target) = target else { continue };
+                    for place in meaning.get(&target).into_iter().flatten() {
+                        let is_own = is_definition
+                            && asked.get(*place).is_some_and(|of| of.is_at(number, offset(at)));
+                        if called.contains(place) && !is_own && seen.insert(*place) {
+                            let uses = found.get_mut(*place);
+                            uses.into_iter()
+                                .for_each(|uses| uses.push((number, mention.line, weight)));
+                        }
                     }
-                    let targets = resolver.resolve(number, at);
-                    let meant = targets.iter().find(|(target, _)| is_meant(target, &asked.group));
-                    found.extend(meant.map(|(_, weight)| (number, mention.line, *weight)));
                 }
             }
         }
-        found.sort_by_key(|(file, line, _)| (*file, *line));
-        found.dedup_by_key(|(file, line, _)| (*file, *line));
+        for uses in &mut found {
+            uses.sort_by_key(|(file, line, _)| (*file, *line));
+            uses.dedup_by_key(|(file, line, _)| (*file, *line));
+        }
         found
+    }
+
+    fn asked_about<'g>(&'g self, id: SymbolId, resolver: &Resolver<'g>) -> Asked<'g> {
+        let symbol = self.symbol(id);
+        let mut group = symbol.map(|_| self.family(id)).unwrap_or_default();
+        group.sort_unstable();
+        group.dedup();
+        let names = symbol.map(|symbol| self.passed_on(&symbol.name, &group, resolver));
+        Asked { symbol, group, names: names.unwrap_or_default() }
     }
 
     /// Returns the names by which a file may use a symbol, by their places in its facts: those that all files may use, and
@@ -121,8 +168,4 @@ impl Graph {
         }
         names
     }
-}
-
-fn is_meant(target: &Target, group: &[SymbolId]) -> bool {
-    matches!(target, Target::Symbol(id) if group.contains(id))
 }

@@ -68,3 +68,31 @@ fn one_of_very_many_imports_is_found() {
     assert_eq!(super::meant(&graph, "a.py", 3002, "g0"), "m0.py:1");
     assert_eq!(super::meant(&graph, "a.py", 1, "f0"), "m0.py:1");
 }
+
+#[test]
+fn a_name_of_an_import_of_very_many_is_found() {
+    let names: String = (0..6_000).map(|name| format!("  f{name} as g{name},\n")).collect();
+    let graph = graph_of(&format!(
+        "--- x.ts\nexport function f5() {{}}\nexport function f5999() {{}}\n--- a.ts\nimport {{\n{names}}} from './x';\ng5();\ng5999();\n"
+    ));
+    assert_eq!(super::meant(&graph, "a.ts", 6_003, "g5"), "x.ts:1");
+    assert_eq!(super::meant(&graph, "a.ts", 6_004, "g5999"), "x.ts:2");
+    assert_eq!(super::meant(&graph, "a.ts", 6_001, "g5999"), "x.ts:2");
+}
+
+#[test]
+fn uses_of_many_are_those_of_each() {
+    let mut files = String::from("--- a.ts\n");
+    for class in 0..300 {
+        files.push_str(&format!(
+            "export class C{class} {{\n  same() {{ this.same(); }}\n}}\nexport function f{class}(of: C{class}) {{\n  of.same();\n}}\n"
+        ));
+    }
+    let graph = graph_of(&files);
+    let ids = graph.find("same");
+    assert_eq!(ids.len(), 300);
+    let of_each: Vec<_> = ids.iter().map(|id| graph.references(*id)).collect();
+    assert_eq!(graph.references_of(&ids), of_each);
+    assert!(of_each.iter().all(|uses| uses.len() >= 2), "{of_each:?}");
+    assert!(graph.references_of(&[]).is_empty());
+}
