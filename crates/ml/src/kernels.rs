@@ -41,6 +41,15 @@ kernel! {
 }
 
 kernel! {
+    /// Multiplies each value with the factor at its place.
+    multiply_each(factors: &[f32], values: &mut [f32]) {
+        for (value, factor) in values.iter_mut().zip(factors) {
+            *value *= factor;
+        }
+    }
+}
+
+kernel! {
     /// Returns the sum of the products.
     dot(a: &[f32], b: &[f32]) -> f32 {
         let mut lanes = [0.0_f32; LANES];

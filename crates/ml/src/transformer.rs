@@ -1,15 +1,20 @@
 //! Models of the BERT family, embedders, cross-encoders and token classifiers, read from a folder as Hugging Face's libraries write it.
 //!
 //! A folder has `config.json`, `model.safetensors`, `tokenizer.json` or `vocab.txt`, and perhaps what Sentence Transformers
-//! adds: `modules.json`, `1_Pooling/config.json`, `sentence_bert_config.json`, prompts. MiniLM, bge, e5 and gte are such models.
+//! adds: `modules.json`, `1_Pooling/config.json`, `sentence_bert_config.json`, prompts. MiniLM, bge, e5 and gte are such models;
+//! embedders may also be nomic's (rotary positions, gated layers, prompts of their own) and jina's second ones (slopes, gated layers).
 
 mod bert;
 mod classifier;
 mod config;
 mod cross;
 mod error;
+mod head;
+mod layer;
 mod matrix;
+mod positions;
 mod safetensors;
+mod usage;
 mod wordpiece;
 
 use std::path::{Path, PathBuf};
@@ -21,9 +26,11 @@ pub use classifier::TokenClassifier;
 pub use cross::CrossEncoder;
 pub use error::TransformerError;
 
-use bert::{Bert, Desk};
-use config::{Config, Use};
+use bert::Bert;
+use config::Config;
+use layer::Desk;
 use safetensors::Weights;
+use usage::Use;
 use wordpiece::WordPiece;
 
 use crate::text::hash;

@@ -279,9 +279,9 @@ fn what_cannot_be_used_is_refused_in_words() {
     let set = |key: &'static str, value: Value| {
         move |tiny: &Tiny| tiny.change("config.json", |json| json[key] = value.clone())
     };
-    check(&set("model_type", json!("nomic_bert")), "its kind is `nomic_bert`");
+    check(&set("model_type", json!("roberta")), "its kind is `roberta`");
     check(&set("hidden_act", json!("swish")), "its activation is `swish`");
-    check(&set("position_embedding_type", json!("alibi")), "its positions are `alibi`");
+    check(&set("position_embedding_type", json!("relative_key")), "its positions are `rel");
     check(&set("hidden_size", json!(0)), "`hidden_size` is 0");
     check(&set("num_attention_heads", json!(3)), "do not share its width evenly");
     check(&set("num_hidden_layers", json!(2)), "no tensor `encoder.layer.1.");

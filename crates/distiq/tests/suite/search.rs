@@ -293,11 +293,11 @@ fn a_vendors_vectors_are_made_once_found_by_and_paid_for() {
     let header = r#"{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}"#;
     let mut weights = u64::try_from(header.len()).unwrap().to_le_bytes().to_vec();
     weights.extend(header.as_bytes());
-    let (bert, nomic) = (config.replace("KIND", "bert"), config.replace("KIND", "nomic_bert"));
+    let (bert, roberta) = (config.replace("KIND", "bert"), config.replace("KIND", "roberta"));
     let whole = [weights.clone(), vec![0; 8]].concat();
     for (file, text, why) in [
         ("a", b"".as_slice(), "config.json"),
-        ("config.json", nomic.as_bytes(), "`nomic_bert`"),
+        ("config.json", roberta.as_bytes(), "`roberta`"),
         ("config.json", bert.as_bytes(), "vocab.txt"),
         ("tokenizer.json", b"{\"model\":", "model.safetensors"),
         ("model.safetensors", &weights, "ends within its tensors"),

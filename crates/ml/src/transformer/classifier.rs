@@ -7,8 +7,10 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use super::bert::{Bert, Desk, Head};
+use super::bert::Bert;
 use super::config::{Config, read_json};
+use super::head::Head;
+use super::layer::Desk;
 use super::wordpiece::WordPiece;
 use super::{TransformerError, check_vocabulary, cores, side_by_side, weights_of};
 use crate::text::hash;
@@ -48,7 +50,7 @@ impl TokenClassifier {
     /// # Errors
     /// When a file is missing, damaged or too large, or the model is of another kind.
     pub fn open(folder: &Path) -> Result<Self, TransformerError> {
-        let config = Config::open(folder)?;
+        let config = Config::open_bert(folder)?;
         let keep = kept_class(folder)?;
         let tokenizer = WordPiece::open(folder)?;
         let path = weights_of(folder)?;

@@ -1,92 +1,205 @@
-//! What a model's folder says of the model.
+//! How a model is built, in its folder's `config.json`.
 
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::TransformerError;
 
 /// Longest file of settings or words that is read.
 const MOST_BYTES: u64 = 64 << 20;
+/// Most tokens of a text where no table of places bounds them: the time and memory of attention grow with their square.
+const MOST_PLACES: usize = 2048;
 
-/// How a model is built, in `config.json`.
-#[derive(Clone, Debug, Deserialize)]
+/// How a model is built.
+#[derive(Clone, Debug, PartialEq)]
 pub(super) struct Config {
+    pub family: Family,
     pub hidden_size: usize,
     pub num_hidden_layers: usize,
     pub num_attention_heads: usize,
     pub intermediate_size: usize,
+    /// Most tokens of a text.
     pub max_position_embeddings: usize,
     pub vocab_size: usize,
-    #[serde(default)]
     pub type_vocab_size: usize,
-    #[serde(default = "gelu")]
-    pub hidden_act: String,
-    #[serde(default = "epsilon")]
+    pub activation: Activation,
     pub layer_norm_eps: f32,
-    #[serde(default = "absolute")]
-    pub position_embedding_type: String,
+    pub places: Places,
+    pub biases: Biases,
 }
 
-fn gelu() -> String {
-    "gelu".into()
+/// Whose layers a model has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Family {
+    Bert,
+    Nomic,
+    Jina,
+}
+
+/// What stands between two linear layers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Activation {
+    Gelu,
+    GeluTanh,
+    Relu,
+    Silu,
+}
+
+/// How a model knows where a token stands.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Places {
+    /// By a table.
+    Learned,
+    /// By turning so many numbers of each head.
+    Rotary { dimensions: usize, base: f32 },
+    /// By scores that fall with the distance.
+    Slopes,
+}
+
+/// Which linear layers of a model of nomic's have a bias; those of the others always have the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Biases {
+    pub attention: bool,
+    pub wide: bool,
+    pub narrow: bool,
+}
+
+/// The names that BERT and jina have for it.
+#[derive(Debug, Deserialize)]
+struct Bert {
+    hidden_size: usize,
+    num_hidden_layers: usize,
+    num_attention_heads: usize,
+    intermediate_size: usize,
+    max_position_embeddings: usize,
+    vocab_size: usize,
+    #[serde(default)]
+    type_vocab_size: usize,
+    hidden_act: Option<String>,
+    #[serde(default = "epsilon")]
+    layer_norm_eps: f32,
+    position_embedding_type: Option<String>,
+    /// Jina's alone.
+    feed_forward_type: Option<String>,
+}
+
+/// Those that nomic has, after GPT-2's; what is missing has the value that their code gives it.
+#[derive(Debug, Deserialize)]
+struct Nomic {
+    n_embd: usize,
+    n_layer: usize,
+    n_head: usize,
+    n_inner: usize,
+    n_positions: usize,
+    vocab_size: usize,
+    #[serde(default = "one")]
+    pad_vocab_size_multiple: usize,
+    #[serde(default = "two")]
+    type_vocab_size: usize,
+    activation_function: String,
+    layer_norm_epsilon: f32,
+    #[serde(default)]
+    rotary_emb_fraction: f32,
+    #[serde(default = "rotary_base")]
+    rotary_emb_base: f32,
+    #[serde(default)]
+    rotary_emb_interleaved: bool,
+    rotary_emb_scale_base: Option<f32>,
+    max_trained_positions: Option<usize>,
+    #[serde(default = "yes")]
+    qkv_proj_bias: bool,
+    #[serde(default = "yes")]
+    mlp_fc1_bias: bool,
+    #[serde(default = "yes")]
+    mlp_fc2_bias: bool,
+    #[serde(default)]
+    prenorm: bool,
+    #[serde(default)]
+    parallel_block: bool,
+    #[serde(default)]
+    use_rms_norm: bool,
+    #[serde(default)]
+    causal: bool,
+    num_experts: Option<usize>,
+    moe_every_n_layers: Option<usize>,
 }
 
 fn epsilon() -> f32 {
     1e-12
 }
 
-fn absolute() -> String {
-    "absolute".into()
+fn rotary_base() -> f32 {
+    10_000.0
 }
 
-/// What becomes of the tokens' vectors.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Pooling {
-    /// Their mean.
-    Mean,
-    /// That of the first token.
-    First,
-    /// The greatest of each place.
-    Greatest,
+fn one() -> usize {
+    1
 }
 
-/// What a folder says beside the model itself.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct Use {
-    pub pooling: Pooling,
-    /// Most tokens of a text.
-    pub tokens: usize,
-    /// What is set before a request and before a passage.
-    pub query_prompt: String,
-    pub passage_prompt: String,
+fn two() -> usize {
+    2
+}
+
+fn yes() -> bool {
+    true
 }
 
 impl Config {
+    /// Reads the settings of a model of any family.
     pub fn open(folder: &Path) -> Result<Self, TransformerError> {
         let path = folder.join("config.json");
         let json = read_json(&path)?;
         let kind = json.get("model_type").and_then(Value::as_str).unwrap_or("bert").to_owned();
-        if kind != "bert" {
-            let what = format!("its kind is `{kind:.40}`; models of the kind `bert` can be used");
-            return Err(TransformerError::unsupported(folder, what));
-        }
-        let config: Self = serde_json::from_value(json)
-            .map_err(|source| TransformerError::Json { path: path.clone(), source })?;
+        let unsupported = |what: String| TransformerError::unsupported(folder, what);
+        let config = match kind.as_str() {
+            "bert" | "jina_bert" => {
+                of_json::<Bert>(&path, json)?.settle(&kind).map_err(unsupported)?
+            }
+            "nomic_bert" => of_json::<Nomic>(&path, json)?.settle().map_err(unsupported)?,
+            _ => {
+                let known = "models of the kinds `bert`, `jina_bert` and `nomic_bert` can be used";
+                return Err(unsupported(format!("its kind is `{kind:.40}`; {known}")));
+            }
+        };
         config.check(&path)?;
         Ok(config)
     }
 
+    /// Reads the settings of a model whose layers must be BERT's own.
+    pub fn open_bert(folder: &Path) -> Result<Self, TransformerError> {
+        let config = Self::open(folder)?;
+        let kind = match config.family {
+            Family::Bert => return Ok(config),
+            Family::Nomic => "nomic's",
+            Family::Jina => "jina's",
+        };
+        let what = format!("its layers are {kind}; for this, those of BERT can be used");
+        Err(TransformerError::unsupported(folder, what))
+    }
+
     fn check(&self, path: &Path) -> Result<(), TransformerError> {
+        let names = match self.family {
+            Family::Bert | Family::Jina => [
+                "hidden_size",
+                "num_hidden_layers",
+                "num_attention_heads",
+                "intermediate_size",
+                "max_position_embeddings",
+            ],
+            Family::Nomic => ["n_embd", "n_layer", "n_head", "n_inner", "n_positions"],
+        };
+        let [width, layers, heads, wide, positions] = names;
         let bounds = [
-            ("hidden_size", self.hidden_size, 8192),
-            ("num_hidden_layers", self.num_hidden_layers, 128),
-            ("num_attention_heads", self.num_attention_heads, 256),
-            ("intermediate_size", self.intermediate_size, 65_536),
-            ("max_position_embeddings", self.max_position_embeddings, 65_536),
+            (width, self.hidden_size, 8192),
+            (layers, self.num_hidden_layers, 128),
+            (heads, self.num_attention_heads, 256),
+            (wide, self.intermediate_size, 65_536),
+            (positions, self.max_position_embeddings, 65_536),
             ("vocab_size", self.vocab_size, 4_000_000),
         ];
         for (name, value, most) in bounds {
@@ -97,92 +210,122 @@ impl Config {
         if !self.hidden_size.is_multiple_of(self.num_attention_heads) {
             return Err(TransformerError::damaged(path, "its heads do not share its width evenly"));
         }
-        if self.position_embedding_type != "absolute" {
-            let what = format!("its positions are `{:.40}`", self.position_embedding_type);
-            return Err(TransformerError::unsupported(path, what));
-        }
         if !(self.layer_norm_eps > 0.0 && self.layer_norm_eps < 1.0) {
-            return Err(TransformerError::damaged(path, "`layer_norm_eps` makes no sense"));
+            return Err(TransformerError::damaged(path, "the epsilon of its norms makes no sense"));
         }
         Ok(())
     }
 }
 
-impl Use {
-    pub fn open(folder: &Path, config: &Config) -> Result<Self, TransformerError> {
-        let mut pooling = Pooling::Mean;
-        let modules = folder.join("modules.json");
-        if modules.is_file() {
-            let modules = read_json(&modules)?;
-            for module in modules.as_array().into_iter().flatten() {
-                let text = |key: &str| module.get(key).and_then(Value::as_str).unwrap_or_default();
-                let kind = text("type").rsplit('.').next().unwrap_or_default();
-                match kind {
-                    "Pooling" => pooling = Pooling::open(folder, text("path"))?,
-                    "Transformer" | "Normalize" => {}
-                    other => {
-                        let what = format!("it has a module `{other:.40}`");
-                        return Err(TransformerError::unsupported(folder, what));
-                    }
-                }
+impl Bert {
+    /// Returns the settings, or what of them is not known.
+    fn settle(self, kind: &str) -> Result<Config, String> {
+        let places = self.position_embedding_type.as_deref().unwrap_or("absolute");
+        let (family, places) = match (kind, places) {
+            ("bert", "absolute") => (Family::Bert, Places::Learned),
+            (_, "alibi") => (Family::Jina, Places::Slopes),
+            (_, other) => return Err(format!("its positions are `{other:.40}`")),
+        };
+        let activation = match (family, self.feed_forward_type.as_deref()) {
+            (Family::Jina, Some("geglu")) => Activation::Gelu,
+            (Family::Jina, Some("reglu")) => Activation::Relu,
+            (Family::Jina, other) => {
+                return Err(format!("its layers are `{:.30}`", other.unwrap_or("original")));
             }
-        } else if folder.join("1_Pooling/config.json").is_file() {
-            pooling = Pooling::open(folder, "1_Pooling")?;
-        }
-        let number = |file: &str, key: &str| {
-            let path = folder.join(file);
-            let json = if path.is_file() { read_json(&path)? } else { Value::Null };
-            let number = json.get(key).and_then(Value::as_u64);
-            Ok(number.and_then(|number| usize::try_from(number).ok()))
+            _ => activation(self.hidden_act.as_deref().unwrap_or("gelu"))?,
         };
-        let tokens = number("sentence_bert_config.json", "max_seq_length")?.unwrap_or(usize::MAX);
-        let path = folder.join("config_sentence_transformers.json");
-        let prompts = if path.is_file() { read_json(&path)? } else { Value::Null };
-        let prompt = |names: &[&str]| {
-            let prompts = prompts.get("prompts");
-            let named = names.iter().find_map(|name| prompts?.get(name)?.as_str());
-            named.filter(|prompt| prompt.len() < 1000).unwrap_or_default().to_owned()
-        };
-        Ok(Self {
-            pooling,
-            tokens: tokens.clamp(8, config.max_position_embeddings.max(8)),
-            query_prompt: prompt(&["query", "search_query"]),
-            passage_prompt: prompt(&["document", "passage", "search_document"]),
+        let most = if places == Places::Learned { usize::MAX } else { MOST_PLACES };
+        Ok(Config {
+            family,
+            hidden_size: self.hidden_size,
+            num_hidden_layers: self.num_hidden_layers,
+            num_attention_heads: self.num_attention_heads,
+            intermediate_size: self.intermediate_size,
+            max_position_embeddings: self.max_position_embeddings.min(most),
+            vocab_size: self.vocab_size,
+            type_vocab_size: self.type_vocab_size,
+            activation,
+            layer_norm_eps: self.layer_norm_eps,
+            places,
+            biases: Biases { attention: true, wide: family == Family::Bert, narrow: true },
         })
     }
 }
 
-impl Pooling {
-    fn open(folder: &Path, path: &str) -> Result<Self, TransformerError> {
-        // A folder's file names no file outside the folder.
-        let is_inside = !path.starts_with('/') && !path.split('/').any(|part| part == "..");
-        if !is_inside {
-            let what = format!("it has a module at `{path:.80}`");
-            return Err(TransformerError::unsupported(folder, what));
-        }
-        let path = folder.join(path).join("config.json");
-        let json = read_json(&path)?;
-        let is_on = |name: &str| json.get(name).and_then(Value::as_bool).unwrap_or(false);
-        let known = [
-            ("pooling_mode_mean_tokens", Self::Mean),
-            ("pooling_mode_cls_token", Self::First),
-            ("pooling_mode_max_tokens", Self::Greatest),
+impl Nomic {
+    /// Returns the settings, or what of them is not known.
+    fn settle(self) -> Result<Config, String> {
+        let unknown = [
+            ("it is a mixture of experts", self.has_experts()),
+            ("it normalizes before its layers", self.prenorm),
+            ("its halves of a layer stand side by side", self.parallel_block),
+            ("its norms are RMS norms", self.use_rms_norm),
+            ("it looks at what is before a token alone", self.causal),
+            ("its rotary positions are interleaved", self.rotary_emb_interleaved),
+            ("its rotary positions have a scale", self.rotary_emb_scale_base.is_some()),
         ];
-        let mut on = known.iter().filter(|(name, _)| is_on(name));
-        let others = [
-            "pooling_mode_mean_sqrt_len_tokens",
-            "pooling_mode_weightedmean_tokens",
-            "pooling_mode_lasttoken",
-        ];
-        match (on.next(), on.next()) {
-            (Some((_, pooling)), None) if !others.iter().any(|name| is_on(name)) => Ok(*pooling),
-            _ => {
-                let what =
-                    "its pooling is neither the mean, the first token nor the greatest values";
-                Err(TransformerError::unsupported(&path, what))
-            }
+        if let Some((what, _)) = unknown.iter().find(|(_, is_so)| *is_so) {
+            return Err((*what).into());
         }
+        let part = self.n_embd / self.n_head.max(1);
+        #[allow(
+            clippy::cast_precision_loss,
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss
+        )]
+        let dimensions = (part as f32 * self.rotary_emb_fraction) as usize;
+        if dimensions == 0 || dimensions > part || !dimensions.is_multiple_of(2) {
+            return Err(format!("its rotary positions turn {dimensions} of {part} numbers"));
+        }
+        if !(self.rotary_emb_base > 0.0 && self.rotary_emb_base.is_finite()) {
+            return Err("the base of its rotary positions makes no sense".into());
+        }
+        let activation = match self.activation_function.as_str() {
+            "swiglu" => Activation::Silu,
+            "geglu" => Activation::Gelu,
+            other => return Err(format!("its activation is `{other:.30}`")),
+        };
+        // Farther places than those it was trained with are turned otherwise (`rotary_scaling_factor`).
+        let most = MOST_PLACES.min(self.max_trained_positions.unwrap_or(MOST_PLACES));
+        let multiple = self.pad_vocab_size_multiple.max(1);
+        Ok(Config {
+            family: Family::Nomic,
+            hidden_size: self.n_embd,
+            num_hidden_layers: self.n_layer,
+            num_attention_heads: self.n_head,
+            intermediate_size: self.n_inner,
+            max_position_embeddings: self.n_positions.min(most),
+            vocab_size: self.vocab_size.checked_next_multiple_of(multiple).unwrap_or(usize::MAX),
+            type_vocab_size: self.type_vocab_size,
+            activation,
+            layer_norm_eps: self.layer_norm_epsilon,
+            places: Places::Rotary { dimensions, base: self.rotary_emb_base },
+            biases: Biases {
+                attention: self.qkv_proj_bias,
+                wide: self.mlp_fc1_bias,
+                narrow: self.mlp_fc2_bias,
+            },
+        })
     }
+
+    fn has_experts(&self) -> bool {
+        self.num_experts.is_some_and(|count| count > 1)
+            || self.moe_every_n_layers.is_some_and(|every| every > 0)
+    }
+}
+
+fn activation(name: &str) -> Result<Activation, String> {
+    match name {
+        "gelu" => Ok(Activation::Gelu),
+        "gelu_new" | "gelu_pytorch_tanh" | "gelu_fast" => Ok(Activation::GeluTanh),
+        "relu" => Ok(Activation::Relu),
+        other => Err(format!("its activation is `{other:.30}`")),
+    }
+}
+
+fn of_json<T: DeserializeOwned>(path: &Path, json: Value) -> Result<T, TransformerError> {
+    serde_json::from_value(json)
+        .map_err(|source| TransformerError::Json { path: path.to_path_buf(), source })
 }
 
 pub(super) fn read_text(path: &Path) -> Result<String, TransformerError> {

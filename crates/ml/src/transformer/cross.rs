@@ -7,8 +7,9 @@ use std::path::Path;
 
 use distiq_base::{Rerank, RerankError};
 
-use super::bert::{Bert, Judge};
+use super::bert::Bert;
 use super::config::Config;
+use super::head::Judge;
 use super::wordpiece::WordPiece;
 use super::{MOST_THREADS, TransformerError, check_vocabulary, cores, side_by_side, weights_of};
 use crate::text::hash;
@@ -35,7 +36,7 @@ impl CrossEncoder {
     /// # Errors
     /// When a file is missing, damaged or too large, or the model is of another kind.
     pub fn open(folder: &Path) -> Result<Self, TransformerError> {
-        let config = Config::open(folder)?;
+        let config = Config::open_bert(folder)?;
         let tokenizer = WordPiece::open(folder)?;
         let path = weights_of(folder)?;
         check_vocabulary(folder, &tokenizer, &config)?;

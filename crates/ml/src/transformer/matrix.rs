@@ -136,6 +136,47 @@ kernel! {
 }
 
 kernel! {
+    /// Each number, or zero where it is less.
+    relu(values: &mut [f32]) {
+        for value in values {
+            *value = value.max(0.0);
+        }
+    }
+}
+
+kernel! {
+    /// The sigmoid-weighted linear unit of each number.
+    silu(values: &mut [f32]) {
+        for value in values {
+            *value /= 1.0 + exp(-*value);
+        }
+    }
+}
+
+kernel! {
+    /// Turns each pair of numbers of a vector by an angle; the pairs' numbers stand as far apart as there are pairs.
+    rotate(vector: &mut [f32], cosines: &[f32], sines: &[f32]) {
+        let Some((first, rest)) = vector.split_at_mut_checked(cosines.len()) else { return };
+        for (((a, b), cosine), sine) in first.iter_mut().zip(rest).zip(cosines).zip(sines) {
+            (*a, *b) = (*a * cosine - *b * sine, *b * cosine + *a * sine);
+        }
+    }
+}
+
+kernel! {
+    /// Lowers each score of a token by `slope` times how far the other token stands from its place.
+    lower_by_distance(slope: f32, place: usize, row: &mut [f32]) {
+        // Places of less than 32 bits, so that they turn into numbers many at a time.
+        let place = i32::try_from(place).unwrap_or(i32::MAX);
+        for (score, other) in row.iter_mut().zip(0_i32..) {
+            #[allow(clippy::cast_precision_loss)]
+            let distance = (other - place).abs() as f32;
+            *score -= slope * distance;
+        }
+    }
+}
+
+kernel! {
     /// Makes a row a distribution.
     softmax(row: &mut [f32]) {
         let greatest = row.iter().fold(f32::MIN, |greatest, value| greatest.max(*value));
@@ -188,6 +229,10 @@ mod tests {
         let mut row = [-1.0, 0.0, 1.0, 3.0];
         gelu_tanh(&mut row);
         let expected = [-0.158_808, 0.0, 0.841_192, 2.996_363];
+        assert!(row.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-5), "{row:?}");
+        let mut row = [-1.0, 0.0, 1.0, 3.0];
+        silu(&mut row);
+        let expected = [-0.268_941, 0.0, 0.731_059, 2.857_722];
         assert!(row.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-5), "{row:?}");
     }
 
