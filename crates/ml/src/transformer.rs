@@ -1,10 +1,12 @@
 //! Models of the BERT family, embedders, cross-encoders and token classifiers, read from a folder as Hugging Face's libraries write it.
 //!
-//! A folder has `config.json`, `model.safetensors`, `tokenizer.json` or `vocab.txt`, and perhaps what Sentence Transformers
-//! adds: `modules.json`, `1_Pooling/config.json`, `sentence_bert_config.json`, prompts. MiniLM, bge, e5 and gte are such models;
-//! embedders may also be nomic's (rotary positions, gated layers, prompts of their own) and jina's second ones (slopes, gated layers).
+//! A folder has `config.json`, `model.safetensors`, `tokenizer.json` (WordPiece; of an embedder also byte pairs) or `vocab.txt`,
+//! and perhaps what Sentence Transformers adds: `modules.json`, `1_Pooling/config.json`, `sentence_bert_config.json`, prompts.
+//! MiniLM, bge, e5 and gte are such models; embedders may also be nomic's (rotary positions, gated layers, prompts of their own)
+//! and jina's second ones (slopes, gated layers).
 
 mod bert;
+mod bytepairs;
 mod classifier;
 mod config;
 mod cross;
@@ -14,6 +16,7 @@ mod layer;
 mod matrix;
 mod positions;
 mod safetensors;
+mod tokenizer;
 mod usage;
 mod wordpiece;
 
@@ -30,6 +33,7 @@ use bert::Bert;
 use config::Config;
 use layer::Desk;
 use safetensors::Weights;
+use tokenizer::Tokenizer;
 use usage::Use;
 use wordpiece::WordPiece;
 
@@ -47,7 +51,7 @@ const MOST_THREADS: usize = 16;
 pub struct Transformer {
     id: String,
     bert: Bert,
-    tokenizer: WordPiece,
+    tokenizer: Tokenizer,
     usage: Use,
     threads: usize,
 }
@@ -60,9 +64,9 @@ impl Transformer {
     pub fn open(folder: &Path) -> Result<Self, TransformerError> {
         let config = Config::open(folder)?;
         let usage = Use::open(folder, &config)?;
-        let tokenizer = WordPiece::open(folder)?;
+        let tokenizer = Tokenizer::open(folder)?;
         let path = weights_of(folder)?;
-        check_vocabulary(folder, &tokenizer, &config)?;
+        check_vocabulary(folder, tokenizer.greatest(), &config)?;
         let bert = Bert::read(&path, &config)?;
         let sample = bert.sample();
         let settings = format!("{config:?} {usage:?}");
@@ -165,13 +169,9 @@ fn weights_of(folder: &Path) -> Result<PathBuf, TransformerError> {
     Ok(path)
 }
 
-/// Holds a tokenizer's pieces against the vocabulary that the model has vectors for.
-fn check_vocabulary(
-    folder: &Path,
-    tokenizer: &WordPiece,
-    config: &Config,
-) -> Result<(), TransformerError> {
-    let pieces = usize::try_from(tokenizer.greatest()).unwrap_or(usize::MAX);
+/// Holds the greatest number of a tokenizer's pieces against the vocabulary that the model has vectors for.
+fn check_vocabulary(folder: &Path, greatest: u32, config: &Config) -> Result<(), TransformerError> {
+    let pieces = usize::try_from(greatest).unwrap_or(usize::MAX);
     if pieces >= config.vocab_size {
         let what =
             format!("its tokenizer has a piece {pieces}, its vocabulary {}", config.vocab_size);

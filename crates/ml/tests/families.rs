@@ -10,6 +10,8 @@ use distiq_base::{Embed, EmbedRole};
 use distiq_ml::{CrossEncoder, TokenClassifier, Transformer};
 use serde_json::{Value, json};
 
+/// A tokenizer of 600 pieces.
+const BYTE_PAIRS: &str = include_str!("reference/bytepairs.json");
 const REFERENCE: &str = include_str!("reference/families.txt");
 
 /// The vocabulary of the models; a piece's line is its number.
@@ -283,6 +285,27 @@ fn what_is_not_known_is_refused_in_words() {
     // A jina model without a table is no BERT.
     let table = [("model_type", json!("jina_bert")), ("position_embedding_type", json!(null))];
     check(&with(jina_config(), &table), &plain, "its positions are `absolute`");
+}
+
+#[test]
+fn jina_for_code_has_a_tokenizer_of_bytes() {
+    let open = |words: usize| {
+        let config = with(jina_config(), &[("vocab_size", json!(words))]);
+        let mut shapes = jina_shapes(true);
+        shapes.insert("embeddings.word_embeddings.weight".into(), vec![words, WIDTH]);
+        let folder = folder(&config, &shapes, "");
+        fs::write(folder.path().join("tokenizer.json"), BYTE_PAIRS).unwrap();
+        Transformer::check(folder.path()).unwrap();
+        Transformer::open(folder.path())
+    };
+    let model = open(600).unwrap();
+    let vector = |text: &str| model.embed(&[text], EmbedRole::Passage).unwrap().remove(0);
+    assert_eq!(vector("fn main() {}"), vector("fn main() {}"));
+    // Neither letters nor blanks are made alike, as WordPiece does.
+    assert_ne!(vector("fn main() {}"), vector("FN main() {}"));
+    assert_ne!(vector("fn main() {}"), vector("fn  main() {}"));
+    let error = open(599).unwrap_err().to_string();
+    assert!(error.contains("its tokenizer has a piece 599, its vocabulary 599"), "{error}");
 }
 
 #[test]

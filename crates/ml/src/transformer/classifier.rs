@@ -54,7 +54,7 @@ impl TokenClassifier {
         let keep = kept_class(folder)?;
         let tokenizer = WordPiece::open(folder)?;
         let path = weights_of(folder)?;
-        check_vocabulary(folder, &tokenizer, &config)?;
+        check_vocabulary(folder, tokenizer.greatest(), &config)?;
         let bert = Bert::read(&path, &config)?;
         let head = Head::read(&path, &config, 2)?;
         let sample = [bert.sample(), head.sample()].concat();

@@ -39,7 +39,7 @@ impl CrossEncoder {
         let config = Config::open_bert(folder)?;
         let tokenizer = WordPiece::open(folder)?;
         let path = weights_of(folder)?;
-        check_vocabulary(folder, &tokenizer, &config)?;
+        check_vocabulary(folder, tokenizer.greatest(), &config)?;
         let bert = Bert::read(&path, &config)?;
         let judge = Judge::read(&path, &config)?;
         let sample = [bert.sample(), judge.sample()].concat();

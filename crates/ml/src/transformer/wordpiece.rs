@@ -33,7 +33,6 @@ pub(super) struct WordPiece {
 }
 
 impl WordPiece {
-    /// Reads `tokenizer.json`, or `vocab.txt` where there is none.
     /// Sees that there is a file to open.
     pub fn look(folder: &Path) -> Result<(), TransformerError> {
         if folder.join("tokenizer.json").is_file() {
@@ -43,6 +42,7 @@ impl WordPiece {
         std::fs::metadata(&path).map(|_| ()).map_err(|error| TransformerError::io(&path, error))
     }
 
+    /// Reads `tokenizer.json`, or `vocab.txt` where there is none.
     pub fn open(folder: &Path) -> Result<Self, TransformerError> {
         let path = folder.join("tokenizer.json");
         if path.is_file() {
