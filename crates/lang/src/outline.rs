@@ -205,6 +205,7 @@ impl Outline<'_> {
     }
 
     /// Returns the node around an item that belongs to it alone, such as its decorators.
+    #[expect(clippy::disallowed_methods, reason = "items of an outline nest a few levels deep")]
     fn wrapper<'n>(&self, node: Node<'n>) -> Node<'n> {
         let wraps = |parent: &Node<'_>| {
             matches!(

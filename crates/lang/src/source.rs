@@ -10,6 +10,7 @@ use crate::parse::{can_parse, parse};
 mod inside;
 mod notebook;
 pub(crate) mod rules;
+pub(crate) mod site;
 mod table;
 pub(crate) mod tell;
 pub(crate) mod text;

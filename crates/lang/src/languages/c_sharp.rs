@@ -4,6 +4,7 @@ use tree_sitter::Node;
 
 use crate::language::{ITEM, Item, Reader, Spec, name_field, node_text};
 use crate::source::rules::{NO_RULES, Place, Rules, Shown, field, module};
+use crate::source::site::Site;
 use crate::source::{Import, Role};
 
 pub(crate) static SPEC: Spec = Spec {
@@ -127,9 +128,10 @@ static RULES: Rules = Rules {
 fn is_exported(shown: &Shown<'_>) -> bool {
     // A field's modifiers stand at the declaration around its name.
     let owner = match shown.node.kind() {
-        "variable_declarator" => shown.node.parent().and_then(|node| node.parent()),
-        _ => Some(shown.node),
+        "variable_declarator" => shown.site().parent().and_then(Site::parent),
+        _ => Some(shown.site()),
     };
+    let owner = owner.map(|owner| owner.node);
     let is_public = owner.is_some_and(|owner| {
         owner.children(&mut owner.walk()).any(|child| {
             child.kind() == "modifier" && shown.text.get(child.byte_range()) == Some("public")

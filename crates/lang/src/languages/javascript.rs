@@ -51,6 +51,7 @@ pub(crate) fn function_value(node: Node<'_>, text: &str) -> Option<String> {
 }
 
 /// A variable that is exported, or a constant by its name's case.
+#[expect(clippy::disallowed_methods, reason = "constants are asked for outside functions alone")]
 pub(crate) fn constant(node: Node<'_>, text: &str) -> Option<String> {
     let name = node.child_by_field_name("name").filter(|name| name.kind() == "identifier")?;
     let name = node_text(name, text)?;

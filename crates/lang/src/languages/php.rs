@@ -96,9 +96,10 @@ static RULES: Rules = Rules {
 /// All but `private` and `protected`.
 fn is_exported(shown: &Shown<'_>) -> bool {
     let owner = match shown.node.kind() {
-        "property_element" | "const_element" => shown.node.parent(),
-        _ => Some(shown.node),
+        "property_element" | "const_element" => shown.site().parent(),
+        _ => Some(shown.site()),
     };
+    let owner = owner.map(|owner| owner.node);
     let is_hidden = owner.is_some_and(|owner| {
         owner.named_children(&mut owner.walk()).any(|child| {
             child.kind() == "visibility_modifier"

@@ -4,6 +4,7 @@ use tree_sitter::Node;
 
 use crate::language::{ITEM, Item, Reader, Spec, node_text};
 use crate::source::rules::{NO_RULES, Place, Rules, Shown, field, imported, module};
+use crate::source::site::Site;
 use crate::source::{Import, Role};
 use std::ops::Range;
 
@@ -134,10 +135,11 @@ fn named(node: Node<'_>, text: &str) -> (String, Option<String>) {
 
 /// Tells whether the content of a string is a type: `"Leaf"`, `"list[Leaf] | None"`. The arguments of `Literal` are values,
 /// and what `Annotated` adds may be any.
-fn is_annotation(content: Node<'_>, text: &str) -> bool {
+fn is_annotation(content: Site<'_, '_>, text: &str) -> bool {
     let text_of = |node: Node<'_>| text.get(node.byte_range()).unwrap_or("");
     let mut around = content.parent();
-    while let Some(node) = around {
+    while let Some(site) = around {
+        let node = site.node;
         if matches!(node.kind(), "generic_type" | "subscript") {
             let of = node.named_child(0).map_or("", text_of);
             if matches!(of.rsplit('.').next(), Some("Literal" | "Annotated")) {
@@ -156,9 +158,9 @@ fn is_annotation(content: Node<'_>, text: &str) -> bool {
                 | "union_type"
                 | "binary_operator"
         );
-        around = if is_inside { node.parent() } else { None };
+        around = if is_inside { site.parent() } else { None };
     }
-    let content = text_of(content);
+    let content = text_of(content.node);
     let is_type =
         |c: char| c.is_alphanumeric() || matches!(c, '_' | '.' | '[' | ']' | '|' | ',' | ' ');
     // Two words beside each other are a sentence.

@@ -3,7 +3,9 @@
 use tree_sitter::Node;
 
 use crate::language::{ITEM, Item, Reader, Spec, node_text};
-use crate::source::rules::{NO_RULES, Place, Rules, Shown, field, imported, module};
+use crate::source::rules::{
+    NO_RULES, Place, Rules, Shown, field, imported, is_module_path, module,
+};
 use crate::source::{Import, Role};
 use std::ops::Range;
 
@@ -236,7 +238,8 @@ fn uses(node: Node<'_>, text: &str, imports: &mut Vec<Import>) {
         match node.kind() {
             "scoped_use_list" => {
                 let prefix = join(&field(node, "path", text).unwrap_or_default());
-                open.extend(node.child_by_field_name("list").map(|list| (list, prefix)));
+                let list = node.child_by_field_name("list").filter(|_| is_module_path(&prefix));
+                open.extend(list.map(|list| (list, prefix)));
             }
             "use_list" => {
                 let children: Vec<_> = node.named_children(&mut node.walk()).collect();

@@ -4,9 +4,14 @@ use std::ops::Range;
 
 use tree_sitter::{Node, Tree};
 
+use super::site::Site;
 use super::tell::{NO_TELLS, Tells};
 use super::{Import, ImportedName, Role, Unit};
 use crate::language::node_text;
+
+/// The longest path of a module, and the most parts of it; `../` counts as three.
+const MAX_MODULE_BYTES: usize = 1_024;
+const MAX_MODULE_PARTS: usize = 128;
 
 /// How to read a language's syntax tree.
 pub(crate) struct Rules {
@@ -43,7 +48,7 @@ pub(crate) struct Rules {
     /// Tells whether a comment above an item documents it.
     pub(crate) is_doc: fn(&str) -> bool,
     /// Tells whether a text in a type's place names types itself.
-    pub(crate) names_types: fn(Node<'_>, &str) -> bool,
+    pub(crate) names_types: fn(Site<'_, '_>, &str) -> bool,
     /// Returns bases that no place tells.
     pub(crate) more_bases: fn(Node<'_>, &str) -> Vec<String>,
     /// Whether a capitalised name in a pattern is a use.
@@ -107,6 +112,8 @@ pub(crate) enum Place {
 /// What is known of a unit when its visibility is asked for.
 pub(crate) struct Shown<'a> {
     pub(crate) node: Node<'a>,
+    /// The nodes around it, the outermost first.
+    pub(crate) around: &'a [Node<'a>],
     pub(crate) text: &'a str,
     pub(crate) name: &'a str,
     pub(crate) parent: Option<&'a Unit>,
@@ -117,6 +124,11 @@ pub(crate) struct Shown<'a> {
 }
 
 impl Shown<'_> {
+    /// Returns the unit's node where it stands.
+    pub(crate) fn site(&self) -> Site<'_, '_> {
+        Site { node: self.node, around: self.around }
+    }
+
     /// Tells whether the unit is a member of a module, or of an exported type.
     pub(crate) fn parent_is_exported(&self) -> bool {
         self.parent.is_none_or(|parent| parent.is_exported)
@@ -165,6 +177,12 @@ pub(crate) const NO_RULES: Rules = Rules {
 /// `/** … */`, as in Java and JavaScript.
 pub(crate) fn is_javadoc(comment: &str) -> bool {
     comment.starts_with("/**") && comment.len() > 4
+}
+
+/// Tells whether a text may tell of a module: each of its parts is looked up, of every name that may come from it.
+pub(crate) fn is_module_path(path: &str) -> bool {
+    let parts = path.split(['.', '/', '\\', ':']).take(MAX_MODULE_PARTS + 1);
+    path.len() <= MAX_MODULE_BYTES && parts.count() <= MAX_MODULE_PARTS
 }
 
 /// Returns an import of a whole module.

@@ -7,6 +7,7 @@ use tree_sitter::Node;
 
 use super::Told;
 use super::offset;
+use super::site::Site;
 use super::table::Table;
 
 pub(crate) use tables::{Bind, Documented, Expected, Keys, NO_TELLS, Pattern, Read, Tells};
@@ -62,14 +63,14 @@ pub(crate) enum As {
 }
 
 /// Returns what a call expects of its argument.
-pub(crate) fn argument(teller: &Teller<'_>, node: Node<'_>, _: u8) -> Told {
-    let list = node.parent().filter(|list| matches!(list.kind(), "arguments" | "argument_list"));
-    let call = list.and_then(|list| list.parent());
-    let of = call.and_then(|call| {
+pub(crate) fn argument(teller: &Teller<'_>, site: Site<'_, '_>, _: u8) -> Told {
+    let is_list = |list: &Site<'_, '_>| matches!(list.node.kind(), "arguments" | "argument_list");
+    let list = site.parent().filter(is_list);
+    let of = list.and_then(Site::parent).and_then(|Site { node: call, .. }| {
         call.child_by_field_name("function").or_else(|| call.child_by_field_name("name"))
     });
     let (Some(list), Some(of)) = (list, of) else { return Told::Unknown };
-    match place_in(list, node) {
+    match place_in(list.node, site.node) {
         Some(at) => match teller.read(of, As::Value, 0) {
             told if told.is_unknown() => Told::Unknown,
             told => Told::Argument(Box::new(told), at),

@@ -10,11 +10,11 @@ use super::{Import, Unit, line, offset};
 use crate::language::Item;
 use crate::outline::{shorten, signature};
 
-impl Walk<'_> {
+impl<'t> Walk<'t> {
     /// Makes a unit of a node if it is one, and tells its frame.
     pub(super) fn unit(
         &mut self,
-        node: Node<'_>,
+        node: Node<'t>,
         items: &[&'static Item],
         lead: &Lead,
         frame: &mut Frame,
@@ -55,7 +55,7 @@ impl Walk<'_> {
 
     fn described(
         &self,
-        node: Node<'_>,
+        node: Node<'t>,
         item: &Item,
         name: &str,
         lead: &Lead,
@@ -70,6 +70,7 @@ impl Walk<'_> {
         let parent = frame.unit.and_then(|unit| self.source.units.get(unit as usize));
         let shown = Shown {
             node,
+            around: self.site(node).around,
             text: self.text,
             name: own,
             parent,

@@ -4,7 +4,8 @@ use std::ops::Range;
 
 use tree_sitter::{Node, Tree, TreeCursor};
 
-use super::rules::Place;
+use super::rules::{Place, is_module_path};
+use super::site::Site;
 use super::table::{Act, Kind, Table, table};
 use super::tell::{Found, Teller};
 use super::{MAX_UNITS, Piece, PieceKind, Role, Source, line, offset};
@@ -57,6 +58,8 @@ pub(super) struct Walk<'t> {
     pub(super) text: &'t str,
     pub(super) source: Source,
     frames: Vec<Frame>,
+    /// The frames' nodes.
+    around: Vec<Node<'t>>,
     pub(super) found: Found,
     /// Where the last comment ended: its words are before no name.
     comment_end: usize,
@@ -118,32 +121,38 @@ impl<'t> Walk<'t> {
             text,
             source: Source { language: Some(language), ..Source::default() },
             frames: Vec::with_capacity(64),
+            around: Vec::with_capacity(64),
             found: Found::default(),
             comment_end: 0,
         }
     }
 }
 
-impl Walk<'_> {
-    fn run(&mut self, cursor: &mut TreeCursor<'_>) {
+impl<'t> Walk<'t> {
+    fn run(&mut self, cursor: &mut TreeCursor<'t>) {
         loop {
             if self.enter(cursor) {
                 if cursor.goto_first_child() {
                     continue;
                 }
-                self.frames.pop();
+                self.leave();
             }
             while !cursor.goto_next_sibling() {
                 if !cursor.goto_parent() {
                     return;
                 }
-                self.frames.pop();
+                self.leave();
             }
         }
     }
 
+    fn leave(&mut self) {
+        self.frames.pop();
+        self.around.pop();
+    }
+
     /// Takes in the cursor's node; tells whether a frame was made for its children.
-    fn enter(&mut self, cursor: &TreeCursor<'_>) -> bool {
+    fn enter(&mut self, cursor: &TreeCursor<'t>) -> bool {
         let node = cursor.node();
         let kind = self.table.kind(node.kind_id());
         let place = match self.frames.last() {
@@ -168,7 +177,7 @@ impl Walk<'_> {
         false
     }
 
-    fn visit(&mut self, node: Node<'_>, kind: &'static Kind, place: Place) -> bool {
+    fn visit(&mut self, node: Node<'t>, kind: &'static Kind, place: Place) -> bool {
         if self.frames.len() >= MAX_DEPTH {
             return false;
         }
@@ -204,6 +213,9 @@ impl Walk<'_> {
         let count = self.source.imports.len();
         if let Some(imports) = kind.imports {
             imports(node, self.text, &mut self.source.imports);
+            let found = self.source.imports.split_off(count);
+            let found = found.into_iter().filter(|import| is_module_path(&import.from));
+            self.source.imports.extend(found);
         }
         if !kind.items.is_empty() && self.source.units.len() < MAX_UNITS {
             self.unit(node, &kind.items, &lead, &mut frame);
@@ -211,7 +223,7 @@ impl Walk<'_> {
         frame.in_import |= self.takes_in(count, kind, frame.makes_unit);
         if kind.tells() {
             let mut found = std::mem::take(&mut self.found);
-            self.teller(frame.unit.unwrap_or(u32::MAX)).tell(node, &mut found);
+            self.teller(frame.unit.unwrap_or(u32::MAX)).tell(self.site(node), &mut found);
             self.found = found;
         }
         let passes_on = kind.is_wrapper || kind.is_single && self.has_one_item(node);
@@ -221,13 +233,14 @@ impl Walk<'_> {
             frame.before = before;
         }
         self.frames.push(frame);
+        self.around.push(node);
         true
     }
 
     /// A text, or a key that is written as one.
-    fn text(&mut self, node: Node<'_>, place: Place) {
+    fn text(&mut self, node: Node<'t>, place: Place) {
         let role = self.frames.last().and_then(|parent| role_of(place, parent));
-        if role == Some(Role::Type) && (self.spec.rules.names_types)(node, self.text) {
+        if role == Some(Role::Type) && (self.spec.rules.names_types)(self.site(node), self.text) {
             return self.names_in(node, Some(Role::Type));
         }
         let kind = match role {
@@ -240,7 +253,7 @@ impl Walk<'_> {
     fn package(&mut self, node: Node<'_>) {
         let text = self.text.get(node.byte_range()).unwrap_or("");
         let name = text.split_whitespace().nth(1).unwrap_or("").trim_matches([';', '{']);
-        if self.source.package.is_none() && !name.is_empty() {
+        if self.source.package.is_none() && !name.is_empty() && is_module_path(name) {
             self.source.package = Some(name.to_owned());
         }
     }
@@ -439,6 +452,11 @@ impl Walk<'_> {
 
     pub(super) fn teller(&self, unit: u32) -> Teller<'_> {
         Teller { table: self.table, text: self.text, unit }
+    }
+
+    /// Returns the node that is being entered where it stands.
+    pub(super) fn site(&self, node: Node<'t>) -> Site<'_, 't> {
+        Site { node, around: &self.around }
     }
 
     /// Returns the frame around the node that is being entered.

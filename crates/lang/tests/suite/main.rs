@@ -7,5 +7,6 @@ mod fuzz;
 mod outline;
 mod random;
 mod shell;
+mod sizes;
 mod source;
 mod syntax;

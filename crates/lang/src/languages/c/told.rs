@@ -3,6 +3,7 @@
 use tree_sitter::Node;
 
 use crate::source::Told;
+use crate::source::site::Site;
 use crate::source::tell::{As, Bind, Keys, NO_TELLS, Pattern, Read, Teller, Tells};
 
 /// How deep lists of values stand in each other.
@@ -62,15 +63,15 @@ pub(crate) static TELLS: Tells = Tells {
 };
 
 /// Returns the type whose members a list of values gives.
-fn expected(teller: &Teller<'_>, node: Node<'_>, depth: u8) -> Told {
-    let Some(above) = node.parent().filter(|_| depth < MAX_DEPTH) else { return Told::Unknown };
-    match above.kind() {
-        "compound_literal_expression" => of_type(teller, above),
-        "init_declarator" => above.parent().map_or(Told::Unknown, |of| of_type(teller, of)),
+fn expected(teller: &Teller<'_>, site: Site<'_, '_>, depth: u8) -> Told {
+    let Some(above) = site.parent().filter(|_| depth < MAX_DEPTH) else { return Told::Unknown };
+    match above.node.kind() {
+        "compound_literal_expression" => of_type(teller, above.node),
+        "init_declarator" => above.parent().map_or(Told::Unknown, |of| of_type(teller, of.node)),
         "initializer_list" => expected(teller, above, depth + 1),
         "initializer_pair" => {
             let outer = above.parent().map_or(Told::Unknown, |of| expected(teller, of, depth + 1));
-            let field = above.child_by_field_name("designator");
+            let field = above.node.child_by_field_name("designator");
             match field.filter(|field| field.kind() == "field_designator") {
                 Some(field) if !outer.is_unknown() => {
                     let name = teller.text(field).trim_start_matches('.').trim();

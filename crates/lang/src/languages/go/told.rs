@@ -1,8 +1,7 @@
 //! What Go tells of types.
 
-use tree_sitter::Node;
-
 use crate::source::Told;
+use crate::source::site::Site;
 use crate::source::tell::{As, Bind, Keys, NO_TELLS, Pattern, Read, Teller, Tells};
 
 /// How deep literals stand in each other.
@@ -76,21 +75,21 @@ pub(crate) static TELLS: Tells = Tells {
 };
 
 /// Returns the type whose members a literal gives.
-fn expected(teller: &Teller<'_>, node: Node<'_>, depth: u8) -> Told {
-    let Some(above) = node.parent().filter(|_| depth < MAX_DEPTH) else { return Told::Unknown };
-    if above.kind() == "composite_literal" {
-        let of = above.child_by_field_name("type");
+fn expected(teller: &Teller<'_>, site: Site<'_, '_>, depth: u8) -> Told {
+    let Some(above) = site.parent().filter(|_| depth < MAX_DEPTH) else { return Told::Unknown };
+    if above.node.kind() == "composite_literal" {
+        let of = above.node.child_by_field_name("type");
         return of.map_or(Told::Unknown, |of| teller.read(of, As::Type, 0));
     }
-    if above.kind() != "literal_element" {
+    if above.node.kind() != "literal_element" {
         return Told::Unknown;
     }
     // A part of another literal, whose type need not be written.
     let part = above.parent();
-    let key = part.filter(|part| part.kind() == "keyed_element");
-    let outer = if key.is_some() { part.and_then(|part| part.parent()) } else { part };
+    let key = part.filter(|part| part.node.kind() == "keyed_element");
+    let outer = if key.is_some() { part.and_then(Site::parent) } else { part };
     let outer = outer.map_or(Told::Unknown, |outer| expected(teller, outer, depth + 1));
-    let key = key.and_then(|key| key.child_by_field_name("key")).map(|key| teller.text(key));
+    let key = key.and_then(|key| key.node.child_by_field_name("key")).map(|key| teller.text(key));
     match (outer, key) {
         (Told::Unknown, _) => Told::Unknown,
         (outer @ (Told::Own(_) | Told::Type(..) | Told::Member(..)), Some(key)) => {

@@ -61,12 +61,16 @@ fn bound(pattern: Node<'_>) -> Option<Node<'_>> {
 }
 
 /// `require("m").a`, whose name is the module's; it binds none here.
+#[expect(clippy::disallowed_methods, reason = "asked of members of `require(…)` alone")]
 pub(super) fn member(node: Node<'_>, text: &str, imports: &mut Vec<Import>) {
+    let Some((from, own)) = member_of_required(node, text) else { return };
     let is_bound = node.parent().is_some_and(|around| {
         around.kind() == "variable_declarator"
             && around.child_by_field_name("name").is_some_and(|name| name.kind() == "identifier")
     });
-    let Some((from, own)) = member_of_required(node, text).filter(|_| !is_bound) else { return };
+    if is_bound {
+        return;
+    }
     // No name of the file is written like this.
     let alias = format!("require({from}).{own}");
     imports.push(Import { names: vec![imported(own, Some(alias))], ..module(node, from) });

@@ -1,8 +1,7 @@
 //! What JavaScript and TypeScript tell of types.
 
-use tree_sitter::Node;
-
 use crate::source::Told;
+use crate::source::site::Site;
 use crate::source::tell::{
     As, Bind, Keys, NO_TELLS, Pattern, Read, Teller, Tells, argument, place_in,
 };
@@ -162,23 +161,25 @@ fn documented(comment: &str) -> Vec<(Option<&str>, &str)> {
 }
 
 /// Returns the type that the place of an expression asks for.
-fn expected(teller: &Teller<'_>, node: Node<'_>, depth: u8) -> Told {
+fn expected(teller: &Teller<'_>, site: Site<'_, '_>, depth: u8) -> Told {
+    let node = site.node;
     if matches!(node.kind(), "jsx_opening_element" | "jsx_self_closing_element") {
         let name = node.child_by_field_name("name");
         let told = name.map_or(Told::Unknown, |name| teller.read(name, As::Value, 0));
         let is_known = !told.is_unknown();
         return if is_known { Told::Argument(Box::new(told), 0) } else { Told::Unknown };
     }
-    let Some(around) = node.parent().filter(|_| depth < 8) else { return Told::Unknown };
+    let Some(outer) = site.parent().filter(|_| depth < 8) else { return Told::Unknown };
+    let around = outer.node;
     let read = |field: &str, way: As| {
         around.child_by_field_name(field).map_or(Told::Unknown, |node| teller.read(node, way, 0))
     };
     let is = |field: &str| around.child_by_field_name(field) == Some(node);
-    let inner = || expected(teller, around, depth + 1);
+    let inner = || expected(teller, outer, depth + 1);
     match around.kind() {
         "arguments" => {
-            let told = argument(teller, node, depth);
-            let made = around.parent().and_then(|call| call.child_by_field_name("constructor"));
+            let told = argument(teller, site, depth);
+            let made = outer.parent().and_then(|call| call.node.child_by_field_name("constructor"));
             match made.filter(|_| told.is_unknown()) {
                 Some(made) => {
                     let of = Box::new(teller.read(made, As::Value, 0));
@@ -200,7 +201,7 @@ fn expected(teller: &Teller<'_>, node: Node<'_>, depth: u8) -> Told {
             if told.is_unknown() { inner() } else { told }
         }
         "jsx_expression" => inner(),
-        "jsx_attribute" => match (around.parent(), around.named_child(0)) {
+        "jsx_attribute" => match (outer.parent(), around.named_child(0)) {
             (Some(element), Some(key)) => {
                 let of = expected(teller, element, depth + 1);
                 if of.is_unknown() {
@@ -210,7 +211,7 @@ fn expected(teller: &Teller<'_>, node: Node<'_>, depth: u8) -> Told {
             }
             _ => Told::Unknown,
         },
-        "pair" => match (around.parent(), around.child_by_field_name("key")) {
+        "pair" => match (outer.parent(), around.child_by_field_name("key")) {
             (Some(object), Some(key)) => match expected(teller, object, depth + 1) {
                 of if of.is_unknown() => Told::Unknown,
                 of => Told::Member(Box::new(of), teller.text(key).trim_matches(['"', '\'']).into()),
@@ -227,7 +228,7 @@ fn expected(teller: &Teller<'_>, node: Node<'_>, depth: u8) -> Told {
         | "spread_element" => inner(),
         "binary_expression" if is("right") => inner(),
         "return_statement" => {
-            let mut next = around.parent();
+            let mut next = outer.parent();
             while let Some(function) = next {
                 if let Some(told) = returned(teller, function, depth) {
                     return told;
@@ -236,15 +237,15 @@ fn expected(teller: &Teller<'_>, node: Node<'_>, depth: u8) -> Told {
             }
             Told::Unknown
         }
-        "arrow_function" if is("body") => returned(teller, around, depth).unwrap_or(Told::Unknown),
+        "arrow_function" if is("body") => returned(teller, outer, depth).unwrap_or(Told::Unknown),
         _ => Told::Unknown,
     }
 }
 
 /// Returns what a function is expected to return; `None` where the node is none.
-fn returned(teller: &Teller<'_>, function: Node<'_>, depth: u8) -> Option<Told> {
+fn returned(teller: &Teller<'_>, function: Site<'_, '_>, depth: u8) -> Option<Told> {
     let is_function = matches!(
-        function.kind(),
+        function.node.kind(),
         "arrow_function"
             | "function_expression"
             | "function_declaration"
@@ -253,7 +254,7 @@ fn returned(teller: &Teller<'_>, function: Node<'_>, depth: u8) -> Option<Told> 
             | "generator_function_declaration"
     );
     is_function.then_some(())?;
-    let told = match function.child_by_field_name("return_type") {
+    let told = match function.node.child_by_field_name("return_type") {
         Some(of) => Told::Awaited(Box::new(teller.read(of, As::Type, 0))),
         None => match expected(teller, function, depth + 1) {
             of if of.is_unknown() => Told::Unknown,

@@ -3,6 +3,7 @@
 use tree_sitter::Node;
 
 use super::{As, Bind, Found, Keys, MAX_DEPTH, MAX_PARTS, Pattern, Read, Teller, child, children};
+use crate::source::site::Site;
 use crate::source::{Object, Told, offset};
 
 impl Teller<'_> {
@@ -99,10 +100,11 @@ impl Teller<'_> {
     }
 
     /// Takes in what a node tells of names.
-    pub(in crate::source) fn tell(&self, node: Node<'_>, found: &mut Found) {
+    pub(in crate::source) fn tell(&self, site: Site<'_, '_>, found: &mut Found) {
+        let node = site.node;
         let kind = self.table.kind(node.kind_id());
         if let Some(bind) = kind.bind {
-            self.tell_bind(node, bind, found);
+            self.tell_bind(site, bind, found);
         }
         if let Some((object, name)) = kind.member
             && let (Some(object), Some(name)) = (child(node, object), child(node, name))
@@ -122,24 +124,25 @@ impl Teller<'_> {
             }
         }
         if let Some(keys) = kind.object {
-            self.tell_object(node, keys, found);
+            self.tell_object(site, keys, found);
         }
         if let Some((field, _)) = kind.keyword
             && let Some(key) = child(node, field)
-            && let Some(of) = node.parent().and_then(|list| list.parent())
+            && let Some(of) = site.parent().and_then(Site::parent)
         {
-            let told = self.of(of, "function", As::Value, 0);
+            let told = self.of(of.node, "function", As::Value, 0);
             if !told.is_unknown() {
                 let told = Told::Field(Box::new(told), self.text(key).to_owned());
                 found.meant.push((offset(key.start_byte()), told));
             }
         }
         if kind.is_closure {
-            self.tell_closure(node, found);
+            self.tell_closure(site, found);
         }
     }
 
-    fn tell_bind(&self, node: Node<'_>, bind: Bind, found: &mut Found) {
+    fn tell_bind(&self, site: Site<'_, '_>, bind: Bind, found: &mut Found) {
+        let node = site.node;
         let value = |field: &str| match field {
             "" => Told::Unknown,
             field => self.of(node, field, As::Value, 0),
@@ -157,8 +160,8 @@ impl Teller<'_> {
                 (name, read.map_or(Told::Unknown, |read| self.function(node, read, 0)))
             }
             Bind::Associated(name) => {
-                let of = node.parent().and_then(|list| list.parent());
-                let of = of.map_or(Told::Unknown, |of| self.of(of, "type", As::Type, 0));
+                let of = site.parent().and_then(Site::parent);
+                let of = of.map_or(Told::Unknown, |of| self.of(of.node, "type", As::Type, 0));
                 if let Some(name) = child(node, name).filter(|_| !of.is_unknown()) {
                     let told = Told::Member(Box::new(of), self.text(name).to_owned());
                     found.meant.push((offset(name.start_byte()), told));
@@ -177,7 +180,7 @@ impl Teller<'_> {
             }
             Bind::Bound(name, of) => {
                 let told = self.of(node, of, As::Type, 0);
-                let variable = child(node, name).and_then(|name| self.variable(name));
+                let variable = child(node, name).and_then(|name| self.variable(name, site));
                 if let Some(variable) = variable.filter(|_| !told.is_unknown()) {
                     found.bound(offset(variable.start_byte()), told);
                 }
@@ -194,8 +197,8 @@ impl Teller<'_> {
             Bind::Last(names, of) => (names, Told::Item(Box::new(value(of)))),
             Bind::Inner(names, of) => (names, self.of(node, of, As::Value, 0)),
             Bind::Arm(names, of) => {
-                let above = node.parent().and_then(|parent| parent.parent());
-                (names, above.map_or(Told::Unknown, |above| self.of(above, of, As::Value, 0)))
+                let above = site.parent().and_then(Site::parent);
+                (names, above.map_or(Told::Unknown, |above| self.of(above.node, of, As::Value, 0)))
             }
         };
         let names: Vec<Node<'_>> = match names {
@@ -213,26 +216,25 @@ impl Teller<'_> {
         }
     }
 
-    /// Returns the variable of types that a name means, where an item around defines it.
-    fn variable<'n>(&self, name: Node<'n>) -> Option<Node<'n>> {
-        let mut around = name.parent();
-        while let Some(item) = around {
-            let list = item.child_by_field_name("type_parameters").map(children);
+    /// Returns the variable of types that a name in a node means, where an item around defines it.
+    fn variable<'n>(&self, name: Node<'_>, site: Site<'_, 'n>) -> Option<Node<'n>> {
+        for item in std::iter::successors(Some(site), |site| site.parent()) {
+            let list = item.node.child_by_field_name("type_parameters").map(children);
             let named = list.into_iter().flatten().filter_map(|of| of.child_by_field_name("name"));
             let mut same = named.filter(|of| self.text(*of) == self.text(name));
             if let Some(found) = same.next() {
                 return Some(found);
             }
-            around = item.parent();
         }
         None
     }
 
-    fn tell_object(&self, node: Node<'_>, keys: Keys, found: &mut Found) {
+    fn tell_object(&self, site: Site<'_, '_>, keys: Keys, found: &mut Found) {
+        let node = site.node;
         let expected = match keys {
-            Keys::Expected => (self.table.expected)(self, node, 0),
+            Keys::Expected => (self.table.expected)(self, site, 0),
             Keys::Above(field) => {
-                node.parent().map_or(Told::Unknown, |above| self.of(above, field, As::Type, 0))
+                site.parent().map_or(Told::Unknown, |above| self.of(above.node, field, As::Type, 0))
             }
             Keys::Defined => Told::Unknown,
         };
@@ -271,7 +273,8 @@ impl Teller<'_> {
     }
 
     /// Tells parameters without a type what the place of their function expects.
-    fn tell_closure(&self, node: Node<'_>, found: &mut Found) {
+    fn tell_closure(&self, site: Site<'_, '_>, found: &mut Found) {
+        let node = site.node;
         let Some(Read::Function(parameters, ..)) = self.table.kind(node.kind_id()).read else {
             return;
         };
@@ -283,7 +286,7 @@ impl Teller<'_> {
         if list.is_empty() {
             return;
         }
-        let expected = (self.table.expected)(self, node, 0);
+        let expected = (self.table.expected)(self, site, 0);
         if expected.is_unknown() {
             return;
         }

@@ -1,9 +1,8 @@
 //! How a language says what its nodes tell.
 
-use tree_sitter::Node;
-
 use super::Teller;
 use crate::source::Told;
+use crate::source::site::Site;
 
 /// How a node is read that is a value or a type. The texts are fields; an empty one is the first named child.
 #[derive(Clone, Copy, Debug)]
@@ -141,7 +140,7 @@ pub(crate) struct Tells {
 pub(crate) type Documented = fn(&str) -> Vec<(Option<&str>, &str)>;
 
 /// Returns what a place expects of the node in it.
-pub(crate) type Expected = fn(&Teller<'_>, Node<'_>, u8) -> Told;
+pub(crate) type Expected = fn(&Teller<'_>, Site<'_, '_>, u8) -> Told;
 
 /// Whose members the keys of an object are.
 #[derive(Clone, Copy, Debug)]
