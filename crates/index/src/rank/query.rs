@@ -207,6 +207,7 @@ impl Query {
         for mut term in heard {
             query.asked.push((term.text.clone(), term.weight));
             term.held = shelf.look_up(&term.text)?;
+            let mut share = 1.0;
             if term.held.documents == 0 {
                 let is_tried = tried < MAX_REPAIRED && may_be_repaired(&term.text);
                 tried += usize::from(is_tried);
@@ -216,10 +217,10 @@ impl Query {
                     continue;
                 };
                 term.held = shelf.look_up(&repaired)?;
-                term.weight *= REPAIRED;
+                share = REPAIRED;
                 term.text = repaired;
             }
-            term.weight *= shelf.rarity(term.held.documents);
+            term.weight *= share * shelf.rarity(term.held.documents);
             query.terms.push(term);
         }
         query.unknown = unknown as f32 / asked as f32;
