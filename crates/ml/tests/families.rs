@@ -155,9 +155,56 @@ fn write_prompts(folder: &Path, prompts: &Value) {
     fs::write(folder.join("config_sentence_transformers.json"), json).unwrap();
 }
 
+/// The settings of `nomic_config` as Hugging Face's library has them since its version 5.
+fn converted_config() -> Value {
+    json!({
+        "architectures": ["NomicBertModel"], "head_dim": 4, "hidden_act": "silu",
+        "hidden_size": WIDTH, "intermediate_size": WIDE, "layer_norm_eps": 1e-6,
+        "max_position_embeddings": 2048, "model_type": "nomic_bert", "num_attention_heads": 3,
+        "num_hidden_layers": 2, "rope_parameters": { "rope_theta": 1000.0, "rope_type": "default" },
+        "type_vocab_size": 2, "vocab_size": 12,
+    })
+}
+
+/// Gives the tensors of a model of nomic's the names that that library has for them.
+fn convert(folder: &Path) {
+    let path = folder.join("model.safetensors");
+    let bytes = fs::read(&path).unwrap();
+    let length = usize::try_from(u64::from_le_bytes(bytes[..8].try_into().unwrap())).unwrap();
+    let old: BTreeMap<String, Value> = serde_json::from_slice(&bytes[8..8 + length]).unwrap();
+    let mut header = serde_json::Map::new();
+    for (name, entry) in old {
+        let name = name.replace("encoder.", "").replace("emb_ln", "embeddings.LayerNorm");
+        let name = name.replace("attn.out_proj", "self_attn.o_proj").replace("fc11", "up_proj");
+        let name = name.replace("fc12", "gate_proj").replace("fc2", "down_proj");
+        let name = name.replace("norm1", "post_attention_layernorm");
+        let name = name.replace("norm2", "post_mlp_layernorm");
+        if !name.contains("attn.Wqkv") {
+            header.insert(name, entry);
+            continue;
+        }
+        let begin = entry["data_offsets"][0].as_u64().unwrap();
+        let third = u64::try_from(WIDTH * WIDTH * 4).unwrap();
+        for (at, part) in (0..).zip(["q_proj", "k_proj", "v_proj"]) {
+            let offsets = [begin + at * third, begin + (at + 1) * third];
+            let entry = json!({ "dtype": "F32", "shape": [WIDTH, WIDTH], "data_offsets": offsets });
+            header.insert(name.replace("attn.Wqkv", &format!("self_attn.{part}")), entry);
+        }
+    }
+    let header = Value::Object(header).to_string();
+    let mut all = u64::try_from(header.len()).unwrap().to_le_bytes().to_vec();
+    all.extend(header.as_bytes());
+    all.extend(&bytes[8 + length..]);
+    fs::write(path, all).unwrap();
+}
+
 /// Holds a model's vectors against the reference's lines of that name.
 fn check_reference(name: &str, config: &Value, shapes: &Shapes, prefix: &str) {
-    let folder = folder(config, shapes, prefix);
+    check_folder(name, &folder(config, shapes, prefix));
+}
+
+/// The same for a folder.
+fn check_folder(name: &str, folder: &tempfile::TempDir) {
     // Without what nomic sets before texts: the reference has pieces alone.
     write_prompts(folder.path(), &json!({ "query": "", "document": "" }));
     Transformer::check(folder.path()).unwrap();
@@ -193,6 +240,31 @@ fn nomic_gives_the_reference_numbers() {
         ("rotary_emb_fraction", json!(0.5)),
     ];
     check_reference("nomic-biased", &with(nomic_config(), &biased), &nomic_shapes(), "");
+}
+
+#[test]
+fn nomic_gives_them_under_the_names_of_the_library() {
+    let plain = without_biases(nomic_shapes());
+    // It may also have its own settings beside the published names of tensors.
+    check_reference("nomic", &converted_config(), &plain, "");
+    for prefix in ["", "model."] {
+        let folder = folder(&converted_config(), &plain, prefix);
+        convert(folder.path());
+        check_folder("nomic", &folder);
+    }
+    let check = |changes: &[(&str, Value)], expected: &str| {
+        let folder = folder(&with(converted_config(), changes), &plain, "");
+        let error = Transformer::open(folder.path()).unwrap_err().to_string();
+        assert!(error.contains(expected), "{error}");
+    };
+    check(&[("hidden_act", json!("gelu"))], "its activation is `gelu`");
+    check(&[("head_dim", json!(8))], "wider or narrower");
+    let rope = |rope: Value| [("rope_parameters", rope)];
+    check(&rope(json!({ "rope_theta": 1e3, "rope_type": "yarn" })), "positions are `yarn`");
+    check(&rope(json!({ "rope_theta": -1.0 })), "base of its rotary positions");
+    let half = json!({ "rope_theta": 1e3, "partial_rotary_factor": 0.3 });
+    check(&rope(half), "turn 1 of 4 numbers");
+    check(&rope(json!(null)), "is not what it should be");
 }
 
 #[test]
@@ -270,6 +342,7 @@ fn what_is_not_known_is_refused_in_words() {
     nomic("layer_norm_epsilon", json!(0), "the epsilon of its norms makes no sense");
     nomic("n_head", json!(5), "do not share its width evenly");
     nomic("n_embd", json!(null), "is not what it should be");
+    nomic("n_embd", json!("wide"), "is not what it should be");
     nomic("n_inner", json!(20), "has the shape [16, 12], not [20, 12]");
     nomic("vocab_size", json!(13), "has the shape [12, 12], not [16, 12]");
     nomic("qkv_proj_bias", json!(true), "no tensor `encoder.layers.0.attn.Wqkv.bias`");

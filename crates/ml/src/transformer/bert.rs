@@ -7,7 +7,7 @@
 use std::path::Path;
 
 use super::TransformerError;
-use super::config::{Config, Family, Places};
+use super::config::{Config, Places};
 use super::layer::{Desk, Heads, Layer, Norm};
 use super::positions::Positions;
 use super::safetensors::Weights;
@@ -56,10 +56,8 @@ impl Bert {
             kinds => read("token_type_embeddings", kinds)?,
         };
         kinds.truncate(2 * width);
-        let norm = match config.family {
-            Family::Bert | Family::Jina => "embeddings.LayerNorm",
-            Family::Nomic => "emb_ln",
-        };
+        let is_nomic = weights.has(&format!("{prefix}emb_ln.weight"));
+        let norm = if is_nomic { "emb_ln" } else { "embeddings.LayerNorm" };
         let norm = Norm::read(&mut weights, &format!("{prefix}{norm}"), config)?;
         let layer = |at| Layer::read(&mut weights, prefix, at, config);
         let layers = (0..config.num_hidden_layers).map(layer).collect::<Result<_, _>>()?;

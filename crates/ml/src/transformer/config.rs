@@ -1,5 +1,7 @@
 //! How a model is built, in its folder's `config.json`.
 
+mod nomic;
+
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
@@ -88,65 +90,8 @@ struct Bert {
     feed_forward_type: Option<String>,
 }
 
-/// Those that nomic has, after GPT-2's; what is missing has the value that their code gives it.
-#[derive(Debug, Deserialize)]
-struct Nomic {
-    n_embd: usize,
-    n_layer: usize,
-    n_head: usize,
-    n_inner: usize,
-    n_positions: usize,
-    vocab_size: usize,
-    #[serde(default = "one")]
-    pad_vocab_size_multiple: usize,
-    #[serde(default = "two")]
-    type_vocab_size: usize,
-    activation_function: String,
-    layer_norm_epsilon: f32,
-    #[serde(default)]
-    rotary_emb_fraction: f32,
-    #[serde(default = "rotary_base")]
-    rotary_emb_base: f32,
-    #[serde(default)]
-    rotary_emb_interleaved: bool,
-    rotary_emb_scale_base: Option<f32>,
-    max_trained_positions: Option<usize>,
-    #[serde(default = "yes")]
-    qkv_proj_bias: bool,
-    #[serde(default = "yes")]
-    mlp_fc1_bias: bool,
-    #[serde(default = "yes")]
-    mlp_fc2_bias: bool,
-    #[serde(default)]
-    prenorm: bool,
-    #[serde(default)]
-    parallel_block: bool,
-    #[serde(default)]
-    use_rms_norm: bool,
-    #[serde(default)]
-    causal: bool,
-    num_experts: Option<usize>,
-    moe_every_n_layers: Option<usize>,
-}
-
 fn epsilon() -> f32 {
     1e-12
-}
-
-fn rotary_base() -> f32 {
-    10_000.0
-}
-
-fn one() -> usize {
-    1
-}
-
-fn two() -> usize {
-    2
-}
-
-fn yes() -> bool {
-    true
 }
 
 impl Config {
@@ -160,7 +105,12 @@ impl Config {
             "bert" | "jina_bert" => {
                 of_json::<Bert>(&path, json)?.settle(&kind).map_err(unsupported)?
             }
-            "nomic_bert" => of_json::<Nomic>(&path, json)?.settle().map_err(unsupported)?,
+            "nomic_bert" if json.get("n_embd").is_some() => {
+                of_json::<nomic::Published>(&path, json)?.settle().map_err(unsupported)?
+            }
+            "nomic_bert" => {
+                of_json::<nomic::Converted>(&path, json)?.settle().map_err(unsupported)?
+            }
             _ => {
                 let known = "models of the kinds `bert`, `jina_bert` and `nomic_bert` can be used";
                 return Err(unsupported(format!("its kind is `{kind:.40}`; {known}")));
@@ -249,68 +199,6 @@ impl Bert {
             places,
             biases: Biases { attention: true, wide: family == Family::Bert, narrow: true },
         })
-    }
-}
-
-impl Nomic {
-    /// Returns the settings, or what of them is not known.
-    fn settle(self) -> Result<Config, String> {
-        let unknown = [
-            ("it is a mixture of experts", self.has_experts()),
-            ("it normalizes before its layers", self.prenorm),
-            ("its halves of a layer stand side by side", self.parallel_block),
-            ("its norms are RMS norms", self.use_rms_norm),
-            ("it looks at what is before a token alone", self.causal),
-            ("its rotary positions are interleaved", self.rotary_emb_interleaved),
-            ("its rotary positions have a scale", self.rotary_emb_scale_base.is_some()),
-        ];
-        if let Some((what, _)) = unknown.iter().find(|(_, is_so)| *is_so) {
-            return Err((*what).into());
-        }
-        let part = self.n_embd / self.n_head.max(1);
-        #[allow(
-            clippy::cast_precision_loss,
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss
-        )]
-        let dimensions = (part as f32 * self.rotary_emb_fraction) as usize;
-        if dimensions == 0 || dimensions > part || !dimensions.is_multiple_of(2) {
-            return Err(format!("its rotary positions turn {dimensions} of {part} numbers"));
-        }
-        if !(self.rotary_emb_base > 0.0 && self.rotary_emb_base.is_finite()) {
-            return Err("the base of its rotary positions makes no sense".into());
-        }
-        let activation = match self.activation_function.as_str() {
-            "swiglu" => Activation::Silu,
-            "geglu" => Activation::Gelu,
-            other => return Err(format!("its activation is `{other:.30}`")),
-        };
-        // Farther places than those it was trained with are turned otherwise (`rotary_scaling_factor`).
-        let most = MOST_PLACES.min(self.max_trained_positions.unwrap_or(MOST_PLACES));
-        let multiple = self.pad_vocab_size_multiple.max(1);
-        Ok(Config {
-            family: Family::Nomic,
-            hidden_size: self.n_embd,
-            num_hidden_layers: self.n_layer,
-            num_attention_heads: self.n_head,
-            intermediate_size: self.n_inner,
-            max_position_embeddings: self.n_positions.min(most),
-            vocab_size: self.vocab_size.checked_next_multiple_of(multiple).unwrap_or(usize::MAX),
-            type_vocab_size: self.type_vocab_size,
-            activation,
-            layer_norm_eps: self.layer_norm_epsilon,
-            places: Places::Rotary { dimensions, base: self.rotary_emb_base },
-            biases: Biases {
-                attention: self.qkv_proj_bias,
-                wide: self.mlp_fc1_bias,
-                narrow: self.mlp_fc2_bias,
-            },
-        })
-    }
-
-    fn has_experts(&self) -> bool {
-        self.num_experts.is_some_and(|count| count > 1)
-            || self.moe_every_n_layers.is_some_and(|every| every > 0)
     }
 }
 

@@ -151,6 +151,10 @@ impl Layer {
                 Self::read_jina(weights, &format!("{prefix}encoder.layer.{at}"), config)
             }
             Family::Nomic => {
+                let converted = format!("{prefix}layers.{at}");
+                if weights.has(&format!("{converted}.self_attn.q_proj.weight")) {
+                    return Self::read_converted(weights, &converted, config);
+                }
                 Self::read_nomic(weights, &format!("{prefix}encoder.layers.{at}"), config)
             }
         }
@@ -264,6 +268,36 @@ impl Layer {
             after_attention: Norm::read(weights, &format!("{name}.norm1"), config)?,
             again: None,
             after_layer: Norm::read(weights, &format!("{name}.norm2"), config)?,
+            activation: activate(config.activation),
+        })
+    }
+
+    /// The same under the names that Hugging Face's library has since its version 5.
+    fn read_converted(
+        weights: &mut Weights,
+        name: &str,
+        config: &Config,
+    ) -> Result<Self, TransformerError> {
+        let (width, wide) = (config.hidden_size, config.intermediate_size);
+        let mut linear = |part: &str, outputs, inputs| {
+            Linear::read_plain(weights, &format!("{name}.{part}"), outputs, inputs)
+        };
+        Ok(Self {
+            query: linear("self_attn.q_proj", width, width)?,
+            key: linear("self_attn.k_proj", width, width)?,
+            value: linear("self_attn.v_proj", width, width)?,
+            query_and_key: None,
+            mixed: linear("self_attn.o_proj", width, width)?,
+            wide: linear("mlp.up_proj", wide, width)?,
+            gate: Some(linear("mlp.gate_proj", wide, width)?),
+            narrow: linear("mlp.down_proj", width, wide)?,
+            after_attention: Norm::read(
+                weights,
+                &format!("{name}.post_attention_layernorm"),
+                config,
+            )?,
+            again: None,
+            after_layer: Norm::read(weights, &format!("{name}.post_mlp_layernorm"), config)?,
             activation: activate(config.activation),
         })
     }
