@@ -13,6 +13,7 @@ mod letters;
 mod lines;
 mod matches;
 mod meant;
+mod messages;
 mod model;
 mod phrases;
 mod places;
@@ -259,6 +260,10 @@ fn find(
     let of_phrases = phrases::holders(snapshot, asked, &wanted, &hits)?;
     let chunk = |number: &u32, hits: &mut Vec<Hit>| taken(snapshot, *number, hits);
     put_first(&of_phrases, phrases::REASON, &mut hits, chunk)?;
+    if of_phrases.is_empty() {
+        let of_messages = messages::holders(snapshot, asked, &wanted, (&query, &recall), &hits)?;
+        put_first(&of_messages, messages::REASON, &mut hits, chunk)?;
+    }
     let of_lines = places::holders(snapshot, asked, &wanted)?;
     put_first(&of_lines, places::REASON, &mut hits, |holder, hits| match holder.number {
         NO_CHUNK => Ok(holder.hit()),

@@ -71,13 +71,57 @@ pub(super) fn holders(
         }
         for file in meant(snapshot, &place)? {
             if wanted.shows_file(file.path) {
-                for holder in lines::holders(snapshot, &file, place.line)? {
+                let holders = lines::holders(snapshot, &file, place.line)?;
+                let moved = moved(snapshot, &file, &place, &holders)?;
+                for holder in moved.into_iter().chain(holders) {
                     join(&mut all, holder);
                 }
             }
         }
     }
     Ok(all)
+}
+
+/// Returns the function that a frame of a trace is in, where another stands on its line: traces of other versions have other lines. Of
+/// several with that name it is the nearest.
+fn moved(
+    snapshot: &Snapshot,
+    file: &FileView<'_>,
+    place: &Place<'_>,
+    holders: &[Holder],
+) -> Result<Option<Holder>, IndexError> {
+    let Some(name) = function(place) else { return Ok(None) };
+    let mut nearest: Option<(u32, Holder)> = None;
+    for number in file.chunks() {
+        let chunk = snapshot.chunk(number)?;
+        if chunk.name != name {
+            continue;
+        }
+        if holders.iter().any(|holder| holder.number == number) {
+            return Ok(None);
+        }
+        let (start_line, end_line) = (chunk.start_line, chunk.end_line);
+        let away = start_line.abs_diff(place.line);
+        if nearest.as_ref().is_none_or(|(least, _)| away < *least) {
+            let (path, lines) = (file.path.to_owned(), vec![start_line]);
+            nearest = Some((away, Holder { number, path, start_line, end_line, lines }));
+        }
+    }
+    Ok(nearest.map(|(_, holder)| holder))
+}
+
+/// Returns the name of the function that a frame of a trace says it is in: `line 7, in read`, `at Reader.read (a.ts:7:1)`,
+/// `at io.Reader.read(Reader.java:7)`.
+fn function<'a>(place: &Place<'a>) -> Option<&'a str> {
+    let around = place.around.trim();
+    let whole = match (around.rsplit_once(", in "), around.strip_prefix("at ")) {
+        (Some((_, name)), _) => name,
+        (None, Some(frame)) => frame.split(['(', '[']).next().unwrap_or_default(),
+        (None, None) => return None,
+    };
+    let name = whole.trim().rsplit(['.', ':', '#', '$', ' ']).next().unwrap_or_default();
+    let is_name = !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || c == '_');
+    is_name.then_some(name)
 }
 
 /// Adds a holder, or its lines to those of the one that is there.
@@ -271,6 +315,22 @@ mod tests {
         let parts = |path: &'static str| path.split('/').filter_map(plain).collect::<Vec<_>>();
         assert_eq!(parts("/mod/fiber/v3@v3.1.0/app.go"), ["mod", "fiber", "app.go"]);
         assert_eq!(parts("./yaml@v2.4/../v3/a.go"), ["yaml", "v3", "a.go"]);
+    }
+
+    #[test]
+    fn frames_name_their_functions() {
+        let named = |around: &'static str| function(&Place { path: "a", line: 1, around });
+        for (frame, expected) in [
+            ("  File \"/a/b.py\", line 7, in read", Some("read")),
+            ("  File \"/a/b.py\", line 7, in Reader.read", Some("read")),
+            ("  File \"/a/b.py\", line 7, in <module>", None),
+            ("    at async Reader.read [as go] (/src/a.ts:3:1)", Some("read")),
+            ("at io.Reader.read(Reader.java:7)", Some("read")),
+            ("at io.Reader.<init>(Reader.java:7)", None),
+            ("error at src/main.rs:12:5: oops", None),
+        ] {
+            assert_eq!(named(frame), expected, "{frame}");
+        }
     }
 
     #[test]

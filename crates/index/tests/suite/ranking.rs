@@ -123,6 +123,11 @@ fn lines_that_a_request_names_come_first() {
         first("at org.acme.Run.go(Run.java:3)", 1),
         ["src/main/java/org/acme/Run.java:2 go"]
     );
+    // A trace of another version: its function first, then what stands on its line.
+    assert_eq!(
+        first("  File \"src/app/tasks.py\", line 5, in nightly", 2),
+        ["src/app/tasks.py:1 nightly", "src/app/tasks.py:4 weekly"]
+    );
     let hits = project.find("tasks.py:1 nightly", distiq_index::Mode::Hybrid);
     assert_eq!(hits[0].reasons[0], "its line is mentioned");
     assert!(hits.is_sorted_by(|a, b| a.score >= b.score), "{hits:#?}");
@@ -237,7 +242,7 @@ fn quoted_words_are_found_as_they_stand() {
     );
     project.write("keys.py", "def size():\n    return get('net.pool.size', 3)\n\ndef pool_size():\n    return net.pool()\n");
     let first = |text: &str| project.found(text).first().cloned().unwrap();
-    assert_ne!(first("cannot open the file"), "last.py:1 complain");
+    assert_ne!(first("open the file"), "last.py:1 complain");
     assert_eq!(first("who says \"cannot open the file\""), "last.py:1 complain");
     assert_eq!(first("«net.pool.size»"), "keys.py:1 size");
     let hits = project.find("\"cannot open the file\"", distiq_index::Mode::Hybrid);
@@ -260,6 +265,41 @@ fn quoted_words_are_found_as_they_stand() {
     // What all have changes nothing.
     let plain: Vec<String> = project.found("fail to open the file");
     assert_eq!(project.found("\"fail to open the file\""), plain);
+}
+
+#[test]
+fn pasted_messages_are_found_where_they_are_written() {
+    let project = crate::Project::new("");
+    let mut text = String::new();
+    for at in 0..30 {
+        text += &format!(
+            "def read_file_{at}(file, mode):\n    \"\"\"Reads an open file.\"\"\"\n    return file.open(for_reading=mode)\n\n"
+        );
+    }
+    project.write("files.py", text);
+    project.write(
+        "last.py",
+        "def check(x):\n    if x:\n        raise IOError('File not open for reading')\n\n\
+         def size(x):\n    log('cannot read %s: file has only %d bytes' % (x, len(x)))\n",
+    );
+    let first = |text: &str| project.found(text).first().cloned().unwrap();
+    for text in [
+        "File not open for reading",
+        "IOError: File not open for reading",
+        "why do I get file not open for reading",
+        "2026-11-02T10:04:31Z ERROR [main-3] File not open for reading (pid 41)",
+        "It fails on large files:\n\nIOError: File not open for reading\n\nwhat to do?",
+    ] {
+        assert_eq!(first(text), "last.py:1 check", "{text}");
+    }
+    assert_eq!(first("cannot read /a/b.txt: file has only 12 bytes"), "last.py:5 size");
+    let hits = project.find("File not open for reading", distiq_index::Mode::Hybrid);
+    assert!(hits[0].reasons.contains(&"holds the message".to_owned()), "{:?}", hits[0]);
+    assert!(hits.is_sorted_by(|a, b| a.score >= b.score), "{hits:#?}");
+    // A part of a message is no message, nor are words of it in another order.
+    for text in ["open for reading", "reads a file that is open, not for others"] {
+        assert_ne!(first(text), "last.py:1 check", "{text}");
+    }
 }
 
 #[test]
