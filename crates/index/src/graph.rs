@@ -91,7 +91,7 @@ pub(crate) struct File {
     pub top: Vec<SymbolId>,
     /// By import, the number of the list of the files that it means.
     pub imports: Vec<u32>,
-    /// Which imports take all that a module exports.
+    /// Which imports take all that a module exports, one of each such.
     pub wildcards: Vec<u32>,
     /// All files that it includes, those of the included ones too; of C and C++ alone.
     pub included: FileSet,

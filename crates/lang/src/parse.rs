@@ -20,6 +20,9 @@ thread_local! {
     static PARSER: RefCell<Option<Parser>> = const { RefCell::new(None) };
 }
 
+/// The most angle brackets that one statement of C# may open without closing any.
+const MAX_OPENED: usize = 1_000;
+
 /// How deep blocks may nest in the languages below.
 const MAX_BLOCKS: usize = 200;
 
@@ -67,7 +70,8 @@ fn masked(text: &str) -> Vec<u8> {
 
 /// Tells whether a text may overrun the 1,024 bytes in which some grammars keep their state: the
 /// scanners of YAML 0.7.2 and Python 0.25.0 write past them (and debug builds abort) from about 250
-/// and 500 open blocks on, and the one of Bash 0.25.1 counts here-documents in a byte.
+/// and 500 open blocks on, and the one of Bash 0.25.1 counts here-documents in a byte. With C# 0.23.1, `a<b<b<…` without an end branches so that
+/// the parser takes minutes to gather what it read, and does not ask meanwhile whether to go on.
 fn overruns(language: Language, text: &str) -> bool {
     match language {
         Language::Python => {
@@ -78,6 +82,10 @@ fn overruns(language: Language, text: &str) -> bool {
         }
         Language::Yaml => text.lines().any(|line| indent(line) + indicators(line) > MAX_BLOCKS),
         Language::Bash => text.matches("<<").count() > MAX_BLOCKS,
+        Language::CSharp => {
+            let mut parts = text.split(['>', ';', '{', '}']);
+            parts.any(|part| part.matches('<').count() > MAX_OPENED)
+        }
         _ => false,
     }
 }

@@ -67,9 +67,6 @@ impl Building {
         }
         file.end = offset(self.graph.symbols.len());
         file.imported = imported(&file);
-        let imports = file.facts.imports.iter().zip(0..);
-        file.wildcards =
-            imports.filter(|(import, _)| import.is_wildcard).map(|(_, at)| at).collect();
         self.graph.files.push(file);
     }
 

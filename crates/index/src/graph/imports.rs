@@ -8,10 +8,14 @@ use distiq_lang::Language;
 
 use super::building::imported;
 use super::facts::{FileSet, Import};
+use super::resolve::is_packaged;
 use super::{File, Graph, Word, offset};
 
 mod rust;
 mod script;
+
+/// The most packages of which one file takes all names.
+const MAX_WILDCARDS: usize = 256;
 
 /// The most files that one includes.
 const MAX_INCLUDED: usize = 2_000;
@@ -297,6 +301,7 @@ impl Graph {
         }
         for (file, imports) in self.files.iter_mut().zip(resolved) {
             file.imports = imports;
+            file.wildcards = wildcards(file, &lists);
         }
         self.lists = lists;
         self.name_packages();
@@ -390,6 +395,21 @@ impl Graph {
         included.sort_unstable();
         included
     }
+}
+
+/// Returns which imports of a file take all that a module exports, one of each such: each of them is asked for each name.
+fn wildcards(file: &File, lists: &[Box<[u32]>]) -> Vec<u32> {
+    let is_packaged = is_packaged(file.language);
+    let most = if is_packaged { MAX_WILDCARDS } else { usize::MAX };
+    let mut seen = HashSet::new();
+    let imports = file.facts.imports.iter().zip(&file.imports).zip(0..);
+    let all = imports.filter(|((import, list), _)| {
+        let is_outside = lists.get(**list as usize).is_none_or(|files| files.is_empty());
+        import.is_wildcard
+            && !(is_outside && is_packaged)
+            && seen.insert((&*import.from, import.is_reexport, **list))
+    });
+    all.map(|(_, at)| at).take(most).collect()
 }
 
 /// Lists of files, each kept once: all imports of a package mean the same.

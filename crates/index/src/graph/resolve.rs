@@ -320,7 +320,7 @@ fn is_script(language: Option<Language>) -> bool {
 }
 
 /// Languages whose files share the names of a package, and pass on none that they import.
-fn is_packaged(language: Option<Language>) -> bool {
+pub(super) fn is_packaged(language: Option<Language>) -> bool {
     matches!(
         language,
         Some(

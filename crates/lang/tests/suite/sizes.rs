@@ -70,3 +70,13 @@ fn paths_longer_than_those_of_modules_are_no_imports() {
     assert_eq!(package(50), Some(path(50, ".")));
     assert_eq!(package(3_000), None);
 }
+
+/// The parser took minutes to give up, and did not ask whether it should.
+#[test]
+fn comparisons_of_c_sharp_without_an_end_are_not_parsed() {
+    let of = |count: usize| {
+        let text = format!("class A {{ void F() {{ x = a{}; }} }}\n", "<b".repeat(count));
+        source(Path::new("a.cs"), &text).is_some()
+    };
+    assert!(of(100) && !of(4_000));
+}

@@ -223,3 +223,32 @@ int after() { return 2; }
 ";
     assert_eq!(ends("a.cpp", text), ["A 1-14", "at 2-12", "size 13-13", "after 15-15"]);
 }
+
+#[test]
+fn functions_behind_the_macros_that_export_them_are_functions() {
+    let text = "namespace YAML {
+YAML_CPP_API std::vector<Node> LoadAll(const std::string& input);
+DB_EXPORT
+Result<std::string> Region(const std::string& bucket);
+class Store {
+  static DB_EXPORT Result<int> open(int a) { return a; }
+};
+}
+";
+    let found = source(Path::new("a.cpp"), text).unwrap();
+    let unit = |unit: &distiq_lang::Unit| format!("{} {:?} {}", unit.kind, unit.class, unit.name);
+    assert_eq!(
+        found.units.iter().map(unit).collect::<Vec<_>>(),
+        [
+            "namespace None YAML",
+            "function None LoadAll",
+            "function None Region",
+            "class None Store",
+            "method None open",
+        ]
+    );
+    let is_macro = |piece: &distiq_lang::Piece| {
+        &text[piece.bytes.start as usize..piece.bytes.end as usize] == "YAML_CPP_API"
+    };
+    assert_eq!(found.pieces.iter().filter(|piece| is_macro(piece)).count(), 1);
+}

@@ -96,3 +96,22 @@ fn uses_of_many_are_those_of_each() {
     assert!(of_each.iter().all(|uses| uses.len() >= 2), "{of_each:?}");
     assert!(graph.references_of(&[]).is_empty());
 }
+
+/// Each was asked for each name: minutes.
+#[test]
+fn very_many_wildcards_find_what_few_do() {
+    const COUNT: usize = 2_000;
+    let names: String = (0..COUNT).map(|name| format!("  x{name}();\n")).collect();
+    let own = "--- p/B.java\npackage p;\npublic class B { public static void own() {} }\n";
+    let all: String = (0..COUNT).map(|at| format!("import p{at}.*;\n")).collect();
+    let java = format!(
+        "{own}--- A.java\n{all}import p.*;\nclass A {{ void f() {{ B.own();\n{names}}}}}\n"
+    );
+    let line = u32::try_from(COUNT).unwrap() + 2;
+    assert_eq!(super::meant(&graph_of(&java), "A.java", line, "own"), "p/B.java:2");
+    let all = "from b import *\nfrom a import *\n".repeat(COUNT);
+    let names = names.replace([' ', ';'], "");
+    let python = format!("--- b.py\ndef own(): pass\n--- a.py\n{all}own()\n{names}");
+    let line = 2 * u32::try_from(COUNT).unwrap() + 1;
+    assert_eq!(super::meant(&graph_of(&python), "a.py", line, "own"), "b.py:1");
+}
