@@ -12,7 +12,7 @@ use distiq_base::paths::one_line;
 use distiq_base::{CodeAnswer, CodeIndex, CodeQuestion, CodeView, Embed, Rerank};
 use distiq_index::graph::{Direction, EdgeKind, Graph, MapRequest, Seeds, map};
 use distiq_index::{
-    Control, Hit, Index, IndexError, Mention, Mode, Query, Snapshot, searched_name,
+    Control, Hit, Index, IndexError, Mention, Mode, Patience, Query, Snapshot, searched_name,
 };
 
 use show::Page;
@@ -33,6 +33,11 @@ const TIES: [EdgeKind; 5] =
 const GRAPH_FILES: u64 = 20_000;
 /// How long an answer without a model may take.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// How long another process that changes the index is waited for.
+const BRIEFLY: Patience = Patience::AtMost(Duration::from_secs(2));
+/// What is said where there is nothing to be searched yet.
+const BUILDING: &str =
+    "another process is still building the index; search by text, or ask again later";
 /// Bytes of a token in a map, rather too few than too many.
 const BYTES_A_TOKEN: usize = 3;
 
@@ -147,14 +152,14 @@ fn ask<T>(
     control: &Control<'_>,
     work: impl Fn(&Snapshot) -> Result<T, IndexError>,
 ) -> Result<T, IndexError> {
-    match index.refresh(control) {
+    match index.refresh(&Control { patience: BRIEFLY, ..*control }) {
         // What another process reads at this moment, or what was read in the time there is, is fresh enough.
         Ok(_) | Err(IndexError::Busy | IndexError::Cancelled) => {}
         // So is what was there before the disk was full.
         Err(error) if error.is_full() && index.snapshot()?.stats().files > 0 => {}
         Err(error) => return Err(error),
     }
-    work(&index.snapshot()?)
+    index.snapshot()?.ask(work)
 }
 
 impl CodeIndex for ProjectCode {
@@ -172,7 +177,10 @@ impl CodeIndex for ProjectCode {
             }
             Ok(page.finish())
         });
-        answer.map_err(|error| error.to_string())
+        answer.map_err(|error| match error {
+            IndexError::Building => BUILDING.to_owned(),
+            error => error.to_string(),
+        })
     }
 }
 
@@ -360,6 +368,23 @@ mod tests {
 
     fn told(code: &ProjectCode, view: CodeView, question: &str) -> String {
         code.answer(&CodeQuestion::new(view, question, 8_000)).unwrap().text
+    }
+
+    #[test]
+    fn an_index_that_another_process_builds_is_told_of() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("cart.py"), CART).unwrap();
+        let cache = folder.path().join("cache");
+        let index = Index::open(folder.path(), &cache).unwrap();
+        let lock = fs::File::options().write(true).open(index.folder().join("lock")).unwrap();
+        let code = ProjectCode::new(folder.path(), &cache);
+        let question = CodeQuestion::new(CodeView::Symbol, "total", 8_000);
+        lock.lock().unwrap();
+        assert_eq!(code.answer(&question).unwrap_err(), BUILDING);
+        lock.unlock().unwrap();
+        assert!(code.answer(&question).unwrap().text.starts_with("cart.py:"));
+        lock.lock().unwrap();
+        assert!(code.answer(&question).unwrap().text.starts_with("cart.py:"));
     }
 
     #[test]

@@ -2,13 +2,14 @@
 
 use std::cell::Cell;
 use std::io::{IsTerminal, stderr};
-use std::sync::Mutex;
+use std::sync::{Mutex, Once};
 use std::time::{Duration, Instant};
 
 use distiq_base::ErrorKind;
 use distiq_base::paths::one_line;
 use distiq_index::{
-    Control, Index, IndexError, Progress, Refreshed, Snapshot, Unreadable, Vectors, has_more_files,
+    Control, Index, IndexError, Patience, Progress, Refreshed, Snapshot, Unreadable, Vectors,
+    has_more_files,
 };
 
 use crate::failure::Failure;
@@ -21,6 +22,11 @@ const TELL_EVERY: Duration = Duration::from_millis(200);
 
 /// After how long a project is looked through again, for one who asks again and again.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// How long another process's change is waited for between two questions.
+const WAIT_BETWEEN: Duration = Duration::from_secs(2);
+/// What is said where another process's change is not waited for any longer.
+const BUSY: &str = "note: another process is changing the index; what it had is searched";
 
 /// How often an index that is removed while it is read is made again for one command.
 const MOST_LOST: u32 = 3;
@@ -111,9 +117,9 @@ pub fn with<T>(
         .map(|(_, done)| done)
 }
 
-/// Brings an index up to date, as [`with`] does.
+/// Brings an index up to date, as [`with`] does, however long another process changes it.
 pub fn current(world: &World, index: Index) -> Result<(Index, Refreshed), Failure> {
-    again(world, index, refresh)
+    again(world, index, |index| refresh(index, Patience::ToTheEnd))
 }
 
 /// Does `work` on an index; where that is lost on the way, on one in its place.
@@ -151,39 +157,69 @@ pub struct Asked<'a> {
     refresh: Refresh,
     /// When the project was looked through last.
     looked: Instant,
+    /// The index in the place of the first one, where that was damaged or removed.
+    own: Option<Index>,
     was_damaged: bool,
+    is_busy: bool,
 }
 
 impl<'a> Asked<'a> {
     pub fn new(world: &'a World, index: &'a Index, first: &'a Snapshot, refresh: Refresh) -> Self {
         let looked = Instant::now();
-        Self { world, index, first, anew: None, refresh, looked, was_damaged: false }
+        let (anew, own) = (None, None);
+        let (was_damaged, is_busy) = (false, false);
+        Self { world, index, first, anew, refresh, looked, own, was_damaged, is_busy }
     }
 
-    /// Asks the snapshot.
+    /// Asks the snapshot, which is one of the present index.
     pub fn ask<T>(
         &mut self,
         work: impl Fn(&Snapshot) -> Result<T, IndexError>,
     ) -> Result<T, String> {
         let told = |error: IndexError| error.to_string();
-        // An index that was made anew has another table than this one.
-        if self.refresh == Refresh::Yes && !self.was_damaged && self.looked.elapsed() > LOOK_EVERY {
-            let is_news = refresh(self.index).is_ok_and(|done| done.read + done.removed > 0);
-            if is_news && let Ok(snapshot) = self.index.snapshot() {
-                embed_changes(&snapshot, self.refresh).map_err(told)?;
-                self.anew = Some(snapshot);
-            }
-            self.looked = Instant::now();
+        if let Err(IndexError::Replaced) = self.look() {
+            let index = open(self.world).map_err(|failure| failure.message)?;
+            refresh(&index, Patience::ToSearch).map_err(told)?;
+            self.anew = Some(index.snapshot().map_err(told)?);
+            self.own = Some(index);
         }
-        match work(self.anew.as_ref().unwrap_or(self.first)) {
+        match self.anew.as_ref().unwrap_or(self.first).ask(&work) {
             Err(IndexError::Damaged) if !self.was_damaged => {
                 self.was_damaged = true;
                 let index = rebuilt(self.world).map_err(|failure| failure.message)?;
-                refresh(&index).map_err(told)?;
-                work(self.anew.insert(index.snapshot().map_err(told)?)).map_err(told)
+                refresh(&index, Patience::ToSearch).map_err(told)?;
+                let snapshot = self.anew.insert(index.snapshot().map_err(told)?);
+                self.own = Some(index);
+                snapshot.ask(&work).map_err(told)
             }
             other => other.map_err(told),
         }
+    }
+
+    /// Takes up what changed in the project, and what another process did to the index.
+    fn look(&mut self) -> Result<(), IndexError> {
+        if self.refresh == Refresh::No {
+            return Ok(());
+        }
+        let index = self.own.as_ref().unwrap_or(self.index);
+        if self.looked.elapsed() > LOOK_EVERY {
+            match refresh(index, Patience::AtMost(WAIT_BETWEEN)) {
+                Err(IndexError::Replaced) => return Err(IndexError::Replaced),
+                Err(IndexError::Busy) if !self.is_busy => {
+                    self.is_busy = true;
+                    terminal::say(BUSY);
+                }
+                // What was found before is found again.
+                _ => {}
+            }
+            self.looked = Instant::now();
+        }
+        if !index.is_present(self.anew.as_ref().unwrap_or(self.first))? {
+            let snapshot = index.snapshot()?;
+            embed_changes(&snapshot, self.refresh)?;
+            self.anew = Some(snapshot);
+        }
+        Ok(())
     }
 }
 
@@ -208,15 +244,14 @@ fn try_with<T>(
 ) -> Result<T, IndexError> {
     let mut snapshot = None;
     if refresh == Refresh::No {
-        snapshot = Some(index.snapshot()?).filter(|snapshot| snapshot.stats().files > 0);
+        snapshot = index.is_finished()?.then(|| index.snapshot()).transpose()?;
     }
     let snapshot = match snapshot {
         Some(snapshot) => snapshot,
         None => {
-            match self::refresh(index) {
+            match self::refresh(index, Patience::ToSearch) {
                 Ok(refreshed) => tell_unreadable(&refreshed.unreadable),
-                // What another process reads at this moment is fresh enough.
-                Err(IndexError::Busy) => {}
+                Err(IndexError::Busy) => terminal::say(BUSY),
                 Err(error) if error.is_full() && index.snapshot()?.stats().files > 0 => {
                     terminal::say(
                         "note: no space is left to bring the index up to date; what it had is searched",
@@ -227,12 +262,12 @@ fn try_with<T>(
             index.snapshot()?
         }
     };
-    work(index, &snapshot)
+    snapshot.ask(|snapshot| work(index, snapshot))
 }
 
 /// Brings the index up to date, telling on a terminal how far it is.
-pub fn refresh(index: &Index) -> Result<Refreshed, IndexError> {
-    telling("indexing", "files", |control| index.refresh(control))
+fn refresh(index: &Index, patience: Patience) -> Result<Refreshed, IndexError> {
+    telling("indexing", "files", |control| index.refresh(&Control { patience, ..*control }))
 }
 
 /// Says which files and folders could not be read, where there are any.
@@ -274,12 +309,12 @@ pub fn embed_changes(snapshot: &Snapshot, refresh: Refresh) -> Result<(), IndexE
     }
 }
 
-/// Does `work`, telling on a terminal how far it is.
+/// Does `work`, telling on a terminal how far it is; elsewhere, once, that another process is waited for.
 pub fn telling<T>(doing: &str, what: &str, work: impl FnOnce(&Control<'_>) -> T) -> T {
     let begin = Instant::now();
     let told: Mutex<Option<Instant>> = Mutex::new(None);
     let is_shown = stderr().is_terminal();
-    let tell = |progress: Progress| {
+    let tell = |doing: &str, progress: Progress| {
         if !is_shown || begin.elapsed() < TELL_AFTER {
             return;
         }
@@ -290,7 +325,23 @@ pub fn telling<T>(doing: &str, what: &str, work: impl FnOnce(&Control<'_>) -> T)
             terminal::progress(&format!("{doing} {done} of {total} {what}"));
         }
     };
-    let control = Control { progress: Some(&tell), ..Control::default() };
+    let is_waited_for = Once::new();
+    let wait = |progress: Progress| {
+        let doing = format!("waiting for another process, which is {doing}");
+        match is_shown {
+            true => tell(&doing, progress),
+            false if begin.elapsed() < TELL_AFTER => {}
+            false => is_waited_for.call_once(|| {
+                let far = match progress {
+                    Progress { total: 0, .. } => String::new(),
+                    Progress { done, total } => format!(": {done} of {total} {what}"),
+                };
+                terminal::say(&format!("note: {doing}{far}"));
+            }),
+        }
+    };
+    let own = |progress: Progress| tell(doing, progress);
+    let control = Control { progress: Some(&own), waiting: Some(&wait), ..Control::default() };
     let worked = work(&control);
     if told.into_inner().ok().flatten().is_some() {
         terminal::progress("");

@@ -167,7 +167,12 @@ fn refresh(documents: &Index) -> Result<Vec<Unread>, IndexError> {
         documents.refresh(&Control { is_cancelled: Some(&is_over), ..*control })
     });
     match read {
-        Ok(_) | Err(IndexError::Busy) => {}
+        Ok(_) => {}
+        Err(IndexError::Busy | IndexError::Building) => {
+            terminal::say(
+                "note: another process is reading the documents; what it had is searched",
+            );
+        }
         Err(IndexError::Cancelled) => {
             terminal::say("note: not all documents are read yet; ask again to go on");
         }

@@ -38,6 +38,9 @@ pub enum IndexError {
     /// Another process has been changing it for too long.
     #[error("Another process is changing the index")]
     Busy,
+    /// Another process is building it, and there is nothing to be searched before that is done.
+    #[error("Another process is building the index")]
+    Building,
     /// The embedder that makes its vectors failed.
     #[error(transparent)]
     Embed(#[from] EmbedError),
@@ -76,6 +79,7 @@ impl IndexError {
             | IndexError::Replaced
             | IndexError::NoProject { .. }
             | IndexError::Busy
+            | IndexError::Building
             | IndexError::Embed(_)
             | IndexError::Rerank(_) => ErrorKind::User,
             IndexError::NoEmbedder(_) => ErrorKind::Config,
@@ -94,6 +98,9 @@ impl IndexError {
                 "Put it back, or start again in the folder where it is now".into()
             }
             IndexError::Busy => "Try again, or search with `--no-refresh`".into(),
+            IndexError::Building => {
+                "Try again; if it hangs, end it: the next command goes on with what it read".into()
+            }
             IndexError::Embed(_) | IndexError::NoEmbedder(_) => {
                 "Look at the setting `index.embedder`; words find without it".into()
             }

@@ -47,7 +47,7 @@ pub use error::IndexError;
 pub use fuzzed::fuzzed;
 pub use graph::{EdgeKind, Graph, Need, Span};
 pub use rank::{Candidate, Extension, FEATURES, PLACED, Retrieved, extended, placed};
-pub use refresh::{Control, Index, Progress, Refreshed, Unreadable};
+pub use refresh::{Control, Index, Patience, Progress, Refreshed, Unreadable};
 pub use search::{Hit, Mode, NamedFiles, Query, Tests, is_test, searched_name};
 pub use segment::{FileFacts, ImportFact, Mention, UnitFact};
 pub use snapshot::{FileView, Snapshot, Stats};

@@ -1,6 +1,7 @@
 //! Where a project's index lies, and whose turn it is to change it.
 
 mod own;
+mod turn;
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read};
@@ -15,6 +16,7 @@ use nix::fcntl::{Flock, FlockArg, OFlag};
 
 use crate::error::IndexError;
 use own::Own;
+pub(crate) use turn::{PATIENCE, Turn, Wait, Waited, Writing};
 
 /// The folder in a project that holds what Distiq keeps of it.
 pub(crate) const FOLDER: &str = ".distiq";
@@ -22,9 +24,9 @@ pub(crate) const FOLDER: &str = ".distiq";
 pub(crate) const TABLE: &str = "index.db";
 /// The name of the file that is locked by whoever changes the index.
 pub(crate) const LOCK: &str = "lock";
-/// How long somebody else's change is waited for.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// How often it is looked whether somebody else's change is done, and how far it is.
 const LOOK_EVERY: Duration = Duration::from_millis(10);
+const HEAR_EVERY: Duration = Duration::from_millis(200);
 
 /// The most bytes of a file of vectors that is read.
 pub(crate) const MOST_VECTORS: u64 = 1 << 30;
@@ -74,50 +76,49 @@ impl Place {
     }
 
     /// Waits until nobody else changes the index.
-    pub fn lock(&self, is_cancelled: &dyn Fn() -> bool) -> Result<Turn, IndexError> {
-        self.lock_file(LOCK, PATIENCE, is_cancelled)
+    pub fn lock(&self, wait: &Wait<'_>) -> Result<Turn, IndexError> {
+        self.lock_file(LOCK, wait)
     }
 
     /// Returns the turn to embed, or that somebody else is at it.
     pub fn lock_vectors(&self) -> Result<Turn, IndexError> {
-        self.lock_file("vectors.lock", Duration::ZERO, &|| false)
+        self.lock_file("vectors.lock", &Wait::NOT)
     }
 
     /// Returns the turn to read the history, or that somebody else is at it.
     pub fn lock_history(&self) -> Result<Turn, IndexError> {
-        self.lock_file("history.lock", Duration::ZERO, &|| false)
+        self.lock_file("history.lock", &Wait::NOT)
     }
 
-    fn lock_file(
-        &self,
-        name: &str,
-        patience: Duration,
-        is_cancelled: &dyn Fn() -> bool,
-    ) -> Result<Turn, IndexError> {
+    fn lock_file(&self, name: &str, wait: &Wait<'_>) -> Result<Turn, IndexError> {
         let path = self.folder.join(name);
         let begin = Instant::now();
+        let (mut heard, mut heard_at, mut moved) = (None, begin, begin);
         let mut file = open_lock(&path).map_err(|error| IndexError::io(&path, error))?;
         loop {
             match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
-                Ok(lock) => return Ok(Turn { _lock: lock }),
+                Ok(lock) => return Ok(Turn::new(lock)),
                 Err((back, Errno::EWOULDBLOCK | Errno::EINTR)) => file = back,
                 Err((_, error)) => return Err(IndexError::io(&path, error.into())),
             }
-            if is_cancelled() {
+            if (wait.is_cancelled)() {
                 return Err(IndexError::Cancelled);
             }
-            if begin.elapsed() > patience {
-                return Err(IndexError::Busy);
+            if heard_at.elapsed() >= HEAR_EVERY {
+                heard_at = Instant::now();
+                let said = turn::hear(&path);
+                if said != heard {
+                    (heard, moved) = (said, heard_at);
+                }
+                (wait.tell)(heard.map(|(_, progress)| progress).unwrap_or_default());
+            }
+            let waited = Waited { all: begin.elapsed(), still: moved.elapsed() };
+            if let Some(error) = (wait.given_up)(waited) {
+                return Err(error);
             }
             std::thread::sleep(LOOK_EVERY);
         }
     }
-}
-
-/// The right to change the index; given back when dropped, and when the process dies.
-#[derive(Debug)]
-pub(crate) struct Turn {
-    _lock: Flock<File>,
 }
 
 /// Tells whether a folder is none yet, or is one without links and pipes in it: a project that somebody else made must not lead what is

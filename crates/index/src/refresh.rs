@@ -1,5 +1,6 @@
 //! Bringing the index up to date.
 
+mod control;
 mod differences;
 mod edited;
 mod open;
@@ -21,12 +22,13 @@ use crate::documents::{self, Documents};
 use crate::error::IndexError;
 use crate::files;
 use crate::history::Record;
-use crate::place::Place;
+use crate::place::{PATIENCE, Place, Turn, Wait, Waited, Writing};
 use crate::segment::{Damaged, Segment, Unwritten};
 use crate::snapshot::Snapshot;
 use crate::table::{self, Text};
 use crate::vector::{Meaning, Vectors};
 use crate::walk::{Found, walk};
+pub use control::{Control, Patience, Progress, Refreshed, Unreadable};
 use differences::{Differences, differences};
 use edited::edited;
 pub(crate) use opening::file_id;
@@ -53,7 +55,7 @@ const LOOKS: u32 = 5;
 pub struct Index {
     root: PathBuf,
     place: Place,
-    db: Database,
+    db: Arc<Database>,
     /// Which file the table was when it was opened.
     table: Option<FileId>,
     /// Segments that are open, so that a change does not open the others anew.
@@ -71,77 +73,6 @@ pub struct Index {
 
 /// The device and the number of a file.
 type FileId = (u64, u64);
-
-/// How a caller follows a long work and ends it.
-#[derive(Clone, Copy, Default)]
-pub struct Control<'a> {
-    /// Told now and then how far it is.
-    pub progress: Option<&'a (dyn Fn(Progress) + Sync)>,
-    /// Asked often whether to give up.
-    pub is_cancelled: Option<&'a (dyn Fn() -> bool + Sync)>,
-    /// Most threads that read files. How many there were says nothing of what a search finds; the bytes of the index
-    /// are the same each time only where there is one.
-    pub threads: Option<usize>,
-}
-
-impl std::fmt::Debug for Control<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Control")
-    }
-}
-
-impl Control<'_> {
-    pub(crate) fn is_cancelled(&self) -> bool {
-        self.is_cancelled.is_some_and(|is_cancelled| is_cancelled())
-    }
-}
-
-/// How far a refresh is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Progress {
-    /// Files read.
-    pub done: u64,
-    /// Files to read.
-    pub total: u64,
-}
-
-/// Files and folders that the user has no permission to read, or that failed to be read.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Unreadable {
-    /// How many.
-    pub count: u64,
-    /// The first of them by their paths, at most [`Unreadable::MOST`]; those of folders end with `/`.
-    pub paths: Vec<String>,
-}
-
-impl Unreadable {
-    /// Most paths that are told.
-    pub const MOST: usize = 5;
-
-    fn add(&mut self, path: &str) {
-        self.count += 1;
-        self.paths.push(path.to_owned());
-        self.paths.sort();
-        self.paths.truncate(Self::MOST);
-    }
-}
-
-/// What a refresh did.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Refreshed {
-    /// Files seen.
-    pub files: u64,
-    /// Files read anew: new ones and those that changed.
-    pub read: u64,
-    /// Files that are gone.
-    pub removed: u64,
-    /// Files and folders that were left out, since their names are no text or hold a key.
-    pub left_out: u64,
-    /// Files and folders that were found to be unreadable, and were not known to be.
-    pub unreadable: Unreadable,
-    /// Whether there are more files than [`MAX_FILES`](crate::MAX_FILES); the others are left out, and nobody counted them.
-    pub is_full: bool,
-}
 
 impl Index {
     /// Tells whether the files that were seen last have documents among them.
@@ -184,6 +115,14 @@ impl Index {
     /// Returns why it was emptied when it was opened, where it was.
     pub fn was_rebuilt(&self) -> Option<&'static str> {
         self.was_rebuilt
+    }
+
+    /// Tells whether all files of the project were read at some time; until then a search misses some.
+    ///
+    /// # Errors
+    /// When the table cannot be read.
+    pub fn is_finished(&self) -> Result<bool, IndexError> {
+        self.explained(self.db.read(table::is_finished).map_err(IndexError::Store))
     }
 
     /// Returns the index with an embedder that makes its vectors, in the place of the project's own words;
@@ -236,11 +175,13 @@ impl Index {
         &self.root
     }
 
-    /// Reads what changed in the project, and beside it what git has new. Where another process does so, it is waited for.
+    /// Reads what changed in the project, and beside it what git has new. Where another process does so, it is waited for, as
+    /// the caller's patience says; one that says nothing new for a minute is waited for no longer.
     ///
     /// # Errors
-    /// When the index cannot be written, it or the project was removed since it was opened, another process takes too long,
-    /// or the caller gave up; what was read until then is kept.
+    /// When the index cannot be written, it or the project was removed since it was opened, another process takes too long
+    /// ([`IndexError::Building`] where nothing can be searched before it is done), or the caller gave up; what was read until
+    /// then is kept.
     pub fn refresh(&self, control: &Control<'_>) -> Result<Refreshed, IndexError> {
         let Some(record) = self.record.as_ref().filter(|record| record.is_behind(&self.root))
         else {
@@ -260,10 +201,14 @@ impl Index {
     }
 
     fn refresh_files(&self, control: &Control<'_>) -> Result<Refreshed, IndexError> {
-        let is_cancelled = || control.is_cancelled();
-        let turn = self.place.lock(&is_cancelled);
+        let turn = self.turn(control);
         self.check_place()?;
-        let _turn = turn?;
+        let turn = turn?;
+        let is_cancelled = || {
+            turn.say(None);
+            control.is_cancelled()
+        };
+        let control = &Control { is_cancelled: Some(&is_cancelled), ..*control };
         // Whoever asks for a refresh searches next: the segments are opened meanwhile.
         let (mut walked, known) = std::thread::scope(|scope| {
             let known = scope.spawn(|| {
@@ -296,42 +241,79 @@ impl Index {
             is_full: walked.is_full,
             ..Refreshed::default()
         };
-        let Differences { changed, known, removed } = differences(walked.files, &known?);
+        let known = known?;
+        let mut is_finished = self.db.read(table::is_finished)?;
+        let is_first = known.is_empty();
+        let Differences { changed, known, removed } = differences(walked.files, &known);
         let texts = self.db.read(|tx| table::texts(tx, known))?;
         if !removed.is_empty() {
             self.db.write(|tx| removed.iter().try_for_each(|path| table::remove(tx, path)))?;
             refreshed.removed = files_of(removed.iter());
+        }
+        if is_first && !changed.is_empty() {
+            self.db.write(|tx| table::set_finished(tx, false))?;
+            is_finished = false;
         }
         let total = u64::try_from(changed.len()).unwrap_or(u64::MAX);
         let mut looked_at = 0;
         for batch in batches(&changed) {
             let report = |done: usize| {
                 let done = looked_at + u64::try_from(done).unwrap_or(0);
+                turn.say(Some(Progress { done, total }));
                 if let Some(progress) = control.progress {
                     progress(Progress { done, total });
                 }
             };
             refreshed.read +=
-                self.read_batch(batch, &texts, control, &report, &mut refreshed.unreadable)?;
+                self.read_batch(batch, &texts, control, &report, &turn, &mut refreshed.unreadable)?;
             looked_at += u64::try_from(batch.len()).unwrap_or(0);
         }
         if refreshed.read > 0 || refreshed.removed > 0 {
-            self.tidy()?;
+            self.tidy(&turn)?;
+        }
+        if !is_finished && refreshed.files > 0 {
+            self.db.write(|tx| table::set_finished(tx, true))?;
         }
         Ok(refreshed)
     }
 
-    /// Returns how many files were new or had changed.
+    /// Waits until no other process changes the index.
+    fn turn(&self, control: &Control<'_>) -> Result<Turn, IndexError> {
+        let given_up = |waited: Waited| {
+            let is_over = match control.patience {
+                Patience::AtMost(most) => waited.all > most,
+                Patience::ToSearch => waited.all > PATIENCE && self.is_finished().unwrap_or(true),
+                Patience::ToTheEnd => false,
+            };
+            let error = || match self.is_finished() {
+                Ok(false) => IndexError::Building,
+                _ => IndexError::Busy,
+            };
+            (is_over || waited.is_stuck()).then(error)
+        };
+        self.place.lock(&Wait {
+            is_cancelled: &|| control.is_cancelled(),
+            tell: &|progress| {
+                control.waiting.iter().for_each(|tell| tell(progress));
+            },
+            given_up: &given_up,
+        })
+    }
+
+    /// Returns how many files were new or had changed. What is read is kept part by part, so that a killed reader's successor
+    /// goes on behind it.
     fn read_batch(
         &self,
         batch: &[Found],
         texts: &HashMap<String, Text>,
         control: &Control<'_>,
         report: &(dyn Fn(usize) + Sync),
+        turn: &Turn,
         unreadable: &mut Unreadable,
     ) -> Result<u64, IndexError> {
         let root = File::open(&self.root).map_err(|error| IndexError::io(&self.root, error))?;
         let now_ns = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_nanos());
+        let tally = Mutex::new(Tally { rows: 0, unreadable });
         let work = read::Work {
             root: &root,
             documents: self.documents.as_ref(),
@@ -341,28 +323,33 @@ impl Index {
             report,
             control,
             write: &|builder| {
-                self.write_segment(|file| Ok(builder.finish(BufWriter::with_capacity(ROOM, file))?))
+                self.write_segment(|file| {
+                    let file = Writing { file, turn };
+                    Ok(builder.finish(BufWriter::with_capacity(ROOM, file))?)
+                })
+            },
+            keep: &|part| {
+                self.keep(std::slice::from_ref(&part), &[])?;
+                tally.lock().unwrap_or_else(PoisonError::into_inner).add(&part, texts);
+                Ok(())
             },
         };
         let read = work.run()?;
-        let mut rows = 0;
-        for part in &read.parts {
-            rows += files_of(part.rows.iter().map(|row| &row.path));
-            let is_new = |path: &str| texts.get(path).is_none_or(|text| !text.hash.is_empty());
-            for row in part.rows.iter().filter(|row| {
-                row.note.is_some_and(|note| REASONS.contains(&note)) && is_new(&row.path)
-            }) {
-                unreadable.add(&row.path);
-            }
-        }
-        self.db.write(|tx| {
-            for ReadPart { segment, rows } in &read.parts {
+        self.keep(&read.parts, &read.touched)?;
+        let mut tally = tally.into_inner().unwrap_or_else(PoisonError::into_inner);
+        read.parts.iter().for_each(|part| tally.add(part, texts));
+        if control.is_cancelled() { Err(IndexError::Cancelled) } else { Ok(tally.rows) }
+    }
+
+    /// Lets the table name what was read.
+    fn keep(&self, parts: &[ReadPart], touched: &[(String, i64)]) -> Result<(), IndexError> {
+        Ok(self.db.write(|tx| {
+            for ReadPart { segment, rows } in parts {
                 let id = segment.as_deref().map(|name| table::add_segment(tx, name)).transpose()?;
                 rows.iter().try_for_each(|row| table::put(tx, row, id))?;
             }
-            read.touched.iter().try_for_each(|(path, at)| table::touch(tx, path, *at))
-        })?;
-        if control.is_cancelled() { Err(IndexError::Cancelled) } else { Ok(rows) }
+            touched.iter().try_for_each(|(path, at)| table::touch(tx, path, *at))
+        })?)
     }
 
     /// Writes a segment's file, to the disk, and returns its name; nobody knows it before the table names it.
@@ -387,6 +374,16 @@ impl Index {
         self.explained(self.snapshot_now())
     }
 
+    /// Tells whether a snapshot is of the index's present state.
+    ///
+    /// # Errors
+    /// When the table cannot be read, or was removed since it was opened.
+    pub fn is_present(&self, snapshot: &Snapshot) -> Result<bool, IndexError> {
+        self.check_place()?;
+        let rows = self.explained(self.db.read(table::segments).map_err(IndexError::Store))?;
+        Ok(snapshot.is_of(&rows))
+    }
+
     fn snapshot_now(&self) -> Result<Snapshot, IndexError> {
         let mut last = IndexError::Damaged;
         for _ in 0..LOOKS {
@@ -399,10 +396,14 @@ impl Index {
                 other => {
                     let edited =
                         Arc::clone(&self.edited.lock().unwrap_or_else(PoisonError::into_inner));
-                    let with_past = |snapshot: Snapshot| {
+                    let with_rest = |snapshot: Snapshot| {
+                        let snapshot = match self.documents {
+                            Some(_) => snapshot,
+                            None => snapshot.with_table(Arc::clone(&self.db)),
+                        };
                         snapshot.with_record(self.record.clone()).with_edited(edited)
                     };
-                    return other.map(with_past);
+                    return other.map(with_rest);
                 }
             }
         }
@@ -428,6 +429,27 @@ impl Index {
             open.entry(name.to_owned()).or_insert_with(|| Arc::new(segment));
         }
         names.iter().map(|name| open.get(*name).cloned().ok_or(Damaged)).collect()
+    }
+}
+
+/// What was read of a batch so far.
+struct Tally<'a> {
+    /// Files that were new or had changed.
+    rows: u64,
+    unreadable: &'a mut Unreadable,
+}
+
+impl Tally<'_> {
+    fn add(&mut self, part: &ReadPart, texts: &HashMap<String, Text>) {
+        self.rows += files_of(part.rows.iter().map(|row| &row.path));
+        let is_new = |path: &str| texts.get(path).is_none_or(|text| !text.hash.is_empty());
+        for row in part
+            .rows
+            .iter()
+            .filter(|row| row.note.is_some_and(|note| REASONS.contains(&note)) && is_new(&row.path))
+        {
+            self.unreadable.add(&row.path);
+        }
     }
 }
 

@@ -1,5 +1,7 @@
 //! A state of the index, for reading.
 
+mod changed;
+
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
@@ -13,6 +15,7 @@ use crate::rank::Usual;
 use crate::segment::{Damaged, FileFacts, ListPlace, Postings, Segment};
 use crate::table;
 use crate::vector::Meaning;
+use changed::Changed;
 
 /// A state of the index that no later change touches. Chunks have numbers, from 0 on, of which some stand for
 /// nothing any more.
@@ -33,6 +36,8 @@ pub struct Snapshot {
     documents: Option<PathBuf>,
     /// Paths of the files edited since the last commit.
     edited: Arc<[String]>,
+    /// Which files turned out to be others than those that were read.
+    changed: Changed,
 }
 
 /// A segment, and what lives in it.
@@ -193,6 +198,7 @@ impl Snapshot {
             history: OnceLock::new(),
             documents: None,
             edited: Arc::default(),
+            changed: Changed::default(),
         })
     }
 
@@ -209,8 +215,8 @@ impl Snapshot {
         };
         let folder = documents.meaning.folder().to_path_buf();
         let joined = Self::of(&self.root, parts, meaning)?;
-        let (record, edited) = (self.record.clone(), Arc::clone(&self.edited));
-        Ok(Self { documents: Some(folder), record, edited, ..joined })
+        let joined = self.beside(joined);
+        Ok(Self { documents: Some(folder), ..joined })
     }
 
     /// Reads all that its segments hold; tells whether all of it is what was written. What is kept beside them mends itself.
@@ -226,6 +232,15 @@ impl Snapshot {
     /// Tells how much there is.
     pub fn stats(&self) -> &Stats {
         &self.stats
+    }
+
+    /// Tells whether it is made of just what a table names.
+    pub(crate) fn is_of(&self, rows: &[table::SegmentRow]) -> bool {
+        let dead = |part: &Part| part.lives.iter().filter(|lives| !**lives).count();
+        let is_same = |(part, row): (&Part, &table::SegmentRow)| {
+            part.name == row.name && dead(part) == row.dead.len()
+        };
+        rows.len() == self.parts.len() && self.parts.iter().zip(rows).all(is_same)
     }
 
     /// Returns the snapshot with the past that a record keeps.
@@ -326,14 +341,28 @@ impl Snapshot {
         path(a).cmp(&path(b)).then(a.cmp(&b))
     }
 
+    /// Returns a snapshot with all that this one has beside its parts.
+    fn beside(&self, snapshot: Snapshot) -> Snapshot {
+        Self {
+            record: self.record.clone(),
+            documents: self.documents.clone(),
+            edited: Arc::clone(&self.edited),
+            changed: self.changed.empty(),
+            ..snapshot
+        }
+    }
+
     /// Reads a file of the project as it is now; `None` where it cannot be read or holds no text. No link in its path is
-    /// followed. Of a document, its text is what was read last.
+    /// followed. Of a document, its text is what was read last. Where its lines are no longer those that the index knows,
+    /// [`Snapshot::ask`] asks once more.
     pub fn text(&self, path: &str) -> Option<String> {
         if let Some(folder) = self.documents.as_ref().filter(|_| documents::is_document(path)) {
             return documents::kept(folder, path);
         }
         let root = std::fs::File::open(&self.root).ok()?;
-        crate::files::read(&root, path).ok()
+        let text = crate::files::read(&root, path).ok();
+        self.compare(path, text.as_deref());
+        text
     }
 
     /// Reads the lines of a file, as [`Snapshot::text`] does, in the way people read them: a line of a notebook is what it holds

@@ -4,6 +4,9 @@ use std::collections::HashMap;
 
 use distiq_store::{Database, Schema, StoreError, Tx, params};
 
+/// The fact of an index whose first reading is not done.
+const UNFINISHED: &str = "unfinished";
+
 pub(crate) static INDEX: Schema = Schema { name: "index", steps: &[STEP_1] };
 
 // `segment` and `slot` say where a file's text is, NULL where it was not read and `note` says why.
@@ -38,6 +41,20 @@ pub(crate) struct Text {
     pub bytes: u64,
     /// Empty where none was read.
     pub hash: Vec<u8>,
+}
+
+/// Where the text of a file is that was read last, and its hash.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct TextPlace {
+    pub hash: Vec<u8>,
+    /// The name of its segment.
+    pub segment: String,
+    pub slot: u32,
+}
+
+/// Returns the hash of a text, of 16 bytes.
+pub(crate) fn hash_of(text: &str) -> Vec<u8> {
+    blake3::hash(text.as_bytes()).as_bytes().get(..16).unwrap_or_default().to_vec()
 }
 
 /// A file's new row.
@@ -80,6 +97,15 @@ pub(crate) fn texts(tx: &Tx<'_>, paths: Vec<String>) -> Result<HashMap<String, T
         texts.extend(text.map(|text| (path, text)));
     }
     Ok(texts)
+}
+
+/// Returns where a file's text is; `None` where it was not read.
+pub(crate) fn text_of(tx: &Tx<'_>, path: &str) -> Result<Option<TextPlace>, StoreError> {
+    let sql = "SELECT file.hash, segment.name, file.slot
+               FROM file JOIN segment ON segment.id = file.segment WHERE file.path = ?1";
+    tx.one(sql, params![path], |row| {
+        Ok(TextPlace { hash: row.get(0)?, segment: row.get(1)?, slot: row.get(2)? })
+    })
 }
 
 /// Returns the segments, oldest first.
@@ -180,6 +206,21 @@ pub(crate) fn set_fact(tx: &Tx<'_>, name: &str, value: i64) -> Result<(), StoreE
 /// Reads a fact of the whole index.
 pub(crate) fn fact(tx: &Tx<'_>, name: &str) -> Result<Option<i64>, StoreError> {
     tx.one("SELECT value FROM fact WHERE name = ?1", params![name], |row| row.get(0))
+}
+
+/// Tells whether all files of the project were read at some time.
+pub(crate) fn is_finished(tx: &Tx<'_>) -> Result<bool, StoreError> {
+    let sql =
+        "SELECT EXISTS(SELECT 1 FROM file) AND NOT EXISTS(SELECT 1 FROM fact WHERE name = ?1)";
+    Ok(tx.one(sql, params![UNFINISHED], |row| row.get(0))?.unwrap_or(false))
+}
+
+/// Notes whether all files of the project were read at some time.
+pub(crate) fn set_finished(tx: &Tx<'_>, is_finished: bool) -> Result<(), StoreError> {
+    match is_finished {
+        true => tx.execute("DELETE FROM fact WHERE name = ?1", params![UNFINISHED]).map(|_| ()),
+        false => set_fact(tx, UNFINISHED, 1),
+    }
 }
 
 /// Returns the files that were not read, each with the reason, by path.

@@ -18,7 +18,7 @@ use distiq_base::{Embed, Rerank, atomic};
 use distiq_ml::kernels::{quantize, scan};
 
 use crate::error::IndexError;
-use crate::place::{MOST_VECTORS, Place, read};
+use crate::place::{MOST_VECTORS, Place, Wait, read};
 use crate::refresh::Control;
 use crate::sealed;
 use crate::search::{Hit, Query, Tests, Wanted};
@@ -99,7 +99,7 @@ impl Meaning {
             return Ok(vectors);
         }
         // Whoever cannot have its turn makes them for itself alone.
-        let turn = self.place.lock(&|| false).ok();
+        let turn = self.place.lock(&Wait::A_WHILE).ok();
         if turn.is_some()
             && let Some(vectors) = self.read(&mut state, snapshot)
         {

@@ -1,5 +1,8 @@
 //! `distiq context` as its users run it.
 
+use std::io::{BufRead, BufReader, Write};
+use std::process::Stdio;
+
 use serde_json::Value;
 
 use crate::Place;
@@ -45,4 +48,36 @@ fn rows_are_answered_and_bad_ones_told() {
     assert_eq!((&rows[2]["text"], &rows[2]["tokens_used"]), (&"".into(), &0.into()));
     assert_eq!(place.run(&["context", "--tokens", "0", "x"]).code, 2);
     assert_eq!(place.run(&["context"]).code, 2);
+}
+
+#[test]
+fn text_belongs_to_its_lines_right_behind_an_edit() {
+    const CODE: &str = "def alpha():\n    return 1\n\n\ndef omega():\n    return 2\n";
+    let place = Place::new();
+    place.write("a.py", CODE);
+    let shown = |line: u32| format!("a.py:{line}-{}\ndef omega():\n    return 2\n", line + 1);
+    let of_code = ["context", "--shape", "code", "--tokens", "300"];
+    let mut command = place.command(&[&of_code[..], &["--jsonl"]].concat());
+    let mut context = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut requests = context.stdin.take().unwrap();
+    let mut answers = BufReader::new(context.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let mut ask = |name: &str| {
+        writeln!(requests, "{{\"id\": 1, \"request\": \"{name}\"}}").unwrap();
+        let answer: Value = serde_json::from_str(&answers.next().unwrap()).unwrap();
+        answer["text"].as_str().unwrap().to_owned()
+    };
+    assert!(ask("omega").contains(&shown(5)));
+    place.write("a.py", &format!("# one\n# two\n# three\n{CODE}"));
+    let text = ask("omega");
+    assert!(text.contains(&shown(8)), "{text}");
+    // What another process took up is there at once.
+    place.write("b.py", "def vorpal_blade():\n    return 3\n");
+    assert_eq!(place.run(&["index"]).code, 0);
+    let text = ask("vorpal blade");
+    assert!(text.contains("b.py:1-2\ndef vorpal_blade"), "{text}");
+    drop(requests);
+    assert!(context.wait().unwrap().success());
+    place.write("a.py", &format!("# one\n{CODE}"));
+    let ran = place.run(&[&of_code[..], &["--no-refresh", "omega"]].concat());
+    assert!(ran.out.contains(&shown(6)), "{} {}", ran.out, ran.err);
 }

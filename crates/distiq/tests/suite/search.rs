@@ -182,6 +182,26 @@ fn segment(place: &Place) -> PathBuf {
 }
 
 #[test]
+fn an_index_that_another_process_builds_is_waited_for() {
+    let place = place();
+    // Makes the folder and reads nothing.
+    assert_eq!(place.run(&["index-stats"]).code, 0);
+    let names = place.project().join(".distiq/index");
+    let folder = fs::read_dir(names).unwrap().next().unwrap().unwrap().path();
+    let lock = fs::File::options().write(true).open(folder.join("lock")).unwrap();
+    lock.lock().unwrap();
+    let mut search = place.command(&["search", "--json", "cookie"]);
+    let mut search = search.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut told = BufReader::new(search.stderr.take().unwrap()).lines().map(Result::unwrap);
+    let waits = "note: waiting for another process, which is indexing";
+    assert!(told.any(|line| line == waits));
+    lock.unlock().unwrap();
+    let searched = search.wait_with_output().unwrap();
+    assert_eq!(searched.status.code(), Some(0));
+    assert!(!rows(&String::from_utf8(searched.stdout).unwrap()).is_empty());
+}
+
+#[test]
 fn a_damaged_index_is_mended_and_told() {
     let place = place();
     place.run(&["index"]);

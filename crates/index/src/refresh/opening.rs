@@ -11,7 +11,7 @@ use super::{CODE, FileId, Index, LOOKS, VERSION};
 use crate::documents::{self, Documents};
 use crate::error::IndexError;
 use crate::history::Record;
-use crate::place::{LOCK, Place, TABLE};
+use crate::place::{LOCK, Place, TABLE, Wait};
 use crate::table;
 use crate::vector::Meaning;
 
@@ -96,7 +96,7 @@ impl Index {
         place: Place,
         was_rebuilt: Option<&'static str>,
     ) -> Result<Self, IndexError> {
-        let turn = place.lock(&|| false)?;
+        let turn = place.lock(&Wait::ON)?;
         // Somebody else may have done it while this one waited.
         let db = match open_at(&place) {
             Ok((db, VERSION)) => db,
@@ -119,7 +119,7 @@ impl Index {
             root: root.to_path_buf(),
             table: file_id(&place.database()),
             place,
-            db,
+            db: Arc::new(db),
             open: Mutex::default(),
             meaning,
             record,
@@ -198,7 +198,7 @@ fn database(place: &Place) -> Result<Database, StoreError> {
 }
 
 fn emptied(place: &Place) -> Result<(), IndexError> {
-    let _turn = place.lock(&|| false)?;
+    let _turn = place.lock(&Wait::ON)?;
     clear(&place.folder)
 }
 

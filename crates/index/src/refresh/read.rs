@@ -10,7 +10,7 @@ use crate::documents::Documents;
 use crate::error::IndexError;
 use crate::files::{self, Skip};
 use crate::segment::Builder;
-use crate::table::{NewRow, Text};
+use crate::table::{NewRow, Text, hash_of};
 use crate::walk::{Found, MAX_BYTES};
 
 /// Most threads.
@@ -21,6 +21,8 @@ const FILES_A_THREAD: usize = 8;
 /// together are not larger than the other.
 const LARGE: u64 = 256 << 10;
 const ROOM: u64 = 3 << 20;
+/// From so many bytes of text on what a thread has read is kept at once: what is killed loses at most this a thread.
+const KEEP_BYTES: u64 = 4 << 20;
 /// A file that was changed this lately may change again without its time showing it.
 const YOUNG_NS: i64 = 50_000_000;
 
@@ -37,9 +39,11 @@ pub(super) struct Work<'a> {
     pub control: &'a Control<'a>,
     /// Writes a segment and returns its name.
     pub write: &'a (dyn Fn(Builder) -> Result<String, IndexError> + Sync),
+    /// Keeps a part at once, whatever becomes of the others.
+    pub keep: &'a (dyn Fn(ReadPart) -> Result<(), IndexError> + Sync),
 }
 
-/// What was read.
+/// What was read and is not kept yet.
 #[derive(Debug, Default)]
 pub(super) struct Read {
     pub parts: Vec<ReadPart>,
@@ -158,6 +162,7 @@ impl Work<'_> {
         let mut read = Read::default();
         let mut builder = Builder::default();
         let mut rows = Vec::new();
+        let most = self.control.keep_bytes.unwrap_or(KEEP_BYTES);
         while !self.control.is_cancelled() {
             let Some((at, count)) = queues.take(thread) else { break };
             let Some(file) = self.files.get(at) else { break };
@@ -169,9 +174,9 @@ impl Work<'_> {
                 Some(row) => rows.push(row),
                 None => read.touched.push((file.path.clone(), self.time_of(file))),
             }
-            if builder.is_large() {
+            if builder.is_large(most) {
                 let (builder, rows) = (std::mem::take(&mut builder), std::mem::take(&mut rows));
-                read.parts.push(self.part(builder, rows)?);
+                (self.keep)(self.part(builder, rows)?)?;
             }
         }
         if !rows.is_empty() {
@@ -209,8 +214,7 @@ impl Work<'_> {
         };
         match text {
             Ok(text) => {
-                let hash = blake3::hash(text.as_bytes());
-                row.hash = hash.as_bytes().get(..16).unwrap_or_default().to_vec();
+                row.hash = hash_of(&text);
                 let known = self.texts.get(&file.path);
                 if known.is_some_and(|text| text.hash == row.hash && text.bytes == row.bytes) {
                     return None;

@@ -7,6 +7,7 @@ use std::io::BufWriter;
 use super::{Index, ROOM};
 use crate::documents::{KEPT, file_name};
 use crate::error::IndexError;
+use crate::place::{Turn, Writing};
 use crate::segment::{Input, merge};
 use crate::snapshot::Part;
 use crate::table;
@@ -20,7 +21,7 @@ const MAX_CHUNKS: u32 = 400_000;
 
 impl Index {
     /// Merges segments where there are many or much of one is dead, and removes files that nobody names.
-    pub(super) fn tidy(&self) -> Result<(), IndexError> {
+    pub(super) fn tidy(&self, turn: &Turn) -> Result<(), IndexError> {
         let snapshot = self.snapshot()?;
         let rows = self.db.read(table::segments)?;
         let mut order: Vec<usize> = (0..snapshot.parts().len()).collect();
@@ -40,14 +41,14 @@ impl Index {
         let ids: Vec<i64> =
             chosen.iter().filter_map(|at| rows.get(*at)).map(|row| row.id).collect();
         if !parts.iter().all(|part| is_dead(part)) {
-            self.merge(&parts, &ids)?;
+            self.merge(&parts, &ids, turn)?;
         } else if !ids.is_empty() {
             self.db.write(|tx| table::drop_segments(tx, &ids))?;
         }
         self.sweep()
     }
 
-    fn merge(&self, parts: &[&Part], ids: &[i64]) -> Result<(), IndexError> {
+    fn merge(&self, parts: &[&Part], ids: &[i64], turn: &Turn) -> Result<(), IndexError> {
         let inputs: Vec<Input<'_>> =
             parts.iter().map(|part| Input { segment: &part.segment, lives: &part.lives }).collect();
         let paths: Vec<String> = parts
@@ -56,8 +57,9 @@ impl Index {
             .filter(|(_, lives)| **lives)
             .map(|(file, _)| file.path.clone())
             .collect();
-        let name =
-            self.write_segment(|file| merge(&inputs, BufWriter::with_capacity(ROOM, file)))?;
+        let name = self.write_segment(|file| {
+            merge(&inputs, BufWriter::with_capacity(ROOM, Writing { file, turn }))
+        })?;
         self.db.write(|tx| table::replace(tx, ids, &name, &paths))?;
         Ok(())
     }

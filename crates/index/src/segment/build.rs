@@ -16,8 +16,7 @@ use crate::chunk::{Chunk, FIELDS, FileText, cut};
 use crate::search::{FileKind, stem};
 use crate::words::Analyzer;
 
-/// Text of one segment under construction, and its terms: of tiny definitions there are many.
-const SEGMENT_BYTES: u64 = 24 << 20;
+/// Terms of one segment under construction: of tiny definitions there are many.
 const SEGMENT_TERMS: usize = 500_000;
 /// The counts of a term that only stands for something.
 const ONCE: [u8; FIELDS] = [1, 0, 0, 0, 0, 0, 0, 0];
@@ -112,9 +111,9 @@ impl Builder {
         self.body.files.len()
     }
 
-    /// Tells whether there is so much that it should be written.
-    pub fn is_large(&self) -> bool {
-        self.bytes > SEGMENT_BYTES || self.postings.len() > SEGMENT_TERMS
+    /// Tells whether there is so much that it should be written: more than `most` bytes of text, or too many terms.
+    pub fn is_large(&self, most: u64) -> bool {
+        self.bytes > most || self.postings.len() > SEGMENT_TERMS
     }
 
     /// Writes the segment's file.

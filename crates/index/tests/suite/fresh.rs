@@ -1,8 +1,10 @@
 //! An index that was kept up to date is the one that would be built anew.
 
 use std::fs;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use distiq_index::{Control, Index, Mode, Query};
+use distiq_index::{Control, Hit, Index, Mode, Progress, Query, Snapshot};
 
 use crate::{Project, SHOP, names};
 
@@ -178,14 +180,73 @@ fn a_snapshot_stays_as_it_was() {
     );
 }
 
+/// Forty files, of which twenty are read until `end` is called, by one thread that keeps each at once.
+fn until_half_is_read(end: &(dyn Fn() -> bool + Sync)) -> (Project, Index) {
+    let project = Project::new(SHOP);
+    (4..40).for_each(|at| project.write(&format!("f{at}.py"), format!("def f{at}(): pass\n")));
+    let index = project.index();
+    let done = AtomicU64::new(0);
+    let count = |progress: Progress| done.store(progress.done, Ordering::Relaxed);
+    let is_cancelled = || done.load(Ordering::Relaxed) >= 20 && end();
+    let control = Control {
+        progress: Some(&count),
+        is_cancelled: Some(&is_cancelled),
+        threads: Some(1),
+        keep_bytes: Some(0),
+        ..Control::default()
+    };
+    let read = catch_unwind(AssertUnwindSafe(|| index.refresh(&control)));
+    assert!(read.is_err() || read.is_ok_and(|read| read.is_err()));
+    assert!(!index.is_finished().unwrap());
+    (project, index)
+}
+
 #[test]
 fn what_is_cancelled_is_gone_on_with() {
-    let project = Project::new(SHOP);
-    let index = project.index();
-    let control = Control { is_cancelled: Some(&|| true), ..Control::default() };
-    assert!(index.refresh(&control).is_err());
-    assert_eq!(index.refresh(&Control::default()).unwrap().read, 4);
+    let (project, index) = until_half_is_read(&|| true);
+    assert_eq!(index.refresh(&Control::default()).unwrap().read, 20);
+    assert!(index.is_finished().unwrap());
     assert_as_if_fresh(&project);
+}
+
+#[test]
+fn what_dies_is_gone_on_with() {
+    // Nothing is done behind a panic, as behind a kill.
+    let (project, index) = until_half_is_read(&|| panic!("dies"));
+    drop(index);
+    assert_eq!(project.refresh().read, 20);
+    assert!(project.index().is_finished().unwrap());
+    assert_as_if_fresh(&project);
+}
+
+#[test]
+fn a_text_that_is_read_belongs_to_its_lines() {
+    let project =
+        Project::new("--- a.py\ndef first():\n    return 1\n\n\ndef last():\n    return 2\n");
+    let index = project.index();
+    let snapshot = project.snapshot();
+    let shown = |snapshot: &Snapshot| {
+        snapshot.ask(|snapshot| {
+            let hits = snapshot.search(&Query { mode: Mode::Symbol, ..Query::new("last") })?;
+            let lines = snapshot.lines("a.py").unwrap_or_default();
+            let line = |hit: &Hit| lines.get(hit.start_line as usize - 1).cloned();
+            Ok(hits.iter().map(|hit| (hit.start_line, line(hit))).collect::<Vec<_>>())
+        })
+    };
+    let at = |line: u32| vec![(line, Some("def last():".to_owned()))];
+    assert_eq!(shown(&snapshot).unwrap(), at(5));
+    let text = fs::read_to_string(project.root().join("a.py")).unwrap();
+    project.write("a.py", format!("# one\n# two\n{text}"));
+    let names_before = names(index.folder());
+    assert_eq!(shown(&snapshot).unwrap(), at(7));
+    assert_eq!(names(index.folder()), names_before, "nothing is left behind");
+    // Whoever changed the index meanwhile took the change up; this snapshot did not.
+    project.refresh();
+    assert!(!index.is_present(&snapshot).unwrap());
+    assert_eq!(shown(&snapshot).unwrap(), at(7));
+    assert!(index.is_present(&index.snapshot().unwrap()).unwrap());
+    fs::remove_file(project.root().join("a.py")).unwrap();
+    assert_eq!(shown(&snapshot).unwrap(), []);
 }
 
 #[test]
