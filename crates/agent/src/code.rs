@@ -303,8 +303,10 @@ fn impact(
         };
         if accepts(path) {
             let tie = at.edge.kind.name();
+            let via = at.overriding.map(|_| format!(" via {}", graph.qualified(at.edge.to)));
+            let via = via.unwrap_or_default();
             page.add(&format!(
-                "{}{}:{line} {what} ({tie})\n",
+                "{}{}:{line} {what} ({tie}{via})\n",
                 "  ".repeat(place(at.depth - 1)),
                 one_line(path)
             ));

@@ -14,6 +14,7 @@ use crate::snapshot::{FileView, Snapshot};
 
 mod building;
 mod declarations;
+mod dispatch;
 mod export;
 mod facts;
 mod find;

@@ -312,7 +312,10 @@ fn told(graph: &Graph, from: &[u32], direction: Direction, found: &[Reached]) ->
     // What was asked about needs no telling, unless it is several things.
     let is_known = |near: u32| matches!(from, [one] if *one == near);
     let row = |at: &Reached| {
-        let near = if direction == Direction::Needs { at.edge.from } else { at.edge.to };
+        let near = match (direction, at.overriding) {
+            (Direction::Needs, _) => at.edge.from,
+            (Direction::NeededBy, overriding) => overriding.unwrap_or(at.edge.to),
+        };
         let row = reached_row(graph, at, (!is_known(near)).then_some((direction, near)));
         Row { text: format!("{}{}", "  ".repeat(at.depth as usize - 1), row.text), ..row }
     };
@@ -322,19 +325,24 @@ fn told(graph: &Graph, from: &[u32], direction: Direction, found: &[Reached]) ->
 /// Shows what was reached, by which tie, and from where if that is to be told.
 fn reached_row(graph: &Graph, at: &Reached, from: Option<(Direction, u32)>) -> Row {
     let tie = at.edge.kind.name();
-    let more = json!({
+    let mut more = json!({
         "depth": at.depth,
         "tie": tie,
         "line": at.edge.line,
         "weight": at.edge.weight,
     });
+    let mut via = String::new();
+    if at.overriding.is_some() {
+        more["via"] = graph.label(at.edge.to).into();
+        via = format!(" via {}", short(graph, at.edge.to));
+    }
     let row = node_row(graph, at.node, more);
     let near = match from {
         Some((Direction::Needs, near)) => format!(" in {}", short(graph, near)),
         Some((Direction::NeededBy, near)) => format!(" of {}", short(graph, near)),
         None => String::new(),
     };
-    let text = format!("{} ({tie}{near}, line {})", row.text, at.edge.line);
+    let text = format!("{} ({tie}{near}{via}, line {})", row.text, at.edge.line);
     Row { text, edges: vec![at.edge], ..row }
 }
 
@@ -434,7 +442,11 @@ fn way(graph: &Graph, from: &[u32], to: &[u32]) -> Vec<Row> {
         .collect();
     for (at, edge) in edges.iter().enumerate() {
         let depth = u32::try_from(at + 1).unwrap_or(u32::MAX);
-        rows.push(reached_row(graph, &Reached { node: edge.to, depth, edge: *edge }, None));
+        rows.push(reached_row(
+            graph,
+            &Reached { node: edge.to, depth, edge: *edge, overriding: None },
+            None,
+        ));
     }
     rows
 }

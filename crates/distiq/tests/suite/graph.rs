@@ -48,6 +48,21 @@ fn questions_follow_who_uses_whom() {
 }
 
 #[test]
+fn calls_by_way_of_a_base_are_told() {
+    let place = Place::new();
+    place.write(
+        "a.py",
+        "class H:\n    def serve(self): pass\nclass Impl(H):\n    def serve(self): pass\ndef call(h: H):\n    h.serve()\n",
+    );
+    for question in ["callers", "impact"] {
+        let ran = place.run(&["graph", question, "Impl.serve"]);
+        assert_eq!(ran.out, "a.py:5-6 function call (call via H.serve, line 6)\n", "{}", ran.err);
+        let ran = place.run(&["graph", "--json", question, "Impl.serve"]);
+        assert_eq!(rows(&ran.out)[0]["via"], "a.py:H.serve");
+    }
+}
+
+#[test]
 fn references_are_lines() {
     let place = place();
     let ran = place.run(&["graph", "--json", "references", "rate"]);

@@ -134,6 +134,16 @@ impl Graph {
         Some(of.map_or(Trait::Named(base.rsplit("::").next().unwrap_or(base)), Trait::Of))
     }
 
+    /// Returns the trait's member that a member of its implementation stands for.
+    pub(super) fn trait_member(&self, symbol: &Symbol, resolver: &Resolver<'_>) -> Vec<SymbolId> {
+        match self.trait_of(symbol, resolver) {
+            Some(Trait::Of(of)) if symbol.parent != Some(of) => {
+                self.own_members(of, &symbol.name).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
     /// Returns the methods of Go's interfaces that a method satisfies, or the methods that satisfy an interface's.
     fn satisfied(&self, symbol: &Symbol) -> Vec<SymbolId> {
         let resolver = Resolver::new(self);
@@ -162,14 +172,14 @@ impl Graph {
     }
 
     /// Returns the type whose method a symbol of Go is.
-    fn receiver(&self, symbol: &Symbol, resolver: &Resolver<'_>) -> Option<SymbolId> {
+    pub(super) fn receiver(&self, symbol: &Symbol, resolver: &Resolver<'_>) -> Option<SymbolId> {
         match self.written_class(symbol) {
             Some(class) => resolver.class_of(symbol.file, None, class, None),
             None => symbol.parent.filter(|parent| self.is_interface(*parent)),
         }
     }
 
-    fn is_interface(&self, id: SymbolId) -> bool {
+    pub(super) fn is_interface(&self, id: SymbolId) -> bool {
         self.symbol(id).is_some_and(|symbol| {
             let head = symbol.signature.split('{').next().unwrap_or("");
             symbol.kind == "type" && head.trim_end().ends_with("interface")
@@ -177,7 +187,7 @@ impl Graph {
     }
 
     /// Returns the names of the methods that an interface asks for; `None` of another type.
-    fn asked(&self, id: SymbolId, resolver: &Resolver<'_>) -> Option<HashSet<&str>> {
+    pub(super) fn asked(&self, id: SymbolId, resolver: &Resolver<'_>) -> Option<HashSet<&str>> {
         self.is_interface(id).then(|| {
             let all = self.family_above(id).into_iter().flat_map(|id| self.members.of(id));
             let own = all.map(|(_, member)| self.name_of(*member));
@@ -185,7 +195,12 @@ impl Graph {
         })
     }
 
-    fn has_all(&self, class: SymbolId, names: &HashSet<&str>, resolver: &Resolver<'_>) -> bool {
+    pub(super) fn has_all(
+        &self,
+        class: SymbolId,
+        names: &HashSet<&str>,
+        resolver: &Resolver<'_>,
+    ) -> bool {
         let embedded = self.embedded(class, resolver);
         names.iter().all(|name| embedded.contains(name) || !self.member(class, name).is_empty())
     }

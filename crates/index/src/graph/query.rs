@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet, VecDeque};
 
+use super::dispatch::Dispatch;
 use super::resolve::Resolver;
 use super::{Edge, EdgeKind, Graph, SymbolId, Target, offset};
 
@@ -26,6 +27,8 @@ pub struct Reached {
     pub depth: u32,
     /// The last tie.
     pub edge: Edge,
+    /// Where the tie ends at a member of a base, an interface or a trait: the one that is reached by way of it.
+    pub overriding: Option<SymbolId>,
 }
 
 impl Graph {
@@ -70,7 +73,8 @@ impl Graph {
         list.iter().filter_map(|at| self.edges.get(*at as usize))
     }
 
-    /// Returns what is reached from nodes over ties of some kinds, nearest first.
+    /// Returns what is reached from nodes over ties of some kinds, nearest first. Where calls or uses are followed to what
+    /// needs a method, those of what it overrides or implements count, too, behind its own.
     pub fn reach(
         &self,
         from: &[u32],
@@ -81,18 +85,25 @@ impl Graph {
         let mut seen: HashSet<u32> = from.iter().copied().collect();
         let mut open: VecDeque<(u32, u32)> = from.iter().map(|node| (*node, 0)).collect();
         let mut found = Vec::new();
+        let dispatch = Dispatch::new(self);
         while let Some((node, far)) = open.pop_front().filter(|_| found.len() < MAX_REACHED) {
             if far >= depth {
                 continue;
             }
-            let edges: Vec<Edge> = match direction {
+            let own: Vec<Edge> = match direction {
                 Direction::Needs => self.outgoing(node).to_vec(),
                 Direction::NeededBy => self.incoming(node).copied().collect(),
             };
-            for edge in edges.into_iter().filter(|edge| kinds.contains(&edge.kind)) {
+            let others = match direction {
+                Direction::Needs => Vec::new(),
+                Direction::NeededBy => dispatch.ties(node),
+            };
+            let own = own.into_iter().map(|edge| (edge, None));
+            let edges = own.chain(others.into_iter().map(|edge| (edge, Some(node))));
+            for (edge, overriding) in edges.filter(|(edge, _)| kinds.contains(&edge.kind)) {
                 let next = if direction == Direction::Needs { edge.to } else { edge.from };
                 if seen.insert(next) {
-                    found.push(Reached { node: next, depth: far + 1, edge });
+                    found.push(Reached { node: next, depth: far + 1, edge, overriding });
                     open.push_back((next, far + 1));
                 }
             }
@@ -109,7 +120,7 @@ impl Graph {
         for edge in edges.filter(|edge| kinds.contains(&edge.kind) && asked.contains(&edge.to)) {
             let node = if direction == Direction::Needs { edge.to } else { edge.from };
             if seen.insert(node) {
-                found.push(Reached { node, depth: 1, edge: *edge });
+                found.push(Reached { node, depth: 1, edge: *edge, overriding: None });
             }
         }
         found

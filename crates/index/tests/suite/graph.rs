@@ -8,6 +8,7 @@ use crate::Project;
 mod compiled;
 mod cpp;
 mod crowds;
+mod dispatch;
 mod paths;
 mod scripts;
 
