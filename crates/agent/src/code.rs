@@ -22,6 +22,8 @@ const LOOKED_AT: usize = 200;
 /// Most hits by meaning, and most definitions that are shown.
 const BY_MEANING: usize = 12;
 const BY_NAME: usize = 40;
+/// Most lines that only a name tells of.
+const GUESSES: usize = 5;
 /// So few hits come with their code.
 const FEW: usize = 2;
 /// How far a change is followed.
@@ -237,18 +239,58 @@ fn references(
     let (Some(graph), false) = (graph, meant.is_empty()) else {
         return mentions(snapshot, name, accepts, page);
     };
-    let mut lines: BTreeMap<&str, BTreeSet<u32>> = BTreeMap::new();
     let asked = meant.get(..meant.len().min(BY_NAME)).unwrap_or_default();
-    for (file, line, _) in graph.references_of(asked).into_iter().flatten() {
-        let path = graph.file_path(file).unwrap_or_default();
+    let (mut sure, mut guesses) = (Lines::new(), Lines::new());
+    for of in graph.references_of(asked).into_iter().flatten() {
+        let path = graph.file_path(of.file).unwrap_or_default();
         if accepts(path) {
-            lines.entry(path).or_default().insert(line);
+            let lines = if of.is_guess { &mut guesses } else { &mut sure };
+            lines.entry(path).or_default().insert(of.line);
         }
     }
-    for (path, lines) in lines {
-        page.lines(path, &lines.into_iter().collect::<Vec<_>>());
+    show(&sure, usize::MAX, page);
+    // What calls it by way of what it overrides.
+    let mut above: Vec<u32> = asked.iter().flat_map(|id| graph.overridden_by(*id)).collect();
+    above.sort_unstable();
+    above.dedup();
+    for (id, uses) in above.iter().zip(graph.references_of(&above)) {
+        let mut lines = Lines::new();
+        for of in uses.iter().filter(|of| !of.is_guess) {
+            let path = graph.file_path(of.file).unwrap_or_default();
+            if accepts(path) && !sure.get(path).is_some_and(|lines| lines.contains(&of.line)) {
+                lines.entry(path).or_default().insert(of.line);
+            }
+        }
+        if !lines.is_empty() {
+            page.say(&format!("by way of {}:", graph.qualified(*id)));
+            show(&lines, usize::MAX, page);
+        }
+    }
+    guesses.retain(|path, lines| {
+        lines.retain(|line| !sure.get(path).is_some_and(|sure| sure.contains(line)));
+        !lines.is_empty()
+    });
+    let count = guesses.values().map(BTreeSet::len).sum::<usize>();
+    if count > 0 {
+        page.say("by name alone, may be another's:");
+        show(&guesses, GUESSES, page);
+    }
+    if count > GUESSES {
+        page.say(&format!("{} more by name alone", count - GUESSES));
     }
     Ok(())
+}
+
+/// Lines by the paths of their files.
+type Lines<'a> = BTreeMap<&'a str, BTreeSet<u32>>;
+
+/// Shows the first of some lines.
+fn show(all: &Lines<'_>, mut most: usize, page: &mut Page<'_>) {
+    for (path, lines) in all {
+        let shown: Vec<u32> = lines.iter().copied().take(most).collect();
+        most -= shown.len().min(most);
+        page.lines(path, &shown);
+    }
 }
 
 /// Lines on which an identifier stands, whatever it means there.
@@ -260,6 +302,9 @@ fn mentions(
 ) -> Result<(), IndexError> {
     let name = name.rsplit(['.', ':', '#']).next().unwrap_or(name);
     let mut files = snapshot.files_that_mention(name)?;
+    if files.is_empty() {
+        page.say("no such symbol: nothing in the project is called so");
+    }
     files.retain(|file| accepts(file.path));
     files.sort_by(|a, b| a.path.cmp(b.path));
     for file in files {
@@ -296,12 +341,20 @@ fn impact(
     if from.is_empty() {
         page.say("no definition is called so");
     }
+    let mut guesses = 0;
     for at in graph.reach(&from, Direction::NeededBy, &TIES, DEPTH) {
         let (path, line, what) = match graph.symbol(at.node) {
             Some(symbol) => (graph.path_of(symbol), symbol.start_line, graph.qualified(at.node)),
             None => continue,
         };
         if accepts(path) {
+            guesses += usize::from(at.is_guess);
+            if at.is_guess && guesses == 1 {
+                page.say("by name alone, may be another's:");
+            }
+            if guesses > GUESSES {
+                continue;
+            }
             let tie = at.edge.kind.name();
             let via = at.overriding.map(|_| format!(" via {}", graph.qualified(at.edge.to)));
             let via = via.unwrap_or_default();
@@ -311,6 +364,9 @@ fn impact(
                 one_line(path)
             ));
         }
+    }
+    if guesses > GUESSES {
+        page.say(&format!("{} more by name alone", guesses - GUESSES));
     }
     Ok(())
 }
@@ -557,7 +613,8 @@ mod tests {
     #[test]
     fn what_is_not_there_is_said() {
         assert_eq!(answer(CodeView::Impact, "zebra"), "no definition is called so\n");
-        assert_eq!(answer(CodeView::References, "zebra"), "");
+        let nothing = "no such symbol: nothing in the project is called so\n";
+        assert_eq!(answer(CodeView::References, "zebra"), nothing);
         assert_eq!(answer(CodeView::Meaning, "zebra"), "");
     }
 }

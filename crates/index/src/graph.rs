@@ -43,6 +43,7 @@ pub use map::{MapRequest, map};
 pub use needs::{Need, Span};
 pub use query::{Direction, Reached};
 pub use rank::Seeds;
+pub use references::Usage;
 pub use resolve::Target;
 pub use word::Word;
 
@@ -174,6 +175,8 @@ pub struct Edge {
     pub line: u32,
     /// Whether one definition alone can be meant by some tie of it, as far as the project tells.
     pub is_sure: bool,
+    /// Whether nothing but the name tells of it, which others have as well.
+    pub is_guess: bool,
 }
 
 impl Graph {

@@ -35,7 +35,7 @@ pub(crate) use opening::file_id;
 use read::ReadPart;
 
 /// What an index must have been made by: raised whenever the same text would give other contents.
-const VERSION: i64 = 16;
+const VERSION: i64 = 17;
 /// Most bytes of text that go into the index at once; what was read before a cancellation stays.
 const BATCH_BYTES: u64 = 64 << 20;
 const BATCH_FILES: usize = 20_000;

@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use distiq_base::ErrorKind;
 use distiq_base::paths::one_line;
 use distiq_index::Snapshot;
-use distiq_index::graph::{Direction, Edge, EdgeKind, Graph, Reached, SymbolId, Target};
+use distiq_index::graph::{Direction, Edge, EdgeKind, Graph, Reached, SymbolId, Target, Usage};
 use serde_json::{Value, json};
 
 use crate::cli::Global;
@@ -26,6 +26,9 @@ const MOST_DEPTH: u64 = u32::MAX as u64;
 
 /// So many characters of a line are shown.
 const LINE_CHARS: usize = 160;
+
+/// So many rows are shown that a name alone tells of.
+const GUESSES: usize = 5;
 
 /// Ties that make one thing need another.
 const NEEDS: [EdgeKind; 5] =
@@ -95,7 +98,7 @@ enum Question {
         #[arg(long, default_value_t = DEPTH, allow_negative_numbers = true, value_parser = up_to::<u32>(MOST_DEPTH))]
         depth: u32,
     },
-    /// A shortest way from one symbol to another
+    /// A way from one symbol to another, of calls where some lead there
     Path {
         /// Where it begins: a symbol or a file's path
         from: String,
@@ -122,6 +125,8 @@ struct Row {
     text: String,
     /// The ties that it tells of.
     edges: Vec<Edge>,
+    /// Whether a name alone tells of it.
+    is_guess: bool,
 }
 
 /// Answers questions about who uses whom.
@@ -268,12 +273,20 @@ fn show(args: &Args, graph: &Graph, rows: Vec<Row>) {
             _ => terminal::say("nothing found"),
         }
     }
-    for row in rows {
-        if args.json {
-            output::json_line(&row.json);
-        } else {
-            output::text(&row.text);
-        }
+    if args.json {
+        return rows.iter().for_each(|row| output::json_line(&row.json));
+    }
+    // A way is told in its order.
+    let is_way = matches!(args.question, Question::Path { .. });
+    let (guesses, sure): (Vec<Row>, Vec<Row>) =
+        rows.into_iter().partition(|row| row.is_guess && !is_way);
+    sure.iter().for_each(|row| output::text(&row.text));
+    if !guesses.is_empty() {
+        output::text("by name alone, may be another's:");
+        guesses.iter().take(GUESSES).for_each(|row| output::text(&row.text));
+    }
+    if let Some(more) = guesses.len().checked_sub(GUESSES).filter(|more| *more > 0) {
+        output::text(&format!("… {more} more by name alone (`--json` has all)"));
     }
 }
 
@@ -294,7 +307,7 @@ fn node_row(graph: &Graph, node: u32, more: Value) -> Row {
         ),
         None => one_line(&graph.label(node)).into_owned(),
     };
-    Row { json, text, edges: Vec::new() }
+    Row { json, text, edges: Vec::new(), is_guess: false }
 }
 
 fn reached(
@@ -325,25 +338,27 @@ fn told(graph: &Graph, from: &[u32], direction: Direction, found: &[Reached]) ->
 /// Shows what was reached, by which tie, and from where if that is to be told.
 fn reached_row(graph: &Graph, at: &Reached, from: Option<(Direction, u32)>) -> Row {
     let tie = at.edge.kind.name();
+    let via = at.overriding.map(|_| at.edge.to);
     let mut more = json!({
         "depth": at.depth,
         "tie": tie,
         "line": at.edge.line,
         "weight": at.edge.weight,
+        "guess": at.is_guess,
     });
-    let mut via = String::new();
-    if at.overriding.is_some() {
-        more["via"] = graph.label(at.edge.to).into();
-        via = format!(" via {}", short(graph, at.edge.to));
+    if let (Some(via), Some(more)) = (via, more.as_object_mut()) {
+        more.insert("via".to_owned(), graph.label(via).into());
     }
+    let via = via.map_or(String::new(), |via| format!(" via {}", short(graph, via)));
     let row = node_row(graph, at.node, more);
     let near = match from {
         Some((Direction::Needs, near)) => format!(" in {}", short(graph, near)),
         Some((Direction::NeededBy, near)) => format!(" of {}", short(graph, near)),
         None => String::new(),
     };
-    let text = format!("{} ({tie}{near}{via}, line {})", row.text, at.edge.line);
-    Row { text, edges: vec![at.edge], ..row }
+    let guess = if at.edge.is_guess { ", by name alone" } else { "" };
+    let text = format!("{} ({tie}{near}{via}, line {}{guess})", row.text, at.edge.line);
+    Row { text, edges: vec![at.edge], is_guess: at.is_guess, ..row }
 }
 
 /// Returns a symbol's qualified name, or a file's path.
@@ -395,6 +410,7 @@ fn meant(graph: &Graph, name: &str, path: &str, line: u32) -> Vec<Row> {
             json: json!({ "path": path, "name": name, "kind": "local", "start_line": line, "end_line": line, "weight": weight }),
             text: format!("{}:{line} local {name}", one_line(path)),
             edges: Vec::new(),
+            is_guess: false,
         },
     };
     graph.definition(path, line, name).into_iter().map(row).collect()
@@ -406,7 +422,7 @@ fn references(graph: &Graph, ids: &[SymbolId], snapshot: Option<&Snapshot>) -> V
     let files = u32::try_from(graph.symbols().len()).unwrap_or(u32::MAX);
     let mut texts: HashMap<u32, Vec<String>> = HashMap::new();
     for (id, uses) in ids.iter().zip(graph.references_of(ids)) {
-        for (file, line, weight) in uses {
+        for Usage { file, line, weight, is_guess } in uses {
             let path = graph.label(files.saturating_add(file));
             let of = graph.label(*id);
             let lines = texts.entry(file).or_insert_with(|| {
@@ -425,8 +441,10 @@ fn references(graph: &Graph, ids: &[SymbolId], snapshot: Option<&Snapshot>) -> V
                     "in": graph.around(file, line).map(|id| graph.qualified(id)),
                     "of": of,
                     "weight": weight,
+                    "guess": is_guess,
                 }),
                 edges: Vec::new(),
+                is_guess,
             });
         }
     }
@@ -442,11 +460,9 @@ fn way(graph: &Graph, from: &[u32], to: &[u32]) -> Vec<Row> {
         .collect();
     for (at, edge) in edges.iter().enumerate() {
         let depth = u32::try_from(at + 1).unwrap_or(u32::MAX);
-        rows.push(reached_row(
-            graph,
-            &Reached { node: edge.to, depth, edge: *edge, overriding: None },
-            None,
-        ));
+        let is_guess = edge.is_guess;
+        let at = Reached { node: edge.to, depth, edge: *edge, overriding: None, is_guess };
+        rows.push(reached_row(graph, &at, None));
     }
     rows
 }
@@ -468,6 +484,7 @@ fn cycles(graph: &Graph, kind: EdgeKind) -> Vec<Row> {
                 text: one_line(&labels.join(" ")).into_owned(),
                 json: json!({ "cycle": labels, "nodes": nodes }),
                 edges,
+                is_guess: false,
             }
         })
         .collect()

@@ -63,6 +63,27 @@ fn calls_by_way_of_a_base_are_told() {
 }
 
 #[test]
+fn guesses_come_last_and_are_told() {
+    let place = Place::new();
+    let calls: String = (0..7).map(|at| format!("def g{at}(x):\n    x.shine()\n")).collect();
+    place.write(
+        "a.py",
+        &format!("class A:\n    def shine(self): pass\nclass B:\n    def shine(self): pass\n{calls}def sure(a: A):\n    a.shine()\n"),
+    );
+    for question in ["callers", "references", "impact"] {
+        let ran = place.run(&["graph", question, "A.shine"]);
+        let lines: Vec<&str> = ran.out.lines().collect();
+        assert!(lines[0].starts_with("a.py:"), "{question} {}", ran.out);
+        assert_eq!(lines[1], "by name alone, may be another's:", "{question} {}", ran.out);
+        assert_eq!(lines.len(), 8, "{question} {}", ran.out);
+        assert_eq!(lines[7], "… 2 more by name alone (`--json` has all)");
+        let ran = place.run(&["graph", "--json", question, "A.shine"]);
+        let guesses = rows(&ran.out).iter().filter(|row| row["guess"] == true).count();
+        assert_eq!(guesses, 7, "{}", ran.out);
+    }
+}
+
+#[test]
 fn references_are_lines() {
     let place = place();
     let ran = place.run(&["graph", "--json", "references", "rate"]);

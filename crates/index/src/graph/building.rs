@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
-use distiq_lang::{Language, Role, language_inside, language_of};
+use distiq_lang::{Language, Role, Told, language_inside, language_of};
 
 use super::facts::{Facts, Imported};
 use super::word::{Word, Words};
@@ -61,9 +61,10 @@ impl Building {
                 mention: None,
             });
         }
+        let properties = properties(&facts).filter(|_| file.is_script()).collect();
         file.facts = Facts::new(facts, &mut self.words);
         if !file.is_data() {
-            self.add_names(&mut file, number);
+            self.add_names(&mut file, number, &properties);
         }
         file.end = offset(self.graph.symbols.len());
         file.imported = imported(&file);
@@ -71,7 +72,7 @@ impl Building {
     }
 
     /// Ties mentions that define to units, and makes symbols of the rest.
-    fn add_names(&mut self, file: &mut File, number: u32) {
+    fn add_names(&mut self, file: &mut File, number: u32, properties: &HashSet<u32>) {
         let units = file.facts.units.iter().map(|unit| (unit.parent, unit.name.clone())).collect();
         let mut known = Definitions { units, named: HashSet::new(), fields: HashMap::new() };
         for at in 0..file.facts.mentions.len() {
@@ -80,6 +81,9 @@ impl Building {
                 Role::Local => {
                     let unit = file.facts.unit_around(at);
                     file.locals.add(unit, mention.name, offset(at));
+                    if properties.contains(&offset(at)) {
+                        self.define_field(file, number, at, Owner::Own, &mut known);
+                    }
                 }
                 Role::Definition => self.define(file, number, at, &mut known),
                 _ => {}
@@ -111,11 +115,24 @@ impl Building {
             }
             return;
         }
-        let owner = file.class_around(file.facts.unit_around(at), mention.owner);
+        self.define_field(file, number, at, mention.owner, known);
+    }
+
+    /// Takes a mention that defines what is no unit.
+    fn define_field(
+        &mut self,
+        file: &File,
+        number: u32,
+        at: usize,
+        of: Owner,
+        known: &mut Definitions,
+    ) {
+        let Some(mention) = file.facts.mentions.get(at) else { return };
+        let Some(name) = file.facts.names.get(mention.name as usize) else { return };
+        let owner = file.class_around(file.facts.unit_around(at), of);
         // `exports.f = f` is the function's name again.
-        let is_again = file.is_script()
-            && mention.owner == Owner::None
-            && file.is_exported_again(name, mention.line);
+        let is_again =
+            file.is_script() && of == Owner::None && file.is_exported_again(name, mention.line);
         let name = self.words.word(name);
         if is_again || owner.is_some() && known.units.contains(&(owner, name.clone())) {
             return;
@@ -149,6 +166,12 @@ impl Building {
         graph.attach_members();
         graph
     }
+}
+
+/// Returns the mentions of parameters that are fields of the class around them, too.
+fn properties(facts: &FileFacts) -> impl Iterator<Item = u32> {
+    let is_own = |told: &Told| matches!(told, Told::Field(of, _) if matches!(**of, Told::Own(_)));
+    facts.meant.iter().filter(move |hint| is_own(&hint.of)).map(|hint| hint.mention)
 }
 
 /// Tells whether a symbol can be meant by its name.

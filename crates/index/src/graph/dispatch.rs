@@ -1,4 +1,5 @@
-//! Members by way of which others are called: a call of an interface's method may reach each that implements it.
+//! Members by way of which others are called: a call of an interface's method may reach each that implements it, and what
+//! makes an object of a class calls its constructor.
 
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
@@ -32,27 +33,29 @@ impl<'g> Dispatch<'g> {
         Self { graph, resolver: Resolver::new(graph), asked: RefCell::default() }
     }
 
-    /// Returns the members of bases, interfaces and traits that a method overrides or implements; none of a constructor.
+    /// Returns the members of bases, interfaces and traits that a method overrides or implements; of a constructor the class.
     pub(super) fn above(&self, id: SymbolId) -> Vec<SymbolId> {
         let graph = self.graph;
-        let method = graph.symbol(id).filter(|symbol| {
-            let is_maker = matches!(symbol.name.as_str(), "__init__" | "__new__" | "constructor");
-            is_function(&symbol.kind) && symbol.kind != "constructor" && !is_maker
-        });
+        let method = graph.symbol(id).filter(|symbol| is_function(&symbol.kind));
         let Some(symbol) = method else { return Vec::new() };
-        let mut found = match graph.files.get(symbol.file as usize).and_then(|file| file.language) {
+        let language = graph.files.get(symbol.file as usize).and_then(|file| file.language);
+        let is_c = matches!(language, Some(Language::C | Language::Cpp));
+        let own: Vec<&Symbol> = match is_c {
+            true => {
+                let of = graph.defined(id);
+                let named = graph.called(&symbol.name).iter().copied();
+                let own = named.filter(|other| graph.defined(*other) == of);
+                own.filter_map(|other| graph.symbol(other)).collect()
+            }
+            false => vec![symbol],
+        };
+        if let Some(class) = own.iter().find_map(|symbol| self.made_by(symbol)) {
+            return vec![class];
+        }
+        let mut found = match language {
             Some(Language::Go) => self.of_interfaces(symbol),
             Some(Language::Rust) => graph.trait_member(symbol, &self.resolver),
-            Some(Language::C | Language::Cpp) => {
-                let named = graph.called(&symbol.name).iter().copied();
-                let of = graph.defined(id);
-                named
-                    .filter(|other| graph.defined(*other) == of)
-                    .filter_map(|other| graph.symbol(other))
-                    .flat_map(|other| self.of_bases(other))
-                    .collect()
-            }
-            _ => self.of_bases(symbol),
+            _ => own.iter().flat_map(|symbol| self.of_bases(symbol)).collect::<Vec<_>>(),
         };
         found = found.into_iter().map(|of| graph.defined(of)).filter(|of| *of != id).collect();
         found.sort_unstable();
@@ -66,15 +69,32 @@ impl<'g> Dispatch<'g> {
         let above = self.above(id).into_iter();
         let ties = above.flat_map(|of| self.graph.incoming(of));
         let reaches = |edge: &&Edge| {
-            REACHING.contains(&edge.kind) && edge.from != id && !self.is_of_base(edge)
+            let is_class = self.is_class(edge.to);
+            let reaches =
+                REACHING.contains(&edge.kind) && (edge.kind == EdgeKind::Call || !is_class);
+            reaches && edge.from != id && !self.is_of_base(edge)
         };
         ties.filter(reaches).copied().collect()
+    }
+
+    /// Returns the class that a constructor makes: what calls it names that.
+    fn made_by(&self, symbol: &Symbol) -> Option<SymbolId> {
+        let class = symbol.parent.map(|parent| self.graph.owner_of(parent));
+        let class = class.filter(|class| self.is_class(*class))?;
+        let is_maker = matches!(symbol.name.as_str(), "__init__" | "constructor")
+            || symbol.kind == "constructor"
+            || symbol.name == self.graph.name_of(class);
+        is_maker.then_some(class)
+    }
+
+    fn is_class(&self, id: SymbolId) -> bool {
+        self.graph.symbol(id).is_some_and(|of| is_class(&of.kind))
     }
 
     fn of_bases(&self, symbol: &Symbol) -> Vec<SymbolId> {
         let graph = self.graph;
         let class = symbol.parent.map(|parent| graph.owner_of(parent));
-        let class = class.filter(|id| graph.symbol(*id).is_some_and(|of| is_class(&of.kind)));
+        let class = class.filter(|id| self.is_class(*id));
         let above = class.map(|class| graph.family_above(class)).unwrap_or_default();
         let above = above.into_iter().skip(1);
         above.flat_map(|class| graph.own_members(class, &symbol.name)).collect()
@@ -133,6 +153,8 @@ impl<'g> Dispatch<'g> {
 impl Graph {
     /// Returns the members of bases, interfaces and traits by way of which a method may be called.
     pub fn overridden_by(&self, id: SymbolId) -> Vec<SymbolId> {
-        Dispatch::new(self).above(id)
+        let dispatch = Dispatch::new(self);
+        let above = dispatch.above(id).into_iter();
+        above.filter(|of| !dispatch.is_class(*of)).collect()
     }
 }

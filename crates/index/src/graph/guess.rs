@@ -68,6 +68,7 @@ impl Resolver<'_> {
             })
         };
         let found = self.guesses.first(graph, name, of, true, is_member);
+        self.is_by_name.set(true);
         graph.weighted(of, found.to_vec(), 0.6)
     }
 
@@ -111,6 +112,7 @@ impl Resolver<'_> {
         let own = own.filter(|id| !is_exported(id) && is_top(id)).take(MAX_NAMED + 1);
         let mut found: Vec<SymbolId> = others.iter().copied().chain(own).collect();
         found.sort_unstable();
+        self.is_by_name.set(true);
         graph.weighted(of, found, 0.8)
     }
 }

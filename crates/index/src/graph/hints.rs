@@ -201,6 +201,11 @@ impl<'t> Reader<'t> {
         let at = self.types.iter().rev().position(|(bytes, _)| bytes.end == head.len())?;
         let (bytes, is_type) = self.types.iter().rev().nth(at)?;
         let name = self.text.get(bytes.clone()).filter(|name| !matches!(*name, "var" | "auto"))?;
+        if WRAPPERS.contains(&name) {
+            // `shared_ptr<T> x` has the members of `T`.
+            let inner = self.text.get(bytes.start..start).and_then(type_name);
+            return inner.filter(|_| *is_type).map(Told::Written);
+        }
         is_type.then(|| Told::Written(name.to_owned()))
     }
 }

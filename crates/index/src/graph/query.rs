@@ -29,6 +29,8 @@ pub struct Reached {
     pub edge: Edge,
     /// Where the tie ends at a member of a base, an interface or a trait: the one that is reached by way of it.
     pub overriding: Option<SymbolId>,
+    /// Whether some tie on the way is a guess.
+    pub is_guess: bool,
 }
 
 impl Graph {
@@ -74,7 +76,7 @@ impl Graph {
     }
 
     /// Returns what is reached from nodes over ties of some kinds, nearest first. Where calls or uses are followed to what
-    /// needs a method, those of what it overrides or implements count, too, behind its own.
+    /// needs a method, those of what it overrides or implements count, too, behind its own. What guesses lead to comes last.
     pub fn reach(
         &self,
         from: &[u32],
@@ -84,9 +86,19 @@ impl Graph {
     ) -> Vec<Reached> {
         let mut seen: HashSet<u32> = from.iter().copied().collect();
         let mut open: VecDeque<(u32, u32)> = from.iter().map(|node| (*node, 0)).collect();
-        let mut found = Vec::new();
+        let (mut later, mut is_guess): (VecDeque<Reached>, bool) = (VecDeque::new(), false);
+        let mut found: Vec<Reached> = Vec::new();
         let dispatch = Dispatch::new(self);
-        while let Some((node, far)) = open.pop_front().filter(|_| found.len() < MAX_REACHED) {
+        while found.len() < MAX_REACHED {
+            let Some((node, far)) = open.pop_front() else {
+                let Some(next) = later.pop_front() else { break };
+                is_guess = true;
+                if seen.insert(next.node) {
+                    found.push(next);
+                    open.push_back((next.node, next.depth));
+                }
+                continue;
+            };
             if far >= depth {
                 continue;
             }
@@ -102,12 +114,17 @@ impl Graph {
             let edges = own.chain(others.into_iter().map(|edge| (edge, Some(node))));
             for (edge, overriding) in edges.filter(|(edge, _)| kinds.contains(&edge.kind)) {
                 let next = if direction == Direction::Needs { edge.to } else { edge.from };
-                if seen.insert(next) {
-                    found.push(Reached { node: next, depth: far + 1, edge, overriding });
+                let is_guess = is_guess || edge.is_guess;
+                let reached = Reached { node: next, depth: far + 1, edge, overriding, is_guess };
+                if edge.is_guess && !seen.contains(&next) {
+                    later.push_back(reached);
+                } else if seen.insert(next) {
+                    found.push(reached);
                     open.push_back((next, far + 1));
                 }
             }
         }
+        found.sort_by_key(|at| (at.is_guess, at.depth));
         found
     }
 
@@ -120,7 +137,13 @@ impl Graph {
         for edge in edges.filter(|edge| kinds.contains(&edge.kind) && asked.contains(&edge.to)) {
             let node = if direction == Direction::Needs { edge.to } else { edge.from };
             if seen.insert(node) {
-                found.push(Reached { node, depth: 1, edge: *edge, overriding: None });
+                found.push(Reached {
+                    node,
+                    depth: 1,
+                    edge: *edge,
+                    overriding: None,
+                    is_guess: edge.is_guess,
+                });
             }
         }
         found
@@ -140,8 +163,24 @@ impl Graph {
         all
     }
 
-    /// Returns a shortest way between nodes along ties, as the edges of it.
+    /// Returns a way between nodes along ties, as the edges of it: the shortest of calls, else of what one thing needs of
+    /// another, else of whatever holds another; by guesses where nothing else leads there.
     pub fn path(&self, from: &[u32], to: &[u32]) -> Option<Vec<Edge>> {
+        let along: [fn(&Edge) -> bool; 4] = [
+            |edge| !edge.is_guess && edge.kind == EdgeKind::Call,
+            |edge| !edge.is_guess && edge.kind != EdgeKind::Define,
+            |edge| !edge.is_guess,
+            |_| true,
+        ];
+        along.iter().find_map(|along| self.path_along(from, to, along))
+    }
+
+    fn path_along(
+        &self,
+        from: &[u32],
+        to: &[u32],
+        along: impl Fn(&Edge) -> bool,
+    ) -> Option<Vec<Edge>> {
         let mut before: HashMap<u32, Option<Edge>> =
             from.iter().map(|node| (*node, None)).collect();
         let mut open: VecDeque<u32> = from.iter().copied().collect();
@@ -157,7 +196,7 @@ impl Graph {
                 way.reverse();
                 return Some(way);
             }
-            for edge in self.outgoing(node) {
+            for edge in self.outgoing(node).iter().filter(|edge| along(edge)) {
                 if let std::collections::hash_map::Entry::Vacant(entry) = before.entry(edge.to) {
                     entry.insert(Some(*edge));
                     open.push_back(edge.to);

@@ -12,8 +12,18 @@ const MAX_NAMES: usize = 16;
 /// Symbols whose uses are looked for at once.
 const MAX_AT_ONCE: usize = 256;
 
-/// Places that use a symbol: file, 1-based line, how sure.
-type Uses = Vec<(u32, u32, f32)>;
+/// A line that uses a symbol.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Usage {
+    /// The file's number.
+    pub file: u32,
+    /// The 1-based line.
+    pub line: u32,
+    /// How sure it is, 1 where one definition alone can be meant.
+    pub weight: f32,
+    /// Whether nothing but the name tells of it, which others have as well.
+    pub is_guess: bool,
+}
 
 /// What is asked about.
 struct Asked<'g> {
@@ -33,20 +43,24 @@ impl Asked<'_> {
 }
 
 impl Graph {
-    /// Returns the places that mean a symbol, its definition left out: file, 1-based line, how sure.
-    pub fn references(&self, id: SymbolId) -> Uses {
+    /// Returns the lines that mean a symbol, its definition left out.
+    pub fn references(&self, id: SymbolId) -> Vec<Usage> {
         self.references_of(&[id]).pop().unwrap_or_default()
     }
 
     /// Returns the places that mean each of several symbols. What they are called may be in thousands of places, so that each
     /// place is resolved once for many of them.
-    pub fn references_of(&self, ids: &[SymbolId]) -> Vec<Uses> {
+    pub fn references_of(&self, ids: &[SymbolId]) -> Vec<Vec<Usage>> {
         let resolver = Resolver::new(self);
         let of_some = |ids: &[SymbolId]| self.references_of_some(ids, &resolver);
         ids.chunks(MAX_AT_ONCE).flat_map(of_some).collect()
     }
 
-    fn references_of_some<'g>(&'g self, ids: &[SymbolId], resolver: &Resolver<'g>) -> Vec<Uses> {
+    fn references_of_some<'g>(
+        &'g self,
+        ids: &[SymbolId],
+        resolver: &Resolver<'g>,
+    ) -> Vec<Vec<Usage>> {
         let asked: Vec<Asked<'g>> = ids.iter().map(|id| self.asked_about(*id, resolver)).collect();
         let mut meaning: HashMap<SymbolId, Vec<usize>> = HashMap::new();
         for (place, asked) in asked.iter().enumerate() {
@@ -54,7 +68,7 @@ impl Graph {
                 meaning.entry(*id).or_default().push(place);
             }
         }
-        let mut found: Vec<Uses> = vec![Vec::new(); ids.len()];
+        let mut found: Vec<Vec<Usage>> = vec![Vec::new(); ids.len()];
         for (number, file) in self.files.iter().enumerate().filter(|(_, file)| !file.is_data()) {
             let number = offset(number);
             let mut names: HashMap<u32, HashSet<usize>> = HashMap::new();
@@ -78,16 +92,19 @@ impl Graph {
                             && asked.get(*place).is_some_and(|of| of.is_at(number, offset(at)));
                         if called.contains(place) && !is_own && seen.insert(*place) {
                             let uses = found.get_mut(*place);
-                            uses.into_iter()
-                                .for_each(|uses| uses.push((number, mention.line, weight)));
+                            let is_guess = resolver.is_guess(weight);
+                            let usage =
+                                Usage { file: number, line: mention.line, weight, is_guess };
+                            uses.into_iter().for_each(|uses| uses.push(usage));
                         }
                     }
                 }
             }
         }
         for uses in &mut found {
-            uses.sort_by_key(|(file, line, _)| (*file, *line));
-            uses.dedup_by_key(|(file, line, _)| (*file, *line));
+            // Of a line what is no guess.
+            uses.sort_by_key(|of| (of.file, of.line, of.is_guess));
+            uses.dedup_by_key(|of| (of.file, of.line));
         }
         found
     }

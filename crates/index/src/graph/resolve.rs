@@ -34,6 +34,9 @@ const MAX_IMPORTED: usize = 4_096;
 /// The most definitions of one scope that a name means: calls times overloads make as many ties.
 pub(super) const MAX_MEANT: usize = 64;
 
+/// What a name alone tells weighs less where several are called so.
+pub(super) const SHARED: f32 = 0.5;
+
 /// What a mention means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Target {
@@ -81,6 +84,8 @@ pub(super) struct Resolver<'g> {
     /// What symbols are, once known; `None` while that is being found.
     known: RefCell<HashMap<SymbolId, Option<Vec<Thing<'g>>>>>,
     pub(super) guesses: Guesses,
+    /// Whether the last name that was resolved was told by the name alone.
+    pub(super) is_by_name: Cell<bool>,
 }
 
 impl<'g> Resolver<'g> {
@@ -97,6 +102,7 @@ impl<'g> Resolver<'g> {
             cuts: Cell::new(0),
             known: RefCell::default(),
             guesses,
+            is_by_name: Cell::new(false),
         }
     }
 
@@ -126,6 +132,7 @@ impl<'g> Resolver<'g> {
     /// Returns what a mention of a file means, the likeliest first, with weights that say how sure that is.
     pub(super) fn resolve(&self, file: u32, mention: usize) -> Vec<(Target, f32)> {
         self.steps.set(0);
+        self.is_by_name.set(false);
         let Some(of) = self.graph.files.get(file as usize) else { return Vec::new() };
         let Some(found) = of.facts.mentions.get(mention) else { return Vec::new() };
         let name = of.name(mention).unwrap_or("");
@@ -172,6 +179,11 @@ impl<'g> Resolver<'g> {
         #[allow(clippy::cast_precision_loss)]
         let weight = 1.0 / targets.len().max(1) as f32;
         targets.into_iter().map(|target| (target, weight)).collect()
+    }
+
+    /// Tells whether nothing but the name told of the last mention that was resolved, and a weight says that others have it, too.
+    pub(super) fn is_guess(&self, weight: f32) -> bool {
+        self.is_by_name.get() && weight < SHARED
     }
 
     /// Returns what a mention means, of whatever role.

@@ -5,11 +5,14 @@ use std::collections::HashMap;
 use distiq_lang::{Language, Role};
 
 use super::guess::Guesses;
-use super::resolve::Resolver;
+use super::resolve::{Resolver, SHARED};
 use super::{Edge, EdgeKind, File, Graph, Owner, SymbolId, Target, offset};
 
 /// What a mention means, with weights.
 type Targets = Vec<(Target, f32)>;
+
+/// What a mention means, and whether its name alone tells so.
+type Known = (Targets, bool);
 
 /// Ties under construction: from whom, to whom and how.
 type Found = HashMap<(u32, u32, EdgeKind), Tie>;
@@ -30,12 +33,13 @@ struct Tie {
     weight: f32,
     line: u32,
     is_sure: bool,
+    is_guess: bool,
 }
 
 impl Tie {
     /// Returns the tie of what is written out on a line.
     fn told(line: u32) -> Self {
-        Self { weight: 1.0, line, is_sure: true }
+        Self { weight: 1.0, line, is_sure: true, is_guess: false }
     }
 }
 
@@ -108,13 +112,14 @@ impl Graph {
             if !file.is_data() {
                 self.tie_members(at, file, &mut found);
             }
-            let edge = |((from, to, kind), Tie { weight, line, is_sure })| Edge {
+            let edge = |((from, to, kind), Tie { weight, line, is_sure, is_guess })| Edge {
                 from,
                 to,
                 kind,
                 weight,
                 line,
                 is_sure,
+                is_guess,
             };
             let mut own: Vec<Edge> = found.drain().map(edge).collect();
             own.sort_unstable_by_key(|edge| (edge.from, edge.to, edge.kind));
@@ -132,7 +137,7 @@ impl Graph {
     /// Adds what a file's mentions tie.
     fn tie_mentions(&self, number: u32, file: &File, resolver: &Resolver<'_>, found: &mut Found) {
         let nodes = offset(self.symbols.len());
-        let mut known: HashMap<(Option<u32>, u32, bool, bool), Targets> = HashMap::new();
+        let mut known: HashMap<(Option<u32>, u32, bool, bool), Known> = HashMap::new();
         for (at, mention) in file.facts.mentions.iter().enumerate() {
             let role = mention.role();
             let names_member = role == Role::Key && !resolver.is_item_key(number, at);
@@ -144,12 +149,12 @@ impl Graph {
             // Calls may mean macros, and what leads a path means no variable.
             let leads = file.name(at).is_some_and(|name| file.leads_path(at, name));
             let key = (unit, mention.name, role == Role::Call, leads);
-            let targets = match known.get(&key).filter(|_| is_bare) {
-                Some(targets) => targets.clone(),
-                None => resolver.resolve(number, at),
+            let (targets, is_by_name) = match known.get(&key).filter(|_| is_bare) {
+                Some(known) => known.clone(),
+                None => (resolver.resolve(number, at), resolver.is_by_name.get()),
             };
             if is_bare && role != Role::Import {
-                known.insert(key, targets.clone());
+                known.insert(key, (targets.clone(), is_by_name));
             }
             let from = unit.map_or(nodes + number, |unit| file.first + unit);
             let is_one = self.are_one(file, &targets);
@@ -163,10 +168,11 @@ impl Graph {
                     continue;
                 }
                 let kind = self.edge_kind(role, to);
-                let none = Tie { weight: 0.0, line: mention.line, is_sure: false };
+                let none = Tie { weight: 0.0, line: mention.line, is_sure: false, is_guess: true };
                 let tie = found.entry((from, to, kind)).or_insert(none);
                 tie.weight += weight;
                 tie.is_sure |= is_one || weight > SURE;
+                tie.is_guess &= is_by_name && weight < SHARED;
             }
         }
     }

@@ -10,6 +10,7 @@ mod cpp;
 mod crowds;
 mod dispatch;
 mod paths;
+mod receivers;
 mod scripts;
 
 #[test]
@@ -74,7 +75,7 @@ fn used(files: &str, symbol: &str) -> Vec<String> {
     let ids = graph.find(symbol);
     assert_eq!(ids.len(), 1, "{symbol}");
     let found = graph.references(ids[0]).into_iter();
-    found.map(|(file, line, _)| format!("{}:{line}", graph.file_path(file).unwrap())).collect()
+    found.map(|of| format!("{}:{}", graph.file_path(of.file).unwrap(), of.line)).collect()
 }
 
 /// Shows what a graph says a name means.
@@ -294,7 +295,7 @@ fn questions_follow_ties() {
     let cycles = graph.cycles(&calls);
     assert_eq!(cycles.len(), 1);
     assert_eq!(cycles[0].len(), 3);
-    let lines: Vec<u32> = graph.references(id("two")).iter().map(|(_, line, _)| *line).collect();
+    let lines: Vec<u32> = graph.references(id("two")).iter().map(|of| of.line).collect();
     assert_eq!(lines, [1, 3]);
     assert!(graph.dot_pieces(&way).collect::<String>().contains("-> n"));
     let json = graph.json_pieces(&way).collect::<String>();

@@ -12,6 +12,11 @@ fn is_of_others(name: &str) -> bool {
     !name.starts_with(char::is_uppercase) || PRELUDE.binary_search(&name).is_ok()
 }
 
+/// Tells whether all types of a file's language are written or known: a member that a type of the project lacks is another's.
+fn is_typed(of: &File) -> bool {
+    matches!(of.language, Some(Language::Go | Language::Java))
+}
+
 impl<'g> Resolver<'g> {
     /// Returns the members that a mention behind a dot means; `None` where nothing tells whose they are.
     pub(super) fn member_of_owner(
@@ -65,7 +70,9 @@ impl<'g> Resolver<'g> {
                 if last.is_joined || last.owner != Owner::None && !is_plain {
                     match self.member_of_owner(file, before, depth + 1) {
                         // What a path of another crate holds is of that crate, too.
-                        Some(none) if none.is_empty() && found.is_in_path => vec![Thing::Outside],
+                        Some(none) if none.is_empty() && (found.is_in_path || is_typed(of)) => {
+                            vec![Thing::Outside]
+                        }
                         things => things.unwrap_or_default(),
                     }
                 } else if last.role() == Role::Import {
@@ -89,8 +96,16 @@ impl<'g> Resolver<'g> {
         self.keep_called(of, role, &mut members);
         // What is known of types from elsewhere does not tell enough.
         let is_open = !things.contains(&Thing::Outside)
+            && !things.iter().all(|thing| self.is_type_of_others(thing))
             && members.iter().all(|thing| matches!(thing, Thing::Of(..) | Thing::Outside));
         (!is_open || depth > 0).then_some(members)
+    }
+
+    /// Tells whether something is of a type that nothing in the project is called like.
+    fn is_type_of_others(&self, thing: &Thing<'g>) -> bool {
+        let Thing::Told(spot, Told::Type(at, _)) = thing else { return false };
+        let mut named = self.graph.called(self.name_at(spot.file, *at)).iter();
+        !named.any(|id| self.graph.symbol(*id).is_some_and(|symbol| is_class(&symbol.kind)))
     }
 
     /// Leaves out fields of Rust where a method is called, and methods where none is: they may be called alike.

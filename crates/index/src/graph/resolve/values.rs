@@ -2,11 +2,14 @@
 
 use std::rc::Rc;
 
-use distiq_lang::{Language, Told};
+use distiq_lang::{Language, Role, Told};
 
 use super::super::library::{GIVES_INNER, GIVES_SAME};
-use super::super::{SymbolId, hints, is_class, is_function};
+use super::super::{Owner, Symbol, SymbolId, hints, is_class, is_function, offset};
 use super::{MAX_THINGS, Resolver, Spot, Thing, dedup};
+
+/// The most places that give a field its value.
+const MAX_GIVEN: usize = 4;
 
 impl<'g> Resolver<'g> {
     /// Returns what is told of a mention.
@@ -203,9 +206,13 @@ impl<'g> Resolver<'g> {
         if let Some(of) = self.enumeration(symbol) {
             found.push(Thing::Symbol(of));
         }
-        if let Some(mention) = symbol.mention
-            && let Some(told) = self.hint(symbol.file, mention)
-        {
+        let of_head = symbol.mention.filter(|mention| self.hint(symbol.file, *mention).is_some());
+        let mentions = match of_head {
+            Some(mention) => vec![mention],
+            None => self.given(symbol),
+        };
+        for mention in mentions {
+            let Some(told) = self.hint(symbol.file, mention) else { continue };
             let spot = Spot { file: symbol.file, mention: Some(mention) };
             let mut inner = self.told(spot, told, depth + 1);
             inner.retain(|thing| *thing != Thing::Symbol(id));
@@ -216,6 +223,22 @@ impl<'g> Resolver<'g> {
             found.push(Thing::Symbol(id));
         }
         found
+    }
+
+    /// Returns the mentions by which methods of a class of TypeScript give a value to a field that has no type: `this.x = x`.
+    fn given(&self, symbol: &Symbol) -> Vec<u32> {
+        let of = self.graph.files.get(symbol.file as usize).filter(|of| of.is_script());
+        let (Some(of), "field") = (of, symbol.kind.as_str()) else { return Vec::new() };
+        let is_given = |at: &usize| {
+            of.facts.mentions.get(*at).is_some_and(|mention| {
+                mention.role() == Role::Definition
+                    && mention.owner == Owner::Own
+                    && of.name(*at) == Some(&symbol.name)
+                    && of.class_around(of.facts.unit_around(*at), Owner::Own).map(|c| of.first + c)
+                        == symbol.parent
+            })
+        };
+        (0..of.facts.mentions.len()).filter(is_given).map(offset).take(MAX_GIVEN).collect()
     }
 
     /// Tells whether a function is read like a field.

@@ -183,7 +183,7 @@ fn h<T: Shine>() -> T::Of { todo!() }
     let types = graph.find("Of");
     assert_eq!(types.len(), 3);
     for id in types {
-        assert!(graph.references(id).iter().any(|(_, line, _)| *line == 7), "{id}");
+        assert!(graph.references(id).iter().any(|of| of.line == 7), "{id}");
     }
 }
 

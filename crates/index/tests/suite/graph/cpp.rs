@@ -135,7 +135,7 @@ int g() { Disk disk; return disk.get(2); }
     let lines: Vec<String> = graph
         .references(id)
         .into_iter()
-        .map(|(file, line, _)| format!("{}:{line}", graph.file_path(file).unwrap()))
+        .map(|of| format!("{}:{}", graph.file_path(of.file).unwrap(), of.line))
         .collect();
     for place in ["store.h:4", "disk.cc:8", "disk.cc:9", "disk.cc:10"] {
         assert!(lines.contains(&place.to_owned()), "{place} {lines:?}");

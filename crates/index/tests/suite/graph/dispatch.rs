@@ -108,3 +108,53 @@ void call(H& h) { h.serve(1); }
         assert_eq!(found, ["call"]);
     }
 }
+
+#[test]
+fn what_makes_an_object_calls_its_constructor() {
+    let java = "--- p/X.java
+package p; class X { void f() {}
+  X(int a) {} }
+--- p/U.java
+package p; class U { void make() { new X(1); } void take(X x) { x.f(); } }
+";
+    assert_eq!(callers(java, "p/X.java:2"), ["U.make via X"]);
+    let cpp = "--- a.cc
+struct X { explicit X(int a); };
+X::X(int a) { (void)a; }
+void make() { X x = X(1); }
+";
+    let graph = graph_of(cpp);
+    let maker = graph.find("a.cc:2")[0];
+    let found = graph.reach(&[maker], Direction::NeededBy, &[EdgeKind::Call], 1);
+    let found: Vec<String> = found.iter().map(|at| graph.qualified(at.node)).collect();
+    assert_eq!(found, ["make"]);
+}
+
+#[test]
+fn ways_are_of_calls_where_some_lead_there() {
+    let graph = graph_of(
+        "--- a.py
+class A:
+    def shine(self):
+        far()
+class B:
+    def shine(self): pass
+def near(x):
+    x.shine()
+    one()
+def one():
+    two()
+def two():
+    far()
+def far(): pass
+def lone(x):
+    x.shine()
+",
+    );
+    let way = |from: &str| -> Vec<String> {
+        let way = graph.path(&graph.find(from), &graph.find("far")).unwrap();
+        way.iter().map(|edge| graph.qualified(edge.to)).collect()
+    };
+    assert_eq!(way("near"), ["one", "two", "far"]);
+    assert_eq!(way("lone"), ["A.shine", "far"]);
+}

@@ -36,10 +36,7 @@ function upper() {}
 fn lines(graph: &distiq_index::graph::Graph, of: &str) -> Vec<String> {
     let id = graph.find(of)[0];
     let found = graph.references(id);
-    found
-        .iter()
-        .map(|(file, line, _)| format!("{}:{line}", graph.file_path(*file).unwrap()))
-        .collect()
+    found.iter().map(|of| format!("{}:{}", graph.file_path(of.file).unwrap(), of.line)).collect()
 }
 
 #[test]

@@ -84,8 +84,8 @@ pub(crate) static TELLS: Tells = Tells {
     ],
     binds: &[
         ("variable_declarator", Bind::Value("name", "type", "value")),
-        ("required_parameter", Bind::Value("pattern", "type", "value")),
-        ("optional_parameter", Bind::Value("pattern", "type", "value")),
+        ("required_parameter", Bind::Property("pattern", "type", "value")),
+        ("optional_parameter", Bind::Property("pattern", "type", "value")),
         ("assignment_pattern", Bind::Value("left", "", "right")),
         ("public_field_definition", Bind::Value("name", "type", "value")),
         ("field_definition", Bind::Value("property", "", "value")),

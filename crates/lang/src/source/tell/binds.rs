@@ -186,7 +186,10 @@ impl Teller<'_> {
                 }
                 return;
             }
-            Bind::Value(names, annotation, of) => {
+            Bind::Value(names, annotation, of) | Bind::Property(names, annotation, of) => {
+                if matches!(bind, Bind::Property(..)) {
+                    self.tell_property(node, names, found);
+                }
                 let told = match annotation {
                     "" => Told::Unknown,
                     field => self.of(node, field, As::Type, 0),
@@ -213,6 +216,19 @@ impl Teller<'_> {
                 _ => None,
             };
             self.bind(last.unwrap_or(name), &told, found, 0);
+        }
+    }
+
+    /// Tells that a parameter with a modifier is a field of the class around: `constructor(private name: T)`.
+    fn tell_property(&self, node: Node<'_>, name: &str, found: &mut Found) {
+        let is_modifier = |node: Node<'_>| {
+            matches!(node.kind(), "accessibility_modifier" | "override_modifier" | "readonly")
+        };
+        let name = child(node, name).filter(|name| self.is_name(*name));
+        if let Some(name) = name.filter(|_| node.children(&mut node.walk()).any(is_modifier)) {
+            let own = Box::new(Told::Own(self.unit));
+            let told = Told::Field(own, self.text(name).to_owned());
+            found.meant.push((offset(name.start_byte()), told));
         }
     }
 

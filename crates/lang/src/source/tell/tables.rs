@@ -61,6 +61,8 @@ pub(crate) enum Read {
 pub(crate) enum Bind {
     /// The names, the type, the value.
     Value(&'static str, &'static str, &'static str),
+    /// As `Value`; with a modifier before the name it is a field of the class around, too.
+    Property(&'static str, &'static str, &'static str),
     /// The names, that whose items they are.
     Items(&'static str, &'static str),
     /// The names, that which has another name by them.
