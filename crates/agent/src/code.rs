@@ -40,8 +40,6 @@ const BRIEFLY: Patience = Patience::AtMost(Duration::from_secs(2));
 /// What is said where there is nothing to be searched yet.
 const BUILDING: &str =
     "another process is still building the index; search by text, or ask again later";
-/// Bytes of a token in a map, rather too few than too many.
-const BYTES_A_TOKEN: usize = 3;
 
 /// The project's code, found by its index, which is opened with the first question.
 #[derive(Debug)]
@@ -377,11 +375,12 @@ fn overview(snapshot: &Snapshot, question: &str, page: &mut Page<'_>) -> Result<
         page.say("the project is too large for that; ask for its parts by meaning");
         return Ok(());
     };
+    // By bytes, as the room is: tokens that are rounded down may pass it.
     let request = MapRequest {
         seeds: Seeds::of(question),
-        budget: page.room() / BYTES_A_TOKEN,
+        budget: page.room(),
         without: Vec::new(),
-        count: &|text| text.len() / BYTES_A_TOKEN,
+        count: &|text| text.len(),
     };
     page.add(&map(&graph, &request));
     Ok(())
@@ -567,6 +566,20 @@ mod tests {
     fn a_map_shows_heads_by_file() {
         let text = answer(CodeView::Map, "");
         assert!(text.contains("cart.py") && text.contains("def total(self)"), "{text}");
+    }
+
+    #[test]
+    fn a_map_is_cut_to_the_room_there_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let heads: Vec<String> =
+            (0..200).map(|at| format!("def comment_{at}(line):\n    return line\n")).collect();
+        fs::write(folder.path().join("comments.py"), heads.join("\n")).unwrap();
+        let code = ProjectCode::new(folder.path(), &folder.path().join("cache"));
+        for room in 200..400 {
+            let question = CodeQuestion::new(CodeView::Map, "comments", room);
+            let text = code.answer(&question).unwrap().text;
+            assert!(text.contains("def comment_") && text.len() <= room, "{room}: {text}");
+        }
     }
 
     #[test]

@@ -6,12 +6,14 @@ use distiq_base::CountTokens;
 use distiq_context::{Request, Shape, build};
 use distiq_index::{Control, Index, IndexError, Snapshot};
 
-use super::{BYTES_A_TOKEN, ProjectCode};
+use super::ProjectCode;
 
 /// Most tokens of the places.
 const TOKENS: u64 = 800;
 /// How long a look at what changed may take before the turn begins.
 const PATIENCE: Duration = Duration::from_millis(500);
+/// Bytes of a token, rather too few than too many.
+const BYTES_A_TOKEN: usize = 3;
 /// A shorter request says too little.
 const FEWEST_WORDS: usize = 3;
 
