@@ -1,5 +1,6 @@
 //! Searching a snapshot.
 
+mod begins;
 mod lexical;
 mod symbol;
 mod tests_of;

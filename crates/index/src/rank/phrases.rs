@@ -1,5 +1,5 @@
-//! Words in quotes that are most of a request: what holds them as they stand comes first. Where a message or a key comes from is
-//! asked so.
+//! Words in quotes that are most of a request: what holds them as they stand comes first, and where nothing does, what holds them
+//! with other capitals. Where a message or a key comes from is asked so.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -25,7 +25,7 @@ const BESIDE: usize = 2;
 /// What opens and closes a phrase.
 const QUOTES: [(char, char); 3] = [('"', '"'), ('“', '”'), ('«', '»')];
 
-/// Returns the chunks that hold phrases of a request word for word, in the order of the hits, then what is no test, by path and
+/// Returns the chunks that hold phrases of a request letter for letter, or but for the case, in the order of the hits, then what is no test, by path and
 /// line; the best few of each phrase.
 pub(super) fn holders(
     snapshot: &Snapshot,
@@ -41,20 +41,32 @@ pub(super) fn holders(
         return Ok(all);
     }
     for phrase in phrases {
-        let mut found: Vec<(usize, bool, &str, u32)> = Vec::new();
+        let small = phrase.to_lowercase();
+        // As it stands, and where nothing holds it so, without case.
+        let (mut found, mut nearly) = (Vec::new(), Vec::new());
         for file in files_with_words(snapshot, phrase, hits)? {
             let is_test = is_test(file.path);
             if !wanted.shows_file(file.path) {
                 continue;
             }
             let text = snapshot.text(file.path).unwrap_or_default();
-            let lines = (1..).zip(text.lines()).filter(|(_, line)| line.contains(phrase));
-            for (line, _) in lines.take(BEST) {
-                if let Some(number) = around(snapshot, &file, line)? {
-                    let rank = ranks.get(&number).copied().unwrap_or(usize::MAX);
-                    found.push((rank, is_test, file.path, number));
+            let add = |found: &mut Vec<_>, holds: &dyn Fn(&str) -> bool| {
+                let lines = (1..).zip(text.lines()).filter(|(_, line)| holds(line));
+                for (line, _) in lines.take(BEST) {
+                    if let Some(number) = around(snapshot, &file, line)? {
+                        let rank = ranks.get(&number).copied().unwrap_or(usize::MAX);
+                        found.push((rank, is_test, file.path, number));
+                    }
                 }
+                Ok::<_, IndexError>(())
+            };
+            add(&mut found, &|line| line.contains(phrase))?;
+            if found.is_empty() {
+                add(&mut nearly, &|line| line.to_lowercase().contains(&small))?;
             }
+        }
+        if found.is_empty() {
+            found = nearly;
         }
         found.sort_unstable();
         found.dedup();

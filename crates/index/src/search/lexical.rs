@@ -2,7 +2,7 @@
 //!
 //! S. Robertson, H. Zaragoza, "The Probabilistic Relevance Framework: BM25 and Beyond" (2009), section 3.6.
 
-use super::MAX_REASONS;
+use super::{MAX_REASONS, begins};
 use crate::chunk::{FIELD_NAMES, FIELDS};
 use crate::error::IndexError;
 use crate::rank::Weights;
@@ -62,7 +62,7 @@ pub(crate) struct Lexical {
 }
 
 impl Lexical {
-    /// Reads the terms' lists and sums up the scores.
+    /// Reads the terms' lists and sums up the scores; a word that is in none stands for those that begin so.
     pub fn read(
         snapshot: &Snapshot,
         terms: &[QueryTerm],
@@ -77,14 +77,19 @@ impl Lexical {
         for QueryTerm { text, word, count } in terms {
             let mut chunks = Vec::new();
             for part in snapshot.parts() {
-                read_list(part, text, &tables, &mut chunks)?;
+                push_list(part, text, &tables, &mut chunks)?;
+            }
+            let mut word = word.clone();
+            if !chunks.iter().any(|(_, frequency, _)| *frequency > 0.0) {
+                chunks = begins::holders(snapshot, &word.to_lowercase(), &tables)?;
+                word.push('…');
             }
             if chunks.is_empty() {
                 continue;
             }
             let idf = idf(snapshot.stats().chunks, chunks.len());
             lexical.add(&chunks, idf * count.min(3.0), weights.k1);
-            lexical.terms.push(TermHits { word: word.clone(), idf, chunks });
+            lexical.terms.push(TermHits { word, idf, chunks });
         }
         Ok(lexical)
     }
@@ -183,7 +188,8 @@ impl Tables {
     }
 }
 
-fn read_list(
+/// Adds the living chunks of a part that hold a term.
+pub(super) fn push_list(
     part: &Part,
     text: &str,
     tables: &Tables,

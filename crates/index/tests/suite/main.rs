@@ -247,3 +247,38 @@ fn names(folder: &Path) -> Vec<String> {
     names.sort();
     names
 }
+
+#[test]
+fn a_word_that_nothing_holds_stands_for_those_that_begin_so() {
+    let project = Project::new(
+        "--- a.py
+def remove_trailing_semicolon(line):
+    return line
+
+def configuration(path):
+    return path
+
+def dropSemicolons(line):
+    return line
+",
+    );
+    let names = |text: &str, mode| {
+        let mut names: Vec<String> =
+            project.find(text, mode).into_iter().map(|hit| hit.name).collect();
+        names.sort();
+        names
+    };
+    for mode in [Mode::Text, Mode::Symbol] {
+        let both = ["dropSemicolons", "remove_trailing_semicolon"];
+        assert_eq!(names("semicol", mode), both, "{mode:?}");
+        // Longer than its stem.
+        assert_eq!(names("configurat", mode), ["configuration"], "{mode:?}");
+        assert!(names("se", mode).is_empty(), "{mode:?}");
+        assert!(names("semicolxx", mode).is_empty(), "{mode:?}");
+    }
+    let reasons = &project.find("semicol", Mode::Text)[0].reasons;
+    assert_eq!(reasons, &["name `semicol…`"]);
+    // What stands somewhere means itself.
+    project.write("b.py", "def semicol(x):\n    return x\n");
+    assert_eq!(names("semicol", Mode::Text), ["semicol"]);
+}

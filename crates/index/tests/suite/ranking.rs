@@ -245,6 +245,7 @@ fn quoted_words_are_found_as_they_stand() {
     assert_ne!(first("open the file"), "last.py:1 complain");
     assert_eq!(first("who says \"cannot open the file\""), "last.py:1 complain");
     assert_eq!(first("«net.pool.size»"), "keys.py:1 size");
+    assert_eq!(first("\"Cannot Open the file\""), "last.py:1 complain", "nothing holds it so");
     let hits = project.find("\"cannot open the file\"", distiq_index::Mode::Hybrid);
     assert!(hits[0].reasons.contains(&"holds the quoted words".to_owned()), "{:?}", hits[0]);
     assert!(hits.is_sorted_by(|a, b| a.score >= b.score), "{hits:#?}");
