@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::error::ErrorKind;
 use crate::message::Dialect;
 
 /// For what a text is embedded; some models want to know.
@@ -16,7 +17,24 @@ pub enum EmbedRole {
 
 /// Why texts got no vectors.
 #[derive(Debug)]
-pub struct EmbedError(pub Box<dyn std::error::Error + Send + Sync>);
+pub struct EmbedError {
+    /// What kind; sets the exit code.
+    pub kind: ErrorKind,
+    /// Why.
+    pub source: Box<dyn std::error::Error + Send + Sync>,
+}
+
+impl EmbedError {
+    /// Makes the error of an embedder that was asked, and failed.
+    pub fn asked(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self { kind: ErrorKind::Provider, source: source.into() }
+    }
+
+    /// Makes the error of an embedder that cannot be asked as it is set up.
+    pub fn set_up(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self { kind: ErrorKind::Config, source: source.into() }
+    }
+}
 
 impl std::fmt::Display for EmbedError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -26,7 +44,7 @@ impl std::fmt::Display for EmbedError {
 
 impl std::error::Error for EmbedError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        Some(self.0.as_ref())
+        Some(self.source.as_ref())
     }
 }
 

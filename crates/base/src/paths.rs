@@ -44,12 +44,7 @@ impl Home {
     pub fn find(env: &dyn Fn(&str) -> Option<String>) -> Option<Self> {
         let absolute = |name: &str| env(name).map(PathBuf::from).filter(|p| p.is_absolute());
         if let Some(home) = env("DISTIQ_HOME").filter(|h| !h.is_empty()) {
-            let home = std::path::absolute(home).ok()?;
-            return Some(Self {
-                config: home.join("config"),
-                data: home.join("data"),
-                cache: home.join("cache"),
-            });
+            return Some(Self::inside(&std::path::absolute(home).ok()?));
         }
         let user = absolute("HOME");
         let folder = |name: &str, below: &str| {
@@ -60,6 +55,11 @@ impl Home {
             data: folder("XDG_DATA_HOME", ".local/share")?,
             cache: folder("XDG_CACHE_HOME", ".cache")?,
         })
+    }
+
+    /// Returns the folders inside one.
+    pub fn inside(home: &Path) -> Self {
+        Self { config: home.join("config"), data: home.join("data"), cache: home.join("cache") }
     }
 
     /// Returns the user's config file.

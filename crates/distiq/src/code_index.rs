@@ -1,24 +1,18 @@
 //! The project's index, as the commands use it: made where there is none, up to date, whole.
 
 use std::cell::Cell;
-use std::io::{IsTerminal, stderr};
-use std::sync::{Mutex, Once};
 use std::time::{Duration, Instant};
 
 use distiq_base::ErrorKind;
 use distiq_base::paths::one_line;
 use distiq_index::{
-    Control, Index, IndexError, Patience, Progress, Refreshed, Snapshot, Unreadable, Vectors,
-    has_more_files,
+    Control, Index, IndexError, Patience, Refreshed, Snapshot, Unreadable, Vectors, has_more_files,
 };
 
 use crate::failure::Failure;
+use crate::progress::telling;
 use crate::world::World;
 use crate::{embedder, terminal};
-
-/// From when on a long work tells how far it is, and how often.
-const TELL_AFTER: Duration = Duration::from_millis(700);
-const TELL_EVERY: Duration = Duration::from_millis(200);
 
 /// After how long a project is looked through again, for one who asks again and again.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -99,7 +93,7 @@ fn with_settings(world: &World, index: Index) -> Result<Index, Failure> {
         Some(embedder) => index.with_embedder(embedder),
         None => index,
     };
-    Ok(match embedder::reranker(world) {
+    Ok(match embedder::reranker(world)? {
         Some(reranker) => index.with_reranker(reranker),
         None => index,
     })
@@ -175,24 +169,23 @@ impl<'a> Asked<'a> {
     pub fn ask<T>(
         &mut self,
         work: impl Fn(&Snapshot) -> Result<T, IndexError>,
-    ) -> Result<T, String> {
-        let told = |error: IndexError| error.to_string();
+    ) -> Result<T, Failure> {
         if let Err(IndexError::Replaced) = self.look() {
-            let index = open(self.world).map_err(|failure| failure.message)?;
-            refresh(&index, Patience::ToSearch).map_err(told)?;
-            self.anew = Some(index.snapshot().map_err(told)?);
+            let index = open(self.world)?;
+            refresh(&index, Patience::ToSearch)?;
+            self.anew = Some(index.snapshot()?);
             self.own = Some(index);
         }
         match self.anew.as_ref().unwrap_or(self.first).ask(&work) {
             Err(IndexError::Damaged) if !self.was_damaged => {
                 self.was_damaged = true;
-                let index = rebuilt(self.world).map_err(|failure| failure.message)?;
-                refresh(&index, Patience::ToSearch).map_err(told)?;
-                let snapshot = self.anew.insert(index.snapshot().map_err(told)?);
+                let index = rebuilt(self.world)?;
+                refresh(&index, Patience::ToSearch)?;
+                let snapshot = self.anew.insert(index.snapshot()?);
                 self.own = Some(index);
-                snapshot.ask(&work).map_err(told)
+                Ok(snapshot.ask(&work)?)
             }
-            other => other.map_err(told),
+            other => Ok(other?),
         }
     }
 
@@ -265,7 +258,7 @@ fn try_with<T>(
     snapshot.ask(|snapshot| work(index, snapshot))
 }
 
-/// Brings the index up to date, telling on a terminal how far it is.
+/// Brings the index up to date, telling how far it is.
 fn refresh(index: &Index, patience: Patience) -> Result<Refreshed, IndexError> {
     telling("indexing", "files", |control| index.refresh(&Control { patience, ..*control }))
 }
@@ -296,7 +289,7 @@ pub fn read_history(index: &Index) {
     index.read_history(&Control::default());
 }
 
-/// Makes the vectors that are missing, telling on a terminal how far it is.
+/// Makes the vectors that are missing, telling how far it is.
 pub fn embed(index: &Index) -> Result<Vectors, IndexError> {
     telling("embedding", "chunks", |control| index.embed(control))
 }
@@ -307,44 +300,4 @@ pub fn embed_changes(snapshot: &Snapshot, refresh: Refresh) -> Result<(), IndexE
         Refresh::Yes => snapshot.embed_changes(&Control::default()),
         Refresh::No => Ok(()),
     }
-}
-
-/// Does `work`, telling on a terminal how far it is; elsewhere, once, that another process is waited for.
-pub fn telling<T>(doing: &str, what: &str, work: impl FnOnce(&Control<'_>) -> T) -> T {
-    let begin = Instant::now();
-    let told: Mutex<Option<Instant>> = Mutex::new(None);
-    let is_shown = stderr().is_terminal();
-    let tell = |doing: &str, progress: Progress| {
-        if !is_shown || begin.elapsed() < TELL_AFTER {
-            return;
-        }
-        let Ok(mut told) = told.try_lock() else { return };
-        if told.is_none_or(|last| last.elapsed() >= TELL_EVERY) {
-            *told = Some(Instant::now());
-            let Progress { done, total } = progress;
-            terminal::progress(&format!("{doing} {done} of {total} {what}"));
-        }
-    };
-    let is_waited_for = Once::new();
-    let wait = |progress: Progress| {
-        let doing = format!("waiting for another process, which is {doing}");
-        match is_shown {
-            true => tell(&doing, progress),
-            false if begin.elapsed() < TELL_AFTER => {}
-            false => is_waited_for.call_once(|| {
-                let far = match progress {
-                    Progress { total: 0, .. } => String::new(),
-                    Progress { done, total } => format!(": {done} of {total} {what}"),
-                };
-                terminal::say(&format!("note: {doing}{far}"));
-            }),
-        }
-    };
-    let own = |progress: Progress| tell(doing, progress);
-    let control = Control { progress: Some(&own), waiting: Some(&wait), ..Control::default() };
-    let worked = work(&control);
-    if told.into_inner().ok().flatten().is_some() {
-        terminal::progress("");
-    }
-    worked
 }

@@ -49,8 +49,10 @@ use crate::{output, terminal};
 /// Runs the command.
 pub fn run(cli: Cli) -> Result<(), Failure> {
     let global = cli.global;
-    let color = if global.plain { terminal::Color::Never } else { global.color };
-    terminal::settle_color(color, &env);
+    terminal::settle_color(global.color, &env);
+    if global.plain {
+        terminal::be_plain();
+    }
     mend_after_kills();
     let Some(command) = cli.command else {
         output::raw(&Cli::command().render_help().to_string());

@@ -19,7 +19,7 @@ use serde::Serialize;
 use crate::code_index;
 use crate::failure::Failure;
 use crate::world::World;
-use crate::{terminal, toolbox};
+use crate::{progress, terminal, toolbox};
 
 /// What one document may take: seconds of a processor, of the clock, and memory.
 const CPU_SECONDS: u64 = 20;
@@ -163,7 +163,7 @@ pub fn with<T>(
 fn refresh(documents: &Index) -> Result<Vec<Unread>, IndexError> {
     let begin = Instant::now();
     let is_over = || begin.elapsed() > QUESTION_PATIENCE;
-    let read = code_index::telling("reading", "documents", |control| {
+    let read = progress::telling("reading", "documents", |control| {
         documents.refresh(&Control { is_cancelled: Some(&is_over), ..*control })
     });
     match read {

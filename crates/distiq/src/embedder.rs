@@ -55,8 +55,14 @@ pub fn if_any(world: &World) -> Option<Arc<dyn Embed>> {
 }
 
 /// Returns the model of the settings that reads places together with the request.
-pub fn reranker(world: &World) -> Option<Arc<dyn Rerank>> {
-    Some(Arc::new(LocalCross::of(world)?))
+pub fn reranker(world: &World) -> Result<Option<Arc<dyn Rerank>>, Failure> {
+    let Some(cross) = LocalCross::of(world) else { return Ok(None) };
+    if !cross.folder.is_dir() {
+        let named = cross.folder.display();
+        let message = format!("`index.reranker` names a folder that is not there: `{named}`");
+        return Err(Failure::new(ErrorKind::Config, message).with_hint(HINT));
+    }
+    Ok(Some(Arc::new(cross)))
 }
 
 /// Returns the same for work that goes on without one: why it cannot be used is said once.
@@ -114,7 +120,7 @@ impl Remote {
         let input = texts.iter().map(|text| EmbedInput::Text((*text).to_owned())).collect();
         let request = EmbedRequest { model: model.clone(), input, ..EmbedRequest::default() };
         let (path, body) = embed::encode(self.dialect, &request)
-            .ok_or_else(|| EmbedError("this provider has no embeddings".into()))?;
+            .ok_or_else(|| EmbedError::set_up("this provider has no embeddings"))?;
         let call = Call {
             dialect: self.dialect,
             reads: Reads::Count,
@@ -123,11 +129,14 @@ impl Remote {
             fields: None,
         };
         let forwarded = self.router.forward(call, purpose).await;
-        let forwarded = forwarded.map_err(|refused| EmbedError(Box::new(refused.error)))?;
+        let forwarded = forwarded.map_err(|refused| EmbedError {
+            kind: refused.error.kind(),
+            source: Box::new(refused.error),
+        })?;
         let ForwardBody::Whole(body) = forwarded.body else {
-            return Err(EmbedError("the provider streams its vectors".into()));
+            return Err(EmbedError::asked("the provider streams its vectors"));
         };
-        let answer = embed::decode(self.dialect, &body).map_err(|e| EmbedError(Box::new(e)))?;
+        let answer = embed::decode(self.dialect, &body).map_err(EmbedError::asked)?;
         let mut vectors = answer.vectors;
         vectors.iter_mut().for_each(|vector| normalize(vector));
         Ok(vectors)
@@ -141,7 +150,7 @@ impl Embed for Remote {
 
     fn embed(&self, texts: &[&str], _role: EmbedRole) -> Result<Vec<Vec<f32>>, EmbedError> {
         let runtime = self.runtime.lock().unwrap_or_else(PoisonError::into_inner);
-        let runtime = runtime.as_ref().ok_or_else(|| EmbedError("it is closed".into()))?;
+        let runtime = runtime.as_ref().ok_or_else(|| EmbedError::asked("it is closed"))?;
         runtime.block_on(self.ask(texts))
     }
 }
@@ -180,7 +189,7 @@ impl Embed for Local {
     }
 
     fn embed(&self, texts: &[&str], role: EmbedRole) -> Result<Vec<Vec<f32>>, EmbedError> {
-        self.model().map_err(|error| EmbedError(Box::new(error)))?.embed(texts, role)
+        self.model().map_err(EmbedError::set_up)?.embed(texts, role)
     }
 }
 

@@ -21,6 +21,7 @@ mod numbers;
 mod open_files;
 mod output;
 mod panics;
+mod progress;
 mod providers;
 mod router;
 mod rows;

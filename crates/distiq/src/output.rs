@@ -20,6 +20,11 @@ pub fn text(text: &str) {
     write(&format!("{}\n", terminal::safe(text)));
 }
 
+/// Prints a text that is beside the point, and a line end.
+pub fn faint(text: &str) {
+    write(&format!("{}\n", terminal::faint_data(text)));
+}
+
 /// Prints a piece of a text as it is streamed.
 pub fn piece(text: &str) {
     write(&terminal::safe(text));

@@ -2,6 +2,7 @@
 
 use std::io::{self, BufRead};
 
+use distiq_base::ErrorKind;
 use serde_json::{Value, json};
 
 use crate::failure::Failure;
@@ -31,11 +32,32 @@ impl Row {
     }
 }
 
+/// Why a row has no answer.
+#[derive(Debug)]
+pub enum Unanswered {
+    /// It is not as rows are.
+    Row(String),
+    /// What it asks for failed.
+    Failed(Box<Failure>),
+}
+
+impl From<String> for Unanswered {
+    fn from(what: String) -> Self {
+        Unanswered::Row(what)
+    }
+}
+
+impl From<Failure> for Unanswered {
+    fn from(failure: Failure) -> Self {
+        Unanswered::Failed(failure.into())
+    }
+}
+
 /// Answers row by row, as they come; a bad row, or one that `answer` cannot answer, gets a row that says so. `shape` is
 /// what a row looks like.
 pub fn answer(
     shape: &str,
-    answer: impl FnMut(&Row) -> Result<Value, String>,
+    answer: impl FnMut(&Row) -> Result<Value, Unanswered>,
 ) -> Result<(), Failure> {
     answer_long(MAX_ROW_BYTES, shape, answer)
 }
@@ -44,7 +66,7 @@ pub fn answer(
 pub fn answer_long(
     most: usize,
     shape: &str,
-    mut answer: impl FnMut(&Row) -> Result<Value, String>,
+    mut answer: impl FnMut(&Row) -> Result<Value, Unanswered>,
 ) -> Result<(), Failure> {
     let mut input = io::stdin().lock();
     let mut bytes = Vec::new();
@@ -62,12 +84,19 @@ pub fn answer_long(
             true => parse(&bytes),
             false => Err((Value::Null, format!("longer than {} MiB", most >> 20))),
         };
-        let answered = row.and_then(|row| answer(&row).map_err(|message| (row.id, message)));
-        output::json_line(&answered.unwrap_or_else(|(id, message)| {
+        let row = row.map_err(|(id, what)| (id, Unanswered::Row(what)));
+        let answered = row.and_then(|row| answer(&row).map_err(|why| (row.id, why)));
+        output::json_line(&answered.unwrap_or_else(|(id, why)| {
+            let failure = match why {
+                Unanswered::Failed(failure) => *failure,
+                Unanswered::Row(what) => {
+                    Failure::new(ErrorKind::Usage, what).with_hint(format!("A row is {shape}"))
+                }
+            };
             let error = json!({
-                "kind": "usage",
-                "message": format!("Row {number}: {message}"),
-                "hint": format!("A row is {shape}"),
+                "kind": failure.kind.as_str(),
+                "message": format!("Row {number}: {}", failure.message),
+                "hint": failure.hint,
             });
             json!({ "id": id, "error": error })
         }));

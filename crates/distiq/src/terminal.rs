@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::io::{self, IsTerminal, Write};
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use nix::sys::termios::{LocalFlags, SetArg, Termios, tcgetattr, tcsetattr};
 
@@ -18,39 +19,79 @@ pub enum Color {
     Never,
 }
 
-static COLOR: OnceLock<bool> = OnceLock::new();
+/// What marks text, and what ends it.
+const ALARM: &str = "[1;31m";
+const FAINT: &str = "[2m";
+const END: &str = "[0m";
 
-/// Settles whether colour is used: the flag, then `NO_COLOR`, `CLICOLOR_FORCE`, `TERM`, then
-/// whether standard error is a terminal.
-pub fn settle_color(flag: Color, env: &dyn Fn(&str) -> Option<String>) {
-    let set = |name: &str| env(name).is_some_and(|value| !value.is_empty());
-    let on = match flag {
-        Color::Always => true,
-        Color::Never => false,
-        Color::Auto if set("NO_COLOR") => false,
-        Color::Auto if env("CLICOLOR_FORCE").is_some_and(|v| !v.is_empty() && v != "0") => true,
-        Color::Auto if env("TERM").is_some_and(|term| term == "dumb") => false,
-        Color::Auto => io::stderr().is_terminal(),
-    };
-    let _ = COLOR.set(on);
+/// Where colour is used.
+#[derive(Clone, Copy, Debug, Default)]
+struct Colors {
+    out: bool,
+    err: bool,
 }
 
-fn colored(code: &str, text: &str) -> String {
-    if *COLOR.get().unwrap_or(&false) {
-        format!("\x1b[{code}m{text}\x1b[0m")
-    } else {
-        text.to_owned()
+static COLORS: OnceLock<Colors> = OnceLock::new();
+/// Whether the user wants no colour and no moving parts.
+static IS_PLAIN: AtomicBool = AtomicBool::new(false);
+
+/// Leaves colour and moving parts out from now on.
+pub fn be_plain() {
+    IS_PLAIN.store(true, Ordering::Relaxed);
+}
+
+/// Tells whether a line may be drawn over, where standard error is a terminal.
+pub fn may_move() -> bool {
+    !IS_PLAIN.load(Ordering::Relaxed) && !is_dumb(&crate::world::env)
+}
+
+/// Settles whether colour is used: the flag, then `NO_COLOR`, `CLICOLOR_FORCE`, `TERM`, then whether standard output, or standard
+/// error, is a terminal.
+pub fn settle_color(flag: Color, env: &dyn Fn(&str) -> Option<String>) {
+    let set = |name: &str| env(name).is_some_and(|value| !value.is_empty());
+    let both = |on: bool| Colors { out: on, err: on };
+    let colors = match flag {
+        Color::Always => both(true),
+        Color::Never => both(false),
+        Color::Auto if set("NO_COLOR") => both(false),
+        Color::Auto if env("CLICOLOR_FORCE").is_some_and(|v| !v.is_empty() && v != "0") => {
+            both(true)
+        }
+        Color::Auto if is_dumb(env) => both(false),
+        Color::Auto => Colors { out: io::stdout().is_terminal(), err: io::stderr().is_terminal() },
+    };
+    let _ = COLORS.set(colors);
+}
+
+/// Tells whether the terminal can do nothing but show one line after the other.
+fn is_dumb(env: &dyn Fn(&str) -> Option<String>) -> bool {
+    env("TERM").is_some_and(|term| term == "dumb")
+}
+
+fn colors() -> Colors {
+    match IS_PLAIN.load(Ordering::Relaxed) {
+        true => Colors::default(),
+        false => COLORS.get().copied().unwrap_or_default(),
     }
 }
 
-/// Marks what went wrong.
-pub fn alarm(text: &str) -> String {
-    colored("1;31", text)
+fn marked(code: &str, text: &str, is_on: bool) -> String {
+    if is_on { format!("\x1b{code}{text}\x1b{END}") } else { text.to_owned() }
 }
 
-/// Marks what is beside the point.
+/// Marks what went wrong, for [`say`].
+pub fn alarm(text: &str) -> String {
+    marked(ALARM, text, colors().err)
+}
+
+/// Marks what is beside the point, for [`say`].
 pub fn faint(text: &str) -> String {
-    colored("2", text)
+    marked(FAINT, text, colors().err)
+}
+
+/// Makes visible what a terminal would obey in a text, and marks it as beside the point, for standard output.
+pub fn faint_data(text: &str) -> String {
+    marked(FAINT, &safe(text), colors().out)
 }
 
 /// Writes a line of words to standard error; our own colours pass, other control characters are
@@ -75,18 +116,10 @@ pub fn say(text: &str) {
     let _ = io::stderr().lock().write_all(line.as_bytes());
 }
 
-/// Shows a line of words on standard error in the place of the last such line; an empty one wipes it.
-pub fn progress(text: &str) {
-    let _ = io::stderr().lock().write_all(format!("\r\x1b[K{}", safe(text)).as_bytes());
-}
-
-/// Splits off a colour code, which cannot do harm.
+/// Splits off one of our own codes; others could hide text.
 fn own_color(text: &str) -> Option<(&str, &str)> {
-    let (code, rest) = text.split_once('m')?;
-    let digits = code.strip_prefix('[')?;
-    let is_color = digits.len() <= 4 && digits.bytes().all(|b| b.is_ascii_digit() || b == b';');
-    let end = text.len() - rest.len();
-    (is_color && *COLOR.get().unwrap_or(&false)).then(|| text.split_at(end))
+    let code = [ALARM, FAINT, END].into_iter().find(|code| text.starts_with(code))?;
+    colors().err.then(|| text.split_at(code.len()))
 }
 
 /// Tells whether a terminal may obey a character, or be led to show text in a false order.

@@ -47,13 +47,30 @@ impl World {
         Self::open_with(global, flags, None)
     }
 
+    /// Does as [`World::open`], for commands that need no home: where there is none, in the folder where the index is kept then, too.
+    pub fn of_code(global: &Global) -> Result<Self, Failure> {
+        let home = home().or_else(|failure| {
+            let folder = distiq_index::temporary_folder().ok_or(failure)?;
+            Ok::<_, Failure>(Home::inside(&folder))
+        })?;
+        Self::open_at(home, global, &[], None)
+    }
+
     /// Does as [`World::open`], with another file in the place of the user's settings.
     pub fn open_with(
         global: &Global,
         flags: &[Flag],
         file: Option<&Path>,
     ) -> Result<Self, Failure> {
-        let home = home()?;
+        Self::open_at(home()?, global, flags, file)
+    }
+
+    fn open_at(
+        home: Home,
+        global: &Global,
+        flags: &[Flag],
+        file: Option<&Path>,
+    ) -> Result<Self, Failure> {
         let cwd = std::env::current_dir()
             .map_err(|error| Failure::io("Cannot use the working directory", &error))?;
         let (root, is_root_named) = root(global, &cwd)?;
@@ -69,10 +86,14 @@ impl World {
         let trust = Trust::of(&home);
         let mut config = Config::load_trusting(&sources, &|text| trust.holds(&root, text))?;
         config.notices.extend(trust.notice(&root, &root.join(PROJECT_FILE)));
+        config.notices.extend(misplaced_settings(&home));
         let rules = Arc::new(Rules::new(&config.rules).map_err(|error| {
             Failure::of(ErrorKind::Config, &error).with_hint("Mend the rule or its example")
         })?);
         let settings = config.settings();
+        if settings.plain {
+            terminal::be_plain();
+        }
         let cwd = canonical(&cwd);
         let cwd = if cwd.starts_with(&root) { cwd } else { root.clone() };
         Ok(Self { home, root, is_root_named, cwd, config, settings, rules })
@@ -123,6 +144,14 @@ impl World {
             .and_then(|name| TimeZone::get(name).ok())
             .unwrap_or_else(TimeZone::system)
     }
+}
+
+/// Tells of a file of settings in `DISTIQ_HOME` itself, where nobody reads it.
+fn misplaced_settings(home: &Home) -> Option<String> {
+    let file = env("DISTIQ_HOME").filter(|home| !home.is_empty()).map(PathBuf::from)?;
+    let file = file.join("config.toml");
+    let (found, right) = (file.display(), home.config_file());
+    file.is_file().then(|| format!("Ignored `{found}`: settings belong in `{}`", right.display()))
 }
 
 /// Finds the user's folders.

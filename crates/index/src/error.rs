@@ -79,10 +79,9 @@ impl IndexError {
             | IndexError::Replaced
             | IndexError::NoProject { .. }
             | IndexError::Busy
-            | IndexError::Building
-            | IndexError::Embed(_)
-            | IndexError::Rerank(_) => ErrorKind::User,
-            IndexError::NoEmbedder(_) => ErrorKind::Config,
+            | IndexError::Building => ErrorKind::User,
+            IndexError::Embed(error) | IndexError::NoEmbedder(error) => error.kind,
+            IndexError::Rerank(_) => ErrorKind::Config,
             IndexError::Cancelled => ErrorKind::Cancelled,
         }
     }

@@ -46,6 +46,7 @@ pub use documents::is_document;
 pub use error::IndexError;
 pub use fuzzed::fuzzed;
 pub use graph::{EdgeKind, Graph, Need, Span};
+pub use place::temporary_folder;
 pub use rank::{Candidate, Extension, FEATURES, PLACED, Retrieved, extended, placed};
 pub use refresh::{Control, Index, Patience, Progress, Refreshed, Unreadable};
 pub use search::{Hit, Mode, NamedFiles, Query, Tests, is_test, searched_name};

@@ -16,6 +16,7 @@ use nix::fcntl::{Flock, FlockArg, OFlag};
 
 use crate::error::IndexError;
 use own::Own;
+pub use own::temporary_folder;
 pub(crate) use turn::{PATIENCE, Turn, Wait, Waited, Writing};
 
 /// The folder in a project that holds what Distiq keeps of it.

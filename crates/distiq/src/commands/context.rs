@@ -81,7 +81,7 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
         return Err(Failure::new(ErrorKind::Usage, "The request is longer than 64 KB")
             .with_hint("Ask with its most telling part"));
     }
-    let world = World::open(global, &[])?;
+    let world = World::of_code(global)?;
     world.say_notices();
     let refresh = if args.no_refresh { Refresh::No } else { Refresh::Yes };
     if args.jsonl {
@@ -123,7 +123,7 @@ fn answer_rows(world: &World, args: &Args, refresh: Refresh) -> Result<(), Failu
             // Rows that were made for `search` are understood too.
             let text = row.text("request").or_else(|error| row.text("query").map_err(|_| error))?;
             if text.len() > MAX_QUERY {
-                return Err("`request` is longer than 64 KB".to_owned());
+                return Err("`request` is longer than 64 KB".to_owned().into());
             }
             let open = [open_files::of_row(world, row)?, named.clone()].concat();
             let begin = Instant::now();

@@ -131,7 +131,7 @@ struct Row {
 
 /// Answers questions about who uses whom.
 pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
-    let world = World::open(global, &[])?;
+    let world = World::of_code(global)?;
     world.say_notices();
     let refresh = if args.no_refresh { Refresh::No } else { Refresh::Yes };
     let (graph, snapshot) = code_index::with(&world, refresh, |index, snapshot| {
@@ -388,7 +388,7 @@ fn answer_rows(graph: &Graph) -> Result<(), Failure> {
                 let ids: Vec<SymbolId> = ids.collect();
                 references(graph, &ids, None).into_iter().map(|row| row.json).collect()
             }
-            other => return Err(format!("`{other}` cannot be asked")),
+            other => return Err(format!("`{other}` cannot be asked").into()),
         };
         Ok(json!({ "id": row.id, "results": results }))
     })

@@ -27,7 +27,7 @@ pub struct Args {
 
 /// Brings the index of the project up to date.
 pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
-    let world = World::open(global, &[])?;
+    let world = World::of_code(global)?;
     world.say_notices();
     let begin = Instant::now();
     let index = match args.rebuild {

@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::cli::{Global, JsonFlag};
 use crate::failure::Failure;
 use crate::world::World;
-use crate::{code_index, output};
+use crate::{code_index, output, terminal};
 
 /// Arguments of `index-stats`.
 #[derive(Debug, clap::Args)]
@@ -18,7 +18,7 @@ pub struct Args {
 
 /// Tells what is in the index.
 pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
-    let world = World::open(global, &[])?;
+    let world = World::of_code(global)?;
     world.say_notices();
     let index = code_index::open(&world)?;
     let snapshot = index.snapshot()?;
@@ -29,6 +29,9 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
         })
         .unwrap_or(0);
     let skipped = |reason: &(String, u64)| json!({ "reason": reason.0, "files": reason.1 });
+    if stats.files == 0 {
+        terminal::say("note: nothing is indexed yet; `distiq index` does it, and so does a search");
+    }
     if args.json.json {
         output::json_line(&json!({
             "folder": index.folder(),

@@ -44,7 +44,7 @@ pub struct Args {
 
 /// Shows the signatures that matter most in the project, by file, within a budget of tokens.
 pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
-    let world = World::open(global, &[])?;
+    let world = World::of_code(global)?;
     world.say_notices();
     let refresh = if args.no_refresh { Refresh::No } else { Refresh::Yes };
     let graph = code_index::with(&world, refresh, |_, snapshot| Graph::of(snapshot))?;

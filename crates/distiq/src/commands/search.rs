@@ -114,7 +114,7 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
         return Err(Failure::new(ErrorKind::Usage, "The query is longer than 64 KB")
             .with_hint("Search for its most telling part"));
     }
-    let world = World::open(global, &[])?;
+    let world = World::of_code(global)?;
     world.say_notices();
     let refresh = if args.no_refresh { Refresh::No } else { Refresh::Yes };
     if args.jsonl {
@@ -137,6 +137,7 @@ pub fn run(global: &Global, args: &Args) -> Result<(), Failure> {
     }
     for hit in &hits {
         output::text(&shown(hit));
+        output::faint(&format!("    {}", hit.reasons.join(", ")));
     }
     Ok(())
 }
@@ -175,7 +176,7 @@ fn answer_rows(world: &World, args: &Args, refresh: Refresh) -> Result<(), Failu
         Ok(rows::answer("{\"id\": …, \"query\": \"…\"}", |row| {
             let text = row.text("query")?;
             if text.len() > MAX_QUERY {
-                return Err("`query` is longer than 64 KB".to_owned());
+                return Err("`query` is longer than 64 KB".to_owned().into());
             }
             let open = [open_files::of_row(world, row)?, named.clone()].concat();
             let begin = Instant::now();
@@ -204,9 +205,8 @@ fn row(hit: &Hit) -> Value {
     })
 }
 
-/// Returns a hit as people see it: where it is, its head, and why it is there.
+/// Returns a hit as people see it: where it is, and its head.
 fn shown(hit: &Hit) -> String {
     let head = if hit.signature.is_empty() { hit.kind.as_str() } else { hit.signature.as_str() };
-    let why = terminal::faint(&format!("    {}", hit.reasons.join(", ")));
-    format!("{}:{}-{}  {head}\n{why}", one_line(&hit.path), hit.start_line, hit.end_line)
+    format!("{}:{}-{}  {head}", one_line(&hit.path), hit.start_line, hit.end_line)
 }

@@ -55,6 +55,36 @@ fn a_home_that_is_nowhere_is_told() {
 }
 
 #[test]
+fn code_is_found_without_a_home() {
+    let place = Place::new();
+    place.write("a.py", "def weigh_all(items):\n    return items\n");
+    let temporaries = place.folder().join("temporaries");
+    std::fs::create_dir(&temporaries).unwrap();
+    for arguments in [
+        &["search", "weigh all items"][..],
+        &["context", "weigh all items"],
+        &["map"],
+        &["graph", "definition", "weigh_all"],
+    ] {
+        let mut command = place.command(arguments);
+        command.env_remove("HOME").env_remove("DISTIQ_HOME").env("TMPDIR", &temporaries);
+        let ran = crate::Ran::of(command.output().unwrap());
+        assert_eq!(ran.code, 0, "{arguments:?}: {}", ran.err);
+        assert!(ran.out.contains("weigh_all"), "{arguments:?}: {}", ran.out);
+    }
+}
+
+#[test]
+fn settings_in_the_wrong_place_are_told() {
+    let place = Place::new();
+    place.write("a.py", "x = 1\n");
+    std::fs::create_dir_all(place.home()).unwrap();
+    std::fs::write(place.home().join("config.toml"), "mode = \"ask\"\n").unwrap();
+    let err = place.run(&["index"]).err;
+    assert!(err.contains("config.toml`: settings belong in `"), "{err}");
+}
+
+#[test]
 fn a_wrong_root_is_a_wrong_command_line() {
     let place = Place::new();
     let ran = place.run(&["config", "--root", "no/such"]);

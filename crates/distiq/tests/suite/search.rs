@@ -52,6 +52,61 @@ fn names_of_files_end_no_line_and_steer_no_terminal() {
 }
 
 #[test]
+fn colours_of_our_own_reach_the_terminal_and_those_of_files_do_not() {
+    let place = Place::new();
+    place.write("a.py", "def weigh_all(items, mark=\"\u{1b}[8mno\"):\n    return items\n");
+    let first = |arguments: &[&str]| {
+        let out = place.run(arguments).out;
+        out.lines().take(2).map(str::to_owned).collect::<Vec<_>>()
+    };
+    let shown = "a.py:1-2  def weigh_all(items, mark=\"␛[8mno\")";
+    let query = ["search", "--mode", "symbol", "weigh_all"];
+    let plain = [shown.to_owned(), "    its name".to_owned()];
+    let marked = [shown.to_owned(), "\u{1b}[2m    its name\u{1b}[0m".to_owned()];
+    let with = |more: &[&'static str]| [&query[..], more].concat();
+    assert_eq!(first(&query), plain, "no terminal");
+    assert_eq!(first(&with(&["--color", "always"])), marked);
+    assert_eq!(first(&with(&["--color", "always", "--plain"])), plain);
+    let mut command = place.command(&with(&["--color", "always"]));
+    let ran = Ran::of(command.env("DISTIQ_PLAIN", "1").output().unwrap());
+    assert!(ran.out.starts_with(&plain.join("\n")), "{}", ran.out);
+}
+
+#[test]
+fn a_model_that_cannot_be_used_says_of_what_kind_that_is() {
+    let model = ScriptedModel::start(Script::by_turn([Answer::text("")])).unwrap();
+    let place = place();
+    let embedder_at = |url: &str| {
+        place.settings(&format!(
+            "[index]\nembedder = \"openai/text-embedding-3-small\"\n[providers.openai]\nbase_url = \"{url}\"\n"
+        ));
+    };
+    embedder_at(&model.base_url_openai());
+    assert_eq!(place.run(&["index"]).code, 0);
+    // Nobody listens there.
+    embedder_at("http://127.0.0.1:9/v1");
+    let vector = ["search", "--mode", "vector"];
+    let row = "{\"id\": 7, \"query\": \"cookie\"}\n";
+    let ran = place.pipe(&[&vector[..], &["--jsonl"]].concat(), row);
+    let error = &rows(&ran.out)[0]["error"];
+    assert_eq!((ran.code, &error["kind"]), (0, &Value::from("provider")), "{}", ran.out);
+    let message = error["message"].as_str().unwrap();
+    assert!(message.starts_with("Row 1: No vectors could be made: "), "{message}");
+    assert!(!error["hint"].as_str().unwrap().contains("A row is"), "{error}");
+    place.write("src/new.py", "def refund(): pass\n");
+    for arguments in [&[&vector[..], &["--json", "cookie"]].concat()[..], &["index", "--json"]] {
+        let ran = place.run(arguments);
+        let error = &rows(&ran.out)[0]["error"];
+        assert_eq!((ran.code, &error["kind"]), (6, &Value::from("provider")), "{}", ran.out);
+    }
+    place.settings("[index]\nreranker = \"/nope\"\n");
+    let ran = place.run(&["search", "--json", "cookie"]);
+    let error = &rows(&ran.out)[0]["error"];
+    assert_eq!((ran.code, &error["kind"]), (3, &Value::from("config")), "{}", ran.out);
+    assert!(error["message"].as_str().unwrap().contains("`/nope`"), "{error}");
+}
+
+#[test]
 fn search_builds_the_index_and_prints_rows() {
     let place = place();
     let ran = place.run(&["search", "--json", "--", "parse cookies of a header"]);
@@ -244,6 +299,8 @@ fn the_index_tells_what_is_in_it() {
     let stats = &rows(&ran.out)[0];
     assert_eq!((stats["files"].as_u64(), stats["lines"].as_u64()), (Some(2), Some(9)));
     assert_eq!((stats["embedder"].as_str(), stats["vectors"].as_u64()), (Some("words"), Some(0)));
+    let empty = Place::new();
+    assert!(empty.run(&["index-stats"]).err.contains("`distiq index` does it"));
     place.run(&["search", "--mode", "vector", "cookie"]);
     let ran = place.run(&["index-stats", "--json"]);
     assert!(rows(&ran.out)[0]["vectors"].as_u64() > Some(0), "{}", ran.out);

@@ -40,7 +40,7 @@ impl Own {
 
     /// Reads the name; draws none.
     pub fn known(cache: &Path) -> Option<Self> {
-        Self::kept(cache).or_else(|| Self::kept(&temporary(&std::env::temp_dir())?))
+        Self::kept(cache).or_else(|| Self::kept(&temporary_folder()?))
     }
 
     fn find_beside(cache: &Path, temporaries: &Path) -> io::Result<Self> {
@@ -86,7 +86,11 @@ fn file(cache: &Path) -> PathBuf {
     cache.join("index").join(KEPT)
 }
 
-/// Returns the user's own folder among the temporary ones; `None` where somebody else could write to it.
+/// Returns the user's own folder among the temporary ones, for who has no other; `None` where somebody else could write to it.
+pub fn temporary_folder() -> Option<PathBuf> {
+    temporary(&std::env::temp_dir())
+}
+
 fn temporary(temporaries: &Path) -> Option<PathBuf> {
     let user = nix::unistd::geteuid().as_raw();
     let folder = temporaries.join(format!("distiq-{user}"));

@@ -147,7 +147,7 @@ impl Outside {
     fn one(&self, text: &str) -> Result<Vec<f32>, EmbedError> {
         let text = read_by(&*self.embedder, text.to_owned());
         let vectors = self.embedder.embed(&[&text], EmbedRole::Query)?;
-        vectors.into_iter().next().ok_or_else(|| EmbedError("it answered nothing".into()))
+        vectors.into_iter().next().ok_or_else(|| EmbedError::asked("it answered nothing"))
     }
 
     /// Makes the vectors that are missing, and tells how many there are then.
@@ -223,7 +223,7 @@ impl Outside {
         if !fits || !is_whole || dimensions == 0 || dimensions > rows::MAX_DIMENSIONS {
             let what =
                 format!("{} vectors of {dimensions} numbers for {}", vectors.len(), batch.len());
-            return Err(EmbedError(what.into()));
+            return Err(EmbedError::asked(what));
         }
         rows.widen(dimensions);
         for (chunk, vector) in batch.iter().zip(vectors) {

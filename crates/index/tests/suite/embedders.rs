@@ -30,7 +30,7 @@ impl Embed for Fake {
 
     fn embed(&self, texts: &[&str], role: EmbedRole) -> Result<Vec<Vec<f32>>, EmbedError> {
         if self.asked.fetch_add(1, Ordering::Relaxed) + 1 == self.fails_at {
-            return Err(EmbedError("the line is dead".into()));
+            return Err(EmbedError::asked("the line is dead"));
         }
         if role == EmbedRole::Passage {
             self.given.lock().unwrap().extend(texts.iter().map(ToString::to_string));
