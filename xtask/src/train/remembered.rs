@@ -83,7 +83,7 @@ impl Embed for Remembered {
             record.extend(key(text));
             record.extend(scale.to_le_bytes());
             record.extend(steps.iter().map(|step| step.cast_unsigned()));
-            kept.file.write_all(&record).map_err(|error| EmbedError(Box::new(error)))?;
+            kept.file.write_all(&record).map_err(EmbedError::asked)?;
             kept.vectors.insert(key(text), vector);
         }
         let vector = |text: &&str| kept.vectors.get(&key(text)).cloned().unwrap_or_default();

@@ -71,7 +71,9 @@ impl<'g> Resolver<'g> {
                     match self.member_of_owner(file, before, depth + 1) {
                         // What a path of another crate holds is of that crate, too.
                         Some(none) if none.is_empty() && (found.is_in_path || is_typed(of)) => {
-                            vec![Thing::Outside]
+                            // An embedded field of Go is called like its type.
+                            let is_embedded = !found.is_in_path && self.is_class(of.name(before)?);
+                            if is_embedded { Vec::new() } else { vec![Thing::Outside] }
                         }
                         things => things.unwrap_or_default(),
                     }
@@ -104,8 +106,13 @@ impl<'g> Resolver<'g> {
     /// Tells whether something is of a type that nothing in the project is called like.
     fn is_type_of_others(&self, thing: &Thing<'g>) -> bool {
         let Thing::Told(spot, Told::Type(at, _)) = thing else { return false };
-        let mut named = self.graph.called(self.name_at(spot.file, *at)).iter();
-        !named.any(|id| self.graph.symbol(*id).is_some_and(|symbol| is_class(&symbol.kind)))
+        !self.is_class(self.name_at(spot.file, *at))
+    }
+
+    /// Tells whether a class of the project is called so.
+    fn is_class(&self, name: &str) -> bool {
+        let mut named = self.graph.called(name).iter();
+        named.any(|id| self.graph.symbol(*id).is_some_and(|symbol| is_class(&symbol.kind)))
     }
 
     /// Leaves out fields of Rust where a method is called, and methods where none is: they may be called alike.

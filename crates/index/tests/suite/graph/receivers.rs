@@ -55,6 +55,17 @@ func f(r *http.Request) string { return r.Header.Get(\"x\") }
 func g(m M) string { return m.Get(\"x\") }
 ";
     assert_eq!(used(go, "M.Get"), ["a.go:6"]);
+    let embedded = "--- go.mod
+module m
+--- a.go
+package m
+type S struct{}
+func (s *S) Run() {}
+type E struct{ in *S }
+type K struct{ E }
+func (k K) d() { k.E.in.Run() }
+";
+    assert_eq!(used(embedded, "S.Run"), ["a.go:6"]);
     let java = "--- p/Spec.java
 package p; class Spec { public int iterator() { return 1; } }
 --- p/U.java
