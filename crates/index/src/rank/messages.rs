@@ -18,6 +18,8 @@ use crate::words::{Analyzer, tokens};
 const MAX_READ: usize = 24;
 /// Longest message, in words.
 const MAX_WORDS: usize = 64;
+/// Most words of a chunk at which a message may begin.
+const MAX_STARTS: usize = 8_000;
 /// So many places come first.
 const BEST: usize = 5;
 /// Fewest words that stand in a string as they stand in the message.
@@ -206,7 +208,8 @@ fn said(code: &str, message: &[String]) -> Option<usize> {
         word.is_some() && word == message.get(place).copied()
     };
     let mut best = None;
-    for at in (0..words.len()).filter(|at| words.get(*at).is_some_and(Option::is_some)) {
+    let of_message = (0..words.len()).filter(|at| words.get(*at).is_some_and(Option::is_some));
+    for at in of_message.take(MAX_STARTS) {
         for place in 0..message.len() {
             if !is_same(at, place) || at > 0 && place > 0 && is_same(at - 1, place - 1) {
                 continue;
@@ -252,10 +255,11 @@ fn behind_value(
     place: usize,
     end: usize,
 ) -> Option<(usize, usize)> {
-    let mut sizes: Vec<(usize, usize)> =
-        (0..=MAX_VALUE).flat_map(|over| (0..=MAX_VALUE).map(move |left| (over, left))).collect();
-    sizes.sort_by_key(|(over, left)| over + left);
-    sizes.into_iter().find(|(over, left)| {
+    // The shortest values first.
+    let mut sizes = (0..=2 * MAX_VALUE).flat_map(|both| {
+        (both.saturating_sub(MAX_VALUE)..=both.min(MAX_VALUE)).map(move |over| (over, both - over))
+    });
+    sizes.find(|(over, left)| {
         let (at, place) = (at + over, place + left);
         is_same(at, place) && (place + 1 == end || is_same(at + 1, place + 1))
     })
